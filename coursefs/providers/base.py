@@ -1,0 +1,57 @@
+"""The protocol between a platform and the rest of coursefs: a provider only translates.
+
+It knows nothing of inodes, caches, names or file systems.  Providers are found through the entry-point group
+`coursefs.providers`; each entry is a `ProviderFactory`.  Every method may raise any `CoursefsError` and nothing else
+on purpose; every method may be cancelled at any await and leaves nothing half-done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from coursefs.errors import CoursefsError
+from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Wanted
+from coursefs.transport import Transport
+
+
+class Provider(Protocol):
+    """One account on one platform."""
+
+    async def whoami(self) -> Identity:
+        """Ask the platform whose sign-in this is.  Raises `NotSignedIn` when the platform refuses it."""
+
+    async def courses(self) -> Sequence[Course]:
+        """Every course that the account is enrolled in, all pages, in the platform's order."""
+
+    async def outline(self, course: Course) -> Outline:
+        """The tree of a course, without a request for any single item."""
+
+    async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
+        """The files of these items, by item key.
+
+        They are asked for together so that the provider can batch.  An item that cannot be had by itself (refused,
+        gone, broken) gives its error as the value; what stands against the whole account or network (`NotSignedIn`,
+        `Unreachable`, `NoAnswer`) is raised.  Locked items are never asked for: they give a page that says why.
+        """
+
+    async def source(self, course: Course, remote: Remote, *, fresh: bool) -> Source:
+        """Where these bytes can be had now.  `fresh`: the last answer was refused, do not repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a provider is told of its account."""
+
+    name: str
+    settings: Mapping[str, str]  # its table in the settings, as text: base_url, server, client_id …
+    secrets: Mapping[str, str] = field(repr=False)  # what `login` stored
+    wanted: Wanted = field(default_factory=Wanted)
+
+
+class ProviderFactory(Protocol):
+    """What an entry point of the group `coursefs.providers` gives."""
+
+    def __call__(self, account: Account, transport: Transport) -> Provider:
+        """A provider for this account that speaks through this transport.  No request is made here."""

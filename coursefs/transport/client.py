@@ -1,0 +1,191 @@
+"""The HTTP client of a process: timeouts, redirects, retries, and no secret to a foreign host.
+
+Rules that hold for every request: https, or http to this machine; headers that were given for a URL go to its origin
+only, not along a redirect to another; cookies that a server sets are never stored or replayed; error messages and log
+lines name host and path, never a query, because signatures live there.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import trio
+
+from coursefs import __version__
+from coursefs.errors import BadReply, CoursefsError, NoAnswer, Unreachable
+from coursefs.transport.backoff import RETRIED_STATUSES, pause, retry_after_seconds
+from coursefs.transport.bucket import Bucket
+from coursefs.transport.hosts import Origin, require_safe_url
+
+log = logging.getLogger(__name__)
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+_ATTEMPTS = 4
+#: API replies are small; a body beyond this is not one
+_MAX_REPLY = 64 * 2**20
+_USER_AGENT = f"Mozilla/5.0 (X11; Linux x86_64) coursefs/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer, whatever its status."""
+
+    url: str  # after redirects
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON.  Raises `BadReply` when it is none (an HTML page, for example)."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise BadReply(f"{place(self.url)}: the answer is not JSON") from None
+
+
+def place(url: str) -> str:
+    """Host and path of a URL: what may be said of it in messages and logs."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}{parts.path}"
+
+
+class Transport:
+    """An async context manager that owns the connections of a process.
+
+    `offline` may be set at any time: requests then fail at once with `Unreachable`.
+    """
+
+    def __init__(
+        self,
+        *,
+        read_timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        offline: bool = False,
+        http_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.offline = offline
+        self.read_timeout = read_timeout
+        no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
+        self._client = httpx.AsyncClient(
+            transport=http_transport,
+            mounts=None if http_transport else direct,
+            cookies=no_cookies,
+            follow_redirects=False,
+            timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0),
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
+            await self._client.__aexit__(kind, error, trace)
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        bucket: Bucket | None = None,
+        method: str = "GET",
+        content: bytes | None = None,
+    ) -> Reply:
+        """One whole answer of any status.
+
+        A GET is asked again after resets, 429 and 5xx, with growing pauses, within `read_timeout` seconds altogether;
+        other methods are sent once.  Raises `Unreachable` or `NoAnswer`.
+        """
+        attempts = _ATTEMPTS if method == "GET" else 1
+        with trio.move_on_after(self.read_timeout):
+            for attempt in range(1, attempts + 1):
+                if bucket is not None:
+                    await bucket.take()
+                retry_after = None
+                try:
+                    async with self.stream(url, headers=headers, method=method, content=content) as response:
+                        reply = Reply(str(response.url), response.status_code, response.headers, await _whole(response))
+                except Unreachable:
+                    if self.offline or attempt == attempts:
+                        raise
+                else:
+                    if reply.status not in RETRIED_STATUSES or attempt == attempts:
+                        return reply
+                    retry_after = retry_after_seconds(reply.headers.get("retry-after"), time.time())
+                await trio.sleep(pause(attempt, retry_after, random.random()))  # noqa: S311
+        raise NoAnswer(f"{urlsplit(url).hostname}: no answer within {self.read_timeout:.0f} s")
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        content: bytes | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """A response of any status, its body still to come (`aiter_raw`); closed when the context ends.
+
+        Asked once; redirects are followed.  Raises `Unreachable` (no connection, reset, offline), `NoAnswer`
+        (nothing came for a while) or `BadReply`, also while the body is read inside the context.
+        """
+        if self.offline:
+            raise Unreachable("offline")
+        own = Origin.of(url)
+        try:
+            for _ in range(_MAX_REDIRECTS + 1):
+                origin = require_safe_url(url)
+                request = self._client.build_request(
+                    method, url, headers=dict(headers or {}) if origin == own else None, content=content
+                )
+                response = await self._client.send(request, stream=True)
+                try:
+                    log.debug("%s %s -> %d", method, place(url), response.status_code)
+                    target = response.headers.get("location")
+                    if response.status_code not in _REDIRECTS or target is None or method != "GET":
+                        yield response
+                        return
+                    url = urljoin(url, target)
+                finally:
+                    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+                        await response.aclose()
+            raise BadReply(f"{own.host}: too many redirects")
+        except httpx.TimeoutException:
+            raise NoAnswer(f"{urlsplit(url).hostname}: no answer in time") from None
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise _unreachable(url, error) from None
+
+
+def _unreachable(url: str, error: Exception) -> CoursefsError:
+    reason = "connection failed" if isinstance(error, httpx.ConnectError) else "connection broken"
+    log.debug("%s: %s: %s", place(url), type(error).__name__, error)
+    return Unreachable(f"cannot reach {urlsplit(url).hostname}: {reason}")
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    """The whole body, decoded.  Raises `BadReply` when it is larger than any API reply."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > _MAX_REPLY:
+            raise BadReply(f"{place(str(response.url))}: the answer is too large")
+        parts.append(part)
+    return b"".join(parts)

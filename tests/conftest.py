@@ -1,0 +1,54 @@
+"""What every test gets: a home of its own, recorded replies where they are, and no unexpected log lines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded platform replies; tests that need it are skipped where it is missing."""
+    if not _RECORDED.is_dir():
+        pytest.skip("the recorded platform replies are not on this machine")
+    return _RECORDED
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, secrets, catalogue, cache and sockets of a test are its own; no desktop keyring is asked."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for variable, place in {
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_DATA_HOME": ".local/share",
+        "XDG_STATE_HOME": ".local/state",
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_RUNTIME_DIR": "run",
+    }.items():
+        (home / place).mkdir(parents=True, mode=0o700)
+        monkeypatch.setenv(variable, str(home / place))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    for variable in ("COURSEFS_CONFIG", "COURSERA_CAUTH"):
+        monkeypatch.delenv(variable, raising=False)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_log_lines(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A warning or error that coursefs logs fails the test, unless the test expects it with `@pytest.mark.logs`."""
+    yield
+    if request.node.get_closest_marker("logs"):
+        return
+    lines = [
+        record
+        for phase in ("setup", "call")
+        for record in caplog.get_records(phase)
+        if record.levelno >= logging.WARNING and record.name.startswith("coursefs")
+    ]
+    assert not lines, "unexpected log lines: " + "; ".join(record.getMessage() for record in lines)
