@@ -1,0 +1,91 @@
+"""A refresh is a difference: what stays keeps its inode, its times and its kernel caches (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from coursefs.catalog.node import Entry, Node, Place
+
+Key = tuple[Place, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a refresh writes, and what the kernel has to be told."""
+
+    added: tuple[Node, ...] = ()
+    changed: tuple[tuple[Node, Node], ...] = ()  # before, after
+    gone: tuple[Node, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.gone)
+
+
+def difference(
+    present: Iterable[Node],
+    wanted: Iterable[Entry],
+    *,
+    past: Mapping[Key, Node],
+    new_inode: Callable[[Entry], int],
+    now_ns: int,
+) -> Changes:
+    """How `present` nodes become the `wanted` entries.
+
+    `past` are nodes that were there once and may come back; `new_inode` is asked for entries that never were.
+    """
+    before = {(node.place, node.key): node for node in present}
+    added: list[Node] = []
+    changed: list[tuple[Node, Node]] = []
+    for entry in wanted:
+        key = (entry.place, entry.key)
+        node = before.pop(key, None)
+        if node is not None:
+            after = _updated(node, entry, now_ns)
+            if after != node:
+                changed.append((node, after))
+        elif (old := past.get(key)) is not None:
+            added.append(_updated(old, entry, now_ns))
+        else:
+            added.append(_created(new_inode(entry), entry, now_ns))
+    return Changes(tuple(added), tuple(changed), tuple(before.values()))
+
+
+def _created(inode: int, entry: Entry, now_ns: int) -> Node:
+    return Node(
+        inode=inode,
+        parent=entry.parent,
+        name=entry.name,
+        wanted=entry.wanted,
+        place=entry.place,
+        key=entry.key,
+        kind=entry.kind,
+        mtime_ns=entry.modified_ns if entry.modified_ns is not None else now_ns,
+        item=entry.item,
+        url=entry.url,
+        mime_type=entry.mime_type,
+        size=None if entry.page is None else len(entry.page),
+        remote=entry.remote,
+        page=entry.page,
+    )
+
+
+def _updated(node: Node, entry: Entry, now_ns: int) -> Node:
+    after = replace(
+        node,
+        parent=entry.parent,
+        name=entry.name,
+        wanted=entry.wanted,
+        kind=entry.kind,
+        item=entry.item,
+        url=entry.url,
+        mime_type=entry.mime_type,
+        remote=entry.remote,
+        page=entry.page,
+    )
+    if entry.page != node.page:
+        return replace(after, size=None if entry.page is None else len(entry.page), mtime_ns=now_ns)
+    if entry.remote is not None and (node.remote is None or node.remote.identity != entry.remote.identity):
+        # other bytes: what was known of the old ones is worth nothing
+        return replace(after, size=None, etag=None, modified_ns=None, mtime_ns=entry.modified_ns or now_ns)
+    return after

@@ -1,0 +1,90 @@
+"""The catalogue's SQLite schema, by version.
+
+`MIGRATIONS[n]` brings a database of version n to version n + 1; a new one goes through all of them.  A step is never
+edited once it has been released: a change is a new step.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE course (
+        account TEXT NOT NULL,
+        key TEXT NOT NULL,
+        slug TEXT NOT NULL,
+        title TEXT NOT NULL,
+        url TEXT,
+        enrolled_ns INTEGER,
+        hidden INTEGER NOT NULL,
+        rank INTEGER NOT NULL,              -- the platform's order
+        PRIMARY KEY (account, key)
+    ) WITHOUT ROWID;
+
+    -- name IS NULL: gone from the platform; the row stays so that it comes back as what it was
+    CREATE TABLE node (
+        inode INTEGER PRIMARY KEY,
+        parent INTEGER NOT NULL,
+        name TEXT,
+        wanted TEXT NOT NULL,
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        key TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        item TEXT NOT NULL,
+        url TEXT,
+        mime_type TEXT,
+        size INTEGER,
+        etag TEXT,
+        modified_ns INTEGER,
+        identity TEXT,
+        locator TEXT,                       -- JSON
+        page BLOB,
+        UNIQUE (account, course, key),
+        UNIQUE (parent, name)
+    );
+
+    CREATE TABLE step (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        key TEXT NOT NULL,
+        directory INTEGER NOT NULL,
+        stem TEXT NOT NULL,                 -- what the names of its files begin with
+        wanted TEXT NOT NULL,
+        title TEXT NOT NULL,
+        slug TEXT NOT NULL,
+        position INTEGER,
+        type_name TEXT NOT NULL,
+        url TEXT,
+        locked TEXT,
+        details TEXT NOT NULL,              -- JSON
+        fetched_ns INTEGER,
+        error TEXT,
+        PRIMARY KEY (account, course, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX step_directory ON step (directory);
+
+    -- when something that lists many was last asked for; course = '': the courses of the account
+    CREATE TABLE fetched (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        at_ns INTEGER NOT NULL,
+        PRIMARY KEY (account, course)
+    ) WITHOUT ROWID;
+    """,
+)
+
+VERSION = len(MIGRATIONS)
+
+
+def version_of(database: sqlite3.Connection) -> int:
+    """The version that a database has; 0 for an empty one."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(database: sqlite3.Connection, to: int = VERSION) -> None:
+    """Bring a database from the version it has to version `to`, each step whole or not at all."""
+    for number in range(version_of(database), to):
+        database.executescript(f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")

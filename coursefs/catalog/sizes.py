@@ -1,0 +1,65 @@
+"""Exact sizes: not asked for by a listing, but for all siblings at once as soon as one is asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from coursefs.catalog.node import Node
+from coursefs.catalog.store import Store
+from coursefs.errors import CoursefsError
+from coursefs.flight import Flights
+from coursefs.model import Version
+
+log = logging.getLogger(__name__)
+
+#: how many sizes are asked for at once; each costs one small request
+_AT_ONCE = 24
+
+
+class Sizes:
+    """Learns the sizes of files through `measure`, and stores them with the version that they belong to."""
+
+    def __init__(
+        self, store: Store, measure: Callable[[Node, Version | None], Awaitable[Version]], nursery: trio.Nursery
+    ) -> None:
+        self._store = store
+        self._measure = measure
+        self._limit = trio.CapacityLimiter(_AT_ONCE)
+        self._flights: Flights[int, Node] = Flights(nursery)
+        #: hears of a file whose bytes have changed on the platform
+        self.on_change: Callable[[Node], None] = lambda _: None
+
+    async def exact(self, node: Node) -> Node:
+        """The node with its exact size.  Raises what kept it from being learned."""
+        if node.remote is None or node.size is not None:
+            return node
+        for sibling in self._store.children(node.parent):
+            if sibling.remote is not None and sibling.size is None and sibling.inode != node.inode:
+                self._flights.start(sibling.inode, lambda sibling=sibling: self._quietly(sibling))  # type: ignore[misc]
+        return await self._flights.join(node.inode, lambda: self._learn(node))
+
+    async def again(self, node: Node) -> Node:
+        """Ask for the version once more, because its bytes turned out to be others; tells what changed."""
+        after = await self._flights.join(node.inode, lambda: self._learn(node))
+        if after != node:
+            self.on_change(after)
+        return after
+
+    async def _quietly(self, node: Node) -> Node:
+        try:
+            return await self._learn(node)
+        except CoursefsError as error:
+            log.debug("the size of %s is not known: %s", node.name, error)
+            raise
+
+    async def _learn(self, node: Node) -> Node:
+        async with self._limit:
+            version = await self._measure(node, node.version)
+        mtime_ns = node.mtime_ns if version.modified_ns is None else version.modified_ns
+        if node.version is not None and version != node.version and version.modified_ns is None:
+            mtime_ns = node.mtime_ns + 1  # no date from the server: all the same it must differ
+        self._store.set_version(node.inode, version, mtime_ns)
+        return self._store.node(node.inode) or node

@@ -1,0 +1,343 @@
+"""The catalogue on disk: SQLite in WAL mode, small statements that a read of the tree can afford.
+
+Statements run on the event loop: each takes some tens of microseconds on pages that are in memory, less than a hop to
+a thread would.  With `synchronous=NORMAL` a commit does not wait for the disk; a power cut may lose the last commits
+but never damages the database, and everything in it can be asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cachetools import LRUCache
+
+from coursefs.catalog import inode as inodes
+from coursefs.catalog import schema
+from coursefs.catalog.node import Entry, Node, Place, Step
+from coursefs.catalog.refresh import Changes, Key
+from coursefs.model import Course, Item, Kind, Remote, Version
+
+log = logging.getLogger(__name__)
+
+_NODE = (
+    "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
+    " size, etag, modified_ns, identity, locator, page"
+)
+_STEP = (
+    "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
+    " fetched_ns, error"
+)
+
+
+def _insert(table: str, columns: str) -> str:
+    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
+
+
+# not INSERT OR REPLACE: that would silently throw out a sibling that has the name
+_UPSERT_NODE = f"{_insert('node', _NODE)} ON CONFLICT (inode) DO UPDATE SET " + ", ".join(
+    f"{column.strip()} = excluded.{column.strip()}" for column in _NODE.split(",")[1:]
+)
+
+
+class Store:
+    """What is known of all accounts.  One process writes it at a time (the mount's lock sees to that)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the catalogue, or make it.  One that is damaged or of a newer coursefs is set aside with a warning."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = path
+        self._database = _open(path)
+        self._nodes: LRUCache[int, Node] = LRUCache(8192)
+        if self.node(inodes.ROOT) is None:
+            root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
+            self.write(Changes(added=(root,)))
+
+    def close(self) -> None:
+        """Close the database; the store must not be used afterwards."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside happen, or none of them."""
+        if self._database.in_transaction:
+            yield
+            return
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.rollback()
+            self._nodes.clear()
+            raise
+        self._database.commit()
+
+    # -- nodes ---------------------------------------------------------------------------------------------------
+
+    def node(self, inode: int) -> Node | None:
+        """The node with this inode, also when it is gone from the tree (somebody may have it open)."""
+        node = self._nodes.get(inode)
+        if node is None:
+            row = self._database.execute(f"SELECT {_NODE} FROM node WHERE inode = ?", (inode,)).fetchone()
+            if row is None:
+                return None
+            node = self._nodes[inode] = _node(row)
+        return node
+
+    def child(self, parent: int, name: str) -> Node | None:
+        """The node of this name in a directory."""
+        row = self._database.execute(
+            f"SELECT {_NODE} FROM node WHERE parent = ? AND name = ?", (parent, name)
+        ).fetchone()
+        return None if row is None else _node(row)
+
+    def children(self, parent: int) -> list[Node]:
+        """What a directory holds, by name."""
+        rows = self._database.execute(
+            f"SELECT {_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
+            (parent,),
+        )
+        return [_node(row) for row in rows]
+
+    def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
+        """Everything that a course (or an account itself) shows, of these kinds or of all."""
+        rows = self._database.execute(
+            f"SELECT {_NODE} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
+            (place.account, place.course),
+        )
+        kept = frozenset(kinds)
+        return [node for node in map(_node, rows) if not kept or node.kind in kept]
+
+    def find(self, place: Place, key: str) -> Node | None:
+        """The node with this stable id, also when it is gone."""
+        row = self._database.execute(
+            f"SELECT {_NODE} FROM node WHERE account = ? AND course = ? AND key = ?", (place.account, place.course, key)
+        ).fetchone()
+        return None if row is None else _node(row)
+
+    def past(self, entries: Iterable[Entry]) -> dict[Key, Node]:
+        """The nodes that these entries were once, where they were."""
+        found = ((entry, self.find(entry.place, entry.key)) for entry in entries)
+        return {(entry.place, entry.key): node for entry, node in found if node is not None}
+
+    def new_inode(self, entry: Entry) -> int:
+        """An inode number for something never seen, the same on every machine but for collisions."""
+        return inodes.choose(
+            lambda number: self.node(number) is not None, entry.place.account, entry.place.course, entry.key
+        )
+
+    def write(self, changes: Changes) -> None:
+        """Write what a refresh found, whole or not at all."""
+        with self.transaction():
+            for node in changes.gone:
+                self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (node.inode,))
+            for before, _ in changes.changed:  # first out of the way: two siblings may swap their names
+                self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
+            for node in (*changes.added, *(after for _, after in changes.changed)):
+                self._database.execute(_UPSERT_NODE, _row(node))
+            for node in (*changes.gone, *changes.added, *(after for _, after in changes.changed)):
+                self._nodes.pop(node.inode, None)
+
+    def set_version(self, inode: int, version: Version, mtime_ns: int) -> None:
+        """What the server said of a file's bytes."""
+        with self.transaction():
+            self._database.execute(
+                "UPDATE node SET size = ?, etag = ?, modified_ns = ?, mtime_ns = ? WHERE inode = ?",
+                (version.size, version.etag, version.modified_ns, mtime_ns, inode),
+            )
+        self._nodes.pop(inode, None)
+
+    def touch(self, inode: int, mtime_ns: int) -> None:
+        """A directory's listing has changed."""
+        with self.transaction():
+            self._database.execute("UPDATE node SET mtime_ns = ? WHERE inode = ?", (mtime_ns, inode))
+        self._nodes.pop(inode, None)
+
+    def totals(self) -> tuple[int, int]:
+        """How many nodes the tree has, and how many bytes as far as sizes are known."""
+        row = self._database.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM node WHERE name IS NOT NULL"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    # -- courses -------------------------------------------------------------------------------------------------
+
+    def courses(self, account: str) -> list[Course]:
+        """An account's courses as last seen, in the platform's order."""
+        rows = self._database.execute(
+            "SELECT key, slug, title, url, enrolled_ns, hidden FROM course WHERE account = ? ORDER BY rank", (account,)
+        )
+        return [Course(key, slug, title, url, ns, bool(hidden)) for key, slug, title, url, ns, hidden in rows]
+
+    def course(self, place: Place) -> Course | None:
+        """One course of an account."""
+        return next((course for course in self.courses(place.account) if course.key == place.course), None)
+
+    def set_courses(self, account: str, courses: Sequence[Course]) -> None:
+        """Replace what is known of an account's courses."""
+        with self.transaction():
+            self._database.execute("DELETE FROM course WHERE account = ?", (account,))
+            self._database.executemany(
+                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        account,
+                        one.key,
+                        _sound(one.slug),
+                        _sound(one.title),
+                        _sound(one.url),
+                        one.enrolled_ns,
+                        one.hidden,
+                        rank,
+                    )
+                    for rank, one in enumerate(courses)
+                ],
+            )
+
+    def forget_account(self, account: str) -> None:
+        """Drop everything that is known of an account; its inode numbers come back with it."""
+        with self.transaction():
+            for table in ("course", "node", "step", "fetched"):
+                self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+        self._nodes.clear()
+
+    # -- steps and freshness ---------------------------------------------------------------------------------------
+
+    def steps(self, directory: int) -> list[Step]:
+        """The items whose files lie in this directory."""
+        rows = self._database.execute(
+            f"SELECT {_STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
+        )
+        return [_step(row) for row in rows]
+
+    def steps_of(self, place: Place) -> list[Step]:
+        """All items of a course."""
+        rows = self._database.execute(
+            f"SELECT {_STEP} FROM step WHERE account = ? AND course = ? ORDER BY directory, position, key",
+            (place.account, place.course),
+        )
+        return [_step(row) for row in rows]
+
+    def set_steps(self, place: Place, steps: Sequence[Step]) -> None:
+        """Replace the items of a course."""
+        with self.transaction():
+            self._database.execute("DELETE FROM step WHERE account = ? AND course = ?", (place.account, place.course))
+            self._database.executemany(_insert("step", _STEP), [_step_row(step) for step in steps])
+
+    def set_step_state(self, step: Step, fetched_ns: int | None, error: str | None) -> None:
+        """When an item's files were last asked for, and what went wrong."""
+        with self.transaction():
+            self._database.execute(
+                "UPDATE step SET fetched_ns = ?, error = ? WHERE account = ? AND course = ? AND key = ?",
+                (fetched_ns, error, step.place.account, step.place.course, step.item.key),
+            )
+
+    def fetched_ns(self, place: Place) -> int | None:
+        """When the outline of a course (or the courses of an account) was last asked for; None: never."""
+        row = self._database.execute(
+            "SELECT at_ns FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def set_fetched(self, place: Place, at_ns: int) -> None:
+        """It was asked for just now."""
+        with self.transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?)", (place.account, place.course, at_ns)
+            )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """A usable database at this path; one that is damaged or newer is renamed to `….set-aside-<time>`."""
+    try:
+        database = _connect(path)
+        if schema.version_of(database) <= schema.VERSION:
+            schema.migrate(database)
+            return database
+        reason = "was written by a newer coursefs"
+        database.close()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # locked, no space, no permission: not the database's fault
+            raise
+        reason = "is damaged"
+    aside = path.with_name(f"{path.name}.set-aside-{time.strftime('%Y%m%d-%H%M%S')}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    log.warning("the catalogue %s; it was set aside as %s and is made anew", reason, aside)
+    database = _connect(path)
+    schema.migrate(database)
+    return database
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # fails where this is no database
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _sound(text: str | None) -> str | None:
+    """Platform text without lone surrogates, which JSON may hold and SQLite may not."""
+    return None if text is None else text.encode(errors="replace").decode()
+
+
+def _node(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
+    (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
+     identity, locator, page) = row  # fmt: skip
+    return Node(
+        inode=inode,
+        parent=parent,
+        name=name or "",
+        wanted=wanted,
+        place=Place(account, course),
+        key=key,
+        kind=Kind(kind),
+        mtime_ns=mtime,
+        item=item,
+        url=url,
+        mime_type=mime,
+        size=size,
+        etag=etag,
+        modified_ns=modified,
+        remote=None if identity is None else Remote(identity, json.loads(locator)),
+        page=page,
+    )
+
+
+def _row(node: Node) -> tuple[object, ...]:
+    return (
+        node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.key,
+        node.kind.value, node.mtime_ns, node.item, _sound(node.url), node.mime_type, node.size, node.etag,
+        node.modified_ns,
+        None if node.remote is None else node.remote.identity,
+        None if node.remote is None else json.dumps(dict(node.remote.locator)),
+        node.page,
+    )  # fmt: skip
+
+
+def _step(row: tuple) -> Step:  # type: ignore[type-arg]  # as above
+    (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
+     error) = row  # fmt: skip
+    item = Item(key, title, slug, position, type_name, url, locked, json.loads(details))
+    return Step(Place(account, course), directory, stem, wanted, item, fetched, error)
+
+
+def _step_row(step: Step) -> tuple[object, ...]:
+    item = step.item
+    return (
+        step.place.account, step.place.course, item.key, step.directory, step.stem, step.wanted, _sound(item.title),
+        _sound(item.slug), item.position, item.type_name, _sound(item.url), _sound(item.locked),
+        json.dumps(dict(item.details)), step.fetched_ns, _sound(step.error),
+    )  # fmt: skip

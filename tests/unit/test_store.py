@@ -1,0 +1,121 @@
+"""The catalogue on disk: what is written comes back, and what is damaged is set aside."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coursefs.catalog import schema
+from coursefs.catalog.inode import ROOT
+from coursefs.catalog.node import Entry, Node, Place, Step
+from coursefs.catalog.refresh import Changes
+from coursefs.catalog.store import Store
+from coursefs.model import Course, Item, Kind, Remote, Version
+
+PLACE = Place("coursera", "c1")
+REMOTE = Remote("video/c1~i1/720p.mp4", {"item": "i1"})
+
+
+def video(inode: int, name: str, key: str = "item/i1/video") -> Node:
+    return Node(inode, 300, name, name, PLACE, key, Kind.VIDEO, 5, item="item/i1", remote=REMOTE)
+
+
+def store_at(path: Path) -> Store:
+    return Store(path / "catalogue.sqlite")
+
+
+def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    page = Node(302, 300, "b.html", "b.html", PLACE, "item/i2/page", Kind.READING, 7, size=3, page=b"<p>")
+    store.write(Changes(added=(video(301, "a.mp4"), page)))
+    store.set_version(301, Version(1000, '"e"', 42), 42)
+    store.close()
+    store = store_at(tmp_path)
+    a, b = store.children(300)
+    assert (a.size, a.etag, a.modified_ns, a.mtime_ns, a.remote) == (1000, '"e"', 42, 42, REMOTE)
+    assert a == store.node(301) == store.child(300, "a.mp4") == store.find(PLACE, "item/i1/video")
+    assert b == page
+    assert store.totals() == (3, 1003)
+    store.close()
+
+
+def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(Changes(added=(video(301, "a.mp4"),)))
+    store.write(Changes(gone=(video(301, "a.mp4"),)))
+    assert store.children(300) == []
+    old = store.node(301)
+    assert old is not None and old.name == "" and old.remote == REMOTE
+    entry = Entry(PLACE, "item/i1/video", Kind.VIDEO, 300, "a.mp4", "a.mp4")
+    assert store.past([entry])[PLACE, "item/i1/video"].inode == 301
+    store.close()
+
+
+def test_two_siblings_may_swap_their_names(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    a, b = video(301, "a.mp4"), video(302, "b.mp4", "item/i2/video")
+    store.write(Changes(added=(a, b)))
+    store.write(Changes(changed=((a, replace(a, name="b.mp4")), (b, replace(b, name="a.mp4")))))
+    assert {node.name: node.inode for node in store.children(300)} == {"a.mp4": 302, "b.mp4": 301}
+    store.close()
+
+
+def test_a_write_happens_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(Changes(added=(video(301, "a.mp4"),)))
+    clash = video(303, "a.mp4", "item/i3/video")
+    with pytest.raises(sqlite3.IntegrityError):
+        store.write(Changes(added=(video(302, "b.mp4", "item/i2/video"), clash)))
+    assert [node.name for node in store.children(300)] == ["a.mp4"]
+    store.close()
+
+
+def test_text_that_is_no_text_is_kept_legible(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.set_courses("coursera", [Course("c1", "s", "bad \ud800 title", None)])
+    store.set_steps(PLACE, [Step(PLACE, 300, "x", "x", Item("i1", "\udfff", "", 1, "lecture", details={"a": "b"}))])
+    assert store.courses("coursera")[0].title == "bad ? title"
+    (step,) = store.steps(300)
+    assert step.item.title == "?" and step.item.details == {"a": "b"} and step.fetched_ns is None
+    store.close()
+
+
+def test_a_forgotten_account_leaves_nothing(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.set_courses("coursera", [Course("c1", "s", "t")])
+    store.set_fetched(Place("coursera"), 9)
+    store.write(Changes(added=(video(301, "a.mp4"),)))
+    store.forget_account("coursera")
+    assert (store.courses("coursera"), store.fetched_ns(Place("coursera")), store.node(301)) == ([], None, None)
+    assert store.node(ROOT) is not None
+    store.close()
+
+
+@pytest.mark.logs
+@pytest.mark.parametrize("damage", ["garbage", "newer"])
+def test_a_damaged_or_newer_catalogue_is_set_aside(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    if damage == "garbage":
+        path.write_bytes(b"this is no database" * 1000)
+    else:
+        newer = sqlite3.connect(path)
+        newer.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        newer.close()
+    store = Store(path)
+    assert store.node(ROOT) is not None
+    store.close()
+    assert len(list(tmp_path.glob("*.set-aside-*"))) == 1
+    assert "set aside" in caplog.text
+
+
+def test_every_step_of_the_schema_can_be_taken_one_by_one(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "old.sqlite", isolation_level=None)
+    for version in range(schema.VERSION + 1):
+        schema.migrate(database, version)
+        assert schema.version_of(database) == version
+    database.close()
