@@ -75,3 +75,10 @@ class Stale(CoursefsError):
     """The content has changed and the bytes of the version that was opened are no longer to be had."""
 
     errno = _errno.ESTALE
+
+
+def leaf(error: BaseException) -> BaseException:
+    """The error itself where it is the only one in the groups that nurseries wrapped round it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

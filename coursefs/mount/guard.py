@@ -1,0 +1,66 @@
+"""One wrapper round every handler: a deadline for each kernel request, and no exception that could end the mount."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import pyfuse3
+import trio
+
+from coursefs.errors import CoursefsError, leaf
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class HasDeadline(Protocol):
+    """What the wrapped handlers' owner says."""
+
+    deadline: float  # seconds that a kernel request may take
+
+
+S = TypeVar("S", bound=HasDeadline)
+
+
+def guarded(
+    handler: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+    """The handler, with everything that it raises turned into an errno.
+
+    Any exception but `FUSEError` that leaves a pyfuse3 handler ends the session, and with it the mount; and a handler
+    never learns that its caller was killed, so without a deadline that caller stays unkillable.
+    """
+
+    @functools.wraps(handler)
+    async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with trio.fail_after(self.deadline):
+                return await handler(self, *args, **kwargs)
+        except pyfuse3.FUSEError:
+            raise
+        except trio.TooSlowError:
+            log.info("%s: no answer within %.0f s", handler.__name__, self.deadline)
+            raise pyfuse3.FUSEError(errno.ETIMEDOUT) from None
+        except Exception as error:
+            raise pyfuse3.FUSEError(errno_of(error, handler.__name__)) from None
+
+    return safe
+
+
+def errno_of(error: BaseException, doing: str) -> int:
+    """The errno that a program sees for an error; one that nobody expected is logged with its trace and gives EIO."""
+    error = leaf(error)
+    if isinstance(error, CoursefsError):
+        log.debug("%s: %s", doing, error)
+        return error.errno
+    if isinstance(error, OSError) and error.errno:
+        log.warning("%s: %s", doing, error)
+        return error.errno
+    log.error("%s failed unexpectedly", doing, exc_info=error)
+    return errno.EIO

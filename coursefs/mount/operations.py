@@ -1,0 +1,177 @@
+"""Kernel requests on one side, the library on the other; nothing is decided here."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import os
+import unicodedata
+from collections.abc import Sequence
+from typing import NoReturn
+
+import pyfuse3
+
+from coursefs.library import Handle, Library, Node
+from coursefs.mount import xattrs
+from coursefs.mount.attributes import absent, attributes
+from coursefs.mount.guard import guarded
+from coursefs.mount.options import MountOptions
+
+log = logging.getLogger(__name__)
+
+#: `.` and `..` take the offsets 1 and 2, which an NFS server expects of them
+_FIRST_OFFSET = 3
+_BLOCK = 4096
+
+
+class Operations(pyfuse3.Operations):
+    """The handlers of one mount.  They can be called without any mount, which is how most tests do."""
+
+    supports_dot_lookup = True  # for re-export over NFS: `.` and `..` of any inode that was ever given out
+    enable_writeback_cache = False
+    enable_acl = False
+
+    def __init__(self, library: Library, options: MountOptions) -> None:
+        super().__init__()
+        self.deadline = library.settings.read_timeout
+        self._library = library
+        self._options = options
+        self._numbers = itertools.count(1)
+        self._files: dict[int, Handle] = {}
+        self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
+
+    @property
+    def open_files(self) -> int:
+        """How many files programs have open."""
+        return len(self._files)
+
+    # -- names and attributes ---------------------------------------------------------------------------------------
+
+    @guarded
+    async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        if name == b".":
+            return attributes(self._library.node(parent_inode), self._options)
+        parent = self._library.node(parent_inode)
+        if name == b"..":
+            return attributes(self._library.node(parent.parent), self._options)
+        try:
+            # names are NFC; programs that come from elsewhere may ask in another normal form
+            text = unicodedata.normalize("NFC", name.decode())
+        except UnicodeDecodeError:
+            return absent()
+        node = await self._library.child(parent_inode, text)
+        return absent() if node is None else attributes(node, self._options)
+
+    @guarded
+    async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        return attributes(await self._library.attributes(inode), self._options)
+
+    async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
+        """Nothing to do: an inode number stays what it is for ever, and nodes live in the catalogue."""
+
+    @guarded
+    async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
+        if mode & os.W_OK:
+            raise pyfuse3.FUSEError(errno.EROFS)
+        return not mode & os.X_OK or self._library.node(inode).is_directory
+
+    @guarded
+    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+        count, size = self._library.totals()
+        data = pyfuse3.StatvfsData()
+        data.f_bsize = data.f_frsize = _BLOCK
+        data.f_blocks = -(-size // _BLOCK)
+        data.f_bfree = data.f_bavail = 0
+        data.f_files = count
+        data.f_ffree = data.f_favail = 0
+        data.f_namemax = 255
+        return data
+
+    # -- directories ---------------------------------------------------------------------------------------------
+
+    @guarded
+    async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
+        number = next(self._numbers)
+        children = await self._library.children(inode)
+        self._listings[number] = (self._library.node(inode), children)
+        return number
+
+    @guarded
+    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        directory, children = self._listings[fh]
+        if start_id < 1 and not pyfuse3.readdir_reply(token, b".", attributes(directory, self._options), 1):
+            return
+        if start_id < 2:
+            parent = self._library.node(directory.parent)
+            if not pyfuse3.readdir_reply(token, b"..", attributes(parent, self._options), 2):
+                return
+        for index in range(max(0, start_id - _FIRST_OFFSET + 1), len(children)):
+            node = children[index]
+            # as of now, not of opendir: a size that was learned meanwhile must not be taken back
+            now = attributes(self._library.node(node.inode), self._options)
+            if not pyfuse3.readdir_reply(token, os.fsencode(node.name), now, index + _FIRST_OFFSET):
+                return
+
+    @guarded
+    async def releasedir(self, fh: int) -> None:
+        self._listings.pop(fh, None)
+
+    @guarded
+    async def fsyncdir(self, fh: int, datasync: bool) -> None:
+        """There is nothing to write."""
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    @guarded
+    async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
+            raise pyfuse3.FUSEError(errno.EROFS)
+        handle = await self._library.open(inode)
+        number = next(self._numbers)
+        self._files[number] = handle
+        # the kernel keeps its pages across opens; changed size or mtime make it drop them
+        return pyfuse3.FileInfo(fh=number, keep_cache=True)
+
+    @guarded
+    async def read(  # type: ignore[override]  # any buffer will do, copied once on its way to the kernel
+        self, fh: int, off: int, size: int
+    ) -> bytes | memoryview:
+        return await self._files[fh].read(off, size)
+
+    @guarded
+    async def flush(self, fh: int) -> None:
+        """There is nothing to write."""
+
+    @guarded
+    async def fsync(self, fh: int, datasync: bool) -> None:
+        """There is nothing to write."""
+
+    @guarded
+    async def release(self, fh: int) -> None:
+        handle = self._files.pop(fh, None)
+        if handle is not None:
+            handle.close()
+
+    # -- extended attributes ---------------------------------------------------------------------------------------
+
+    @guarded
+    async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
+        value = None
+        if name.startswith(b"user."):  # `ls -l` asks for security.selinux and system.posix_acl_access of every file
+            value = xattrs.read(self._library, self._library.node(inode), name)
+        if value is None:
+            raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
+        return value
+
+    @guarded
+    async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
+        return xattrs.names(self._library, self._library.node(inode))
+
+    # -- everything that would change something ----------------------------------------------------------------------
+
+    async def _refused(self, *_: object, **__: object) -> NoReturn:
+        raise pyfuse3.FUSEError(errno.EROFS)
+
+    setattr = mknod = mkdir = unlink = rmdir = symlink = rename = link = create = _refused
+    write = setxattr = removexattr = _refused

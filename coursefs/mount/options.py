@@ -1,0 +1,78 @@
+"""What may stand behind `-o` (pure)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from coursefs.errors import UsageError
+from coursefs.units import parse_size
+
+#: passed on to the kernel
+_KERNEL = frozenset({"allow_other", "allow_root", "auto_unmount", "nosuid", "nodev", "noexec", "noatime"})
+#: what mount(8), fstab and habits add; true already, or not for us to act on
+_IGNORED = frozenset(
+    "ro rw suid dev exec atime relatime norelatime strictatime lazytime diratime nodiratime sync async dirsync defaults"
+    " auto noauto user nouser users owner group _netdev nofail default_permissions".split()
+)
+_OWN = ("uid", "gid", "umask", "cache_dir", "cache_size", "offline")
+
+
+@dataclass(frozen=True, slots=True)
+class MountOptions:
+    """The options of one mount."""
+
+    uid: int = field(default_factory=os.getuid)  # owner of everything
+    gid: int = field(default_factory=os.getgid)
+    umask: int = 0o022
+    cache_dir: Path | None = None
+    cache_size: int | None = None  # bytes
+    offline: bool = False
+    kernel: frozenset[str] = frozenset()  # further options for the kernel
+
+
+def parse(texts: Sequence[str]) -> MountOptions:
+    """The options of any number of `-o a,b=c`.  Raises `UsageError` that names the one that is wrong."""
+    options = MountOptions()
+    for text in texts:
+        for option in filter(None, text.split(",")):
+            options = _with(options, option)
+    return options
+
+
+def _with(options: MountOptions, option: str) -> MountOptions:
+    name, equals, value = option.partition("=")
+    if name in _KERNEL and not equals:
+        return replace(options, kernel=options.kernel | {name})
+    if (name in _IGNORED and not equals) or name.startswith("x-") or name == "comment":
+        return options
+    match name:
+        case "offline" if not equals:
+            return replace(options, offline=True)
+        case "uid":
+            return replace(options, uid=_number(name, value, 10))
+        case "gid":
+            return replace(options, gid=_number(name, value, 10))
+        case "umask":
+            return replace(options, umask=_number(name, value, 8) & 0o777)
+        case "cache_dir" if value:
+            return replace(options, cache_dir=Path(value).expanduser().absolute())
+        case "cache_size" if value:
+            return replace(options, cache_size=parse_size(value))
+    if name in _OWN:
+        raise UsageError(f"-o {option}: " + ("takes no value" if name == "offline" else "needs a value"))
+    close = difflib.get_close_matches(name, [*_OWN, *_KERNEL], 1)
+    raise UsageError(f"-o {option}: is no option of coursefs" + (f" (did you mean {close[0]}?)" if close else ""))
+
+
+def _number(name: str, value: str, base: int) -> int:
+    try:
+        number = int(value, base)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**32:
+        raise UsageError(f"-o {name}={value}: is not a{'n octal' if base == 8 else ''} number")
+    return number

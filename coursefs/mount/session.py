@@ -1,0 +1,96 @@
+"""A FUSE session: from mounting to the last unmount."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pyfuse3
+import trio
+
+from coursefs.errors import CoursefsError
+from coursefs.library import Library, Node
+from coursefs.mount.kernel import raise_limits
+from coursefs.mount.operations import Operations
+from coursefs.mount.options import MountOptions
+
+log = logging.getLogger(__name__)
+
+#: seconds that running requests get to end by themselves when the mount is to end
+_GRACE = 2.0
+
+
+async def mount(
+    library: Library, mountpoint: Path, options: MountOptions, *, mounted: Callable[[Operations], None]
+) -> None:
+    """Mount, serve until somebody unmounts or SIGTERM or SIGINT comes, and leave no mount behind.
+
+    `mounted` is called as soon as the mount answers.  Raises `CoursefsError` when it cannot be mounted.  There is one
+    session in a process: that is how libfuse's binding is made.
+    """
+    operations = Operations(library, options)
+    try:
+        pyfuse3.init(operations, str(mountpoint), _kernel_options(options))
+    except (RuntimeError, OSError) as error:
+        raise CoursefsError(f"{mountpoint}: cannot be mounted: {error}") from None
+    try:
+        library.on_change(_tell_kernel)
+        async with trio.open_nursery() as nursery, _signals() as signals:
+            nursery.start_soon(_end_on_signal, signals, nursery)
+            nursery.start_soon(_answers, mountpoint, lambda: mounted(operations))
+            await pyfuse3.main()
+            nursery.cancel_scope.cancel()
+    finally:
+        library.on_change(lambda *_: None)
+        # lazily: programs that are still in there keep their open files, and get an error from them
+        pyfuse3.close(unmount=True)
+
+
+def _kernel_options(options: MountOptions) -> set[str]:
+    return {"fsname=coursefs", "subtype=coursefs", "ro", "default_permissions", "nosuid", "nodev", *options.kernel}
+
+
+async def _answers(mountpoint: Path, then: Callable[[], None]) -> None:
+    """Wait for the first answer of the mount, asked for like any program would."""
+
+    def ask() -> None:
+        mountpoint.stat()
+        raise_limits(mountpoint)
+
+    try:
+        await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
+    except OSError as error:
+        raise CoursefsError(f"{mountpoint}: the mount does not answer: {error.strerror}") from None
+    then()
+
+
+@asynccontextmanager
+async def _signals() -> AsyncIterator[AsyncIterator[int]]:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        yield received
+
+
+async def _end_on_signal(signals: AsyncIterator[int], nursery: trio.Nursery) -> None:
+    async for number in signals:
+        log.info("%s: unmounting", signal.Signals(number).name)
+        pyfuse3.terminate()
+        await trio.sleep(_GRACE)  # `main` ends earlier, and cancels this, when no request is under way
+        nursery.cancel_scope.cancel()
+
+
+def _tell_kernel(changed: Sequence[Node], names: Sequence[tuple[int, str]]) -> None:
+    """Make the kernel ask again for what has changed.
+
+    Attributes only: dropping pages would wait for reads that wait for this very thread.  The kernel drops the pages
+    by itself when it sees another size or mtime.
+    """
+    for inode in {node.inode for node in changed} | {parent for parent, _ in names}:
+        try:
+            pyfuse3.invalidate_inode(inode, attr_only=True)
+        except OSError as error:  # it never asked for that one
+            log.debug("inode %d: %s", inode, error)
+    for parent, name in names:
+        pyfuse3.invalidate_entry_async(parent, name.encode(), deleted=0, ignore_enoent=True)

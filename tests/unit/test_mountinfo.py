@@ -1,0 +1,36 @@
+"""What is mounted where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coursefs.mount import mountinfo
+
+TEXT = rb"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+40 22 0:35 / /home/me/my\040courses ro,nosuid shared:1 - fuse.coursefs coursefs ro,user_id=1000
+41 22 0:36 / /home/me/K\303\274che rw - fuse.sshfs host: rw
+42 41 0:37 / /home/me/K\303\274che rw - tmpfs tmpfs rw
+"""
+
+
+def test_parse() -> None:
+    ours = mountinfo.at(Path("/home/me/my courses"), mountinfo.parse(TEXT))
+    assert ours is not None and ours.is_coursefs
+    assert ours.device == (0, 35)
+
+
+def test_the_uppermost_mount_counts() -> None:
+    upper = mountinfo.at(Path("/home/me/Küche"), mountinfo.parse(TEXT))
+    assert upper is not None and upper.filesystem == "tmpfs" and not upper.is_coursefs
+    assert mountinfo.at(Path("/home/me"), mountinfo.parse(TEXT)) is None
+
+
+def test_absolute_follows_links_of_the_parent_only(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert mountinfo.absolute(tmp_path / "link" / "x" / ".." / "courses") == tmp_path / "real" / "courses"
+    assert mountinfo.absolute(Path("/")) == Path("/")
+
+
+def test_this_machine_has_a_root() -> None:
+    assert mountinfo.at(Path("/")) is not None
