@@ -1,0 +1,257 @@
+"""The waist of the house: accounts, tree and contents as one object.
+
+Everything above (the mount, the commands) talks to this alone; nothing below it knows of FUSE, processes or
+terminals.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from coursefs.catalog import Ages, Layout, Node, Place, Sizes, Store, Tree, TreeAccount
+from coursefs.catalog.inode import ROOT
+from coursefs.content import CacheUse, Content, Contents, Reader
+from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
+from coursefs.model import Course, Remote, Source, Version, Wanted
+from coursefs.providers import registry
+from coursefs.providers.base import Account, Provider
+from coursefs.transport import Transport
+
+log = logging.getLogger(__name__)
+
+__all__ = ["ROOT", "AccountSource", "Handle", "Library", "LibrarySettings", "Node", "open_library"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSource:
+    """An account as the settings and the stored secrets describe it."""
+
+    name: str
+    provider: str
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str]
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySettings:
+    """What a library is opened with."""
+
+    catalogue: Path  # the database file
+    cache: Path  # directory of the content cache
+    accounts: Sequence[AccountSource]
+    wanted: Wanted
+    layout: Layout = Layout.TITLE
+    max_size: int = 20 * 2**30  # bytes of content cache
+    min_free: int = 2 * 2**30  # bytes of the disk to leave free
+    read_timeout: float = 60.0  # seconds
+    streams: int = 6
+    offline: bool = False
+    ages: Ages | None = None
+
+
+class Handle:
+    """An open file.  Reads give exactly the bytes that were asked for, up to the end of the file."""
+
+    def __init__(self, library: Library, node: Node, reader: Reader | None) -> None:
+        self.node = node
+        self._library = library
+        self._reader = reader
+
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
+        """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
+        if self._reader is None:
+            return memoryview(self.node.page or b"")[offset : offset + length]
+        try:
+            data = await self._reader.read(offset, length)
+        except CoursefsError as error:
+            self._library.note_error(self.node, error)
+            raise
+        self._library.note_error(self.node, None)
+        return data
+
+    def close(self) -> None:
+        """Let go of what is being fetched for this handle alone."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+class Library:
+    """Made by `open_library`.  Inode numbers name files and directories; `ROOT` is the top."""
+
+    def __init__(
+        self,
+        settings: LibrarySettings,
+        store: Store,
+        transport: Transport,
+        providers: Mapping[str, Provider],
+        nursery: trio.Nursery,
+    ) -> None:
+        self.settings = settings
+        self.providers = providers
+        self._store = store
+        self._transport = transport
+        self._nursery = nursery
+        self._errors: dict[int, str] = {}
+        accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
+        self.tree = Tree(store, accounts, nursery, layout=settings.layout, ages=settings.ages)
+        self.sizes = Sizes(store, self._measure, nursery)
+        self.contents = Contents(
+            settings.cache,
+            transport,
+            self._find,
+            max_size=settings.max_size,
+            min_free=settings.min_free,
+            read_timeout=settings.read_timeout,
+            streams=settings.streams,
+        )
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing is asked of any platform."""
+        return self._transport.offline
+
+    def node(self, inode: int) -> Node:
+        """A node as far as it is known, without any request.  Raises `Gone`."""
+        return self.tree.node(inode)
+
+    async def attributes(self, inode: int) -> Node:
+        """A node with its exact size; asks for the siblings' sizes in the same go."""
+        return await self.sizes.exact(self.tree.node(inode))
+
+    async def children(self, inode: int) -> list[Node]:
+        """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
+        return await self.tree.children(self.tree.node(inode))
+
+    async def child(self, inode: int, name: str) -> Node | None:
+        """The node of this name in a directory; its size may be unknown."""
+        return await self.tree.child(self.tree.node(inode), name)
+
+    async def open(self, inode: int) -> Handle:
+        """Open a file for reading.  Raises what keeps its size from being known."""
+        node = await self.attributes(inode)
+        if node.remote is None or node.version is None:
+            return Handle(self, node, None)
+        return Handle(self, node, self.contents.open(self._content(node, node.remote), node.version))
+
+    def cached_bytes(self, node: Node) -> int:
+        """How many bytes of a file can be read without any request."""
+        if node.remote is None:
+            return len(node.page or b"")
+        return self.contents.cached_bytes(Content(node.place.account, node.remote, self.tree.course(node)))
+
+    def last_error(self, node: Node) -> str | None:
+        """Why the last read of a file failed; None when it did not."""
+        return self._errors.get(node.inode)
+
+    def note_error(self, node: Node, error: CoursefsError | None) -> None:
+        """Remember how a read of a file ended; a version that is gone is asked for anew behind the reader's back."""
+        if error is None:
+            self._errors.pop(node.inode, None)
+            return
+        self._errors[node.inode] = str(error)
+        if isinstance(error, (Stale, Gone)):
+            self._nursery.start_soon(self._look_again, node)
+
+    def totals(self) -> tuple[int, int]:
+        """Number of files and directories known, and their bytes as far as sizes are known."""
+        return self._store.totals()
+
+    def use(self) -> CacheUse:
+        """What the content cache holds."""
+        return self.contents.use()
+
+    def known(self, account: str) -> bool:
+        """Whether the account's courses were ever listed."""
+        return self._store.fetched_ns(Place(account)) is not None
+
+    def courses(self, account: str) -> list[Course]:
+        """The account's courses as last seen."""
+        return self._store.courses(account)
+
+    def directory_of(self, account: str, course: Course) -> str | None:
+        """Where the tree shows a course: its path below the root; None while it does not."""
+        node = self._store.find(Place(account), course.key)
+        if node is None or not node.name:
+            return None
+        parent = self._store.node(node.parent)
+        return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
+
+    async def refresh_courses(self, account: str) -> list[Course]:
+        """The account's courses, asked for now."""
+        source = next(one for one in self.settings.accounts if one.name == account)
+        await self.tree.update_courses(TreeAccount(account, self.providers[account], source.folder))
+        return self._store.courses(account)
+
+    def on_change(self, tell: Callable[[Sequence[Node], Sequence[tuple[int, str]]], None]) -> None:
+        """Have every change told: nodes whose attributes changed, and (directory, name) pairs that are gone or new."""
+        self.sizes.on_change = lambda node: tell([node], [])
+        self.tree.on_change = lambda changes: tell(
+            [after for _, after in changes.changed],
+            [
+                *((node.parent, node.name) for node in (*changes.gone, *changes.added)),
+                *(
+                    (node.parent, node.name)
+                    for before, after in changes.changed
+                    if (before.parent, before.name) != (after.parent, after.name)
+                    for node in (before, after)
+                ),
+            ],
+        )
+
+    def _content(self, node: Node, remote: Remote) -> Content:
+        return Content(node.place.account, remote, self.tree.course(node))
+
+    async def _measure(self, node: Node, known: Version | None) -> Version:
+        if node.remote is None:
+            raise Gone("there are no bytes on the platform")
+        return await self.contents.measure(self._content(node, node.remote), known)
+
+    async def _find(self, content: Content, fresh: bool) -> Source:
+        return await self.providers[content.account].source(content.course, content.remote, fresh=fresh)
+
+    async def _look_again(self, node: Node) -> None:
+        try:
+            await self.sizes.again(self.tree.node(node.inode))
+        except CoursefsError as error:
+            log.info("%s: %s", node.name, error)
+
+
+@asynccontextmanager
+async def open_library(
+    settings: LibrarySettings, transport: Transport | None = None, *, contents: bool = True
+) -> AsyncIterator[Library]:
+    """A library, open until the context ends; everything that it has under way ends with it.
+
+    Without `contents` nothing can be read, and the cache is left to whoever has it.
+    Raises `UsageError` for an unknown provider and `CoursefsError` when the cache is in use by another mount.
+    """
+    own = transport or Transport(read_timeout=settings.read_timeout, offline=settings.offline)
+    async with own:
+        providers = {
+            one.name: registry.provider(one.provider)(
+                Account(one.name, one.settings, one.secrets, settings.wanted), own
+            )
+            for one in settings.accounts
+        }
+        store = Store(settings.catalogue)
+        try:
+            async with trio.open_nursery() as nursery:
+                library = Library(settings, store, own, providers, nursery)
+                async with library.contents if contents else nullcontext():
+                    yield library
+                nursery.cancel_scope.cancel()
+        finally:
+            store.close()
+
+
+def require_accounts(accounts: Sequence[AccountSource]) -> None:
+    """Raise `NotSignedIn` when there is nothing to show."""
+    if not accounts:
+        raise NotSignedIn("no account yet: sign in first, for example `coursefs login coursera --cauth …`")

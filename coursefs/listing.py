@@ -1,0 +1,68 @@
+"""The courses of all accounts as a list, for commands: asked for now, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import trio
+
+from coursefs.errors import CoursefsError, NotAllowed, leaf
+from coursefs.library import Library, LibrarySettings, open_library
+from coursefs.model import Course
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A course, and where the mount shows it."""
+
+    account: str
+    course: Course
+    directory: str | None  # its path below the mount point; None: never shown so far, or not at all
+
+    def record(self) -> dict[str, Any]:
+        """As `courses list --json` has it."""
+        enrolled = self.course.enrolled_ns
+        return {
+            "account": self.account,
+            "id": self.course.key,
+            "slug": self.course.slug,
+            "title": self.course.title,
+            "directory": self.directory,
+            "url": self.course.url,
+            "enrolled": None if enrolled is None else datetime.fromtimestamp(enrolled / 1e9, UTC).isoformat(),
+            "shown": not self.course.hidden,
+        }
+
+
+async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
+    """Every account's courses, and a line for each account whose platform could not be asked (listed as last seen).
+
+    Raises `NotSignedIn` when an account's sign-in has ended, and whatever kept an account that was never listed from
+    being listed.
+    """
+    notes: list[str] = []
+    found: dict[str, list[Listed]] = {}
+
+    async def one(library: Library, account: str) -> None:
+        courses: Sequence[Course]
+        try:
+            courses = await library.providers[account].courses()
+        except NotAllowed:
+            raise
+        except CoursefsError as error:
+            if not library.known(account):
+                raise
+            notes.append(f"{account}: {error}; as last seen")
+            courses = library.courses(account)
+        found[account] = [Listed(account, course, library.directory_of(account, course)) for course in courses]
+
+    try:
+        async with open_library(settings, contents=False) as library, trio.open_nursery() as nursery:
+            for account in settings.accounts:
+                nursery.start_soon(one, library, account.name)
+    except BaseExceptionGroup as group:
+        raise leaf(group) from None
+    return [listed for account in settings.accounts for listed in found[account.name]], notes
