@@ -1,0 +1,131 @@
+"""`coursefs mount` and `coursefs umount`."""
+
+from __future__ import annotations
+
+import os
+import select
+from pathlib import Path
+
+import click
+
+from coursefs.cli import output
+from coursefs.cli.options import Globals, pass_globals
+from coursefs.errors import CoursefsError, NoAnswer
+
+#: seconds that a mount may take to answer, and that its process may take to end
+_READY_WITHIN = 90.0
+_ENDS_WITHIN = 15.0
+
+
+@click.command()
+@click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground; Ctrl-C unmounts.")
+@click.option(
+    "-o",
+    "texts",
+    multiple=True,
+    metavar="OPT[,OPT…]",
+    help="allow_other, uid=, gid=, umask=, cache_dir=, cache_size=, offline, and what mount(8) knows.",
+)
+@pass_globals
+def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str, ...]) -> None:
+    """Show your courses as a folder at MOUNTPOINT, an empty directory of yours.
+
+    \b
+    Example: coursefs mount ~/courses
+    """
+    from coursefs.config import load  # noqa: PLC0415  # all of this is slow to import
+    from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
+    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
+    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
+    from coursefs.mount.options import parse  # noqa: PLC0415
+
+    places = options.places()
+    parsed = parse(texts)
+    settings = load(places.config_file)
+    if not foreground:
+        require_fuse()
+        arguments = [*global_options(options), "mount", "--foreground"]
+        for text in texts:
+            arguments += ["-o", text]
+        in_background([*arguments, "--", str(prepare(mountpoint))], places.log_dir / "mount.log")
+        return
+
+    from coursefs.daemon.serve import Job, run  # noqa: PLC0415
+
+    readiness = Readiness()
+    job = Job(library_settings(settings, places, parsed), mountpoint, parsed, places.runtime_dir)
+    start_log(options, readiness.is_background)
+    run(job, readiness)
+
+
+@click.command()
+@click.argument("mountpoint", type=click.Path(path_type=Path))
+@pass_globals
+def umount(options: Globals, mountpoint: Path) -> None:
+    """Take the folder at MOUNTPOINT away again, and wait until its process has ended.
+
+    \b
+    Example: coursefs umount ~/courses
+    """
+    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
+    from coursefs.mount import mountinfo  # noqa: PLC0415
+    from coursefs.mount.mountpoint import detach, is_dead, unmount  # noqa: PLC0415
+
+    path = mountinfo.absolute(mountpoint)
+    there = mountinfo.at(path)
+    if there is None or not there.is_coursefs:
+        raise CoursefsError(f"{path}: no coursefs is mounted there")
+    if is_dead(path):
+        detach(path)
+        return
+    status = socket.ask(socket.path_for(options.places().runtime_dir, path))
+    unmount(path)
+    if status is not None:
+        _wait_for_end(int(status["pid"]), path)
+
+
+def in_background(arguments: list[str], log: Path) -> None:
+    """Run a command of coursefs in the background; return when its mount answers, raise why it does not."""
+    from coursefs.daemon import background  # noqa: PLC0415  # slow to import
+
+    report = background.start(arguments, log, _READY_WITHIN)
+    for note in report.notes:
+        output.message(f"coursefs: {note}")
+    if report.exit_status != 0:
+        raise _Reported(report.message, report.exit_status)
+
+
+class _Reported(CoursefsError):
+    """What a background process said of its failure."""
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+def global_options(options: Globals) -> list[str]:
+    """What stood before the command, for a process that runs another one."""
+    config = ["--config", str(options.config.expanduser().absolute())] if options.config else []
+    return [*config, *(["--verbose"] if options.verbose else [])]
+
+
+def start_log(options: Globals, is_background: bool) -> None:
+    """Log as a daemon does, where there is a log; a foreground run says warnings only, in plain lines."""
+    from coursefs import logs  # noqa: PLC0415
+
+    if is_background or options.verbose:
+        logs.to_file_like_journal(options.verbose)
+
+
+def _wait_for_end(pid: int, path: Path) -> None:
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([process], [], [], _ENDS_WITHIN)
+    finally:
+        os.close(process)
+    if not ended:
+        raise NoAnswer(f"{path}: unmounted, but its process {pid} has not ended yet")
