@@ -129,7 +129,7 @@ class Transport:
                     if reply.status not in RETRIED_STATUSES or attempt == attempts:
                         return reply
                     retry_after = retry_after_seconds(reply.headers.get("retry-after"), time.time())
-                await trio.sleep(pause(attempt, retry_after, random.random()))  # noqa: S311
+                await trio.sleep(pause(attempt, retry_after, random.random()))
         raise NoAnswer(f"{urlsplit(url).hostname}: no answer within {self.read_timeout:.0f} s")
 
     @asynccontextmanager
