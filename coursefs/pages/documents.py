@@ -1,0 +1,87 @@
+"""Complete HTML documents: the frame around a reading, and the page for what has no file.
+
+A document stands alone: one file, its style inside, no script, and a policy that lets a browser load nothing but files
+from beside it.  The same input gives the same bytes, for sizes and checksums must not change from mount to mount.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from importlib import resources
+from urllib.parse import urlsplit
+
+import jinja2
+from markupsafe import Markup
+
+from coursefs.pages.cleaning import link_target, plain
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("coursefs.pages"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_STYLE = (resources.files("coursefs.pages") / "templates" / "style.css").read_text(encoding="utf-8")
+
+#: `file:` is for a page opened from the mount, where browsers give files no origin of their own; 'self' for a copy of
+#: the tree on a web server.
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode() + "'",
+        "img-src 'self' file:",
+        "media-src 'self' file:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+
+
+def document(*, title: str, body: str, url: str | None, language: str | None = None, course: str | None = None) -> str:
+    """A complete HTML5 document around `body`.
+
+    `body` is markup that is already clean (`coursefs.pages.cleaning.safe`) and begins its headings at `h2`; everything
+    else is taken as text.  `url`: the web page of the item, linked at the end.  `language`: a BCP 47 tag.
+    """
+    return _document(title=_line(title) or "Untitled", body=Markup(body), url=url, language=language, course=course)  # noqa: S704 - clean by contract
+
+
+def link_page(*, title: str, what: str, reason: str, url: str | None, course: str | None = None) -> str:
+    """A complete HTML5 document that stands for something without a file, with a link to where it can be had.
+
+    `what` is its kind for a person ("Quiz"), `reason` a sentence that says why there is no file.
+    """
+    target = link_target(url)
+    notice = _TEMPLATES.get_template("link.html.jinja").render(
+        what=_line(what), reason=_line(reason), url=target, host=_host(target)
+    )
+    return _document(title=_line(title) or _line(what), body=Markup(notice), url=None, language="en", course=course)  # noqa: S704 - of our own template
+
+
+def _document(*, title: str, body: Markup, url: str | None, language: str | None, course: str | None) -> str:
+    target = link_target(url)
+    return _TEMPLATES.get_template("document.html.jinja").render(
+        title=title,
+        body=body,
+        course=_line(course or ""),
+        language=language if language and _LANGUAGE.fullmatch(language) else "",
+        url=target,
+        host=_host(target),
+        policy=_POLICY,
+        style=Markup(_STYLE),  # noqa: S704 - a file of this package
+    )
+
+
+def _line(text: str) -> str:
+    return " ".join(plain(text).split())
+
+
+def _host(url: str | None) -> str:
+    """What a link to this URL is called: `coursera.org`, or the platform where the URL names no host."""
+    host = urlsplit(url).hostname if url else None
+    return host.removeprefix("www.") if host else "the platform"
