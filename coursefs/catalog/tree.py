@@ -124,9 +124,9 @@ class Tree:
         return course
 
     def trouble(self, account: str) -> CoursefsError | None:
-        """Why the account's courses could not be asked for lately; None when they could."""
-        _, error = self._troubles.errors.get(Place(account), (0.0, None))
-        return error
+        """What went wrong with this account last and has not gone well since; None when all is well."""
+        errors = [found for place, found in self._troubles.errors.items() if place.account == account]
+        return max(errors, key=lambda found: found[0])[1] if errors else None
 
     # -- freshness -------------------------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ def test_the_platforms_own_rendering() -> None:
 
 _TAGS = st.sampled_from(
     """a asset blockquote br co-content code em h1 heading hr img li list math p pre script strong style svg table td
-text th tr ul var widget xmp""".split()  # noqa: SIM905 - words read best as words
+text th tr ul var widget xmp""".split()
 )
 _HOSTILE = st.sampled_from(
     [
@@ -194,9 +194,7 @@ _HOSTILE = st.sampled_from(
         "bullets",
     ]
 )
-_NAMES = st.sampled_from(
-    "href src assetId id name alt title onclick style class hasMath bulletType level".split()  # noqa: SIM905 - as above
-)
+_NAMES = st.sampled_from("href src assetId id name alt title onclick style class hasMath bulletType level".split())
 _WORDS = st.text("abcxyz<>&\"'$\\{}^ \n\u200b\x07é", max_size=12)
 
 
@@ -240,7 +238,7 @@ def test_nothing_acts_and_nothing_remote_is_loaded(cml: str) -> None:
 
 
 _PLAIN_TAGS = st.sampled_from(
-    "text heading list li code table tr th td strong em u a widget co-content p div foo".split()  # noqa: SIM905 - as above
+    "text heading list li code table tr th td strong em u a widget co-content p div foo".split()
 )
 _TREES = st.recursive(
     st.text("abcdefgh ", min_size=1, max_size=8),

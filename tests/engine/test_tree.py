@@ -1,0 +1,263 @@
+"""The tree: what is asked for and when, what stays, and what a refresh does to what was shown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
+from coursefs.catalog.inode import ROOT
+from coursefs.catalog.refresh import Changes
+from coursefs.errors import BadReply, NotAllowed, NotSignedIn, Unreachable
+from coursefs.model import Course, Outline
+from tests.engine.fakes import FakeProvider, lecture, reading, section
+
+COURSE = Course("c1", "graphics", "Graphics ", "https://x/learn/graphics")
+HELLO = lecture("a", "Hello", 1)
+AGAIN = lecture("b", "Again", 2)
+#: everything is old at once
+NOW = Ages(courses=0, outline=0, files=0, failed=0, broken_item=0)
+
+
+def provider_of(*items: object, **more: object) -> FakeProvider:
+    provider = FakeProvider(listed=[COURSE], **more)  # type: ignore[arg-type]
+    provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))  # type: ignore[arg-type]
+    return provider
+
+
+@asynccontextmanager
+async def opened(
+    path: Path, provider: FakeProvider, *, ages: Ages | None = None, folder: str | None = None
+) -> AsyncIterator[Tree]:
+    store = Store(path / "catalogue.sqlite")
+    try:
+        async with trio.open_nursery() as nursery:
+            account = TreeAccount("coursera", provider, folder)
+            yield Tree(store, [account], nursery, layout=Layout.TITLE, ages=ages)
+            nursery.cancel_scope.cancel()
+    finally:
+        store.close()
+
+
+async def walk(tree: Tree, *names: str) -> Node:
+    node = tree.node(ROOT)
+    for name in names:
+        child = await tree.child(node, name)
+        assert child is not None, name
+        node = child
+    return node
+
+
+async def listing(tree: Tree, *names: str) -> list[str]:
+    return [node.name for node in await tree.children(await walk(tree, *names))]
+
+
+async def test_each_level_is_asked_for_when_it_is_looked_at(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, AGAIN)
+    async with opened(tmp_path, provider) as tree:
+        assert provider.calls == []
+        assert await listing(tree) == ["Graphics"]
+        assert provider.calls == ["courses"]
+        assert await listing(tree, "Graphics") == ["01 Start"]
+        assert provider.calls == ["courses", "outline c1"]
+        assert await listing(tree, "Graphics", "01 Start") == ["01 Hello.mp4", "02 Again.mp4"]
+        assert provider.calls == ["courses", "outline c1", "files item/a item/b"]
+        await listing(tree, "Graphics", "01 Start")
+        assert len(provider.calls) == 3
+
+
+async def test_after_a_restart_nothing_is_asked_and_nothing_has_moved(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path, provider) as tree:
+        before = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
+    provider.calls.clear()
+    async with opened(tmp_path, provider) as tree:
+        assert await walk(tree, "Graphics", "01 Start", "01 Hello.mp4") == before
+    assert provider.calls == []
+
+
+async def test_a_lost_catalogue_is_rebuilt_with_the_same_inodes(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path / "1", provider) as tree:
+        before = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
+    async with opened(tmp_path / "2", provider) as tree:
+        after = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
+    assert (before.inode, before.parent) == (after.inode, after.parent)
+
+
+async def test_many_readers_wait_for_one_request_and_a_killed_one_takes_nothing_away(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, gate=trio.Event())
+    seen: list[list[str]] = []
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+
+        async def read() -> None:
+            seen.append(await listing(tree))
+
+        with trio.move_on_after(0):
+            await read()
+        for _ in range(5):
+            nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        assert provider.gate is not None
+        provider.gate.set()
+    assert seen == [["Graphics"]] * 5
+    assert provider.calls == ["courses"]
+
+
+async def test_what_is_old_is_served_at_once_and_refreshed_behind(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    changes: list[Changes] = []
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        await listing(tree)
+        provider.listed = [COURSE, Course("c2", "ears", "Ears")]
+        provider.gate = trio.Event()
+        tree.on_change = changes.append
+        assert await listing(tree) == ["Graphics"]
+        provider.gate.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert [node.name for change in changes for node in change.added] == ["Ears"]
+        assert await listing(tree) == ["Ears", "Graphics"]
+
+
+async def test_a_root_of_which_nothing_is_known_is_an_error(tmp_path: Path) -> None:
+    provider = FakeProvider(failure=Unreachable("no network"))
+    async with opened(tmp_path, provider) as tree:
+        with pytest.raises(Unreachable):
+            await listing(tree)
+        provider.failure = None
+        assert await listing(tree) == []
+
+
+@pytest.mark.parametrize("failure", [Unreachable("no network"), NotSignedIn("ended"), BadReply("?")])
+async def test_a_refresh_that_fails_leaves_what_is_known(tmp_path: Path, failure: NotSignedIn) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        before = await listing(tree, "Graphics", "01 Start")
+        provider.failure = failure
+        assert await listing(tree, "Graphics", "01 Start") == before
+        await trio.testing.wait_all_tasks_blocked()
+        assert await listing(tree, "Graphics", "01 Start") == before
+        await trio.testing.wait_all_tasks_blocked()
+        assert tree.trouble("coursera") is not None
+
+
+async def test_an_empty_answer_does_not_delete_a_tree(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        await listing(tree, "Graphics", "01 Start")
+        provider.listed, provider.outlines["c1"] = [], Outline(())
+        for _ in range(2):
+            assert await listing(tree) == ["Graphics"]
+            assert await listing(tree, "Graphics") == ["01 Start"]
+            await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_one_broken_item_never_breaks_its_lesson(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, AGAIN)
+    provider.contents["item/a"] = NotAllowed("Item is locked")
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        assert await listing(tree, "Graphics", "01 Start") == ["01 Hello (unavailable).html", "02 Again.mp4"]
+        page = await walk(tree, "Graphics", "01 Start", "01 Hello (unavailable).html")
+        assert page.page is not None and b"Item is locked" in page.page
+        del provider.contents["item/a"]
+        await listing(tree, "Graphics", "01 Start")
+        await trio.testing.wait_all_tasks_blocked()
+        assert await listing(tree, "Graphics", "01 Start") == ["01 Hello.mp4", "02 Again.mp4"]
+        provider.contents["item/a"] = BadReply("?")  # what was there once is better than a page that says why not
+        for _ in range(2):
+            assert await listing(tree, "Graphics", "01 Start") == ["01 Hello.mp4", "02 Again.mp4"]
+            await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_rename_move_and_removal_keep_inodes_and_readers(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, AGAIN)
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        hello = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
+        again = await walk(tree, "Graphics", "01 Start", "02 Again.mp4")
+        provider.outlines["c1"] = Outline(
+            (
+                section("m", "Start", 1, replace(HELLO, title="Hallo")),
+                section("n", "Next", 2, replace(AGAIN, position=1)),
+            )
+        )
+        await listing(tree, "Graphics")
+        await trio.testing.wait_all_tasks_blocked()
+        await listing(tree, "Graphics", "01 Start")
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await walk(tree, "Graphics", "01 Start", "01 Hallo.mp4")).inode == hello.inode
+        moved = await walk(tree, "Graphics", "02 Next", "01 Again.mp4")
+        assert (moved.inode, moved.mtime_ns) == (again.inode, again.mtime_ns)
+        provider.outlines["c1"] = Outline((section("m", "Start", 1, replace(HELLO, title="Hallo")),))
+        await listing(tree, "Graphics")
+        await trio.testing.wait_all_tasks_blocked()
+        assert await listing(tree, "Graphics") == ["01 Start"]
+        assert tree.node(again.inode).remote == again.remote
+
+
+async def test_a_refresh_without_news_changes_nothing(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    provider.contents["item/a"] = list(reading(HELLO, "<p>", "ear"))
+    changes: list[Changes] = []
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        before = await walk(tree, "Graphics", "01 Start")
+        await listing(tree, "Graphics", "01 Start")
+        tree.on_change = changes.append
+        for _ in range(2):
+            await listing(tree, "Graphics", "01 Start", "01 Hello.files")
+            await trio.testing.wait_all_tasks_blocked()
+        assert changes == []
+        assert await walk(tree, "Graphics", "01 Start") == before
+
+
+async def test_a_reading_links_to_the_files_beside_it(tmp_path: Path) -> None:
+    from coursefs.pages import beside_url
+
+    provider = provider_of(HELLO)
+    provider.contents["item/a"] = reading(HELLO, f'<img src="{beside_url("item/a/asset/ear 1")}">', "ear 1")
+    async with opened(tmp_path, provider) as tree:
+        assert await listing(tree, "Graphics", "01 Start") == ["01 Hello.files", "01 Hello.html"]
+        assert await listing(tree, "Graphics", "01 Start", "01 Hello.files") == ["ear 1.png"]
+        page = await walk(tree, "Graphics", "01 Start", "01 Hello.html")
+        assert page.page == b'<img src="01%20Hello.files/ear%201.png">'
+        assert page.size == len(page.page)
+
+
+async def test_an_account_with_a_folder(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path, provider, folder="edX") as tree:
+        assert await listing(tree) == ["edX"]
+        assert await listing(tree, "edX") == ["Graphics"]
+        assert await listing(tree, "edX", "Graphics") == ["01 Start"]
+
+
+async def test_a_listing_that_repeats_its_keys_is_taken_once(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, HELLO)
+    async with opened(tmp_path, provider) as tree:
+        assert await listing(tree, "Graphics", "01 Start") == ["01 Hello.mp4"]
+
+
+async def test_hidden_courses_are_not_shown_and_twins_get_their_ids(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    provider.listed = [COURSE, Course("c2", "graphics-2", "graphics"), Course("c3", "old", "Old", hidden=True)]
+    async with opened(tmp_path, provider) as tree:
+        assert await listing(tree) == ["Graphics (c1)", "graphics (c2)"]
+
+
+async def test_enrolments_of_an_account_that_is_gone_are_not_shown(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path, provider) as tree:
+        await listing(tree)
+    store = Store(tmp_path / "catalogue.sqlite")
+    assert store.fetched_ns(Place("coursera")) is not None
+    async with trio.open_nursery() as nursery:
+        tree = Tree(store, [TreeAccount("other", FakeProvider())], nursery)
+        assert await tree.children(tree.node(ROOT)) == []
+        assert await tree.child(tree.node(ROOT), "Graphics") is None
+        nursery.cancel_scope.cancel()
+    store.close()

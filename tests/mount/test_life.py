@@ -1,0 +1,175 @@
+"""The life of a mount: ready, ended, killed, offline; nothing half-done is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mount.test_tree import GRAPHICS, expected_files
+from tests.mount.world import LIMIT, World, until
+
+pytestmark = pytest.mark.mount
+
+VIDEO = f"{GRAPHICS}/02 Shapes That Move/02 Depth/01 A Torus in Motion.mp4"
+
+
+def attributes(world: World) -> dict[str, tuple[int, int, int, int]]:
+    """Inode, size, mtime and ctime of every path."""
+    statuses = {path: world.path(path).stat() for path in world.tree()}
+    return {path: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for path, one in statuses.items()}
+
+
+def test_mount_answers_when_it_returns_and_umount_waits_for_the_end(world: World) -> None:
+    world.login()
+    world.mount()
+    assert GRAPHICS in os.listdir(world.mountpoint)
+    pid = world.pid
+    world.umount()
+    assert not world.is_mounted
+    assert not Path(f"/proc/{pid}").exists()
+    assert os.listdir(world.mountpoint) == []
+    assert list(Path(world.environment["XDG_RUNTIME_DIR"]).rglob("*.sock")) == []
+    assert "WARNING" not in world.log and "ERROR" not in world.log
+
+
+def test_unmounting_by_fusermount_ends_the_daemon_too(mounted: World) -> None:
+    pid = mounted.pid
+    subprocess.run(["fusermount3", "-u", str(mounted.mountpoint)], check=True, timeout=LIMIT)
+    until(lambda: not Path(f"/proc/{pid}").exists(), "the daemon ended")
+
+
+def test_remounted_offline_it_is_the_same_and_serves_what_was_read(mounted: World) -> None:
+    before = attributes(mounted)
+    data = mounted.path(VIDEO).read_bytes()
+    mounted.umount()
+    mounted.platform.forget()
+    mounted.mount("-o", "offline")
+    assert attributes(mounted) == before
+    assert mounted.path(VIDEO).read_bytes() == data
+    unread = mounted.path(
+        GRAPHICS, "01 Getting Started", "02 Points, Lines, Triangles", "01 From Vertices to Pixels.mp4"
+    )
+    with pytest.raises(OSError) as caught:
+        unread.read_bytes()
+    assert caught.value.errno == 5
+    assert b"offline" in os.getxattr(unread, "user.coursefs.error")
+    assert mounted.platform.requests() == []
+
+
+def test_without_a_network_a_known_account_mounts_from_what_is_known(mounted: World) -> None:
+    tree = mounted.tree()
+    mounted.umount()
+    mounted.platform.faults(api_down=True)
+    done = mounted.run("mount", mounted.mountpoint)
+    assert "showing what is known" in done.stderr
+    assert mounted.tree() == tree
+
+
+def test_kill_9_loses_nothing_that_was_read(mounted: World) -> None:
+    data = mounted.path(VIDEO).read_bytes()
+    before = attributes(mounted)
+    os.kill(mounted.pid, signal.SIGKILL)
+    with pytest.raises(OSError):
+        os.listdir(mounted.mountpoint)
+    mounted.platform.forget()
+    mounted.mount()  # takes the dead mount away by itself
+    assert attributes(mounted) == before
+    assert mounted.path(VIDEO).read_bytes() == data == expected_files()[VIDEO].read_bytes()
+    assert [one for one in mounted.platform.requests(port="cdn") if one["path"].endswith(".mp4")] == []
+
+
+def test_umount_takes_a_dead_mount_away(mounted: World) -> None:
+    os.kill(mounted.pid, signal.SIGKILL)
+    until(lambda: _is_dead(mounted.mountpoint), "the mount was dead")
+    mounted.umount()
+    assert os.listdir(mounted.mountpoint) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_read_leaves_no_mount_behind(mounted: World, number: int) -> None:
+    mounted.path(VIDEO).stat()
+    mounted.platform.faults(cdn_stall=True)
+    with subprocess.Popen(
+        ["cat", str(mounted.path(VIDEO))], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as reader:
+        until(lambda: mounted.status()["open_files"] == 1, "the file was open")
+        pid = mounted.pid
+        os.kill(pid, number)
+        until(lambda: not Path(f"/proc/{pid}").exists(), "the daemon ended")
+        assert reader.wait(timeout=LIMIT) != 0
+    assert not mounted.is_mounted
+    assert list(Path(mounted.environment["XDG_RUNTIME_DIR"]).rglob("*.sock")) == []
+
+
+def test_a_stalled_platform_times_out_and_the_mount_goes_on(world: World) -> None:
+    config = Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
+    world.login()
+    config.write_text(config.read_text() + '\n[network]\nread_timeout = "2s"\n')
+    world.mount()
+    world.path(VIDEO).stat()
+    world.platform.faults(cdn_stall=True)
+    with pytest.raises(OSError) as caught:
+        world.path(VIDEO).read_bytes()
+    assert caught.value.errno == 110
+    assert b"no answer" in os.getxattr(world.path(VIDEO), "user.coursefs.error")
+    world.platform.faults()
+    assert world.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
+
+
+def test_signed_urls_that_have_ended_are_renewed_unnoticed(mounted: World) -> None:
+    with mounted.path(VIDEO).open("rb", buffering=0) as file:
+        assert len(os.pread(file.fileno(), 1000, 0)) == 1000
+        mounted.platform.faults(expire_urls=True)
+        assert mounted.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
+    assert any(one["status"] == 403 for one in mounted.platform.requests(port="cdn"))
+
+
+def test_in_the_foreground_it_ends_with_ctrl_c(world: World) -> None:
+    world.login()
+    command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=world.environment) as process:
+        until(lambda: world.is_mounted and bool(os.listdir(world.mountpoint)), "the mount was there")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0
+    assert said == ""
+    assert not world.is_mounted
+
+
+def test_demo_needs_no_account_and_ends_whole(world: World) -> None:
+    world.run("demo", "--background", world.mountpoint)
+    assert GRAPHICS in os.listdir(world.mountpoint)
+    assert world.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
+    status = world.status()
+    assert status["demo"] and status["accounts"][0]["courses"] == 3
+    assert "demo" in world.run("status").stdout
+    world.umount()
+    assert not Path(f"/proc/{status['pid']}").exists()
+    assert not (Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs").exists()
+
+
+def test_courses_list(mounted: World) -> None:
+    header, *lines = mounted.run("courses", "list").stdout.splitlines()
+    assert header.split() == ["COURSE", "SLUG", "ID", "ACCOUNT"]
+    assert len(lines) == 3 and any(line.startswith(GRAPHICS) for line in lines)
+    every = json.loads(mounted.run("courses", "list", "--all", "--json").stdout)
+    assert len(every) > 3
+    assert {one["directory"] for one in every if one["shown"]} == set(os.listdir(mounted.mountpoint))
+    mounted.platform.faults(api_down=True)
+    done = mounted.run("courses", "list")
+    assert done.stdout.splitlines() == [header, *lines]
+    assert "as last seen" in done.stderr
+
+
+def _is_dead(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,197 @@
+"""What a mount shows: the tree, every byte, attributes, and a refusal of every change."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.mount.world import World, described, until
+
+pytestmark = pytest.mark.mount
+
+GRAPHICS = "Interactive Computer Graphics"
+
+
+def test_the_first_lesson_is_as_the_contract_shows_it(mounted: World) -> None:
+    lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
+    assert sorted(os.listdir(lesson)) == [
+        "01 Introduction - Slides.pdf",
+        "01 Introduction.en.srt",
+        "01 Introduction.en.txt",
+        "01 Introduction.mp4",
+        "02 How this course works.files",
+        "02 How this course works.html",
+        "03 Module 1 Quiz (quiz).html",
+        "04 Bonus lecture (locked).html",
+    ]
+
+
+def test_every_section_and_every_item_has_its_place(mounted: World) -> None:
+    tree = mounted.tree()
+    for course in described():
+        name = course["title"].replace("/", "-").strip()
+        assert f"{name}/" in tree
+        for number, module in enumerate(course["modules"], 1):
+            section = f"{name}/{number:02d} {module['name'].strip()}"
+            assert f"{section}/" in tree
+            for inner, lesson in enumerate(module["lessons"], 1):
+                directory = f"{section}/{inner:02d} {lesson['name'].replace('/', '-').strip()}"
+                assert f"{directory}/" in tree
+                for position, item in enumerate(lesson["items"], 1):
+                    stem = f"{directory}/{position:02d} {item['name'].replace('/', '-').strip()}"
+                    assert any(path.startswith(stem) for path in tree), stem
+                    if "locked" in item:
+                        assert f"{stem} (locked).html" in tree
+
+
+def expected_files() -> dict[str, Path]:
+    """Path in the mount -> file of the demo, for the first course: what must be there byte for byte."""
+    (course,) = (course for course in described() if course["title"] == GRAPHICS)
+    media: Path = course["folder"]
+    expected = {}
+    for number, module in enumerate(course["modules"], 1):
+        for inner, lesson in enumerate(module["lessons"], 1):
+            for position, item in enumerate(lesson["items"], 1):
+                directory = f"{GRAPHICS}/{number:02d} {module['name']}/{inner:02d} {lesson['name']}"
+                stem = f"{directory}/{position:02d} {item['name']}"
+                if "video" in item:
+                    expected[f"{stem}.mp4"] = media / item["video"]["720p"]
+                if "en" in item.get("subtitles", {}):
+                    expected[f"{stem}.en.srt"] = media / f"{item['subtitles']['en']}.srt"
+                    expected[f"{stem}.en.txt"] = media / f"{item['subtitles']['en']}.txt"
+                for attachment in item.get("attachments", ()):
+                    expected[f"{stem} - {attachment['title']}.pdf"] = media / attachment["file"]
+                for asset in item.get("assets", ()):
+                    expected[f"{stem}.files/{asset['name']}"] = media / asset["file"]
+    return expected
+
+
+def test_every_file_byte_for_byte(mounted: World) -> None:
+    expected = expected_files()
+    assert len(expected) > 12
+    for path, source in expected.items():
+        assert mounted.path(path).stat().st_size == source.stat().st_size, path
+        assert mounted.path(path).read_bytes() == source.read_bytes(), path
+    leaks = [one for one in mounted.platform.requests() if one.get("leak")]
+    assert leaks == []
+    assert {one["method"] for one in mounted.platform.requests()} == {"GET"}
+
+
+def test_parts_are_read_without_the_whole(mounted: World) -> None:
+    path, source = max(expected_files().items(), key=lambda one: one[1].stat().st_size)
+    data = source.read_bytes()
+    with mounted.path(path).open("rb", buffering=0) as file:
+        for offset in (len(data) - 10, len(data) // 2, 0, len(data) // 2 + 1):
+            assert os.pread(file.fileno(), 4096, offset) == data[offset : offset + 4096]
+        assert os.pread(file.fileno(), 10, len(data)) == b""
+        assert os.pread(file.fileno(), 10, len(data) + 10**6) == b""
+
+
+def test_a_page_is_complete_and_links_to_what_lies_beside_it(mounted: World) -> None:
+    lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
+    page = (lesson / "02 How this course works.html").read_text()
+    assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")
+    assert "02%20How%20this%20course%20works.files/" in page
+    assert "<script" not in page
+    assert "coursefs-beside" not in page
+    why = (lesson / "04 Bonus lecture (locked).html").read_text()
+    assert "locked" in why.lower() and "/learn/interactive-computer-graphics/lecture/" in why
+
+
+def test_listing_never_asks_for_sizes_and_a_stat_asks_for_the_siblings_too(mounted: World) -> None:
+    lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
+    mounted.platform.forget()
+    names = os.listdir(lesson)
+    assert mounted.platform.requests(port="cdn") == []
+    sizes = [(lesson / name).stat().st_size for name in names if name.endswith(".mp4")]
+    assert all(sizes)
+    until(lambda: len(mounted.platform.requests(port="cdn")) >= 2, "the siblings' sizes were asked for")
+    (lesson / "01 Introduction - Slides.pdf").stat()
+    asked = len(mounted.platform.requests())
+    (lesson / "01 Introduction - Slides.pdf").stat()
+    assert len(mounted.platform.requests()) == asked
+
+
+def test_attributes_are_those_of_a_read_only_file_system(mounted: World) -> None:
+    lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
+    for path in [mounted.mountpoint, lesson, *lesson.iterdir()]:
+        status = path.stat()
+        assert status.st_ino == os.lstat(path).st_ino > 0
+        assert not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+        assert status.st_blocks == -(-status.st_size // 512)
+        assert status.st_ctime_ns == status.st_mtime_ns
+        assert (status.st_uid, status.st_gid) == (os.getuid(), os.getgid())
+    whole = os.statvfs(mounted.mountpoint)
+    assert whole.f_namemax == 255 and whole.f_bavail == 0 and whole.f_blocks > 0
+    assert whole.f_flag & os.ST_RDONLY
+
+
+def test_extended_attributes(mounted: World) -> None:
+    video = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome", "01 Introduction.mp4")
+    assert os.getxattr(video, "user.coursefs.kind") == b"video"
+    assert os.getxattr(video, "user.mime_type") == b"video/mp4"
+    assert os.getxattr(video, "user.coursefs.id").endswith(b"fKbJD/video")
+    assert b"/learn/interactive-computer-graphics/lecture/fKbJD" in os.getxattr(video, "user.xdg.origin.url")
+    video.read_bytes()
+    assert int(os.getxattr(video, "user.coursefs.cached")) == video.stat().st_size
+    assert set(os.listxattr(video)) == {
+        "user.coursefs.id",
+        "user.coursefs.kind",
+        "user.coursefs.cached",
+        "user.xdg.origin.url",
+        "user.mime_type",
+    }
+    for name in ("user.coursefs.error", "user.nothing", "security.selinux", "system.posix_acl_access"):
+        with pytest.raises(OSError) as caught:
+            os.getxattr(video, name)
+        assert caught.value.errno in {errno.ENODATA, errno.EOPNOTSUPP}
+
+
+def test_every_change_is_refused_with_erofs(mounted: World) -> None:
+    path = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome", "03 Module 1 Quiz (quiz).html")
+    new = path.with_name("new")
+    before = mounted.tree()
+    changes: list[Callable[[], object]] = [
+        lambda: path.write_bytes(b"x"),
+        lambda: path.open("ab").close(),
+        path.unlink,
+        lambda: path.rename(path.with_name("other")),
+        lambda: new.write_bytes(b"x"),
+        new.mkdir,
+        path.parent.rmdir,
+        lambda: new.symlink_to("x"),
+        lambda: os.link(path, new),
+        lambda: os.mkfifo(new),
+        lambda: os.truncate(path, 0),
+        lambda: os.utime(path),
+        lambda: path.chmod(0o777),
+        lambda: os.chown(path, 0, 0),
+        lambda: os.setxattr(path, "user.x", b"y"),
+        lambda: os.removexattr(path, "user.mime_type"),
+    ]
+    for change in changes:
+        with pytest.raises(OSError) as caught:
+            change()
+        assert caught.value.errno == errno.EROFS
+    assert mounted.tree() == before
+
+
+def test_names_are_found_in_every_normal_form_and_strange_ones_are_not(mounted: World) -> None:
+    name = "Sound & Hearing - Schall & Gehör"
+    assert mounted.path(unicodedata.normalize("NFD", name)).is_dir()
+    for strange in (b"\xff\xfe", b"nothing", b".Trash-1000"):
+        with pytest.raises(FileNotFoundError):
+            os.stat(os.fsencode(mounted.mountpoint) + b"/" + strange)
+
+
+def test_the_kernel_may_keep_many_reads_under_way(mounted: World) -> None:
+    connection = Path("/sys/fs/fuse/connections") / str(os.minor(mounted.mountpoint.stat().st_dev))
+    if not connection.is_dir():
+        pytest.skip("the fusectl file system is not mounted")
+    assert int((connection / "max_background").read_text()) >= 64
