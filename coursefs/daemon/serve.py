@@ -121,7 +121,7 @@ async def check_accounts(library: Library) -> list[str]:
         if known and library.offline:
             return
         try:
-            if not known:
+            if not known or not library.courses(name):  # perhaps the first enrolment was made since
                 await library.refresh_courses(name)
                 return
             with trio.move_on_after(_SIGN_IN_CHECK):
