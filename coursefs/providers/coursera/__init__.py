@@ -1,0 +1,1 @@
+"""Coursera: on-demand courses, read with the learner's own sign-in."""

@@ -1,0 +1,97 @@
+"""From what a person has, the cookie's value or a browser's cookies.txt, to the secrets of an account (pure).
+
+Coursera knows a learner by one cookie, CAUTH of `.coursera.org`.  No message here repeats any of its value.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from coursefs.errors import CoursefsError, NotSignedIn, UsageError
+
+COOKIE = "CAUTH"
+#: the characters that a cookie's value may have (RFC 6265, 4.1.1)
+_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,8192}")
+_HTTP_ONLY = "#HttpOnly_"
+
+
+def secrets_from_cauth(value: str) -> dict[str, str]:
+    """`{"cauth": …}` from a pasted value, which may still have its quotes or its name around it.
+
+    Raises `UsageError` for what cannot be a cookie's value.
+    """
+    value = value.strip().removesuffix(";").strip().strip("\"'").strip()
+    if value[: len(COOKIE) + 1].upper() == f"{COOKIE}=":
+        value = value[len(COOKIE) + 1 :].strip().strip("\"'")
+    if not value:
+        raise UsageError("the value of the CAUTH cookie is empty")
+    if not _VALUE.fullmatch(value) or value.startswith(("http://", "https://", "{", "[")):
+        raise UsageError("this is not the value of a CAUTH cookie: a single long word without blanks is meant")
+    return {"cauth": value}
+
+
+def secrets_from_cookies(text: str, *, now: float, host: str = "coursera.org") -> dict[str, str]:
+    """`{"cauth": …, "expires": …}` from a Netscape cookies.txt; `expires` (seconds since 1970) only where it says one.
+
+    Files of all browsers and exporters are taken: without the magic first line, with fractions in the times, with
+    `#HttpOnly_` before the host.  The cookie must be one for `host` or a host under it; of several, the one that lasts
+    longest is taken.  `now` is in seconds since 1970.  Raises `NotSignedIn` when the cookie has ended, `CoursefsError`
+    when there is none.
+    """
+    cookies = [cookie for line in text.lstrip("\ufeff").splitlines() if (cookie := _cookie(line)) is not None]
+    if not cookies:
+        json = text.lstrip("\ufeff \r\n\t").startswith(("[", "{"))
+        raise CoursefsError(f"this is not a cookies.txt in the Netscape format{', but JSON' if json else ''}")
+    own = [one for one in cookies if one.name == COOKIE and (one.host == host or one.host.endswith(f".{host}"))]
+    if not own:
+        raise CoursefsError(
+            f"there is no CAUTH cookie for {host} in this file: sign in with the browser, then export the cookies of"
+            f" {host} itself"
+        )
+    cookie = max(own, key=lambda one: float("inf") if one.expires is None else one.expires)
+    secrets = secrets_from_cauth(cookie.value)
+    if cookie.expires is None:
+        return secrets
+    if cookie.expires <= now:
+        raise NotSignedIn(
+            f"the sign-in in this file ended {_day(cookie.expires)}: sign in with the browser, then export it anew"
+        )
+    return {**secrets, "expires": f"{cookie.expires:.0f}"}
+
+
+class _Cookie(NamedTuple):
+    host: str  # without the leading dot
+    expires: float | None  # None: with the browser's session
+    name: str
+    value: str
+
+
+def _cookie(line: str) -> _Cookie | None:
+    """The cookie of one line; None for blank lines, comments and whatever has not its seven fields."""
+    line = line.removeprefix(_HTTP_ONLY)
+    if line.startswith("#"):
+        return None
+    fields = line.split("\t") if "\t" in line else line.split(maxsplit=6)
+    if len(fields) != 7:
+        return None
+    host, _, _, _, expires, name, value = (field.strip() for field in fields)
+    return _Cookie(host.lower().lstrip("."), _time(expires), name, value)
+
+
+def _time(value: str) -> float | None:
+    """Seconds since 1970; 0, and what is no number, stand for a cookie that lasts as long as the browser's session."""
+    with suppress(ValueError):
+        time = float(value)
+        if 0 < time < float("inf"):
+            return time
+    return None
+
+
+def _day(time: float) -> str:
+    try:
+        return f"on {datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return "long ago"
