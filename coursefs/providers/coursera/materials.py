@@ -1,0 +1,116 @@
+"""The tree of a course as `onDemandCourseMaterials.v2` says it: flat lists that refer to each other by id (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coursefs.providers.coursera.naptime import Envelope, Json, identifier, identifiers, record, text
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialModule:
+    """A week of a course."""
+
+    id: str
+    name: str
+    slug: str
+    lesson_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialLesson:
+    """A lesson of a module; `element_ids` are typed (`item~…`, `passableItemGroup~…`)."""
+
+    id: str
+    module_id: str
+    name: str
+    slug: str
+    item_ids: tuple[str, ...]
+    element_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialItem:
+    """A step of a lesson.  A censored one (preview mode) has no name or no type."""
+
+    id: str
+    lesson_id: str
+    module_id: str
+    name: str
+    slug: str
+    type_name: str
+    locked: bool
+    lock_reason: str  # PREMIUM …; ""
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """The flat lists that make up the tree of a course; `outline` puts them together."""
+
+    course_id: str
+    module_ids: tuple[str, ...]
+    modules: Mapping[str, MaterialModule]
+    lessons: Mapping[str, MaterialLesson]
+    items: Mapping[str, MaterialItem]
+    groups: Mapping[str, tuple[str, ...]]  # choose-one-of groups: id -> ids of all items to choose from
+
+
+def materials(envelope: Envelope) -> Materials:
+    """The reply of `onDemandCourseMaterials.v2`."""
+    course = next(iter(envelope.elements), {})
+    prefix = "onDemandCourseMaterial"
+    choices = {identifier(row, "id"): row for row in envelope.related(f"{prefix}PassableItemGroupChoices.v1")}
+    groups = {
+        identifier(row, "id"): tuple(
+            item_id
+            for choice_id in identifiers(row, "passableItemGroupChoiceIds")
+            for item_id in identifiers(choices.get(choice_id, {}), "itemIds")
+        )
+        for row in envelope.related(f"{prefix}PassableItemGroups.v1")
+    }
+    modules = (
+        MaterialModule(
+            id=identifier(row, "id"),
+            name=text(row, "name"),
+            slug=text(row, "slug"),
+            lesson_ids=identifiers(row, "lessonIds"),
+        )
+        for row in envelope.related(f"{prefix}Modules.v1")
+    )
+    lessons = (
+        MaterialLesson(
+            id=identifier(row, "id"),
+            module_id=identifier(row, "moduleId"),
+            name=text(row, "name"),
+            slug=text(row, "slug"),
+            item_ids=identifiers(row, "itemIds"),
+            element_ids=identifiers(row, "elementIds"),
+        )
+        for row in envelope.related(f"{prefix}Lessons.v1")
+    )
+    items = (_material_item(row) for row in envelope.related(f"{prefix}Items.v2"))
+    return Materials(
+        course_id=identifier(course, "id"),
+        module_ids=identifiers(course, "moduleIds"),
+        modules={module.id: module for module in modules if module.id},
+        lessons={lesson.id: lesson for lesson in lessons if lesson.id},
+        items={item.id: item for item in items if item.id},
+        groups=groups,
+    )
+
+
+def _material_item(row: Json) -> MaterialItem:
+    lock = record(record(row, "itemLockSummary"), "lockState")
+    said = row.get("isLocked")  # absent on every open item of the recorded course
+    locked = said if isinstance(said, bool) else "LOCKED" in (text(row, "lockedStatus"), text(lock, "lockStatus"))
+    return MaterialItem(
+        id=identifier(row, "id"),
+        lesson_id=identifier(row, "lessonId"),
+        module_id=identifier(row, "moduleId"),
+        name=text(row, "name") or text(row, "originalName"),
+        slug=text(row, "slug"),
+        type_name=text(record(row, "contentSummary"), "typeName"),
+        locked=locked,
+        lock_reason=text(row, "itemLockedReasonCode") or text(lock, "reasonCode"),
+    )

@@ -1,0 +1,137 @@
+"""Naptime, the protocol of Coursera's API: its envelope, its errors, and how to read its JSON without trust (pure).
+
+The readers below are total: whatever the platform sends in place of a text, a list or an object, they give an empty
+one, so that a field that is missing, renamed or of another type costs that field alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
+from coursefs.transport import Reply
+
+Json = Mapping[str, Any]
+
+_IDENTIFIER = re.compile(r"[!-.0-~]{1,200}")  # printable ASCII without the slash
+_CONFUSED_DEPUTY = b"Confused deputy"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What every good reply is: elements, the objects they refer to, and where the next page starts."""
+
+    elements: tuple[Json, ...]
+    linked: Json
+    next: str  # opaque; "": this is the last page
+
+    def related(self, resource: str) -> tuple[Json, ...]:
+        """The linked objects of a resource, such as `courses.v1`."""
+        return rows(self.linked, resource)
+
+
+def rows(source: Json, name: str) -> tuple[Json, ...]:
+    """A list of objects; anything else in it is left out."""
+    value = source.get(name)
+    return tuple(row for row in value if isinstance(row, dict)) if isinstance(value, list) else ()
+
+
+def record(source: Json, name: str) -> Json:
+    """An object."""
+    value = source.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def text(source: Json, name: str) -> str:
+    """A text, stripped; numbers become text; lone surrogates, which no file or URL can hold, become `?`."""
+    return _text(source.get(name))
+
+
+def identifier(source: Json, name: str) -> str:
+    """An id: printable ASCII without a slash, at most 200 characters; "" where there is none."""
+    return as_identifier(_text(source.get(name)))
+
+
+def identifiers(source: Json, name: str) -> tuple[str, ...]:
+    """A list of ids, each once, in order."""
+    value = source.get(name)
+    found = (as_identifier(_text(entry)) for entry in value) if isinstance(value, list) else ()
+    return tuple(dict.fromkeys(entry for entry in found if entry))
+
+
+def integer(source: Json, name: str) -> int | None:
+    """A whole number."""
+    value = source.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def as_identifier(value: str) -> str:
+    """The value if it can be an id, else ""."""
+    return value if _IDENTIFIER.fullmatch(value) else ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    return value.strip().encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def is_random_refusal(reply: Reply) -> bool:
+    """Whether this is the guard that refuses GETs at random, late in long runs: worth asking again."""
+    return reply.status == 400 and reply.body.lstrip().startswith(_CONFUSED_DEPUTY)
+
+
+def envelope(reply: Reply, *, what: str, sign_in_again: str) -> Envelope:
+    """The envelope of a reply of any status, or the error that it means.
+
+    `what` was asked for (`lecture video`); `sign_in_again` is the message of `NotSignedIn`.  The status alone says
+    too little: 403 is a dead session or one locked item, 404 a missing object or a route that was removed.
+    """
+    content = _json_object(reply)
+    if reply.status == 200 and content is not None:
+        if not isinstance(content.get("elements"), list):
+            raise BadReply(f"{what}: the platform's answer holds no list of elements")
+        return Envelope(
+            elements=rows(content, "elements"),
+            linked=record(content, "linked"),
+            next=text(record(content, "paging"), "next"),
+        )
+    raise _error(reply.status, content, _is_markup_or_empty(reply), what, sign_in_again)
+
+
+def _error(status: int, content: Json | None, not_data: bool, what: str, sign_in_again: str) -> CoursefsError:
+    code = text(content or {}, "errorCode")
+    route_gone = RouteGone(f"{what}: the platform no longer has this route (HTTP {status})")
+    if status == 401 or (status == 403 and code == "Not Authorized"):
+        return NotSignedIn(sign_in_again)
+    if status == 403 and content is not None:
+        return NotAllowed(f"{what}: {_said(content) or 'the platform refuses it'}")
+    routing = content is not None and text(content, "msg").startswith("Routing error")
+    if status == 405 or (status in (400, 404) and routing) or (status in (200, 404) and not_data):
+        return route_gone
+    if status == 404 and content is not None:
+        return Gone(f"{what}: the platform does not have it")
+    return BadReply(f"{what}: the platform answered HTTP {status} without what was asked for")
+
+
+def _json_object(reply: Reply) -> Json | None:
+    try:
+        content = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _is_markup_or_empty(reply: Reply) -> bool:
+    return reply.body.lstrip()[:1] not in (b"{", b"[")
+
+
+def _said(content: Json) -> str:
+    """The platform's own words, made safe for one line of a message."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text(content, "message")).split())[:120]
