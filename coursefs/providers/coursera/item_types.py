@@ -1,0 +1,79 @@
+"""The kinds of steps that a course can have, an open set: what a person calls them and where their web page is (pure).
+
+Segments of web addresses: `lecture`, `supplement`, `quiz`, `exam`, `assignment-submission` and `ungradedLab` were seen
+in real links, the others follow the name of the type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+from urllib.parse import quote
+
+LECTURE = "lecture"
+READING = "supplement"
+
+
+class ItemType(NamedTuple):
+    """What is known of a type."""
+
+    word: str  # for a person, and the marker of link pages: "quiz"
+    segment: str  # of the web address
+
+
+ITEM_TYPES: Mapping[str, ItemType] = MappingProxyType(
+    {
+        LECTURE: ItemType("lecture", "lecture"),
+        READING: ItemType("reading", "supplement"),
+        "quiz": ItemType("quiz", "quiz"),
+        "exam": ItemType("exam", "exam"),
+        "staffGraded": ItemType("quiz", "assignment-submission"),
+        "ungradedAssignment": ItemType("quiz", "assignment-submission"),
+        "phasedPeer": ItemType("peer assignment", "peer"),
+        "gradedPeer": ItemType("peer assignment", "peer"),
+        "closedPeer": ItemType("peer assignment", "peer"),
+        "splitPeerReviewItem": ItemType("peer assignment", "peer"),
+        "gradedProgramming": ItemType("programming assignment", "programming"),
+        "ungradedProgramming": ItemType("programming assignment", "programming"),
+        "programming": ItemType("programming assignment", "programming"),
+        "discussionPrompt": ItemType("discussion", "discussionPrompt"),
+        "ungradedLab": ItemType("lab", "ungradedLab"),
+        "notebook": ItemType("lab", "notebook"),
+        "workspaceLauncher": ItemType("lab", "workspaceLauncher"),
+        "ungradedWidget": ItemType("widget", "ungradedWidget"),
+        "widget": ItemType("widget", "widget"),
+        "ungradedLti": ItemType("external tool", "ungradedLti"),
+        "gradedLti": ItemType("external tool", "gradedLti"),
+        "coach": ItemType("coach", "coach"),
+    }
+)
+
+_SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
+
+
+def word(type_name: str) -> str:
+    """What a person calls this: `quiz`; `item` for a type that is not known or not said."""
+    known = ITEM_TYPES.get(type_name)
+    return known.word if known else "item"
+
+
+def course_url(base_url: str, slug: str) -> str:
+    """The web page of a course."""
+    return f"{base_url}/learn/{quote(slug, safe='')}"
+
+
+def module_url(base_url: str, slug: str, position: int) -> str:
+    """The web page of the module at this position, counted from 1."""
+    return f"{course_url(base_url, slug)}/home/module/{position}"
+
+
+def item_url(base_url: str, slug: str, type_name: str, item_id: str, item_slug: str) -> str | None:
+    """The web page of an item; None for a type that cannot be part of an address (censored, or odd)."""
+    known = ITEM_TYPES.get(type_name)
+    segment = known.segment if known else type_name
+    if not _SEGMENT.fullmatch(segment):
+        return None
+    page = f"{course_url(base_url, slug)}/{segment}/{quote(item_id, safe='~')}"
+    return f"{page}/{quote(item_slug, safe='')}" if item_slug else page
