@@ -141,7 +141,8 @@ def test_names_of_assets_are_parted(name: str, said: str, parts: tuple[str, str]
 @pytest.mark.parametrize(
     ("extension", "media_type"),
     [(".pdf", "application/pdf"), (".mp4", "video/mp4"), (".txt", "text/plain"), ("", "application/octet-stream"),
-     (".srt", "application/x-subrip"), (".webm", "video/webm"), (".ipynb", "application/x-ipynb+json"), (".wat", "application/octet-stream")],
+     (".srt", "application/x-subrip"), (".webm", "video/webm"),
+     (".ipynb", "application/x-ipynb+json"), (".wat", "application/octet-stream")],
 )  # fmt: skip
 def test_media_types(extension: str, media_type: str) -> None:
     assert mime_type(extension) == media_type

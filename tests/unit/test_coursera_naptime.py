@@ -101,7 +101,7 @@ def test_ids_are_listed_once_in_order() -> None:
 
 
 #: what may stand where a reader expects something else
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[object] = st.sampled_from(
     [None, True, 0, -1, 10**30, 1.5, "", "x", "\ud800", [], ["x", None, [], {}], {}, {"byResolution": [1]},
      {"byResolution": {"720p": "x", "x": {}}}, {"en": 1}, {"value": [], "assetId": {}}, {"lockState": "x"}]
 )  # fmt: skip

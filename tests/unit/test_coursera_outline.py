@@ -70,7 +70,7 @@ def test_a_whole_course() -> None:
     assert (first.kind, first.title, first.slug, first.url) == (
         Kind.MODULE, "First", "first", f"{BASE}/learn/some-course/home/module/1",
     )  # fmt: skip
-    assert second.sections == second.items == ()
+    assert (second.sections, second.items) == ((), ())
     assert section_keys(first.sections) == [(1, "lesson/L2"), (2, "lesson/L1")]
     locked, open_ = first.sections[0].items
     assert (locked.key, locked.position, locked.locked) == ("item/b", 1, "needs a paid enrolment (PREMIUM)")
