@@ -142,7 +142,7 @@ def test_names_of_assets_are_parted(name: str, said: str, parts: tuple[str, str]
     ("extension", "media_type"),
     [(".pdf", "application/pdf"), (".mp4", "video/mp4"), (".txt", "text/plain"), ("", "application/octet-stream"),
      (".srt", "application/x-subrip"), (".webm", "video/webm"),
-     (".ipynb", "application/x-ipynb+json"), (".wat", "application/octet-stream")],
+     (".ipynb", "application/x-ipynb+json"), (".m4a", "audio/mp4"), (".wat", "application/octet-stream")],
 )  # fmt: skip
 def test_media_types(extension: str, media_type: str) -> None:
     assert mime_type(extension) == media_type
@@ -268,6 +268,12 @@ def test_a_reading_that_is_a_file_is_that_file() -> None:
         ("asset/d1", "attached", "Paper", ".pdf"),
         ("asset/d2", "attached", "Other", ".pdf"),
     ]
+
+
+def test_a_file_that_comes_with_a_text_is_attached_to_it() -> None:
+    parts = [cml("<text>Read this:</text>"), CourseAsset("w", "asset", asset_id="d1")]
+    files = reading_files(COURSE, item("supplement"), parts, {"d1": asset("d1", "Paper.pdf")})
+    assert names(files) == [("page", "main", "", ".html"), ("asset/d1", "attached", "Paper", ".pdf")]
 
 
 def test_a_file_that_the_text_shows_too_is_one_file() -> None:

@@ -93,6 +93,7 @@ def test_a_whole_course() -> None:
     [
         ({"itemIds": ["b", "a"], "elementIds": ["item~x"]}, ["b", "a", "c"]),
         ({"elementIds": ["item~b", "passableItemGroup~g", "item~a", "odd"]}, ["b", "p", "q", "a", "c"]),
+        ({"elementIds": ["item~x!~y"]}, ["x~y", "a", "b", "c"]),
         ({"elementIds": "odd"}, ["a", "b", "c"]),
         ({}, ["a", "b", "c"]),
     ],

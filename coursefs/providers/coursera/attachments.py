@@ -11,7 +11,7 @@ from coursefs.providers.coursera.replies import Asset
 
 _MERGED = re.compile(r"_merged(_\d+)?$", re.IGNORECASE)
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
-#: the tables of Python alone, not those of the machine: the same file has the same type everywhere
+#: the tables of Python alone, not those of the machine: the same file has the same type everywhere; and what these lack
 _TYPES = mimetypes.MimeTypes()
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 for _extension, _type in {
@@ -20,6 +20,9 @@ for _extension, _type in {
     ".pptx": f"{_OFFICE}.presentationml.presentation",
     ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
     ".ipynb": "application/x-ipynb+json",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+    ".webp": "image/webp",
 }.items():
     _TYPES.add_type(_type, _extension)
 
