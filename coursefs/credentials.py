@@ -19,6 +19,8 @@ from coursefs.places import Places
 
 log = logging.getLogger(__name__)
 
+_YEAR_9999 = 253370764800.0  # seconds since 1970; no calendar goes further
+
 _Answer = TypeVar("_Answer")
 
 
@@ -181,9 +183,10 @@ class Credentials:
 def expiry(secrets: Mapping[str, str]) -> float | None:
     """When the sign-in that these secrets make ends, seconds since 1970, where they say so (`expires`)."""
     try:
-        return float(secrets["expires"])
+        seconds = float(secrets["expires"])
     except (KeyError, ValueError):
         return None
+    return seconds if 0 < seconds < _YEAR_9999 else None
 
 
 def _desktop_keyring() -> Keyring | None:

@@ -1,0 +1,154 @@
+"""The command line: which commands there are, and how each of them ends.
+
+A command is imported when it is called, so that `coursefs --help` and every short command start at once.  A command
+returns None (exit status 0) or an exit status, or raises; what it raises becomes one line on standard error here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from coursefs import __version__
+from coursefs.cli import output
+from coursefs.cli.options import Globals
+from coursefs.errors import CoursefsError
+
+log = logging.getLogger(__name__)
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+
+
+class _Entry(NamedTuple):
+    target: str  # module:name
+    summary: str
+
+
+COMMANDS = {
+    "mount": _Entry("coursefs.cli.mount:mount", "Show your courses as a folder."),
+    "umount": _Entry("coursefs.cli.mount:umount", "Take the folder away again."),
+    "demo": _Entry("coursefs.cli.demo:demo", "Try it without an account, on sample courses."),
+    "login": _Entry("coursefs.cli.login:login", "Sign in to a platform."),
+    "logout": _Entry("coursefs.cli.accounts:logout", "Forget an account and its sign-in."),
+    "accounts": _Entry("coursefs.cli.accounts:accounts", "List the accounts."),
+    "courses": _Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
+    "status": _Entry("coursefs.cli.status:status", "Say how a mount is doing."),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, name = entry.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Commands,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="coursefs", message="%(prog)s %(version)s")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="COURSEFS_CONFIG",
+    show_envvar=True,
+    help="Settings file.",
+)
+@click.pass_context
+def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
+    """Your courses are a folder."""
+    ctx.obj = Globals(config, verbose)
+    _log_to_stderr(verbose)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command (of `sys.argv` by default) and give the exit status of the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # a title in a terminal that lacks its letters
+    try:
+        status = cli.main(arguments, prog_name="coursefs", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader has had enough (`coursefs accounts | head -1`); the interpreter's last flush must not meet it again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:
+        return _failed(error)
+    return status if isinstance(status, int) else 0
+
+
+def _failed(error: BaseException) -> int:
+    """Say why, in one line, and give the exit status."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, KeyboardInterrupt | click.Abort) for cause in causes):
+        return _INTERRUPTED
+    unforeseen = [cause for cause in causes if not isinstance(cause, CoursefsError | click.ClickException)]
+    match (unforeseen or causes)[0]:
+        case CoursefsError() as cause:
+            output.error(str(cause))
+            return cause.exit_status
+        case click.ClickException() as cause:
+            output.error(_usage(cause))
+            return cause.exit_code
+        case cause:
+            output.error(_unexpected(cause))
+            log.debug("%s", "".join(traceback.format_exception(error)))
+            return 1
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions themselves, out of the groups in which nurseries hand them on."""
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _causes(member)
+    else:
+        yield error
+
+
+def _unexpected(error: BaseException) -> str:
+    """Kind and place of an error that nobody foresaw; not its text, which may hold an address with its signature."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}; this is a defect (coursefs -v … shows more)"
+
+
+def _usage(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return error.format_message() + (f" (see {context.command_path} --help)" if context else "")
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    """What coursefs logs goes to standard error: warnings, or everything with -v.  Other libraries are left alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("coursefs: %(message)s"))
+    logger = logging.getLogger("coursefs")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
