@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +54,23 @@ def no_unexpected_log_lines(request: pytest.FixtureRequest, caplog: pytest.LogCa
         if record.levelno >= logging.WARNING and record.name.startswith("coursefs")
     ]
     assert not lines, "unexpected log lines: " + "; ".join(record.getMessage() for record in lines)
+
+
+def why_no_fuse(device: str = "/dev/fuse") -> str | None:
+    """What this machine lacks for mounting a file system, None when it can."""
+    try:
+        os.close(os.open(device, os.O_RDWR))
+    except OSError as error:
+        return f"{device}: {error.strerror}"
+    return None if shutil.which("fusermount3") else "fusermount3 is not installed"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `mount` are skipped where nothing can be mounted; with COURSEFS_REQUIRE_FUSE=1 they fail there."""
+    if not item.get_closest_marker("mount"):
+        return
+    reason = why_no_fuse()
+    if reason and os.environ.get("COURSEFS_REQUIRE_FUSE") == "1":
+        pytest.fail(f"cannot mount: {reason}", pytrace=False)
+    elif reason:
+        pytest.skip(f"cannot mount: {reason}")
