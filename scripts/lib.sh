@@ -1,0 +1,86 @@
+# Shared by scripts/quickstart and scripts/test: what a machine needs, and the project's own .venv.
+# shellcheck shell=bash
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "${0##*/}: $*"
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Run a command; show the end of what it says only when it fails.
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || status=$?
+    ((status == 0)) || tail -n 30 "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
+# The interpreter to use: $PYTHON, else the first that is new enough.
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
+        if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed; install it (on Debian and Ubuntu: python3.12 python3.12-venv python3.12-dev) and run this again"
+}
+
+compiler_works() {
+    have cc && printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - 2>/dev/null
+}
+
+# Print the Debian packages that stand for what is missing here.  What is there is found by trying, not by its
+# package: an interpreter or a compiler may come from elsewhere.
+missing_packages() {
+    local python=$1
+    have fusermount3 || echo fuse3
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "${python##*/}-venv"
+    .venv/bin/python -c 'import pyfuse3' 2>/dev/null && return # built already
+    have pkg-config || echo pkg-config
+    { have pkg-config && pkg-config --exists fuse3; } || echo libfuse3-dev
+    compiler_works || echo gcc libc6-dev
+    "$python" -c 'import pathlib, sysconfig, sys
+sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || echo "${python##*/}-dev"
+}
+
+# Install Debian packages; nothing to do when none is named.
+install_packages() {
+    (($#)) || return 0
+    have apt-get || fail "missing here (Debian's names): $*; install them with this system's package manager and run this again"
+    local root=()
+    if ((EUID != 0)); then
+        have sudo || fail "missing here: $*; install them as root (apt-get install $*) and run this again"
+        root=(sudo)
+        say "Your password may be asked for: sudo apt-get install $*"
+    else
+        say "Installing: $*"
+    fi
+    quietly "${root[@]}" apt-get update || say "apt-get update failed; trying with the package lists that are here"
+    quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
+        fail "apt-get could not install: $*"
+}
+
+# Make .venv and install the project into it, in place; quick when it is there already.  $2: extras, such as [test].
+install_project() {
+    local python=$1 extras=${2-}
+    local stamp=.venv/.coursefs$extras now
+    now="$PWD $(sha256sum <pyproject.toml)"
+    if [[ -r $stamp && $(<"$stamp") == "$now" ]] && .venv/bin/coursefs --version >/dev/null 2>&1; then
+        return
+    fi
+    if ! .venv/bin/pip --version >/dev/null 2>&1; then
+        say "Making .venv with $("$python" --version)"
+        "$python" -m venv --clear .venv
+    fi
+    say "Installing coursefs$extras into .venv (a minute or two the first time)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".$extras" ||
+        fail "pip could not install coursefs; the reason is above"
+    printf '%s\n' "$now" >"$stamp"
+}
