@@ -25,6 +25,7 @@ from coursefs.errors import CoursefsError
 
 log = logging.getLogger(__name__)
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -134,9 +135,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _unexpected(error: BaseException) -> str:
-    """Kind and place of an error that nobody foresaw; not its text, which may hold an address with its signature."""
+    """Kind of an error that nobody foresaw, and where coursefs met it; not its text, which may hold an address with its signature."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
     return f"unexpected {type(error).__name__}{place}; this is a defect (coursefs -v … shows more)"
 
 
