@@ -135,7 +135,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _unexpected(error: BaseException) -> str:
-    """Kind of an error that nobody foresaw, and where coursefs met it; not its text, which may hold an address with its signature."""
+    """What kind of error nobody foresaw, and where; not its text, which may hold an address with its signature."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
     place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
