@@ -180,7 +180,7 @@ def _change(path: Path, change: Callable[[dict[str, Any]], None], edit: Callable
     target = path.resolve()  # the file may be a link into a collection of dotfiles
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         write_atomically(target, new.encode(), mode=mode)
     except OSError as error:
         raise CoursefsError(f"cannot write {path}: {error.strerror}") from None

@@ -56,6 +56,15 @@ def no_unexpected_log_lines(request: pytest.FixtureRequest, caplog: pytest.LogCa
     assert not lines, "unexpected log lines: " + "; ".join(record.getMessage() for record in lines)
 
 
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """What a command of the test sets up for its log lines ends with the test."""
+    logger = logging.getLogger("coursefs")
+    handlers, level = logger.handlers, logger.level
+    yield
+    logger.handlers, logger.level = handlers, level
+
+
 def why_no_fuse(device: str = "/dev/fuse") -> str | None:
     """What this machine lacks for mounting a file system, None when it can."""
     try:

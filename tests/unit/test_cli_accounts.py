@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,14 +51,6 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
     platform = Platform()
     monkeypatch.setattr("coursefs.providers.registry.provider", {"coursera": platform}.__getitem__)
     return platform
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    logger = logging.getLogger("coursefs")
-    before = logger.handlers, logger.level
-    yield
-    logger.handlers, logger.level = before
 
 
 def secrets(account: str = "coursera") -> dict[str, str]:

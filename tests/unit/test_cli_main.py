@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -21,15 +21,6 @@ from coursefs.cli import main as cli_main
 from coursefs.cli.main import COMMANDS, main
 from coursefs.cli.options import Globals, pass_globals
 from coursefs.errors import Gone, NotSignedIn, UsageError
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """What `main` sets up ends with the test."""
-    logger = logging.getLogger("coursefs")
-    before = logger.handlers, logger.level
-    yield
-    logger.handlers, logger.level = before
 
 
 @pytest.fixture

@@ -192,6 +192,7 @@ def test_an_account_is_added_to_nothing(tmp_path: Path) -> None:
     assert file.read_text() == '[accounts.coursera]\nprovider = "coursera"\nbase_url = "https://www.coursera.org"\n'
     assert load(file).accounts["coursera"].provider == "coursera"
     assert list(file.parent.iterdir()) == [file]
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_comments_order_and_other_keys_survive(file: Path) -> None:
