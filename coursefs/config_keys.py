@@ -57,9 +57,9 @@ def _folder(value: object) -> str:
 
 
 def _path(value: object) -> Path:
-    if isinstance(value, str) and value.startswith(("/", "~")) and (path := Path(value).expanduser()).is_absolute():
-        return path
-    raise UsageError('expected a path that begins with "/" or "~"')
+    if isinstance(value, str) and value.startswith(("/", "~/")) and "\0" not in value:
+        return Path(value).expanduser()
+    raise UsageError('expected a path that begins with "/" or "~/"')
 
 
 def _positive_size(value: object) -> int:

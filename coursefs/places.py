@@ -45,8 +45,10 @@ def places(config: Path | None = None, below: str | None = None) -> Places:
 
     state = world(xdg.user_state_path)
     runtime = _session_folder()
+    if config and config.parts[:1] == ("~",):  # of COURSEFS_CONFIG in a file that no shell reads
+        config = config.expanduser()
     return Places(
-        config_file=config.expanduser().absolute() if config else world(xdg.user_config_path) / "config.toml",
+        config_file=config.absolute() if config else world(xdg.user_config_path) / "config.toml",
         data_dir=world(xdg.user_data_path),
         state_dir=state,
         cache_dir=world(xdg.user_cache_path),

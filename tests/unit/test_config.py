@@ -119,6 +119,7 @@ def test_all_subtitles(file: Path) -> None:
         ("[cache]\nmin_free = 0\nmax_size = '20Gb!'", 3, 'cache.max_size: "20Gb!" is not a size, such as "20GiB"'),
         ("[cache]\nmax_size = 0", 2, "cache.max_size: expected more than nothing"),
         ("[cache]\ndir = 'cache'", 2, "cache.dir: expected a path"),
+        ("[cache]\ndir = '~nobody-of-this-name/x'", 2, "cache.dir: expected a path"),
         ("[cache]\ndir = 3", 2, "cache.dir: expected a path"),
         ("[network]\nread_timeout = 'soon'", 2, 'network.read_timeout: "soon" is not a duration'),
         ("[network]\nread_timeout = nan", 2, "network.read_timeout"),

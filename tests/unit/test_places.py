@@ -55,6 +55,7 @@ def test_a_settings_file_can_be_named(own_home: Path, tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert places(Path("mine.toml")).config_file == tmp_path / "mine.toml"
     assert places(Path("~/mine.toml")).config_file == own_home / "mine.toml"
+    assert places(Path("~mine.toml")).config_file == tmp_path / "~mine.toml"
 
 
 def test_nothing_is_created(own_home: Path) -> None:
