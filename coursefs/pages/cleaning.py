@@ -27,16 +27,16 @@ _CLASS = re.compile(r"language-[a-z0-9_+#.-]{1,40}|cml|math|missing")
 _TEXT_TAGS = """
 a audio b blockquote br code dd div dl dt em h2 h3 h4 h5 h6 hr i img li ol p pre s span strong sub sup
 table tbody td tfoot th thead tr u ul var
-""".split()  # noqa: SIM905 - words read best as words
+""".split()
 _MATH_TAGS = """
 math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub msubsup msup
 mtable mtd mtext mtr munder munderover
-""".split()  # noqa: SIM905 - words read best as words
+""".split()
 _MATH_ATTRIBUTES = """
 accent accentunder columnalign columnlines columnspacing depth displaystyle fence form height
 largeop linebreak linethickness lspace mathcolor mathsize mathvariant maxsize minsize movablelimits notation rowlines
 rowspacing rspace scriptlevel separator stretchy symmetric width
-""".split()  # noqa: SIM905 - words read best as words
+""".split()
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "title"},
     "a": {"href"},

@@ -128,7 +128,7 @@ class CourseraClient:
             reply = await self._transport.fetch(url, headers=self._headers, bucket=self._bucket)
             if not is_random_refusal(reply) or attempt == _ATTEMPTS:
                 break
-            await trio.sleep(pause(attempt, None, random.random()))  # noqa: S311  spreads retries, guards nothing
+            await trio.sleep(pause(attempt, None, random.random()))
         return envelope(
             reply,
             what=route.name,

@@ -19,7 +19,7 @@ _PARAGRAPHS = """
 address article aside blockquote body caption center co-content dd details dialog div dl dt fieldset
 figcaption figure footer form header html legend main nav option p section select summary text textarea title
 widget
-""".split()  # noqa: SIM905 - words read best as words
+""".split()
 _BLOCKS = {"heading", "hr", "li", "pre", "table", "tr", *_HEADINGS, *_LISTS, *_CELLS, *_ROW_GROUPS, *_PARAGRAPHS}
 _MARKS = {tag: tag for tag in ("b", "em", "i", "s", "strong", "sub", "sup", "u", "var")}
 _MARKS |= {"del": "s", "strike": "s", "kbd": "code", "samp": "code", "tt": "code"}
