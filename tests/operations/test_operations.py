@@ -1,0 +1,243 @@
+"""The handlers without a kernel: what each answers, and that nothing they meet can end the mount."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pyfuse3
+import pytest
+import trio
+import trio.testing
+
+from coursefs.errors import Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
+from coursefs.library import AccountSource, LibrarySettings, open_library
+from coursefs.model import Course, Outline, Wanted
+from coursefs.mount.attributes import KEPT
+from coursefs.mount.operations import Operations
+from coursefs.mount.options import MountOptions
+from coursefs.providers import registry
+from coursefs.transport import Transport
+from tests.engine.fakes import FakeProvider, lecture, reading, section
+
+BYTES = bytes(range(256)) * 64
+CTX = cast(pyfuse3.RequestContext, None)  # no handler looks at it
+HELLO, READ = lecture("a", "Hello", 1), lecture("b", "Read", 2)
+
+
+class Cdn(httpx.AsyncBaseTransport):
+    """Serves `BYTES` in ranges."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.has_expired = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.headers["range"])
+        if self.has_expired:
+            return httpx.Response(403, stream=httpx.ByteStream(b""))
+        first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
+        part = BYTES[int(first) : int(last or len(BYTES)) + 1]
+        headers = {
+            "content-range": f"bytes {first}-{int(first) + len(part) - 1}/{len(BYTES)}",
+            "content-length": str(len(part)),
+            "etag": '"1"',
+        }
+        return httpx.Response(206, headers=headers, stream=httpx.ByteStream(part))
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
+    """A course with a lecture and a reading."""
+    one = FakeProvider([Course("c1", "graphics", "Graphics", "https://x/learn/graphics")])
+    one.outlines["c1"] = Outline((section("m", "Start", 1, HELLO, READ),))
+    one.contents["item/b"] = list(reading(READ, "<p>Hello</p>"))
+    one.urls["item/a/video"] = "https://cdn.example/a.mp4"
+    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: one)
+    return one
+
+
+@asynccontextmanager
+async def opened(path: Path, cdn: Cdn, *, read_timeout: float = 60.0) -> AsyncIterator[Operations]:
+    accounts = [AccountSource("fake", "fake", {}, {})]
+    settings = LibrarySettings(path / "catalogue", path / "cache", accounts, Wanted(), read_timeout=read_timeout)
+    async with open_library(settings, Transport(http_transport=cdn)) as library:
+        yield Operations(library, MountOptions(1000, 1001, 0o027))
+
+
+async def find(operations: Operations, *names: str) -> pyfuse3.EntryAttributes:
+    entry = await operations.getattr(pyfuse3.ROOT_INODE, CTX)
+    for name in names:
+        entry = await operations.lookup(entry.st_ino, name.encode(), CTX)
+        assert entry.st_ino, name
+    return entry
+
+
+VIDEO = ("Graphics", "01 Start", "01 Hello.mp4")
+PAGE = ("Graphics", "01 Start", "02 Read.html")
+
+
+async def test_lookup_gives_no_size_before_getattr_has_learned_it(provider: FakeProvider, tmp_path: Path) -> None:
+    cdn = Cdn()
+    async with opened(tmp_path, cdn) as operations:
+        found = await find(operations, *VIDEO)
+        assert (found.st_size, found.attr_timeout, found.entry_timeout) == (0, 0, KEPT)
+        assert cdn.asked == []
+        exact = await operations.getattr(found.st_ino, CTX)
+        assert (exact.st_size, exact.attr_timeout, exact.st_blocks) == (len(BYTES), KEPT, len(BYTES) // 512)
+        assert (exact.st_uid, exact.st_gid, exact.st_mode) == (1000, 1001, stat.S_IFREG | 0o440)
+        assert exact.st_mtime_ns == exact.st_ctime_ns == found.st_mtime_ns
+        page = await find(operations, *PAGE)
+        assert (page.st_size, page.st_blocks, page.attr_timeout) == (len("<p>Hello</p>"), 1, KEPT)
+
+
+async def test_lookup_of_nothing_is_remembered_and_dots_work_for_every_inode(
+    provider: FakeProvider, tmp_path: Path
+) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        directory = await find(operations, "Graphics", "01 Start")
+        absent = await operations.lookup(directory.st_ino, b"nothing", CTX)
+        assert absent.st_ino == 0 and absent.entry_timeout > 0
+        assert (await operations.lookup(directory.st_ino, b"\xff", CTX)).st_ino == 0
+        assert (await operations.lookup(directory.st_ino, b".", CTX)).st_ino == directory.st_ino
+        parent = await operations.lookup(directory.st_ino, b"..", CTX)
+        assert parent.st_ino == (await find(operations, "Graphics")).st_ino
+        root = await operations.lookup(pyfuse3.ROOT_INODE, b"..", CTX)
+        assert root.st_ino == pyfuse3.ROOT_INODE
+
+
+async def test_readdir_goes_on_where_it_stopped(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies: list[tuple[bytes, int]] = []
+    room = 0
+
+    def reply(token: object, name: bytes, entry: pyfuse3.EntryAttributes, following: int) -> bool:
+        if len(replies) == room:
+            return False
+        replies.append((name, following))
+        return True
+
+    monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+    async with opened(tmp_path, Cdn()) as operations:
+        directory = await find(operations, "Graphics", "01 Start")
+        number = await operations.opendir(directory.st_ino, CTX)
+        token = cast(pyfuse3.ReaddirToken, None)
+        for room in range(1, 7):
+            await operations.readdir(number, replies[-1][1] if replies else 0, token)
+        assert [name for name, _ in replies] == [b".", b"..", b"01 Hello.mp4", b"02 Read.html"]
+        await operations.releasedir(number)
+
+
+async def test_reading(provider: FakeProvider, tmp_path: Path) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        for names, data in ((VIDEO, BYTES), (PAGE, b"<p>Hello</p>")):
+            inode = (await find(operations, *names)).st_ino
+            opened_file = await operations.open(inode, os.O_RDONLY, CTX)
+            assert opened_file.keep_cache
+            for offset, length in ((0, 5), (3, 4096), (len(data) - 1, 10), (len(data), 10), (10**9, 1)):
+                assert bytes(await operations.read(opened_file.fh, offset, length)) == data[offset : offset + length]
+            assert operations.open_files == 1
+            await operations.flush(opened_file.fh)
+            await operations.release(opened_file.fh)
+        assert operations.open_files == 0
+
+
+async def test_everything_that_would_change_something(provider: FakeProvider, tmp_path: Path) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        inode = (await find(operations, *PAGE)).st_ino
+        refused: list[Callable[[], Awaitable[Any]]] = [
+            lambda flags=flags: operations.open(inode, flags, CTX)  # type: ignore[misc]
+            for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC)
+        ]
+        refused += [
+            lambda name=name: getattr(operations, name)(inode, b"x", b"y", CTX)  # type: ignore[misc]
+            for name in (
+                "setattr mknod mkdir unlink rmdir symlink rename link create write setxattr removexattr".split()
+            )
+        ]
+        refused.append(lambda: operations.access(inode, os.W_OK, CTX))
+        for change in refused:
+            with pytest.raises(pyfuse3.FUSEError) as caught:
+                await change()
+            assert caught.value.errno == errno.EROFS
+        assert await operations.access(inode, os.R_OK, CTX)
+        assert not await operations.access(inode, os.X_OK, CTX)
+        assert await operations.access(pyfuse3.ROOT_INODE, os.X_OK, CTX)
+
+
+@pytest.mark.parametrize(
+    ("failure", "number"),
+    [
+        (NotAllowed("locked"), errno.EACCES),
+        (NotSignedIn("ended"), errno.EACCES),
+        (Gone("gone"), errno.ENOENT),
+        (NoAnswer("late"), errno.ETIMEDOUT),
+        (Unreachable("no network"), errno.EIO),
+    ],
+)
+async def test_each_error_has_its_errno_and_its_words(
+    provider: FakeProvider, tmp_path: Path, failure: NotAllowed, number: int
+) -> None:
+    cdn = Cdn()
+    async with opened(tmp_path, cdn) as operations:
+        inode = (await find(operations, *VIDEO)).st_ino
+        await operations.getattr(inode, CTX)
+        handle = await operations.open(inode, os.O_RDONLY, CTX)
+        provider.failure, cdn.has_expired = failure, True
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.read(handle.fh, 5000, 10)
+        assert caught.value.errno == number
+        assert (await operations.getxattr(inode, b"user.coursefs.error", CTX)).decode()
+        provider.failure, cdn.has_expired = None, False
+        assert bytes(await operations.read(handle.fh, 5000, 10)) == BYTES[5000:5010]
+        with pytest.raises(pyfuse3.FUSEError):
+            await operations.getxattr(inode, b"user.coursefs.error", CTX)
+
+
+@pytest.mark.logs
+async def test_what_nobody_foresaw_is_logged_and_gives_eio(
+    provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        provider.listed = cast(list[Course], 42)
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+        assert caught.value.errno == errno.EIO
+        assert "failed unexpectedly" in caplog.text
+        with pytest.raises(pyfuse3.FUSEError):
+            await operations.read(4711, 0, 10)
+
+
+async def test_every_request_has_a_deadline(
+    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with opened(tmp_path, Cdn(), read_timeout=7.0) as operations:
+        provider.gate = trio.Event()
+        started = trio.current_time()
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+        assert caught.value.errno == errno.ETIMEDOUT
+        assert trio.current_time() - started == pytest.approx(7.0)
+        provider.gate.set()
+        assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+
+
+async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        page = (await find(operations, *PAGE)).st_ino
+        data = await operations.statfs(CTX)
+        assert (data.f_namemax, data.f_bavail, data.f_files) == (255, 0, 5)
+        names = await operations.listxattr(page, CTX)
+        assert set(names) == {b"user.coursefs.id", b"user.coursefs.kind", b"user.coursefs.cached", b"user.mime_type"}
+        assert await operations.getxattr(page, b"user.coursefs.id", CTX) == b"fake/c1/item/b/page"
+        for name in (b"user.nothing", b"security.selinux", b"system.posix_acl_access"):
+            with pytest.raises(pyfuse3.FUSEError) as caught:
+                await operations.getxattr(page, name, CTX)
+            assert caught.value.errno == pyfuse3.ENOATTR
