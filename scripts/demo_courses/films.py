@@ -23,7 +23,7 @@ class Film:
     """How one lecture is drawn and encoded."""
 
     scene: Scene
-    crf: int = 35  # x264's constant rate factor: lower is better and larger
+    crf: int = 36  # x264's constant rate factor for the larger picture: lower is better and larger
     index_first: bool = True  # the index (moov) before the pictures, as for streaming; else behind them
 
 
@@ -63,22 +63,12 @@ def _command(sound: Path, outputs: Mapping[int, Path], film: Film, seconds: floa
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr0", "-s", f"{WIDTH}x{HEIGHT}"]
     command += ["-r", str(FRAMES), "-i", "-", "-i", str(sound), "-filter_complex", ";".join([split, *scaled])]
     for height, path in outputs.items():
+        crf, sound_rate = (film.crf, "24k") if height == max(heights) else (film.crf + 2, "16k")
         # one thread and bitexact, so that the same ffmpeg makes the same bytes on every machine
-        command += [
-            "-map",
-            f"[v{height}]",
-            "-map",
-            "1:a",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "slower",
-            "-crf",
-            str(film.crf),
-        ]
+        command += ["-map", f"[v{height}]", "-map", "1:a", "-c:v", "libx264", "-preset", "slower", "-crf", str(crf)]
         command += ["-tune", "animation", "-threads", "1", "-g", str(10 * FRAMES), "-colorspace", "bt709"]
         command += ["-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
-        command += ["-c:a", "aac", "-ar", "22050", "-ac", "1", "-b:a", "24k" if height > 400 else "16k"]
+        command += ["-c:a", "aac", "-ar", "22050", "-ac", "1", "-b:a", sound_rate]
         command += ["-t", f"{seconds:.3f}", "-map_metadata", "-1"]
         command += ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
         command += [*(["-movflags", "+faststart"] if film.index_first else []), str(path)]

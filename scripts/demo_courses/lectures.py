@@ -11,14 +11,14 @@ from demo_courses.films import Card, Film, encode
 
 FILMS = {
     "introduction": Film(scenes_graphics.cube),
-    "from-vertices-to-pixels": Film(scenes_graphics.raster, crf=36),
+    "from-vertices-to-pixels": Film(scenes_graphics.raster, crf=37),
     "turning-a-point": Film(scenes_graphics.circle),
-    "a-torus-in-motion": Film(scenes_graphics.torus, crf=33, index_first=False),
-    "what-is-a-sound-wave": Film(scenes_sound.pressure, crf=37),
-    "sine-square-sawtooth": Film(scenes_sound.forms, crf=35),
-    "listen": Film(scenes_sound.sweep, crf=35),
+    "a-torus-in-motion": Film(scenes_graphics.torus, crf=34, index_first=False),
+    "what-is-a-sound-wave": Film(scenes_sound.pressure, crf=40),
+    "sine-square-sawtooth": Film(scenes_sound.forms, crf=36),
+    "listen": Film(scenes_sound.sweep, crf=36),
     "was-ist-ein-dezibel": Film(scenes_sound.squares),
-    "why-the-stars-turn": Film(scenes_sky.trails, crf=36, index_first=False),
+    "why-the-stars-turn": Film(scenes_sky.trails, crf=37, index_first=False),
     "how-far-is-a-star": Film(scenes_sky.parallax),
 }
 

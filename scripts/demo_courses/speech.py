@@ -16,6 +16,7 @@ RATE = 44100  # samples per second
 SWEEP_FROM, SWEEP_TO = 125.0, 8000.0  # Hz
 PERIOD = 200  # samples: 220.5 Hz, so that a period is whole
 VOICES = {"en": ("en-gb", 152), "de": ("de", 148)}  # voice of eSpeak NG, words per minute
+LOUDNESS = 0.75  # of full scale: what lossy coding adds still fits
 LEAD, GAP, TAIL = 0.8, 0.42, 0.4  # seconds of silence before, between and after the cues
 
 
@@ -114,4 +115,4 @@ def narration(cues: Sequence[Mapping[str, Any]], language: str | None, seconds: 
         sound[at:end] = part
         made.append(Cue(at / RATE, end / RATE, cue.get("show"), texts))
         at = end + round(GAP * RATE)
-    return Narration(tuple(made), array.array("h", (round(32767 * max(-1.0, min(1.0, x))) for x in sound)))
+    return Narration(tuple(made), array.array("h", (round(32767 * LOUDNESS * max(-1.0, min(1.0, x))) for x in sound)))
