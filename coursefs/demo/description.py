@@ -1,0 +1,269 @@
+"""Courses as their authors write them: a folder with a `course.toml` and the files that it names.
+
+A description says what a course is, not how a platform's replies look; `resources` puts it into replies.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SUBTITLE_FORMATS = ("srt", "vtt", "txt")
+
+
+class DescriptionError(ValueError):
+    """A course description is wrong; the message names the file and the place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileAsset:
+    """A file that belongs to an item: an attachment of a lecture, or what a reading refers to."""
+
+    id: str
+    name: str
+    title: str | None
+    type: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAsset:
+    """An attachment that is only an address somewhere else."""
+
+    url: str
+    title: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """The pictures and subtitles of a lecture."""
+
+    id: str
+    files: Mapping[str, Mapping[str, Path]]  # resolution ("720p") -> format ("mp4", "webm") -> file
+    subtitles: Mapping[str, Mapping[str, Path]]  # language -> format ("srt", "vtt", "txt") -> file
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One step of a lesson."""
+
+    id: str
+    slug: str
+    name: str
+    type: str  # the platform's word: lecture, supplement, staffGraded …
+    duration_ms: int
+    locked: str | None  # the platform's reason code
+    video: Video | None
+    attachments: tuple[FileAsset | LinkAsset, ...]
+    cml: str | None  # text of a reading
+    assets: tuple[FileAsset, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A lesson; it may be empty."""
+
+    id: str
+    slug: str
+    name: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module; it may be empty."""
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    lessons: tuple[Lesson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A whole course."""
+
+    id: str
+    slug: str
+    title: str
+    workload: str
+    languages: tuple[str, ...]
+    enrolled_ms: int  # since 1970
+    modules: tuple[Module, ...]
+
+    def items(self) -> Iterator[tuple[Module, Lesson, Item]]:
+        """Every item with where it is, in order."""
+        for module in self.modules:
+            for lesson in module.lessons:
+                for item in lesson.items:
+                    yield module, lesson, item
+
+
+def load_courses(folder: Path) -> tuple[Course, ...]:
+    """Every course described below this folder, by folder name.  Raises `DescriptionError` or `OSError`."""
+    return tuple(load_course(path.parent) for path in sorted(folder.glob("*/course.toml")))
+
+
+def load_course(folder: Path) -> Course:
+    """One course.  Every file it names exists, every key is known.  Raises `DescriptionError` or `OSError`."""
+    path = folder / "course.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DescriptionError(f"{path}: {error}") from None
+    table = _Table(values, folder, str(path))
+    course = Course(
+        id=table.text("id"),
+        slug=table.text("slug"),
+        title=table.text("title"),
+        workload=table.text("workload", ""),
+        languages=tuple(table.texts("languages")),
+        enrolled_ms=table.milliseconds("enrolled"),
+        modules=tuple(_module(module) for module in table.tables("modules")),
+    )
+    table.end()
+    _refuse_equal_ids(course, path)
+    return course
+
+
+def _module(table: _Table) -> Module:
+    module = Module(
+        id=table.text("id"),
+        slug=table.text("slug"),
+        name=table.text("name"),
+        description=table.text("description", ""),
+        lessons=tuple(_lesson(lesson) for lesson in table.tables("lessons")),
+    )
+    table.end()
+    return module
+
+
+def _lesson(table: _Table) -> Lesson:
+    lesson = Lesson(
+        id=table.text("id"),
+        slug=table.text("slug"),
+        name=table.text("name"),
+        items=tuple(_item(item) for item in table.tables("items")),
+    )
+    table.end()
+    return lesson
+
+
+def _item(table: _Table) -> Item:
+    cml = table.take("cml", str, None)
+    item = Item(
+        id=table.text("id"),
+        slug=table.text("slug"),
+        name=table.text("name"),
+        type=table.text("type"),
+        duration_ms=table.take("duration_ms", int, 600_000),
+        locked=table.take("locked", str, None),
+        video=_video(table),
+        attachments=tuple(_attachment(asset) for asset in table.tables("attachments")),
+        cml=None if cml is None else table.file(cml).read_text(encoding="utf-8"),
+        assets=tuple(_file_asset(asset) for asset in table.tables("assets")),
+    )
+    table.end()
+    return item
+
+
+def _video(table: _Table) -> Video | None:
+    video_id = table.take("video_id", str, None)
+    files: dict[str, dict[str, Path]] = {}
+    for key, file_format in (("video", "mp4"), ("webm", "webm")):
+        for resolution, name in table.names(key).items():
+            files.setdefault(resolution, {})[file_format] = table.file(name)
+    subtitles = {
+        language: {file_format: table.file(f"{stem}.{file_format}") for file_format in SUBTITLE_FORMATS}
+        for language, stem in table.names("subtitles").items()
+    }
+    if video_id is None:
+        if files or subtitles:
+            raise DescriptionError(f"{table.place}: a video needs a video_id")
+        return None
+    return Video(video_id, files, subtitles)
+
+
+def _attachment(table: _Table) -> FileAsset | LinkAsset:
+    url = table.take("url", str, None)
+    if url is None:
+        return _file_asset(table)
+    link = LinkAsset(url, table.take("title", str, None))
+    table.end()
+    return link
+
+
+def _file_asset(table: _Table) -> FileAsset:
+    asset = FileAsset(
+        id=table.text("id"),
+        name=table.text("name"),
+        title=table.take("title", str, None),
+        type=table.text("type", "generic"),
+        file=table.file(table.text("file")),
+    )
+    table.end()
+    return asset
+
+
+def _refuse_equal_ids(course: Course, path: Path) -> None:
+    ids = [module.id for module in course.modules]
+    ids += [lesson.id for module in course.modules for lesson in module.lessons]
+    ids += [item.id for _, _, item in course.items()]
+    twice = {one for one in ids if ids.count(one) > 1}
+    if twice:
+        raise DescriptionError(f"{path}: used more than once: {', '.join(sorted(twice))}")
+
+
+_REQUIRED: Any = object()
+
+
+class _Table:
+    """A TOML table that knows its place, for messages, and which of its keys nobody has asked for."""
+
+    def __init__(self, values: Mapping[str, Any], folder: Path, place: str) -> None:
+        self.place = place
+        self._folder = folder
+        self._left = dict(values)
+
+    def take(self, key: str, kind: type, default: Any = _REQUIRED) -> Any:
+        value = self._left.pop(key, default)
+        if value is _REQUIRED:
+            raise DescriptionError(f"{self.place}: {key} is missing")
+        if value is not default and not isinstance(value, kind):
+            raise DescriptionError(f"{self.place}: {key} is not of type {kind.__name__}")
+        return value
+
+    def text(self, key: str, default: str = _REQUIRED) -> str:
+        value: str = self.take(key, str, default)
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        return [str(value) for value in self.take(key, list, [])]
+
+    def names(self, key: str) -> dict[str, str]:
+        return {name: str(value) for name, value in self.take(key, dict, {}).items()}
+
+    def milliseconds(self, key: str) -> int:
+        moment: datetime = self.take(key, datetime)
+        return int(moment.astimezone(UTC).timestamp() * 1000)
+
+    def tables(self, key: str) -> list[_Table]:
+        tables = self.take(key, list, [])
+        return [_Table(values, self._folder, f"{self.place}: {key}[{n}]") for n, values in enumerate(tables)]
+
+    def file(self, name: str) -> Path:
+        path = self._folder / name
+        if not path.resolve().is_relative_to(self._folder.resolve()):
+            raise DescriptionError(f"{self.place}: {name} lies outside the course's folder")
+        if not path.is_file():
+            raise DescriptionError(f"{self.place}: there is no file {name}")
+        return path
+
+    def end(self) -> None:
+        if self._left:
+            raise DescriptionError(f"{self.place}: unknown: {', '.join(sorted(self._left))}")
