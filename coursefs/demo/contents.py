@@ -1,0 +1,167 @@
+"""What single items hold: videos and subtitles, attachments, readings, and the signed URLs of their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from coursefs.demo.description import Course, FileAsset, Item, LinkAsset, Video
+from coursefs.demo.media import asset_path, made_id, subtitle_id, video_path
+from coursefs.demo.naptime import (
+    Answer,
+    Element,
+    Query,
+    item_locked,
+    not_found,
+    routing_error,
+    split_compound,
+    unordered,
+)
+from coursefs.demo.signing import Signer
+
+_VIDEO_KEYS = {"mp4": "mp4VideoUrl", "webm": "webMVideoUrl"}
+
+
+class Contents:
+    """The answers about items; `cdn` is the base URL of the media host."""
+
+    def __init__(self, courses: Sequence[Course], signer: Signer, cdn: str) -> None:
+        self._signer = signer
+        self._cdn = cdn
+        self._items = {(course.id, item.id): item for course in courses for _, _, item in course.items()}
+        assets = [asset for item in self._items.values() for asset in (*item.attachments, *item.assets)]
+        self._assets = {asset.id: asset for asset in assets if isinstance(asset, FileAsset)}
+        self._wrappers = {str(wrapper["id"]): wrapper for wrapper in map(_wrapper, assets)}
+
+    def lecture_video(self, key: str, query: Query) -> Answer:
+        """`onDemandLectureVideos.v1/{courseId}~{itemId}`."""
+        course_id, item = self._open_item(key, "lecture")
+        if item.video is None:
+            raise not_found()
+        element = _of_item(course_id, item) | {"disableSkippingForward": False}
+        return Answer(
+            [element], {"onDemandVideos.v1": [self._video(item.video)]} if "video" in query.includes else None
+        )
+
+    def lecture_assets(self, key: str, query: Query) -> Answer:
+        """`onDemandLectureAssets.v1/{courseId}~{itemId}/`."""
+        course_id, item = self._open_item(key, "lecture")
+        wrappers = [_wrapper(attachment) for attachment in item.attachments]
+        return Answer(
+            [_of_item(course_id, item)],
+            {"openCourseAssets.v1": wrappers} if "openCourseAssets" in query.includes else None,
+        )
+
+    def supplement(self, key: str, query: Query) -> Answer:
+        """`onDemandSupplements.v1/{courseId}~{itemId}`."""
+        course_id, item = self._open_item(key, "supplement")
+        element = _of_item(course_id, item)
+        text = element | {"typeName": "cml", "definition": {"dtdId": "supplement/1", "value": item.cml or ""}}
+        return Answer([element], {"openCourseAssets.v1": [text]} if "asset" in query.includes else None)
+
+    def wrapper(self, key: str, _query: Query) -> Answer:
+        """`openCourseAssets.v1/{id}`; a version (`@1`) belongs to a reference and is not part of the id."""
+        if "@" in key:
+            raise routing_error("'get-all'")
+        if key not in self._wrappers:
+            raise not_found()
+        return Answer([self._wrappers[key]], paging=None)
+
+    def asset(self, key: str, _query: Query) -> Answer:
+        """`assets.v1/{id}`."""
+        if key not in self._assets:
+            raise not_found()
+        return Answer([self._asset(self._assets[key])], paging=None)
+
+    def assets(self, ids: frozenset[str], _query: Query) -> Answer:
+        """`assets.v1?ids=`; the order is none, ids that do not exist are just absent."""
+        return Answer(unordered([self._asset(asset) for asset in self._known(ids)]), paging=None)
+
+    def asset_urls(self, ids: frozenset[str], _query: Query) -> Answer:
+        """`assetUrls.v1?ids=`."""
+        return Answer(unordered([{"id": asset.id, **self._asset_url(asset)} for asset in self._known(ids)]))
+
+    def _open_item(self, key: str, type_name: str) -> tuple[str, Item]:
+        """The item of a compound id.  Raises `Refusal`: no such item of this type, or it is locked."""
+        parts = split_compound(key)
+        if len(parts) != 2:
+            raise not_found()
+        course_id, item_id = parts
+        item = self._items.get((course_id, item_id))
+        if item is None or item.type != type_name:
+            raise not_found()
+        if item.locked is not None:
+            raise item_locked()
+        return course_id, item
+
+    def _known(self, ids: frozenset[str]) -> Iterable[FileAsset]:
+        return [asset for key, asset in self._assets.items() if key in ids]
+
+    def _video(self, video: Video) -> Element:
+        expires = self._signer.media_expiry()
+        by_resolution = {
+            resolution: {
+                _VIDEO_KEYS[file_format]: self._media_url(video_path(video, resolution, file_format), expires)
+                for file_format in formats
+            }
+            for resolution, formats in video.files.items()
+        }
+
+        def subtitles(extension: str) -> Mapping[str, str]:
+            return {
+                language: self._subtitle_url(subtitle_id(video, language), extension)
+                for language in _scattered(video.subtitles)
+            }
+
+        return {
+            "id": video.id,
+            "sources": {
+                "byResolution": {resolution: by_resolution[resolution] for resolution in _scattered(by_resolution)},
+                "playlists": {},
+                "audio": [],
+            },
+            "subtitles": subtitles("srt"),
+            "subtitlesVtt": subtitles("vtt"),
+            "subtitlesTxt": subtitles("txt"),
+        }
+
+    def _subtitle_url(self, asset: str, extension: str) -> str:
+        return f"/api/subtitleAssetProxy.v1/{asset}?{self._signer.subtitle_query(asset, extension)}"
+
+    def _media_url(self, path: str, expires: int) -> str:
+        return f"{self._cdn}{quote(path)}?{self._signer.media_query(path, expires)}"
+
+    def _asset(self, asset: FileAsset) -> Element:
+        return {
+            "id": asset.id,
+            "name": asset.name,
+            "typeName": asset.type,
+            "url": self._asset_url(asset),
+            "fileExtension": PurePosixPath(asset.name).suffix.removeprefix("."),
+            "tags": [],
+        }
+
+    def _asset_url(self, asset: FileAsset) -> Mapping[str, object]:
+        expires = self._signer.asset_expiry()
+        return {"url": self._media_url(asset_path(asset), expires), "expires": expires * 1000}
+
+
+def _of_item(course_id: str, item: Item) -> dict[str, object]:
+    return {"id": f"{course_id}~{item.id}", "itemId": item.id, "courseId": course_id}
+
+
+def _wrapper(asset: FileAsset | LinkAsset) -> Element:
+    """An attachment as lectures refer to it: its title may be missing, its id is not that of the file."""
+    if isinstance(asset, LinkAsset):
+        kind, key, definition = "url", made_id("link", asset.url), {"url": asset.url}
+    else:
+        kind, key, definition = "asset", made_id("wrapper", asset.id), {"assetId": asset.id}
+    if asset.title is not None:
+        definition["name"] = asset.title
+    return {"typeName": kind, "id": key, "definition": definition}
+
+
+def _scattered(names: Iterable[str]) -> list[str]:
+    """Resolutions and languages come in no order that means something."""
+    return sorted(names, key=lambda name: made_id("order", name))

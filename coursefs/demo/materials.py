@@ -1,0 +1,132 @@
+"""`onDemandCourseMaterials.v2`: the tree of a course as flat lists that refer to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from coursefs.demo.description import Course, Item, Lesson, Module
+from coursefs.demo.enrolments import USER_ID, slug_of
+from coursefs.demo.naptime import Answer, Element, Query, not_authorized, not_found, unordered
+
+#: relation -> resource, of what the demo's courses have none
+_EMPTY_RELATIONS = {
+    "passableItemGroups": "onDemandCourseMaterialPassableItemGroups.v1",
+    "passableItemGroupChoices": "onDemandCourseMaterialPassableItemGroupChoices.v1",
+    "passableLessonElements": "onDemandCourseMaterialPassableLessonElements.v1",
+    "tracks": "onDemandCourseMaterialTracks.v1",
+    "gradingParameters": "onDemandGradingParameters.v1",
+    "embeddedContentMapping": "contentAtomRelations.v1",
+}
+
+
+class Materials:
+    """The trees of the courses."""
+
+    def __init__(self, courses: Sequence[Course]) -> None:
+        self._courses = tuple(courses)
+
+    def by_slug(self, query: Query) -> Answer:
+        """`?q=slug&slug=`."""
+        slug = slug_of(query)
+        return self._one([course for course in self._courses if course.slug == slug], query)
+
+    def of_learner(self, query: Query) -> Answer:
+        """`?q=learner&learnerId=&courseId=`; learners may only ask for their own."""
+        if query.required("learnerId") != str(USER_ID):
+            raise not_authorized()
+        key = query.required("courseId")
+        return self._one([course for course in self._courses if course.id == key], query)
+
+    def _one(self, found: Sequence[Course], query: Query) -> Answer:
+        if not found:
+            raise not_found()
+        return course_materials(found[0], query)
+
+
+def course_materials(course: Course, query: Query) -> Answer:
+    """The tree of one course.  Locked items are there only with `showLockedItems=true`."""
+    show_locked = query.parameters.get("showLockedItems") == "true"
+    modules: list[Element] = []
+    lessons: list[Element] = []
+    items: list[Element] = []
+    for module in course.modules:
+        modules.append(_module(module))
+        for lesson in module.lessons:
+            shown = [item for item in lesson.items if show_locked or item.locked is None]
+            lessons.append(_lesson(module, lesson, shown))
+            items.extend(_item(module, lesson, item) for item in shown)
+    element: Element = {"id": course.id, "moduleIds": [module.id for module in course.modules]}
+    if not query.includes:
+        return Answer([element])
+    lists: Mapping[str, tuple[str, list[Element]]] = {
+        "modules": ("onDemandCourseMaterialModules.v1", unordered(modules)),
+        "lessons": ("onDemandCourseMaterialLessons.v1", unordered(lessons)),
+        "items": ("onDemandCourseMaterialItems.v2", unordered(items)),
+        **{relation: (resource, []) for relation, resource in _EMPTY_RELATIONS.items()},
+    }
+    return Answer([element], dict(lists[relation] for relation in lists if relation in query.includes))
+
+
+def _module(module: Module) -> Element:
+    return {
+        "id": module.id,
+        "name": module.name,
+        "slug": module.slug,
+        "description": module.description,
+        "timeCommitment": sum(item.duration_ms for lesson in module.lessons for item in lesson.items),
+        "lessonIds": [lesson.id for lesson in module.lessons],
+        "optional": False,
+        "learningObjectives": [],
+    }
+
+
+def _lesson(module: Module, lesson: Lesson, items: Sequence[Item]) -> Element:
+    return {
+        "id": lesson.id,
+        "moduleId": module.id,
+        "name": lesson.name,
+        "slug": lesson.slug,
+        "timeCommitment": sum(item.duration_ms for item in lesson.items),
+        "itemIds": [item.id for item in items],
+        "elementIds": [f"item~{item.id}" for item in items],
+        "trackId": "core",
+        "optional": False,
+    }
+
+
+def _item(module: Module, lesson: Lesson, item: Item) -> Element:
+    element: dict[str, object] = {
+        "id": item.id,
+        "moduleId": module.id,
+        "lessonId": lesson.id,
+        "name": item.name,
+        "slug": item.slug,
+        "timeCommitment": item.duration_ms,
+        "contentSummary": {"typeName": item.type, "definition": _definition(item)},
+        "trackId": "core",
+    }
+    if item.locked is not None:  # items that are open carry none of these keys
+        element |= {
+            "isLocked": True,
+            "itemLockedReasonCode": item.locked,
+            "itemLockSummary": {"lockState": {"lockStatus": "LOCKED", "reasonCode": item.locked}},
+        }
+    return element
+
+
+def _definition(item: Item) -> Element:
+    match item.type:
+        case "lecture":
+            return {"duration": item.duration_ms, "hasInVideoAssessment": False}
+        case "supplement":
+            return {"assetTypeName": "cml", "containsWidget": False}
+        case "staffGraded" | "ungradedAssignment":
+            return {
+                "assignmentFeatures": ["SHOW_GRADE_ON_RELEASE", "TAKE_HIGHEST_GRADE", "LIMITED_SUBMISSIONS"],
+                "isTeamSubmissionEnabled": False,
+                "requiredMobileFeatures": [],
+            }
+        case "phasedPeer":
+            return {"reviewDeadlineOffset": 259_200_000, "isMentorGraded": False, "requiredReviewCount": 1}
+        case _:
+            return {}

@@ -1,0 +1,63 @@
+"""The table of the API: which resources there are, how each can be asked, and what comes without being asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from coursefs.demo.contents import Contents
+from coursefs.demo.description import Course
+from coursefs.demo.enrolments import Enrolments
+from coursefs.demo.materials import Materials
+from coursefs.demo.naptime import Resource
+from coursefs.demo.signing import Signer
+
+#: what comes without being asked for; `id` always does
+DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
+    "memberships.v1": frozenset({"role", "userId", "courseId"}),
+    "courses.v1": frozenset({"courseType", "slug", "name"}),
+    "onDemandCourses.v1": frozenset({"courseType", "slug", "name"}),
+    "onDemandCourseMaterialLessons.v1": frozenset({"moduleId", "itemIds"}),
+    "onDemandCourseMaterialItems.v2": frozenset({"moduleId", "lessonId"}),
+    "onDemandLectureVideos.v1": frozenset({"itemId", "courseId"}),
+    "onDemandLectureAssets.v1": frozenset({"itemId", "courseId"}),
+    "onDemandSupplements.v1": frozenset({"itemId", "courseId"}),
+    "openCourseAssets.v1": frozenset({"itemId", "courseId", "typeName", "definition"}),
+    "assets.v1": frozenset({"name", "typeName", "url"}),
+    "assetUrls.v1": frozenset({"url", "expires"}),
+}
+
+
+def resource_table(
+    courses: Sequence[Course], signer: Signer, cdn: str, memberships_page: int
+) -> Mapping[str, Resource]:
+    """Every resource by its name.
+
+    `cdn` is the base URL of the media host, `memberships_page` the most elements in one page of memberships.
+    """
+    enrolments = Enrolments(courses, memberships_page)
+    materials = Materials(courses)
+    contents = Contents(courses, signer, cdn)
+    return {
+        "adminUserPermissions.v1": Resource(finders={"my": enrolments.whoami}),
+        "memberships.v1": Resource(finders={"me": enrolments.memberships}),
+        "courses.v1": Resource(
+            get=enrolments.course,
+            multi_get=enrolments.courses_by_id,
+            get_all=enrolments.catalogue,
+            finders={"slug": enrolments.course_by_slug},
+            public=True,
+        ),
+        "onDemandCourses.v1": Resource(
+            get=enrolments.course,
+            multi_get=enrolments.courses_by_id,
+            finders={"slug": enrolments.course_by_slug},
+            public=True,
+        ),
+        "onDemandCourseMaterials.v2": Resource(finders={"slug": materials.by_slug, "learner": materials.of_learner}),
+        "onDemandLectureVideos.v1": Resource(get=contents.lecture_video),
+        "onDemandLectureAssets.v1": Resource(get=contents.lecture_assets),
+        "onDemandSupplements.v1": Resource(get=contents.supplement),
+        "openCourseAssets.v1": Resource(get=contents.wrapper),
+        "assets.v1": Resource(get=contents.asset, multi_get=contents.assets),
+        "assetUrls.v1": Resource(multi_get=contents.asset_urls),
+    }
