@@ -1,0 +1,75 @@
+"""`python -m coursefs.demo`: the sample platform as a process of its own.
+
+Prints one line of JSON with its addresses when it answers, then serves until SIGTERM or SIGINT, or until its standard
+input closes, so that it never outlives the one that started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from coursefs.demo.description import load_courses
+from coursefs.demo.naptime import DEFAULT_LIMIT
+from coursefs.demo.platform import Addresses, Platform
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve the demo's courses."""
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _end())
+    platform = Platform(
+        load_courses(options.courses),
+        port=options.port,
+        cdn_port=options.cdn_port,
+        control=options.control,
+        url_life=options.url_life,
+        memberships_page=options.memberships_page,
+    )
+    trio.run(_serve, platform, options.until_stdin_closes)
+
+
+async def _serve(platform: Platform, until_stdin_closes: bool) -> None:
+    async with trio.open_nursery() as nursery:
+        addresses: Addresses = await nursery.start(platform.serve)
+        ready = {
+            "coursera": {"base_url": addresses.api, "cauth": addresses.cauth},
+            "cdn": addresses.cdn,
+            "control": addresses.control,
+        }
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+        if until_stdin_closes:
+            await trio.to_thread.run_sync(sys.stdin.buffer.read, abandon_on_cancel=True)
+            _end()
+
+
+def _end() -> None:
+    """End at once: nothing is on disk that must be put in order, and no slow client may hold the process."""
+    os._exit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m coursefs.demo", description="A sample platform on 127.0.0.1.")
+    parser.add_argument("--port", type=int, default=0, help="port of the API host (default: any)")
+    parser.add_argument("--cdn-port", type=int, default=0, help="port of the media host (default: any)")
+    parser.add_argument("--control", action="store_true", help="open a port that shows requests and makes faults")
+    parser.add_argument("--url-life", type=int, metavar="SECONDS", help="how long signed URLs live")
+    parser.add_argument("--memberships-page", type=int, metavar="N", default=DEFAULT_LIMIT, help="largest page")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input closes")
+    parser.add_argument(
+        "--courses", type=Path, metavar="FOLDER", default=Path(__file__).parent / "courses", help="courses to serve"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

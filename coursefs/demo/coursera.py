@@ -1,0 +1,142 @@
+"""The API host: sign-in, cookies, routes and replies, around the protocol of `naptime`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import trio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from coursefs.demo.faults import Switchboard
+from coursefs.demo.naptime import (
+    Query,
+    Refusal,
+    Resource,
+    encode,
+    envelope,
+    invalid,
+    not_authorized,
+    not_found,
+    routing_error,
+    weak_etag,
+)
+from coursefs.demo.ranges import none_is_new
+from coursefs.demo.resources import DEFAULT_FIELDS
+from coursefs.demo.signing import Signer
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_PAGE = '<!DOCTYPE html><html lang="en"><head><title>Coursera</title></head><body><div id="root"></div></body></html>'
+_SUBTITLE_TYPES = {"srt": "application/x-subrip", "vtt": "text/vtt", "txt": "text/plain"}
+
+
+class ApiHost:
+    """Answers `/api/…`; everything else is the web application's page.
+
+    `cauth` is the one cookie value that is a session.
+    """
+
+    def __init__(
+        self,
+        resources: Mapping[str, Resource],
+        subtitles: Mapping[tuple[str, str], Path],
+        signer: Signer,
+        switchboard: Switchboard,
+        cauth: str,
+    ) -> None:
+        self._resources = resources
+        self._subtitles = subtitles
+        self._signer = signer
+        self._switchboard = switchboard
+        self._cauth = cauth
+        self._anonymous_cookies = {
+            "CSRF3-Token": f"1893456000.{secrets.token_urlsafe(12)}",
+            "__204u": secrets.token_hex(16),
+            "__400v": secrets.token_hex(16),
+        }
+
+    def app(self) -> Starlette:
+        """The host as an ASGI application."""
+        return Starlette(routes=[Route("/{path:path}", self._answer, methods=_METHODS)])
+
+    async def _answer(self, request: Request) -> Response:
+        delay = self._switchboard.current.api_delay
+        if delay:
+            await trio.sleep(delay)
+        try:
+            response = await self._reply(request)
+        except Refusal as refusal:
+            response = _json(encode(refusal.body), refusal.status)
+        for name, value in self._anonymous_cookies.items():
+            response.set_cookie(name, value, path="/")
+        return response
+
+    async def _reply(self, request: Request) -> Response:
+        if self._is_confused(request):
+            return PlainTextResponse("Confused deputy attack detected.", 400)
+        host, _, path = request.scope["path"].strip("/").partition("/")
+        if host != "api":
+            return HTMLResponse(_PAGE)
+        name, _, key = path.partition("/")
+        if name == "subtitleAssetProxy.v1":
+            return await self._subtitle(request, key)
+        if path == "login/v3" and request.method == "POST":
+            raise invalid("captcha")
+        if request.method not in {"GET", "HEAD"}:
+            raise routing_error(f"'{request.method.lower()}'") if name in self._resources else not_authorized()
+        if path == "users/v1/me/enrollments":
+            raise not_found()
+        resource = self._resources.get(name)
+        if resource is None or "application/json" not in request.headers.get("accept", ""):
+            return HTMLResponse(_PAGE)
+        if not resource.public and not self._is_signed_in(request):
+            raise not_authorized()
+        query = Query(dict(request.query_params))
+        reply = envelope(name, resource.answer(key or None, query), query, DEFAULT_FIELDS)
+        return _conditional(encode(reply), request)
+
+    def _is_signed_in(self, request: Request) -> bool:
+        offered = request.cookies.get("CAUTH", "")
+        return not self._switchboard.current.refuse_sign_in and secrets.compare_digest(
+            offered.encode(), self._cauth.encode()
+        )
+
+    def _is_confused(self, request: Request) -> bool:
+        """Whether cookies of this server came back without the header that belongs to them."""
+        token = request.cookies.get("CSRF3-Token")
+        if token is not None and request.headers.get("x-csrf3-token") == token:
+            return False
+        return not self._anonymous_cookies.keys().isdisjoint(request.cookies)
+
+    async def _subtitle(self, request: Request, asset: str) -> Response:
+        """A subtitle file: no session, no `Content-Length`, no ranges; the signature is all."""
+        if request.method not in {"GET", "HEAD"}:
+            raise routing_error(f"'{request.method.lower()}'")
+        extension = request.query_params.get("fileExtension", "")
+        file = self._subtitles.get((asset, extension))
+        if file is None or not self._signer.subtitle_query_holds(asset, request.query_params):
+            return PlainTextResponse("Forbidden", 403)
+        response = Response(await trio.Path(file).read_bytes(), media_type=_SUBTITLE_TYPES[extension])
+        del response.headers["content-length"]
+        return response
+
+
+def _conditional(body: bytes, request: Request) -> Response:
+    """A whole reply, or 304 where the client has it already."""
+    etag = weak_etag(body)
+    if none_is_new(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    response = _json(body, 200)
+    response.headers["ETag"] = etag
+    return response
+
+
+def _json(body: bytes, status: int) -> Response:
+    """A JSON reply; it goes out chunked, so that nobody learns its length before its end."""
+    response = Response(body, status, media_type="application/json")
+    del response.headers["content-length"]
+    return response

@@ -1,0 +1,86 @@
+"""What can be made to go wrong, and the switch for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+
+import trio
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong at the moment; the defaults are a platform that is well."""
+
+    cdn_stall: int | None = None  # bytes of a body after which the media host falls silent
+    cdn_rate: float | None = None  # bytes per second and reply
+    cdn_fail_next: tuple[int, ...] = ()  # statuses of the next replies of the media host
+    refuse_sign_in: bool = False  # every cookie is refused
+    api_delay: float = 0.0  # seconds before every reply of the API
+    api_down: bool = False  # the API host refuses connections, open ones are cut
+
+
+class Switchboard:
+    """Holds the faults of a platform and tells those who wait for a change."""
+
+    def __init__(self) -> None:
+        self._current = Faults()
+        self._changed = trio.Event()
+
+    @property
+    def current(self) -> Faults:
+        """What goes wrong at the moment."""
+        return self._current
+
+    def set(self, faults: Faults) -> None:
+        """From now on these go wrong, and nothing else."""
+        self._current = faults
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def take_failure(self) -> int | None:
+        """The status with which the media host has to fail now, taken off the list."""
+        first, *rest = self._current.cdn_fail_next or (None,)
+        if first is not None:
+            self.set(replace(self._current, cdn_fail_next=tuple(rest)))
+        return first
+
+    async def wait_until(self, holds: Callable[[Faults], bool]) -> None:
+        """Return as soon as this holds of the faults."""
+        while not holds(self._current):
+            await self._changed.wait()
+
+
+def read_faults(current: Faults, values: Mapping[str, object]) -> Faults:
+    """The faults after a request to the control port; what is not named stays.  Raises `ValueError`.
+
+    `{"cdn_stall": true}` falls silent after the headers, a number after so many bytes of the body; `null` and `false`
+    end a fault.
+    """
+    known = {one.name for one in fields(Faults)}
+    well = Faults()
+    changes: dict[str, object] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"unknown fault: {name}")
+        if value is None or value is False:
+            changes[name] = getattr(well, name)
+        else:
+            changes[name] = _read(name, value)
+    return replace(current, **changes)  # type: ignore[arg-type]  # each value was read for its name
+
+
+def _read(name: str, value: object) -> object:
+    match name, value:
+        case (("refuse_sign_in" | "api_down"), True):
+            return True
+        case "cdn_stall", True:
+            return 0
+        case "cdn_stall", int() if not isinstance(value, bool) and value >= 0:
+            return value
+        case (("cdn_rate" | "api_delay"), (int() | float())) if not isinstance(value, bool) and value > 0:
+            return float(value)
+        case "cdn_fail_next", [*statuses] if all(isinstance(one, int) and 400 <= one <= 599 for one in statuses):
+            return tuple(statuses)
+        case _:
+            raise ValueError(f"not a value of {name}")
