@@ -254,6 +254,8 @@ class _Table:
 
     def tables(self, key: str) -> list[_Table]:
         tables = self.take(key, list, [])
+        if not all(isinstance(values, dict) for values in tables):
+            raise DescriptionError(f"{self.place}: {key} is not a list of tables")
         return [_Table(values, self._folder, f"{self.place}: {key}[{n}]") for n, values in enumerate(tables)]
 
     def file(self, name: str) -> Path:

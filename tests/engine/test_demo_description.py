@@ -45,6 +45,7 @@ def test_a_description_becomes_a_course(tmp_path: Path) -> None:
         ("ite02", "ite01", "used more than once: ite01"),
         ('video_id = "Zy9xWv87EeuTSr6qPoNmLk"', "", "needs a video_id"),
         ("[[modules]]", "[[modules", "course.toml"),
+        ("assets = [ {", "assets = [ 1, {", "assets is not a list of tables"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
