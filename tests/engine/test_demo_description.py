@@ -10,7 +10,6 @@ import pytest
 import coursefs.demo
 from coursefs.demo.description import DescriptionError, FileAsset, LinkAsset, load_course, load_courses
 from coursefs.demo.media import media_files, subtitle_files
-from coursefs.demo.naptime import parse_fields, split_compound, split_ids
 from tests.engine.small_platform import DESCRIPTION, write_course
 
 COURSES = Path(coursefs.demo.__file__).parent / "courses"
@@ -82,15 +81,3 @@ def test_every_asset_that_a_reading_refers_to_is_there() -> None:
             named = set(re.findall(r'<img[^>]*assetId="([^"]+)"', item.cml or ""))
             named |= set(re.findall(r'<asset[^>]*\bid="([^"]+)"', item.cml or ""))
             assert named <= {asset.id for asset in item.assets}, (course.slug, item.slug)
-
-
-def test_fields_are_parsed() -> None:
-    assert parse_fields("") == (frozenset(), {})
-    own, linked = parse_fields("a,r.v1(b,c),d,r.v1(e),s.v2()")
-    assert own == {"a", "d"}
-    assert linked == {"r.v1": {"b", "c", "e"}, "s.v2": frozenset()}
-
-
-def test_ids_are_split() -> None:
-    assert split_ids(r"a,b\,c,,a") == {"a", "b,c"}
-    assert split_compound("1~child!~x") == ("1", "child~x")
