@@ -61,7 +61,7 @@ def prepare(path: Path) -> Path:
 def is_dead(path: Path) -> bool:
     """Whether the daemon behind a mount is gone (every call on it answers ENOTCONN)."""
     try:
-        path.stat()
+        os.statvfs(path)  # not stat: the kernel may still remember what the dead daemon said
     except OSError as error:
         return error.errno in {errno.ENOTCONN, errno.ECONNABORTED}
     return False

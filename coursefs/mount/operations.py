@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 #: `.` and `..` take the offsets 1 and 2, which an NFS server expects of them
 _FIRST_OFFSET = 3
 _BLOCK = 4096
+#: seconds beyond the read timeout: what times out inside says why, so it shall come first
+_SLACK = 2.0
 
 
 class Operations(pyfuse3.Operations):
@@ -34,7 +36,7 @@ class Operations(pyfuse3.Operations):
 
     def __init__(self, library: Library, options: MountOptions) -> None:
         super().__init__()
-        self.deadline = library.settings.read_timeout
+        self.deadline = library.settings.read_timeout + _SLACK
         self._library = library
         self._options = options
         self._numbers = itertools.count(1)

@@ -175,6 +175,14 @@ def until(what: Callable[[], bool], why: str) -> None:
         time.sleep(0.02)
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended; whoever adopted it may not have asked for its exit status yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def described() -> list[Mapping[str, Any]]:
     """The demo courses as their descriptions have them, each with the folder that its files lie in."""
     return [

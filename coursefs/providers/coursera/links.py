@@ -13,7 +13,7 @@ def item_link(course: Course, item: Item) -> File:
     """The page of an item that is not shown as files: locked, of a kind that lives on its web page only, or unknown."""
     word = item_types.word(item.type_name)
     if item.locked is not None:
-        return page_file(course, item, "link", marker="locked", what=word, reason=f"Not open to you: {item.locked}.")
+        return page_file(course, item, "link", marker="locked", what=word, reason=f"Locked: {item.locked}.")
     if not item.type_name:
         reason = "The platform does not say what this is; it may not be open to you yet."
     else:
