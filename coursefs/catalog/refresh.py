@@ -52,22 +52,9 @@ def difference(
 
 
 def _created(inode: int, entry: Entry, now_ns: int) -> Node:
-    return Node(
-        inode=inode,
-        parent=entry.parent,
-        name=entry.name,
-        wanted=entry.wanted,
-        place=entry.place,
-        key=entry.key,
-        kind=entry.kind,
-        mtime_ns=entry.modified_ns if entry.modified_ns is not None else now_ns,
-        item=entry.item,
-        url=entry.url,
-        mime_type=entry.mime_type,
-        size=None if entry.page is None else len(entry.page),
-        remote=entry.remote,
-        page=entry.page,
-    )
+    since = now_ns if entry.modified_ns is None else entry.modified_ns
+    blank = Node(inode, entry.parent, entry.name, entry.wanted, entry.place, entry.key, entry.kind, since)
+    return _updated(blank, entry, now_ns)
 
 
 def _updated(node: Node, entry: Entry, now_ns: int) -> Node:
@@ -87,5 +74,11 @@ def _updated(node: Node, entry: Entry, now_ns: int) -> Node:
         return replace(after, size=None if entry.page is None else len(entry.page), mtime_ns=now_ns)
     if entry.remote is not None and (node.remote is None or node.remote.identity != entry.remote.identity):
         # other bytes: what was known of the old ones is worth nothing
-        return replace(after, size=None, etag=None, modified_ns=None, mtime_ns=entry.modified_ns or now_ns)
+        return replace(
+            after,
+            size=None,
+            etag=None,
+            modified_ns=None,
+            mtime_ns=now_ns if entry.modified_ns is None else entry.modified_ns,
+        )
     return after
