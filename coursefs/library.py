@@ -59,17 +59,17 @@ class LibrarySettings:
 class Handle:
     """An open file.  Reads give exactly the bytes that were asked for, up to the end of the file."""
 
-    def __init__(self, library: Library, node: Node, reader: Reader | None) -> None:
+    def __init__(self, library: Library, node: Node, source: Reader | bytes) -> None:
         self.node = node
         self._library = library
-        self._reader = reader
+        self._source = source
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
         """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
-        if self._reader is None:
-            return memoryview(self.node.page or b"")[offset : offset + length]
+        if isinstance(self._source, bytes):
+            return memoryview(self._source)[offset : offset + length]
         try:
-            data = await self._reader.read(offset, length)
+            data = await self._source.read(offset, length)
         except CoursefsError as error:
             self._library.note_error(self.node, error)
             raise
@@ -78,8 +78,8 @@ class Handle:
 
     def close(self) -> None:
         """Let go of what is being fetched for this handle alone."""
-        if self._reader is not None:
-            self._reader.close()
+        if not isinstance(self._source, bytes):
+            self._source.close()
 
 
 class Library:
@@ -125,7 +125,7 @@ class Library:
         """A node with its exact size; asks for the siblings' sizes in the same go."""
         return await self.sizes.exact(self.tree.node(inode))
 
-    async def children(self, inode: int) -> list[Node]:
+    async def children(self, inode: int) -> Sequence[Node]:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
         return await self.tree.children(self.tree.node(inode))
 
@@ -136,15 +136,17 @@ class Library:
     async def open(self, inode: int) -> Handle:
         """Open a file for reading.  Raises what keeps its size from being known."""
         node = await self.attributes(inode)
-        if node.remote is None or node.version is None:
-            return Handle(self, node, None)
-        return Handle(self, node, self.contents.open(self._content(node, node.remote), node.version))
+        remote, version = node.remote, node.version
+        if remote is None or version is None:
+            return Handle(self, node, self._store.page(inode))
+        return Handle(self, node, self.contents.open(self._content(node, remote), version))
 
     def cached_bytes(self, node: Node) -> int:
         """How many bytes of a file can be read without any request."""
-        if node.remote is None:
-            return len(node.page or b"")
-        return self.contents.cached_bytes(Content(node.place.account, node.remote, self.tree.course(node)))
+        remote = node.remote
+        if remote is None:
+            return node.size or 0
+        return self.contents.cached_bytes(self._content(node, remote))
 
     def last_error(self, node: Node) -> str | None:
         """Why the last read of a file failed; None when it did not."""
@@ -209,9 +211,10 @@ class Library:
         return Content(node.place.account, remote, self.tree.course(node))
 
     async def _measure(self, node: Node, known: Version | None) -> Version:
-        if node.remote is None:
+        remote = node.remote
+        if remote is None:
             raise Gone("there are no bytes on the platform")
-        return await self.contents.measure(self._content(node, node.remote), known)
+        return await self.contents.measure(self._content(node, remote), known)
 
     async def _find(self, content: Content, fresh: bool) -> Source:
         return await self.providers[content.account].source(content.course, content.remote, fresh=fresh)

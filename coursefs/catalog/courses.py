@@ -62,7 +62,7 @@ def course_changes(
     return difference(present, entries, past=store.past(entries), new_inode=store.new_inode, now_ns=now_ns)
 
 
-def _decided(siblings: list[Node], wishes: list[tuple[str, names.Wish]], present: list[Node]) -> dict[str, str]:
+def _decided(siblings: Sequence[Node], wishes: list[tuple[str, names.Wish]], present: Sequence[Node]) -> dict[str, str]:
     """Names among siblings of several accounts, by `account NUL key`: those of others stay as they are."""
     mine = {(node.place, node.key) for node in present}
     shown = {_global(node): names.Shown(node.wanted, node.name) for node in (*siblings, *present)}

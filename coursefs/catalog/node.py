@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 
 from coursefs.model import Item, Kind, Remote, Version
@@ -19,7 +21,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A directory or a file that the mount shows, with everything that `stat` and `read` need."""
+    """A directory or a file that the mount shows, with everything that `stat` needs.
+
+    A listing makes thousands of these, so what only a read needs stays as the store has it: the locator as JSON, and
+    a page in the store (`Store.page`); `page` is there only on the way into it.
+    """
 
     inode: int
     parent: int  # inode of its directory; the root's is its own
@@ -33,10 +39,11 @@ class Node:
     url: str | None = None
     mime_type: str | None = None
     size: int | None = None  # bytes; None: not asked yet
-    etag: str | None = None
+    etag: str | None = None  # of a page of our own: its digest
     modified_ns: int | None = None  # what the server said with that size
-    remote: Remote | None = None  # bytes of the platform …
-    page: bytes | None = field(default=None, repr=False)  # … or bytes of our own
+    identity: str | None = None  # of bytes on the platform; None: a directory, or a page of our own
+    locator: str | None = field(default=None, repr=False)
+    page: bytes | None = field(default=None, repr=False)
 
     @property
     def is_directory(self) -> bool:
@@ -44,9 +51,24 @@ class Node:
         return self.kind in DIRECTORIES
 
     @property
+    def remote(self) -> Remote | None:
+        """Its bytes on the platform; None for a directory or a page of our own."""
+        return None if self.identity is None else Remote(self.identity, json.loads(self.locator or "{}"))
+
+    @property
     def version(self) -> Version | None:
         """The version of its remote bytes, once it is known."""
         return None if self.size is None else Version(self.size, self.etag, self.modified_ns)
+
+
+def locator_of(remote: Remote | None) -> str | None:
+    """A locator as a node has it: the same text for the same locator."""
+    return None if remote is None else json.dumps(dict(remote.locator), sort_keys=True)
+
+
+def digest_of(page: bytes) -> str:
+    """What tells two pages apart."""
+    return hashlib.blake2b(page, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from coursefs.catalog.node import Entry, Node, Place
+from coursefs.catalog.node import Entry, Node, Place, digest_of, locator_of
 
 Key = tuple[Place, str]
 
@@ -67,18 +67,16 @@ def _updated(node: Node, entry: Entry, now_ns: int) -> Node:
         item=entry.item,
         url=entry.url,
         mime_type=entry.mime_type,
-        remote=entry.remote,
-        page=entry.page,
+        identity=None if entry.remote is None else entry.remote.identity,
+        locator=locator_of(entry.remote),
     )
-    if entry.page != node.page:
-        return replace(after, size=None if entry.page is None else len(entry.page), mtime_ns=now_ns)
-    if entry.remote is not None and (node.remote is None or node.remote.identity != entry.remote.identity):
+    since = now_ns if entry.modified_ns is None else entry.modified_ns
+    if entry.page is not None:
+        digest = digest_of(entry.page)
+        if node.etag == digest and node.identity is None:
+            return after
+        return replace(after, size=len(entry.page), etag=digest, modified_ns=None, page=entry.page, mtime_ns=since)
+    if node.identity != after.identity:
         # other bytes: what was known of the old ones is worth nothing
-        return replace(
-            after,
-            size=None,
-            etag=None,
-            modified_ns=None,
-            mtime_ns=now_ns if entry.modified_ns is None else entry.modified_ns,
-        )
+        return replace(after, size=None, etag=None, modified_ns=None, mtime_ns=since)
     return after

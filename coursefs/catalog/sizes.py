@@ -34,10 +34,10 @@ class Sizes:
 
     async def exact(self, node: Node) -> Node:
         """The node with its exact size.  Raises what kept it from being learned."""
-        if node.remote is None or node.size is not None:
+        if node.identity is None or node.size is not None:
             return node
         for sibling in self._store.children(node.parent):
-            if sibling.remote is not None and sibling.size is None and sibling.inode != node.inode:
+            if sibling.identity is not None and sibling.size is None and sibling.inode != node.inode:
                 self._flights.start(sibling.inode, lambda sibling=sibling: self._quietly(sibling))  # type: ignore[misc]
         return await self._flights.join(node.inode, lambda: self._learn(node))
 

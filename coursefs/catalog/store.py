@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from cachetools import LRUCache
@@ -21,18 +23,24 @@ from coursefs.catalog import inode as inodes
 from coursefs.catalog import schema
 from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
-from coursefs.model import Course, Item, Kind, Remote, Version
+from coursefs.model import Course, Item, Kind, Version
 
 log = logging.getLogger(__name__)
 
 _NODE = (
     "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
-    " size, etag, modified_ns, identity, locator, page"
+    " size, etag, modified_ns, identity, locator"
 )
+_KINDS = {kind.value: kind for kind in Kind}
 _STEP = (
     "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
     " fetched_ns, error"
 )
+
+
+#: nodes that are kept in memory, and as many in listings: a walk over a large account finds the second time what the
+#: first one has read
+_KEPT_NODES = 1 << 16
 
 
 def _insert(table: str, columns: str) -> str:
@@ -40,8 +48,10 @@ def _insert(table: str, columns: str) -> str:
 
 
 # not INSERT OR REPLACE: that would silently throw out a sibling that has the name
-_UPSERT_NODE = f"{_insert('node', _NODE)} ON CONFLICT (inode) DO UPDATE SET " + ", ".join(
-    f"{column.strip()} = excluded.{column.strip()}" for column in _NODE.split(",")[1:]
+_UPSERT_NODE = (
+    f"{_insert('node', _NODE + ', page')} ON CONFLICT (inode) DO UPDATE SET "
+    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in _NODE.split(",")[1:])
+    + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
 )
 
 
@@ -53,7 +63,8 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self._database = _open(path)
-        self._nodes: LRUCache[int, Node] = LRUCache(8192)
+        self._nodes: LRUCache[int, Node] = LRUCache(_KEPT_NODES)
+        self._listings: LRUCache[int, tuple[Node, ...]] = LRUCache(_KEPT_NODES, getsizeof=lambda nodes: len(nodes) + 1)
         if self.node(inodes.ROOT) is None:
             root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
             self.write(Changes(added=(root,)))
@@ -74,8 +85,17 @@ class Store:
         except BaseException:
             self._database.rollback()
             self._nodes.clear()
+            self._listings.clear()
             raise
         self._database.commit()
+
+    def _forget(self, *inodes: int) -> None:
+        """These nodes are about to change."""
+        for inode in inodes:
+            node = self._nodes.pop(inode, None)
+            self._listings.pop(inode, None)
+            if node is not None:
+                self._listings.pop(node.parent, None)
 
     # -- nodes ---------------------------------------------------------------------------------------------------
 
@@ -96,13 +116,22 @@ class Store:
         ).fetchone()
         return None if row is None else _node(row)
 
-    def children(self, parent: int) -> list[Node]:
+    def children(self, parent: int) -> tuple[Node, ...]:
         """What a directory holds, by name."""
-        rows = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
-            (parent,),
-        )
-        return [_node(row) for row in rows]
+        listing = self._listings.get(parent)
+        if listing is None:
+            rows = self._database.execute(
+                f"SELECT {_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
+                (parent,),
+            )
+            listing = self._listings[parent] = tuple(map(_node, rows))
+            self._nodes.update((node.inode, node) for node in listing)
+        return listing
+
+    def page(self, inode: int) -> bytes:
+        """The bytes of a page of our own."""
+        row = self._database.execute("SELECT page FROM node WHERE inode = ?", (inode,)).fetchone()
+        return bytes(row[0]) if row is not None and row[0] is not None else b""
 
     def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
         """Everything that a course (or an account itself) shows, of these kinds or of all."""
@@ -140,8 +169,9 @@ class Store:
                 self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
             for node in (*changes.added, *(after for _, after in changes.changed)):
                 self._database.execute(_UPSERT_NODE, _row(node))
-            for node in (*changes.gone, *changes.added, *(after for _, after in changes.changed)):
-                self._nodes.pop(node.inode, None)
+            moved = (node for pair in changes.changed for node in pair)
+            for node in (*changes.gone, *changes.added, *moved):
+                self._forget(node.inode, node.parent)
 
     def set_version(self, inode: int, version: Version, mtime_ns: int) -> None:
         """What the server said of a file's bytes."""
@@ -150,13 +180,13 @@ class Store:
                 "UPDATE node SET size = ?, etag = ?, modified_ns = ?, mtime_ns = ? WHERE inode = ?",
                 (version.size, version.etag, version.modified_ns, mtime_ns, inode),
             )
-        self._nodes.pop(inode, None)
+        self._forget(inode)
 
     def touch(self, inode: int, mtime_ns: int) -> None:
         """A directory's listing has changed."""
         with self.transaction():
             self._database.execute("UPDATE node SET mtime_ns = ? WHERE inode = ?", (mtime_ns, inode))
-        self._nodes.pop(inode, None)
+        self._forget(inode)
 
     def totals(self) -> tuple[int, int]:
         """How many nodes the tree has, and how many bytes as far as sizes are known."""
@@ -205,6 +235,7 @@ class Store:
             for table in ("course", "node", "step", "fetched"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._nodes.clear()
+        self._listings.clear()
 
     # -- steps and freshness ---------------------------------------------------------------------------------------
 
@@ -293,26 +324,31 @@ def _sound(text: str | None) -> str | None:
     return None if text is None else text.encode(errors="replace").decode()
 
 
+@lru_cache(1024)
+def _place(account: str, course: str) -> Place:
+    return Place(account, course)  # one object for all nodes of a course
+
+
 def _node(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
     (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-     identity, locator, page) = row  # fmt: skip
+     identity, locator) = row  # fmt: skip
     return Node(
         inode=inode,
         parent=parent,
         name=name or "",
         wanted=wanted,
-        place=Place(account, course),
+        place=_place(account, course),
         key=key,
-        kind=Kind(kind),
+        kind=_KINDS[kind],
         mtime_ns=mtime,
         item=item,
         url=url,
-        mime_type=mime,
+        mime_type=None if mime is None else sys.intern(mime),
         size=size,
         etag=etag,
         modified_ns=modified,
-        remote=None if identity is None else Remote(identity, json.loads(locator)),
-        page=page,
+        identity=identity,
+        locator=locator,
     )
 
 
@@ -321,8 +357,8 @@ def _row(node: Node) -> tuple[object, ...]:
         node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.key,
         node.kind.value, node.mtime_ns, node.item, _sound(node.url), node.mime_type, node.size, node.etag,
         node.modified_ns,
-        None if node.remote is None else node.remote.identity,
-        None if node.remote is None else json.dumps(dict(node.remote.locator)),
+        node.identity,
+        node.locator,
         node.page,
     )  # fmt: skip
 

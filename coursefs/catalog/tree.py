@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import trio
+from cachetools import LRUCache
 
 from coursefs.catalog.courses import account_directory, course_changes
 from coursefs.catalog.files import file_changes, unavailable
@@ -77,12 +78,14 @@ class Tree:
         layout: Layout = Layout.TITLE,
         ages: Ages | None = None,
     ) -> None:
-        self._store = store
+        self.store = store
         self._accounts = {account.name: account for account in accounts}
         self._layout = layout
         self._ages = ages or Ages()
         self._flights: Flights[tuple[Place, int], None] = Flights(nursery)
         self._troubles = _Troubles()
+        #: until when (ns) nothing has to be asked for a directory's files; forgotten whenever something was
+        self._settled: LRUCache[int, int] = LRUCache(1 << 16)
         self.on_change: Callable[[Changes], None] = lambda _: None
         self._directories = {
             account.name: account_directory(store, account.name, account.folder, layout, time.time_ns())
@@ -93,32 +96,32 @@ class Tree:
 
     def node(self, inode: int) -> Node:
         """A node that was shown at some time.  Raises `Gone` for a number that never was given."""
-        node = self._store.node(inode)
+        node = self.store.node(inode)
         if node is None:
             raise Gone("there is no such file")
         return node
 
-    async def children(self, directory: Node) -> list[Node]:
+    async def children(self, directory: Node) -> Sequence[Node]:
         """What a directory holds, by name.  Raises what kept it from being known when it never was."""
         await self._ready(directory)
-        shown = self._store.children(directory.inode)
+        shown = self.store.children(directory.inode)
         if directory.inode == ROOT:  # accounts that the settings no longer have stay in the store, unseen
             return [node for node in shown if node.place.account in self._accounts]
         return shown
 
     async def child(self, directory: Node, name: str) -> Node | None:
         """The node of this name; None when a directory that is known does not have it."""
-        node = self._store.child(directory.inode, name)
+        node = self.store.child(directory.inode, name)
         if node is None:
             await self._ready(directory)
-            node = self._store.child(directory.inode, name)
+            node = self.store.child(directory.inode, name)
         if node is not None and directory.inode == ROOT and node.place.account not in self._accounts:
             return None
         return node
 
     def course(self, node: Node) -> Course:
         """The course that a node belongs to.  Raises `Gone` when the account no longer has it."""
-        course = self._store.course(node.place)
+        course = self.store.course(node.place)
         if course is None:
             raise Gone("the course is no longer among the enrolments")
         return course
@@ -166,35 +169,40 @@ class Tree:
     async def _courses_ready(self, account: TreeAccount) -> None:
         place = Place(account.name)
         await self._fresh(
-            place, 0, self._store.fetched_ns(place), self._ages.courses, lambda: self.update_courses(account)
+            place, 0, self.store.fetched_ns(place), self._ages.courses, lambda: self.update_courses(account)
         )
 
     async def _outline_ready(self, directory: Node) -> None:
         place = Place(directory.place.account, directory.key)
         account = self._account(place)
         await self._fresh(
-            place, 0, self._store.fetched_ns(place), self._ages.outline, lambda: self.update_outline(account, directory)
+            place, 0, self.store.fetched_ns(place), self._ages.outline, lambda: self.update_outline(account, directory)
         )
 
     async def _files_ready(self, directory: Node, place: Place) -> None:
-        steps = self._store.steps(directory.inode)
         now = time.time_ns()
-        never = [step for step in steps if step.fetched_ns is None]
-        if never:
+        if now < self._settled.get(directory.inode, 0):
+            return
+        steps = self.store.steps(directory.inode)
+        if any(step.fetched_ns is None for step in steps):
             await self._flights.join(
                 (place, directory.inode), lambda: self._update_files(directory, place, self._due(directory, now))
             )
         elif due := self._due(directory, now):
             self._behind(place, directory.inode, lambda: self._update_files(directory, place, due))
+        else:
+            self._settled[directory.inode] = min(
+                map(self._due_ns, steps), default=now + int(self._ages.files * _SECOND)
+            )
+
+    def _due_ns(self, step: Step) -> int:
+        """When an item is to be asked for again."""
+        age = self._ages.broken_item if step.error else self._ages.files
+        return 0 if step.fetched_ns is None else step.fetched_ns + int(age * _SECOND)
 
     def _due(self, directory: Node, now_ns: int) -> list[Step]:
         """The items of a directory that are to be asked for now."""
-        return [
-            step
-            for step in self._store.steps(directory.inode)
-            if step.fetched_ns is None
-            or now_ns - step.fetched_ns > (self._ages.broken_item if step.error else self._ages.files) * _SECOND
-        ]
+        return [step for step in self.store.steps(directory.inode) if self._due_ns(step) < now_ns]
 
     async def _fresh(
         self, place: Place, inode: int, at_ns: int | None, age: float, update: Callable[[], Awaitable[None]]
@@ -222,30 +230,31 @@ class Tree:
         """Ask for the account's courses now.  Raises what the provider raises; then what is known stays."""
         place = Place(account.name)
         courses = await self._asked(place, account.provider.courses)
-        if not courses and self._store.courses(account.name):
+        if not courses and self.store.courses(account.name):
             raise self._noted(place, BadReply(f"{account.name}: the platform lists no course where there were some"))
         now = time.time_ns()
-        changes = course_changes(self._store, account.name, self._directories[account.name], courses, self._layout, now)
-        with self._store.transaction():
-            self._store.set_courses(account.name, courses)
-            self._store.set_fetched(place, now)
+        changes = course_changes(self.store, account.name, self._directories[account.name], courses, self._layout, now)
+        with self.store.transaction():
+            self.store.set_courses(account.name, courses)
+            self.store.set_fetched(place, now)
             self._write(changes, now)
         self._tell(changes)
 
     async def update_outline(self, account: TreeAccount, directory: Node) -> None:
         """Ask for a course's outline now.  Raises what the provider raises; then what is known stays."""
         place = Place(account.name, directory.key)
-        course = self._store.course(place)
+        course = self.store.course(place)
         if course is None:
             raise Gone("the course is no longer among the enrolments")
         outline = await self._asked(place, lambda: account.provider.outline(course))
-        if not outline.sections and not outline.items and self._store.of_place(place):
+        if not outline.sections and not outline.items and self.store.of_place(place):
             raise self._noted(place, BadReply(f"{course.slug}: the platform lists nothing where there was a course"))
         now = time.time_ns()
-        new = outline_changes(self._store, place, directory.inode, outline, self._layout, now)
-        with self._store.transaction():
-            self._store.set_steps(place, new.steps)
-            self._store.set_fetched(place, now)
+        new = outline_changes(self.store, place, directory.inode, outline, self._layout, now)
+        self._settled.clear()
+        with self.store.transaction():
+            self.store.set_steps(place, new.steps)
+            self.store.set_fetched(place, now)
             self._write(new.changes, now)
         self._tell(new.changes)
 
@@ -253,7 +262,7 @@ class Tree:
         if not steps:
             return
         provider = self._account(place).provider
-        course = self._store.course(place)
+        course = self.store.course(place)
         if course is None:
             raise Gone("the course is no longer among the enrolments")
         replies = await self._asked(place, lambda: provider.files(course, [step.item for step in steps]))
@@ -270,10 +279,11 @@ class Tree:
                 log.info("%s: %s", step.item.title, reply)
                 if step.fetched_ns is None or step.error:  # nothing better was ever there
                     files[step.item.key] = [unavailable(step, reply)]
-        changes = file_changes(self._store, place, directory.inode, files, self._layout, now)
-        with self._store.transaction():
+        changes = file_changes(self.store, place, directory.inode, files, self._layout, now)
+        self._settled.pop(directory.inode, None)
+        with self.store.transaction():
             for step, error in states:
-                self._store.set_step_state(step, now, None if error is None else str(error))
+                self.store.set_step_state(step, now, None if error is None else str(error))
             self._write(changes, now)
         self._tell(changes)
 
@@ -289,10 +299,10 @@ class Tree:
             )
             if node.parent not in fresh
         }
-        known = {inode for inode in listed if self._store.children(inode)}
-        self._store.write(changes)
+        known = {inode for inode in listed if self.store.children(inode)}
+        self.store.write(changes)
         for inode in known:
-            self._store.touch(inode, now_ns)
+            self.store.touch(inode, now_ns)
 
     def _tell(self, changes: Changes) -> None:
         if changes:

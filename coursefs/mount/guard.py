@@ -6,7 +6,7 @@ import errno
 import functools
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import pyfuse3
 import trio
@@ -26,27 +26,36 @@ class HasDeadline(Protocol):
 
 
 S = TypeVar("S", bound=HasDeadline)
+Handler: TypeAlias = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 
-def guarded(
-    handler: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
-    """The handler, with everything that it raises turned into an errno.
+def guarded(handler: Handler[S, P, R]) -> Handler[S, P, R]:
+    """The handler with a deadline, and with everything that it raises turned into an errno.
 
     Any exception but `FUSEError` that leaves a pyfuse3 handler ends the session, and with it the mount; and a handler
     never learns that its caller was killed, so without a deadline that caller stays unkillable.
     """
 
-    @functools.wraps(handler)
-    async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def in_time(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             with trio.fail_after(self.deadline):
                 return await handler(self, *args, **kwargs)
-        except pyfuse3.FUSEError:
-            raise
         except trio.TooSlowError:
             log.info("%s: no answer within %.0f s", handler.__name__, self.deadline)
             raise pyfuse3.FUSEError(errno.ETIMEDOUT) from None
+
+    return answered(functools.wraps(handler)(in_time))
+
+
+def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
+    """As `guarded`, for a handler that waits for nothing and so needs no deadline."""
+
+    @functools.wraps(handler)
+    async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await handler(self, *args, **kwargs)
+        except pyfuse3.FUSEError:
+            raise
         except Exception as error:
             raise pyfuse3.FUSEError(errno_of(error, handler.__name__)) from None
 

@@ -15,7 +15,7 @@ import pyfuse3
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
 from coursefs.mount.attributes import absent, attributes
-from coursefs.mount.guard import guarded
+from coursefs.mount.guard import answered, guarded
 from coursefs.mount.options import MountOptions
 
 log = logging.getLogger(__name__)
@@ -72,13 +72,13 @@ class Operations(pyfuse3.Operations):
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Nothing to do: an inode number stays what it is for ever, and nodes live in the catalogue."""
 
-    @guarded
+    @answered
     async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
         if mode & os.W_OK:
             raise pyfuse3.FUSEError(errno.EROFS)
         return not mode & os.X_OK or self._library.node(inode).is_directory
 
-    @guarded
+    @answered
     async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
         count, size = self._library.totals()
         data = pyfuse3.StatvfsData()
@@ -99,7 +99,7 @@ class Operations(pyfuse3.Operations):
         self._listings[number] = (self._library.node(inode), children)
         return number
 
-    @guarded
+    @answered
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory, children = self._listings[fh]
         if start_id < 1 and not pyfuse3.readdir_reply(token, b".", attributes(directory, self._options), 1):
@@ -115,11 +115,11 @@ class Operations(pyfuse3.Operations):
             if not pyfuse3.readdir_reply(token, os.fsencode(node.name), now, index + _FIRST_OFFSET):
                 return
 
-    @guarded
+    @answered
     async def releasedir(self, fh: int) -> None:
         self._listings.pop(fh, None)
 
-    @guarded
+    @answered
     async def fsyncdir(self, fh: int, datasync: bool) -> None:
         """There is nothing to write."""
 
@@ -141,15 +141,15 @@ class Operations(pyfuse3.Operations):
     ) -> bytes | memoryview:
         return await self._files[fh].read(off, size)
 
-    @guarded
+    @answered
     async def flush(self, fh: int) -> None:
         """There is nothing to write."""
 
-    @guarded
+    @answered
     async def fsync(self, fh: int, datasync: bool) -> None:
         """There is nothing to write."""
 
-    @guarded
+    @answered
     async def release(self, fh: int) -> None:
         handle = self._files.pop(fh, None)
         if handle is not None:
@@ -157,7 +157,7 @@ class Operations(pyfuse3.Operations):
 
     # -- extended attributes ---------------------------------------------------------------------------------------
 
-    @guarded
+    @answered
     async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
         value = None
         if name.startswith(b"user."):  # `ls -l` asks for security.selinux and system.posix_acl_access of every file
@@ -166,7 +166,7 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value
 
-    @guarded
+    @answered
     async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
         return xattrs.names(self._library, self._library.node(inode))
 

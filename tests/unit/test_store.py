@@ -10,7 +10,7 @@ import pytest
 
 from coursefs.catalog import schema
 from coursefs.catalog.inode import ROOT
-from coursefs.catalog.node import Entry, Node, Place, Step
+from coursefs.catalog.node import Entry, Node, Place, Step, locator_of
 from coursefs.catalog.refresh import Changes
 from coursefs.catalog.store import Store
 from coursefs.model import Course, Item, Kind, Remote, Version
@@ -20,7 +20,19 @@ REMOTE = Remote("video/c1~i1/720p.mp4", {"item": "i1"})
 
 
 def video(inode: int, name: str, key: str = "item/i1/video") -> Node:
-    return Node(inode, 300, name, name, PLACE, key, Kind.VIDEO, 5, item="item/i1", remote=REMOTE)
+    return Node(
+        inode,
+        300,
+        name,
+        name,
+        PLACE,
+        key,
+        Kind.VIDEO,
+        5,
+        item="item/i1",
+        identity=REMOTE.identity,
+        locator=locator_of(REMOTE),
+    )
 
 
 def store_at(path: Path) -> Store:
@@ -29,7 +41,7 @@ def store_at(path: Path) -> Store:
 
 def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    page = Node(302, 300, "b.html", "b.html", PLACE, "item/i2/page", Kind.READING, 7, size=3, page=b"<p>")
+    page = Node(302, 300, "b.html", "b.html", PLACE, "item/i2/page", Kind.READING, 7, size=3, etag="d", page=b"<p>")
     store.write(Changes(added=(video(301, "a.mp4"), page)))
     store.set_version(301, Version(1000, '"e"', 42), 42)
     store.close()
@@ -37,7 +49,10 @@ def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     a, b = store.children(300)
     assert (a.size, a.etag, a.modified_ns, a.mtime_ns, a.remote) == (1000, '"e"', 42, 42, REMOTE)
     assert a == store.node(301) == store.child(300, "a.mp4") == store.find(PLACE, "item/i1/video")
-    assert b == page
+    assert b == replace(page, page=None)
+    assert store.page(302) == b"<p>"
+    store.write(Changes(changed=((b, replace(b, name="c.html")),)))
+    assert store.page(302) == b"<p>"
     assert store.totals() == (3, 1003)
     store.close()
 
@@ -46,7 +61,7 @@ def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> 
     store = store_at(tmp_path)
     store.write(Changes(added=(video(301, "a.mp4"),)))
     store.write(Changes(gone=(video(301, "a.mp4"),)))
-    assert store.children(300) == []
+    assert store.children(300) == ()
     old = store.node(301)
     assert old is not None and old.name == "" and old.remote == REMOTE
     entry = Entry(PLACE, "item/i1/video", Kind.VIDEO, 300, "a.mp4", "a.mp4")
