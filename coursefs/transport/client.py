@@ -1,8 +1,9 @@
 """The HTTP client of a process: timeouts, redirects, retries, and no secret to a foreign host.
 
 Rules that hold for every request: https, or http to this machine; headers that were given for a URL go to its origin
-only, not along a redirect to another; cookies that a server sets are never stored or replayed; error messages and log
-lines name host and path, never a query, because signatures live there.
+only, not along a redirect to another, except for `Range`, which is no secret and says what is asked for; cookies that a
+server sets are never stored or replayed; error messages and log lines name host and path, never a query, because
+signatures live there.
 """
 
 from __future__ import annotations
@@ -152,9 +153,10 @@ class Transport:
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 origin = require_safe_url(url)
-                request = self._client.build_request(
-                    method, url, headers=dict(headers or {}) if origin == own else None, content=content
-                )
+                given = dict(headers or {})
+                if origin != own:
+                    given = {name: value for name, value in given.items() if name.lower() == "range"}
+                request = self._client.build_request(method, url, headers=given, content=content)
                 response = await self._client.send(request, stream=True)
                 try:
                     log.debug("%s %s -> %d", method, place(url), response.status_code)
