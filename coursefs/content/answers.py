@@ -1,0 +1,106 @@
+"""What a server's answer to a request for a range means (pure).
+
+Statuses, `Content-Range` and `Content-Encoding` as in RFC 9110, sections 8, 14 and 15.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer
+from coursefs.model import Version
+from coursefs.transport.backoff import RETRIED_STATUSES, retry_after_seconds
+
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
+_HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+class Refused(Exception):
+    """The server does not accept this URL (any more); another one may do."""
+
+
+class Again(Exception):
+    """Worth asking again, after a pause of at least `after` seconds; `error` is what it is if that does not help."""
+
+    def __init__(self, error: CoursefsError, after: float | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.after = after
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """206: the bytes from `start` to `end` of `total`.  An empty one is 416: nothing there, but a total."""
+
+    start: int
+    end: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """200: everything from the first byte, however much was asked for."""
+
+    length: int | None  # bytes, where the server says so
+    encoded: bool  # compressed although we did not ask for it: to be decoded, and of unknown length
+
+
+def judge(status: int, headers: Mapping[str, str], where: str, *, html: bool, now: float) -> Part | Whole:
+    """What the answer brings.
+
+    `where` names the server in messages; `html`: an HTML document is what is expected; `now`: seconds since 1970.
+    Raises `Refused`, `Again`, `Gone` or `BadReply`.
+    """
+    if status in {401, 403}:
+        raise Refused
+    if status in {404, 410}:
+        raise Gone(f"{where}: no longer there")
+    if status in RETRIED_STATUSES:
+        error_type = NoAnswer if status in {408, 429, 503, 504} else BadReply
+        raise Again(error_type(f"{where}: answered {status}"), retry_after_seconds(headers.get("retry-after"), now))
+    if status == 416:
+        match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
+        if match:
+            return Part(0, 0, int(match[1]))
+    if status not in {200, 206}:
+        raise BadReply(f"{where}: answered {status}")
+    if not html and headers.get("content-type", "").partition(";")[0].strip().lower() in _HTML_TYPES:
+        raise BadReply(f"{where}: a web page came in place of the file")
+    encoded = headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}
+    if status == 206:
+        if encoded:
+            raise BadReply(f"{where}: a part came compressed")
+        return _part(headers.get("content-range", ""), where)
+    length = headers.get("content-length", "").strip()
+    known = length.isascii() and length.isdecimal() and len(length) <= 18 and not encoded
+    return Whole(int(length) if known else None, encoded)
+
+
+def version_of(headers: Mapping[str, str], size: int) -> Version:
+    """The version that an answer is of, given the size of the whole in bytes."""
+    etag = headers.get("etag", "").strip() or None
+    return Version(size, etag, _modified_ns(headers.get("last-modified")))
+
+
+def _part(content_range: str, where: str) -> Part:
+    match = _CONTENT_RANGE.fullmatch(content_range.strip())
+    if not match:
+        raise BadReply(f"{where}: a part came without saying which")
+    start, end = int(match[1]), int(match[2]) + 1
+    total = None if match[3] == "*" else int(match[3])
+    if start >= end or (total is not None and end > total):
+        raise BadReply(f"{where}: a part came that cannot be")
+    return Part(start, end, total)
+
+
+def _modified_ns(value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return int(parsedate_to_datetime(value).timestamp()) * 10**9
+    except (ValueError, OverflowError):
+        return None

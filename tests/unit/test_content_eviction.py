@@ -1,0 +1,49 @@
+"""What leaves the cache."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursefs.content.eviction import Candidate, choose, excess
+from coursefs.content.identity import Key
+
+
+@pytest.mark.parametrize(
+    ("used", "incoming", "max_size", "free", "min_free", "expected"),
+    [
+        (0, 10, 100, 1000, 0, 0),
+        (90, 10, 100, 1000, 0, 0),
+        (91, 10, 100, 1000, 0, 1),
+        (0, 10, 100, 1000, 990, 0),
+        (0, 10, 100, 1000, 995, 5),
+        (95, 10, 100, 1000, 993, 5),
+        (0, 10, 0, 1000, 0, 10),
+    ],
+)
+def test_excess(*, used: int, incoming: int, max_size: int, free: int, min_free: int, expected: int) -> None:
+    assert excess(used=used, incoming=incoming, max_size=max_size, free=free, min_free=min_free) == expected
+
+
+candidates = st.lists(
+    st.builds(
+        Candidate,
+        st.builds(Key, st.just("a"), st.sampled_from("xyz")),
+        st.one_of(st.none(), st.integers(0, 9)),
+        st.integers(1, 50),
+        st.integers(0, 9),
+    )
+)
+
+
+@given(candidates, st.integers(0, 200))
+def test_the_least_recently_read_leave_and_no_more_than_needed(given: list[Candidate], wanted: int) -> None:
+    chosen = choose(given, wanted)
+    staying = list(given)
+    for each in chosen:
+        staying.remove(each)
+    assert sum(each.size for each in chosen) >= min(wanted, sum(each.size for each in given))
+    assert sum(each.size for each in chosen[:-1]) < max(wanted, 1)
+    if chosen and staying:
+        assert max(each.read_ns for each in chosen) <= min(each.read_ns for each in staying)

@@ -1,0 +1,151 @@
+"""What is asked of the server for a read: a table of cases, and what holds for all of them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursefs.content.planner import (
+    ALIGN,
+    FIRST,
+    KIB,
+    MIB,
+    MOST_AHEAD,
+    REQUEST,
+    SKIP,
+    Flight,
+    Run,
+    State,
+    needed,
+    plan,
+)
+from coursefs.content.ranges import Range, Ranges
+
+SIZE = 100 * MIB
+NOTHING = Ranges()
+
+
+def test_first_read_asks_for_little() -> None:
+    assert plan(State(), 0, 4 * KIB, NOTHING, [], size=SIZE).needed == (Range(0, FIRST),)
+
+
+def test_a_read_in_the_middle_is_aligned() -> None:
+    start = 50 * MIB + 5
+    made = plan(State(), start, start + 10, NOTHING, [], size=SIZE)
+    assert made.needed == (Range(50 * MIB, 50 * MIB + FIRST),)
+    assert made.ahead == ()
+
+
+def test_nothing_is_asked_beyond_the_end() -> None:
+    assert plan(State(), 0, 10, NOTHING, [], size=10).needed == (Range(0, 10),)
+
+
+def test_only_what_is_missing_is_asked_for() -> None:
+    present = Ranges.of([(0, 100 * KIB), (200 * KIB, 300 * KIB)])
+    assert needed(0, 250 * KIB, present, [], size=SIZE) == (Range(100 * KIB, 200 * KIB),)
+
+
+def test_a_flight_that_arrives_soon_is_waited_for() -> None:
+    assert needed(SKIP, SKIP + 10, NOTHING, [Flight(0, 4 * MIB)], size=SIZE) == ()
+
+
+def test_a_flight_that_arrives_late_is_not_waited_for() -> None:
+    late = [Flight(0, 4 * MIB)]
+    assert needed(3 * MIB, 3 * MIB + 10, NOTHING, late, size=SIZE) == (Range(3 * MIB, 3 * MIB + FIRST),)
+
+
+def test_a_server_without_ranges_is_waited_for_however_late() -> None:
+    assert needed(90 * MIB, 91 * MIB, NOTHING, [Flight(0, SIZE, whole=True)], size=SIZE) == ()
+
+
+def test_a_jump_drops_what_was_ahead_and_keeps_the_other_place() -> None:
+    state = State((Run(0, MIB, 1), Run(50 * MIB, 51 * MIB, 2)), 2)
+    flights = [Flight(MIB, 2 * MIB), Flight(51 * MIB, 52 * MIB), Flight(0, SIZE, whole=True)]
+    made = plan(state, 80 * MIB, 80 * MIB + 10, NOTHING, flights, size=SIZE)
+    assert made.drop == (flights[0],)
+    assert {run.start for run in made.state.runs} == {50 * MIB, 80 * MIB}
+
+
+def test_two_places_read_in_turn_are_both_sequential() -> None:
+    state = State()
+    places = [0, 50 * MIB]
+    for turn in range(20):
+        for number, place in enumerate(places):
+            made = plan(state, place, place + 128 * KIB, Ranges.of([(0, SIZE)]), [], size=SIZE)
+            state, places[number] = made.state, place + 128 * KIB
+            assert not made.needed, turn
+            assert not made.drop
+    assert sorted(run.position - run.start for run in state.runs) == [20 * 128 * KIB] * 2
+
+
+def test_reads_that_overtake_each_other_are_one_run() -> None:
+    state = State()
+    for start in (0, 256 * KIB, 128 * KIB, 512 * KIB, 384 * KIB):
+        state = plan(state, start, start + 128 * KIB, NOTHING, [], size=SIZE).state
+    (run,) = state.runs
+    assert (run.start, run.position) == (0, 640 * KIB)
+
+
+def test_reading_on_grows_the_window_up_to_its_limit() -> None:
+    state, have, asked = State(), NOTHING, []
+    position = 0
+    while position < 60 * MIB:
+        made = plan(state, position, position + 128 * KIB, have, [], size=SIZE)
+        state = made.state
+        for span in (*made.needed, *made.ahead):
+            have = have.add(*span)
+        position += 128 * KIB
+        ahead = have.first_missing(0) - position
+        asked.append(ahead)
+        assert have.total <= max(FIRST, 2 * position) + ALIGN, "never much more than twice what was read"
+        assert position < 512 * KIB or ahead >= min(position, MOST_AHEAD) // 2
+    assert max(asked) <= MOST_AHEAD + ALIGN
+
+
+offsets = st.integers(0, 40 * MIB)
+spans = st.lists(st.tuples(offsets, st.integers(1, 3 * MIB)).map(lambda pair: (pair[0], pair[0] + pair[1])), max_size=6)
+
+
+@given(
+    st.lists(st.tuples(offsets, st.integers(1, MIB)), min_size=1, max_size=8),
+    spans,
+    st.lists(st.tuples(offsets, st.integers(1, 5 * MIB), st.booleans()), max_size=4),
+    st.integers(1, 45 * MIB),
+)
+def test_what_holds_for_every_plan(
+    reads: list[tuple[int, int]], have: list[tuple[int, int]], coming: list[tuple[int, int, bool]], size: int
+) -> None:
+    present = Ranges.of((start, min(end, size)) for start, end in have)
+    flights = [Flight(start, min(start + length, size), whole) for start, length, whole in coming if start < size]
+    under_way = Ranges.of((flight.position, flight.end) for flight in flights)
+    state = State()
+    for offset, length in reads:
+        start = offset % size
+        end = min(start + length, size)
+        made = plan(state, start, end, present, flights, size=size)
+        state = made.state
+        soon = Ranges.of((f.position, f.end) for f in flights if f.whole or start - f.position <= SKIP)
+        for gap in present.missing(start, end):
+            for left in soon.missing(*gap):
+                assert Ranges.of(made.needed).covers(*left), "whatever is asked for comes"
+        for one in made.needed:
+            assert 0 <= one.start < one.end <= size
+            assert present.missing(*one) == soon.missing(*one) == (one,), "nothing comes twice"
+            assert one.start < end and start < one.end, "nothing is needed that has no part of what is read"
+        for one in made.ahead:
+            assert one.end - one.start <= REQUEST
+            assert present.add(0, 0).missing(*one) == under_way.missing(*one) == (one,)
+            assert Ranges.of(made.needed).missing(*one) == (one,)
+        assert not any(flight.whole for flight in made.drop)
+        assert len(state.runs) <= 2
+
+
+@given(st.lists(st.integers(0, SIZE // (3 * MIB) - 1), unique=True))
+def test_scattered_reads_cost_little(places: list[int]) -> None:
+    state = State()
+    for place in places:
+        start = place * 3 * MIB + 1234567 % MIB
+        made = plan(state, start, start + 4 * KIB, NOTHING, [], size=SIZE)
+        state = made.state
+        assert made.ahead == ()
+        assert Ranges.of(made.needed).total <= 512 * KIB
