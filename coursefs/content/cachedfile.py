@@ -1,0 +1,130 @@
+"""The cached pieces of one version of one content, and reading from them."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+
+from coursefs.content.datafile import DataFile
+from coursefs.content.identity import Key
+from coursefs.content.ranges import Range, Ranges
+from coursefs.model import Version
+
+_START = attrgetter("start")
+_END = attrgetter("end")
+
+
+@dataclass(slots=True)
+class Piece:
+    """Some bytes that were recorded together."""
+
+    start: int
+    end: int
+    crc32: int
+    checked: bool  # whether the bytes are known to match: written by this process, or verified by it
+    read_ns: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.end - self.start
+
+
+class CachedFile:
+    """Which pieces there are, and their bytes.
+
+    Reading takes no lock while it waits for the disk.  Instead `_generation` counts the times that pieces were
+    forgotten, which happens before their bytes are destroyed: bytes that were read within one generation are right.
+    The lock guards the fields alone and is never held over disk work, so the event loop may take it.
+    """
+
+    def __init__(self, key: Key, version: Version, data: DataFile, row: int | None, pieces: Iterable[Piece]) -> None:
+        self.key = key
+        self.version = version
+        self.data = data
+        self.row = row  # its number in the record; None: not recorded
+        self.dead = False  # the platform has another version now
+        self.users = 0
+        self.wanted: list[Range] = []  # somebody is reading these right now: not to be evicted
+        self._pieces = list(pieces)
+        self._present = Ranges.of((piece.start, piece.end) for piece in self._pieces)
+        self._generation = 0
+        self._lock = threading.Lock()
+
+    @property
+    def present(self) -> Ranges:
+        """The bytes that are cached."""
+        return self._present
+
+    def pieces(self) -> list[Piece]:
+        """All pieces, in order."""
+        with self._lock:
+            return list(self._pieces)
+
+    def read_now(self, start: int, end: int, now_ns: int) -> memoryview | None:
+        """The bytes if they are cached, checked, and had without waiting for the disk; else None."""
+        with self._lock:
+            generation = self._generation
+            if not self._present.covers(start, end):
+                return None
+            pieces = self._between(start, end)
+            if not all(piece.checked for piece in pieces):
+                return None
+            for piece in pieces:
+                piece.read_ns = now_ns
+        data = self.data.read_now(start, end)
+        return data if generation == self._generation else None
+
+    def read(self, start: int, end: int, now_ns: int) -> tuple[memoryview | None, list[Piece]]:
+        """The bytes, or None when they are not all cached (any more), and pieces that turned out to be damaged.
+
+        Waits for the disk.  Pieces that this process has not seen yet are read whole and verified.
+        """
+        with self._lock:
+            generation = self._generation
+            if not self._present.covers(start, end):
+                return None, []
+            pieces = self._between(start, end)
+            for piece in pieces:
+                piece.read_ns = now_ns
+        try:
+            for piece in pieces:
+                piece.checked = piece.checked or zlib.crc32(self.data.read(piece.start, piece.end)) == piece.crc32
+            data = self.data.read(start, end)
+        except OSError:  # what the disk does not give back is not cached
+            return None, pieces
+        if generation != self._generation:
+            return None, []
+        damaged = [piece for piece in pieces if not piece.checked or len(data) < end - start]
+        return (None if damaged else data), damaged
+
+    def add(self, piece: Piece) -> None:
+        """A piece was written and recorded; it overlaps no other."""
+        with self._lock:
+            insort(self._pieces, piece, key=_START)
+            self._present = self._present.add(piece.start, piece.end)
+
+    def forget(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """These pieces are no longer cached; returns those that still were: a successor in its place stays."""
+        forgotten = []
+        with self._lock:
+            self._generation += 1
+            for piece in pieces:
+                place = bisect_left(self._pieces, piece.start, key=_START)
+                if place < len(self._pieces) and self._pieces[place] is piece:
+                    del self._pieces[place]
+                    self._present = self._present.remove(piece.start, piece.end)
+                    forgotten.append(piece)
+        return forgotten
+
+    def end_life(self) -> None:
+        """This version is no longer to be had: nothing of it is cached."""
+        self.dead = True
+        self.forget(self.pieces())
+
+    def _between(self, start: int, end: int) -> list[Piece]:
+        return self._pieces[bisect_right(self._pieces, start, key=_END) : bisect_left(self._pieces, end, key=_START)]
