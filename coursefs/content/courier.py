@@ -1,0 +1,93 @@
+"""Carries the bytes of a fetch from the server, and nothing but bytes of the right version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import httpx
+
+from coursefs.content.answers import Part, Whole, judge, version_of
+from coursefs.content.body import body_of, is_framed
+from coursefs.content.fetch import Fetch
+from coursefs.content.identity import Content, expects_html, same
+from coursefs.content.location import Location
+from coursefs.content.persistence import persist
+from coursefs.errors import BadReply, Stale
+from coursefs.model import Source, Version
+from coursefs.transport import Transport
+
+
+class Courier:
+    """Knows one version of one content and where to get it."""
+
+    def __init__(
+        self, content: Content, version: Version, location: Location, transport: Transport, patience: float
+    ) -> None:
+        self._content = content
+        self._version = version
+        self._location = location
+        self._transport = transport
+        self._patience = patience
+
+    async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
+        """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.
+
+        Raises `Stale` when the server has another version, and any other `CoursefsError` that asking again does not
+        help against.
+        """
+
+        async def request(source: Source) -> bool:
+            return await self._request(source, fetch, comes_anyway)
+
+        await persist(
+            request,
+            location=self._location,
+            transport=self._transport,
+            progress=lambda: fetch.received,
+            patience=self._patience,
+        )
+
+    async def _request(self, source: Source, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> bool:
+        """One request for what is still missing; whether nothing is missing after it."""
+        if fetch.received >= fetch.end or (not fetch.whole and comes_anyway(fetch)):
+            return True
+        headers = {**source.headers, "Range": f"bytes={fetch.received}-{fetch.end - 1}"}
+        async with self._transport.stream(source.url, headers=headers) as response:
+            html = expects_html(self._content, source)
+            where = urlsplit(source.url).hostname or ""
+            answer = judge(response.status_code, response.headers, where, html=html, now=time.time())
+            self._require_version(answer, response.headers, where)
+            if isinstance(answer, Whole):
+                if not fetch.whole:
+                    if comes_anyway(fetch):  # another request has found out meanwhile that there are no ranges
+                        return True
+                    fetch.begin_whole(self._version.size)
+                return await self._take(response, fetch, 0, self._version.size, decode=answer.encoded)
+            if answer.start != fetch.received or answer.start == answer.end:
+                raise BadReply(f"{where}: sent another part than it was asked for")
+            return await self._take(response, fetch, answer.start, answer.end)
+
+    async def _take(
+        self, response: httpx.Response, fetch: Fetch, offset: int, limit: int, *, decode: bool = False
+    ) -> bool:
+        """Hand the body, which is to be the bytes from `offset` to `limit`, to the fetch; whether it has all it wants.
+
+        The end of the body is waited for, where it comes for certain, because the connection can be used again then.
+        """
+        framed = is_framed(response)
+        async with body_of(response, decode=decode) as parts:
+            async for part in parts:
+                await fetch.take(offset, part)
+                offset += len(part)
+                if fetch.whole and offset > limit:
+                    raise Stale("the file is longer now")
+                if fetch.received >= fetch.end and (offset != limit or not framed):
+                    break
+        return fetch.received >= fetch.end
+
+    def _require_version(self, answer: Part | Whole, headers: httpx.Headers, where: str) -> None:
+        size = answer.total if isinstance(answer, Part) else answer.length
+        if not same(self._version, version_of(headers, self._version.size if size is None else size)):
+            raise Stale(f"{where}: the file has changed")
