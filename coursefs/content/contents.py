@@ -1,0 +1,145 @@
+"""The engine as a whole: one cache directory, and the requests that fill it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import trio
+from cachetools import LRUCache
+
+from coursefs.content.courier import Courier
+from coursefs.content.entry import Entry
+from coursefs.content.identity import Content, Key
+from coursefs.content.lanes import Lanes
+from coursefs.content.location import Find, Location
+from coursefs.content.measure import Measure
+from coursefs.content.reader import Reader
+from coursefs.content.services import Services
+from coursefs.content.store import Store
+from coursefs.errors import CoursefsError
+from coursefs.model import Version
+from coursefs.transport import Transport
+
+#: requests for bytes that run at once, for all files together
+_LANES = 24
+#: threads that may wait for the cache's disk at once
+_DISK_THREADS = 8
+#: contents whose current URL is remembered
+_LOCATIONS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """What the cache holds, in bytes and files, and where."""
+
+    bytes: int
+    files: int
+    max_size: int
+    directory: Path
+
+
+class Contents:
+    """An async context manager.  It owns the cache directory: a second one on the same directory is refused.
+
+    `find(content, fresh)` says where the bytes are now (`Provider.source`); `max_size`: the most bytes to keep;
+    `min_free`: bytes of the disk to leave free; `read_timeout`: seconds after which a read fails; `streams`: the
+    most requests for one file at once.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        transport: Transport,
+        find: Find,
+        *,
+        max_size: int,
+        min_free: int,
+        read_timeout: float,
+        streams: int,
+    ) -> None:
+        self._directory = directory
+        self._transport = transport
+        self._find = find
+        self._max_size = max_size
+        self._min_free = min_free
+        self._read_timeout = read_timeout
+        self._lanes = Lanes(total=_LANES, per_group=streams)
+        self._entries: dict[tuple[Key, Version], Entry] = {}
+        self._locations: LRUCache[Key, Location] = LRUCache(_LOCATIONS)
+        self._nursery_manager = trio.open_nursery()
+
+    async def __aenter__(self) -> Self:
+        """Take the cache directory.  Raises `CoursefsError` while another process has it or it cannot be used."""
+        disk = trio.CapacityLimiter(_DISK_THREADS)
+        try:
+            store = await trio.to_thread.run_sync(
+                lambda: Store(self._directory, max_size=self._max_size, min_free=self._min_free), limiter=disk
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise CoursefsError(f"cannot use the cache {self._directory}: {error}") from error
+        nursery = await self._nursery_manager.__aenter__()
+        self._services = Services(store, self._transport, self._lanes, nursery, disk, self._read_timeout)
+        self._measure = Measure(self._services, self._location)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._services.nursery.cancel_scope.cancel()
+        try:
+            # The body's error is not the nursery's: it is to come out as it is, not in a group.
+            await self._nursery_manager.__aexit__(None, None, None)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._services.blocking(self._services.store.close)
+
+    async def measure(self, content: Content, known: Version | None = None) -> Version:
+        """Size and version of a content.
+
+        What is recorded is answered without a request, unless it contradicts what the caller has `known` so far.
+        Else the server is asked, with a GET for one byte, because signed URLs refuse HEAD; where it sends everything
+        instead, that is taken into the cache.  Raises `CoursefsError`; `NoAnswer` after the read timeout.
+        """
+        recorded = self._services.store.version(content.key)
+        if recorded is not None and known in {None, recorded}:
+            await trio.lowlevel.checkpoint()
+            return recorded
+        return await self._measure.ask(content)
+
+    def open(self, content: Content, version: Version) -> Reader:
+        """A reader of this version of the content; nothing is asked before the first read."""
+        place = content.key, version
+        entry = self._entries.get(place)
+        if entry is None or entry.stale:
+            courier = Courier(content, version, self._location(content), self._transport, self._read_timeout)
+            entry = self._entries[place] = Entry(content.key, version, courier, self._services, self._forget)
+        return Reader(entry, self._read_timeout)
+
+    def cached_bytes(self, content: Content) -> int:
+        """How many bytes of it are in the cache."""
+        return self._services.store.cached_bytes(content.key)
+
+    def use(self) -> CacheUse:
+        """How full the cache is."""
+        size, files = self._services.store.totals()
+        return CacheUse(size, files, self._max_size, self._directory)
+
+    def _location(self, content: Content) -> Location:
+        location = self._locations.get(content.key)
+        if location is None or location.content != content:  # the same identity may get another locator
+            location = self._locations[content.key] = Location(content, self._find)
+        return location
+
+    def _forget(self, entry: Entry) -> None:
+        if self._entries.get((entry.key, entry.version)) is entry:
+            del self._entries[entry.key, entry.version]
+        if entry.file is not None and not self._services.nursery.cancel_scope.cancel_called:
+            self._services.nursery.start_soon(self._release, entry, name="release a cached file")
+
+    async def _release(self, entry: Entry) -> None:
+        if entry.file is not None:
+            await self._services.blocking(self._services.store.release, entry.file)

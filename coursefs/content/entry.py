@@ -1,0 +1,244 @@
+"""One version of one content while somebody has it open: what is at hand, and what is on its way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from coursefs.content import planner
+from coursefs.content.cachedfile import CachedFile
+from coursefs.content.courier import Courier
+from coursefs.content.fetch import Fetch
+from coursefs.content.identity import Key
+from coursefs.content.lanes import Ticket
+from coursefs.content.planner import Plan, State
+from coursefs.content.ranges import Range, Ranges
+from coursefs.content.services import Services
+from coursefs.content.store import NoRoom
+from coursefs.errors import BadReply, CoursefsError, Stale
+from coursefs.model import Version
+
+log = logging.getLogger(__name__)
+
+#: bytes of one file that are kept in memory when they cannot be kept on disk: more than is ever fetched ahead
+_MOST_LOOSE = 32 * 2**20
+
+
+@dataclass(eq=False, slots=True)
+class Handle:
+    """What is remembered of one reader; it owns the fetches that were begun for it."""
+
+    state: State = field(default_factory=State)
+
+
+class Entry:
+    """Shared by all readers of the content.
+
+    Lives as long as it has users: readers, reads and fetches.  Then it calls `on_idle`.
+    """
+
+    def __init__(
+        self, key: Key, version: Version, courier: Courier, services: Services, on_idle: Callable[[Entry], None]
+    ) -> None:
+        self.key = key
+        self.version = version
+        self.file: CachedFile | None = None  # from the first read on
+        self._courier = courier
+        self._services = services
+        self._on_idle = on_idle
+        self._users = 0
+        self._opening = trio.Lock()
+        self._fetches: list[Fetch] = []
+        self._loose: OrderedDict[int, bytes] = OrderedDict()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the platform has another version by now."""
+        return self.file is not None and self.file.dead
+
+    def join(self) -> None:
+        """One user more."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """One user less."""
+        self._users -= 1
+        if not self._users:
+            self._on_idle(self)
+
+    def let_go(self, reader: Handle) -> None:
+        """Fetches that only this reader wanted are given up."""
+        for fetch in list(self._fetches):
+            fetch.let_go(reader)
+
+    async def read(self, reader: Handle, start: int, end: int) -> memoryview:
+        """Exactly these bytes.  Raises `CoursefsError`."""
+        file = await self._opened()
+        span = Range(start, end)
+        file.wanted.append(span)
+        try:
+            present, flights = self._at_hand(file), self._flights()
+            plan = planner.plan(reader.state, start, end, present, flights, size=self.version.size)
+            reader.state = plan.state
+            self._carry_out(plan, reader)
+            return await self._wait(file, reader, start, end)
+        finally:
+            file.wanted.remove(span)
+
+    async def _opened(self) -> CachedFile:
+        if self.file is None:
+            async with self._opening:
+                if self.file is None:
+                    self.file = await self._services.blocking(self._services.store.acquire, self.key, self.version)
+        return self.file
+
+    def _acquired(self) -> CachedFile:
+        assert self.file is not None  # noqa: S101 - there are fetches only after a read, which opens it
+        return self.file
+
+    async def _wait(self, file: CachedFile, reader: Handle, start: int, end: int) -> memoryview:
+        while True:
+            if file.dead:
+                raise Stale("the platform has changed this file; open it again")
+            gap = self._gap(file, start, end)
+            if gap is None:
+                data = await self._collect(file, start, end)
+                if data is not None:
+                    return data
+                continue  # evicted or damaged in the meantime
+            fetch = self._fetch_of(gap)
+            if fetch is None:
+                present, flights = self._at_hand(file), self._flights()
+                for span in planner.needed(gap, end, present, flights, size=self.version.size):
+                    self._start(span, reader, urgent=True)
+                continue
+            self._services.lanes.hurry(fetch.ticket)
+            await fetch.wait(min(end, fetch.end), reader)
+            if fetch.error is not None and self._gap(file, start, end) is not None:
+                raise type(fetch.error)(*fetch.error.args) from fetch.error
+
+    # What is at hand
+
+    def _at_hand(self, file: CachedFile) -> Ranges:
+        """The bytes that are on disk or in memory."""
+        present = file.present
+        for start, data in self._loose.items():
+            present = present.add(start, start + len(data))
+        for fetch in self._fetches:
+            present = present.add(*fetch.in_memory)
+        return present
+
+    def _gap(self, file: CachedFile, start: int, end: int) -> int | None:
+        """The first of these bytes that is not at hand."""
+        first = self._at_hand(file).first_missing(start)
+        return first if first < end else None
+
+    async def _collect(self, file: CachedFile, start: int, end: int) -> memoryview | None:
+        """Bytes that are at hand, together; None when some of them no longer are."""
+        data = file.read_now(start, end, time.time_ns())
+        if data is not None:
+            return data
+        buffer = bytearray(end - start)
+        have = Ranges()
+        if not file.present.covers(start, end):
+            for span, copy in self._memory():
+                low, high = max(start, span.start), min(end, span.end)
+                if low < high:
+                    buffer[low - start : high - start] = copy(low, high)
+                    have = have.add(low, high)
+        for gap in have.missing(start, end):
+            part = await self._services.blocking(self._services.store.read, file, gap.start, gap.end)
+            if part is None:
+                return None
+            buffer[gap.start - start : gap.end - start] = part
+        return memoryview(buffer).toreadonly()
+
+    def _memory(self) -> list[tuple[Range, Callable[[int, int], bytes]]]:
+        def copier(start: int, data: bytes) -> Callable[[int, int], bytes]:
+            return lambda low, high: data[low - start : high - start]
+
+        loose = [(Range(start, start + len(data)), copier(start, data)) for start, data in self._loose.items()]
+        return [*loose, *((fetch.in_memory, fetch.copy) for fetch in self._fetches)]
+
+    # What is on its way
+
+    def _flights(self) -> list[planner.Flight]:
+        return [fetch.flight for fetch in self._fetches]
+
+    def _fetch_of(self, offset: int) -> Fetch | None:
+        """The fetch that brings this byte first."""
+        holding = [fetch for fetch in self._fetches if fetch.holds(offset)]
+        return max(holding, key=lambda fetch: fetch.flight.position, default=None)
+
+    def _carry_out(self, plan: Plan, reader: Handle) -> None:
+        for fetch in [each for each in self._fetches if each.flight in plan.drop]:
+            fetch.let_go(reader)
+        for span in plan.needed:
+            self._start(span, reader, urgent=True)
+        for span in plan.ahead:
+            self._start(span, reader, urgent=False)
+
+    def _start(self, span: Range, reader: Handle, *, urgent: bool) -> None:
+        nursery = self._services.nursery
+        if nursery.cancel_scope.cancel_called:
+            raise CoursefsError("the cache is being closed")
+        for other in self._fetches:
+            if other.holds(span.start) and not other.whole:
+                other.cut(span.start)
+        if urgent and self._services.lanes.is_full(self):
+            self._make_way()
+        fetch = Fetch(span.start, span.end, Ticket(self, urgent), self._save)
+        fetch.owners.add(reader)
+        self._fetches.append(fetch)
+        self.join()
+        self._services.lanes.enqueue(fetch.ticket)
+        nursery.start_soon(self._run, fetch, name=f"fetch {span.start}-{span.end}")
+
+    def _comes_anyway(self, fetch: Fetch) -> bool:
+        """Whether what a fetch still misses is at hand, or in the body that a server without ranges is sending."""
+        coming = self._at_hand(self._acquired())
+        for other in self._fetches:
+            if other.whole:
+                coming = coming.add(other.flight.position, other.end)
+        return coming.covers(fetch.received, fetch.end)
+
+    def _make_way(self) -> None:
+        """Give up what is fetched farthest ahead and nobody waits for."""
+        idle = [fetch for fetch in self._fetches if not fetch.ticket.urgent and not fetch.whole]
+        if idle:
+            max(idle, key=lambda fetch: fetch.start).scope.cancel()
+
+    async def _run(self, fetch: Fetch) -> None:
+        error: CoursefsError | None = None
+        try:
+            with fetch.scope:
+                async with self._services.lanes.lane(fetch.ticket):
+                    try:
+                        await self._courier.carry(fetch, self._comes_anyway)
+                    finally:
+                        await fetch.flush()
+        except Stale as stale:
+            error = stale
+            await self._services.blocking(self._services.store.discard, self._acquired())
+        except CoursefsError as failure:
+            error = failure
+        except Exception:
+            log.exception("a fetch failed in a way that was not foreseen")
+            error = BadReply("the file could not be fetched; the log says more")
+        finally:
+            self._fetches.remove(fetch)
+            fetch.finish(error)
+            self.leave()
+
+    async def _save(self, start: int, data: memoryview) -> None:
+        try:
+            await self._services.blocking(self._services.store.put, self._acquired(), start, data)
+        except NoRoom:
+            self._loose[start] = bytes(data)
+            while sum(map(len, self._loose.values())) > _MOST_LOOSE:
+                self._loose.popitem(last=False)

@@ -1,0 +1,157 @@
+"""Learning how long a content is, and which version, without downloading it where that can be avoided."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+import trio
+
+from coursefs.content.answers import Part, Whole, judge, version_of
+from coursefs.content.body import body_of, is_framed
+from coursefs.content.draft import Draft
+from coursefs.content.fetch import PIECE
+from coursefs.content.identity import Content, Key, expects_html, same
+from coursefs.content.location import Location
+from coursefs.content.persistence import persist
+from coursefs.content.services import Services
+from coursefs.content.store import NoRoom
+from coursefs.errors import BadReply, CoursefsError, NoAnswer
+from coursefs.model import Source, Version
+
+log = logging.getLogger(__name__)
+
+#: a body of at most so many bytes that comes unasked is taken rather than broken off
+_SHORT = 2**20
+#: questions that run at once
+_MOST = 16
+
+
+@dataclass(eq=False, slots=True)
+class _Question:
+    answered: trio.Event = field(default_factory=trio.Event)
+    version: Version | None = None
+    error: CoursefsError | None = None
+
+
+class Measure:
+    """Asks each content once, however many want to know; a question goes on when nobody waits any more."""
+
+    def __init__(self, services: Services, location: Callable[[Content], Location]) -> None:
+        self._services = services
+        self._location = location
+        self._questions: dict[Key, _Question] = {}
+        self._turns = trio.CapacityLimiter(_MOST)
+
+    async def ask(self, content: Content) -> Version:
+        """The version that the server has now; it is recorded.  Raises `CoursefsError`."""
+        question = self._questions.get(content.key)
+        if question is None:
+            question = self._questions[content.key] = _Question()
+            self._services.nursery.start_soon(self._answer, content, question, name="measure")
+        with trio.move_on_after(self._services.read_timeout):
+            await question.answered.wait()
+            if question.version is None:
+                error = question.error or CoursefsError("the cache is being closed")
+                raise type(error)(*error.args) from error
+            return question.version
+        raise NoAnswer(f"the size of the file did not come within {self._services.read_timeout:g} s")
+
+    async def _answer(self, content: Content, question: _Question) -> None:
+        async def request(source: Source) -> bool:
+            question.version = await self._request(content, source)
+            return question.version is not None
+
+        try:
+            async with self._turns:
+                await persist(
+                    request,
+                    location=self._location(content),
+                    transport=self._services.transport,
+                    progress=lambda: 0,
+                    patience=self._services.read_timeout,
+                )
+        except CoursefsError as error:
+            question.error = error
+        except Exception:
+            log.exception("a size could not be learned, in a way that was not foreseen")
+            question.error = BadReply("the size of the file could not be learned; the log says more")
+        finally:
+            del self._questions[content.key]
+            question.answered.set()
+
+    async def _request(self, content: Content, source: Source) -> Version | None:
+        """One request; None when the body came to an early end."""
+        where = urlsplit(source.url).hostname or ""
+        headers = {**source.headers, "Range": "bytes=0-0"}
+        async with self._services.transport.stream(source.url, headers=headers) as response:
+            html = expects_html(content, source)
+            answer = judge(response.status_code, response.headers, where, html=html, now=time.time())
+            if isinstance(answer, Whole):
+                if answer.length is None or answer.length <= _SHORT:
+                    return await self._take(content, response, answer)
+                size = answer.length
+            else:
+                size = await _total(answer, response, where)
+            return await self._note(content, version_of(response.headers, size))
+
+    async def _note(self, content: Content, version: Version) -> Version:
+        recorded = self._services.store.version(content.key)
+        if recorded is not None and same(recorded, version):
+            return recorded
+        await self._services.blocking(self._services.store.note, content.key, version)
+        return version
+
+    async def _take(self, content: Content, response: httpx.Response, answer: Whole) -> Version | None:
+        """Take the whole body into the cache, or count it where there is no room."""
+        store, blocking = self._services.store, self._services.blocking
+        draft: Draft | None = store.draft()
+        size = 0
+        try:
+            buffer = bytearray()
+            async with body_of(response, decode=answer.encoded) as chunks:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    buffer += chunk
+                    while len(buffer) >= PIECE:
+                        draft = await self._append(draft, bytes(buffer[:PIECE]))
+                        del buffer[:PIECE]
+            if answer.length not in {None, size}:
+                return None
+            if buffer:
+                draft = await self._append(draft, bytes(buffer))
+            version = await self._note(content, version_of(response.headers, size))
+            if draft is not None:
+                await blocking(store.keep, draft, content.key, version)
+                draft = None
+            return version
+        finally:
+            if draft is not None:
+                with trio.CancelScope(shield=True):
+                    await blocking(store.give_up, draft)
+
+    async def _append(self, draft: Draft | None, piece: bytes) -> Draft | None:
+        if draft is None:
+            return None
+        try:
+            await self._services.blocking(self._services.store.append, draft, memoryview(piece))
+        except NoRoom:
+            await self._services.blocking(self._services.store.give_up, draft)
+            return None
+        return draft
+
+
+async def _total(answer: Part, response: httpx.Response, where: str) -> int:
+    if answer.total is None:
+        raise BadReply(f"{where}: does not say how long the file is")
+    if (answer.start, answer.end) != ((0, 1) if answer.total else (0, 0)):
+        raise BadReply(f"{where}: sent another part than it was asked for")
+    async with body_of(response) as parts:
+        async for part in parts:  # one byte: with the end of the body the connection can be used again
+            if len(part) > 1 or not is_framed(response):
+                break
+    return answer.total

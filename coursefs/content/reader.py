@@ -1,0 +1,55 @@
+"""An open file."""
+
+from __future__ import annotations
+
+import trio
+
+from coursefs.content.entry import Entry, Handle
+from coursefs.errors import NoAnswer
+
+#: longer reads are made of steps of this many bytes, each with a deadline of its own
+_STEP = 2**20
+
+
+class Reader:
+    """Reads one version of one content.  Any number of reads may run at once."""
+
+    def __init__(self, entry: Entry, read_timeout: float) -> None:
+        self._entry = entry
+        self._timeout = read_timeout
+        self._handle = Handle()
+        self._closed = False
+        entry.join()
+
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
+        """Exactly the bytes asked for, clipped at the end of the file.
+
+        Raises `NoAnswer` when a MiB of them does not come within the read timeout, `Stale` when the platform has
+        another version, or whatever else stands against it; never returns too few bytes.  A read that is cancelled
+        leaves nothing behind.
+        """
+        if offset < 0 or length < 0 or self._closed:
+            raise ValueError("read of a closed file, or of a negative range")
+        end = min(offset + length, self._entry.version.size)
+        self._entry.join()
+        try:
+            parts = [await self._step(start, min(start + _STEP, end)) for start in range(offset, end, _STEP)]
+        except trio.Cancelled:
+            self._entry.let_go(self._handle)
+            raise
+        finally:
+            self._entry.leave()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """No more reads; fetches that only this reader wanted are given up.  May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._entry.let_go(self._handle)
+            self._entry.leave()
+
+    async def _step(self, start: int, end: int) -> memoryview:
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(self._timeout):
+            return await self._entry.read(self._handle, start, end)
+        raise NoAnswer(f"the file did not come within {self._timeout:g} s")

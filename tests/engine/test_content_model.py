@@ -1,0 +1,206 @@
+"""Whatever happens, every byte that is answered is right: the engine against a model, step by step at random."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from coursefs.content import Content, Contents, Reader
+from coursefs.errors import CoursefsError, Stale
+from coursefs.model import Source, Version
+from coursefs.transport import Transport
+from tests.engine.content_bench import CONTENT, MIB, noise
+
+BODIES = [noise(2 * MIB + 300_001, seed) for seed in range(3)]
+Step = tuple[str, Any, int]
+
+FAULTS = ["none", "reset", "short", "no ranges", "500", "403", "html", "gone", "slow"]
+
+
+class Body(httpx.AsyncByteStream):
+    """Sends its bytes in parts; `broken`: and then breaks."""
+
+    def __init__(self, data: bytes, *, part: int, broken: bool = False) -> None:
+        self.data, self.part, self.broken = data, part, broken
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.data), self.part):
+            await trio.lowlevel.checkpoint()
+            yield self.data[start : start + self.part]
+        if self.broken:
+            raise httpx.ReadError("reset")
+
+
+@dataclass
+class Platform(httpx.AsyncBaseTransport):
+    """One content that changes its version, and faults that come in the order they were told."""
+
+    version: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
+        fault = self.faults.pop() if self.faults else "none"
+        body = BODIES[self.version]
+        start, end = (int(number) for number in request.headers["range"].removeprefix("bytes=").split("-"))
+        data = body[start : end + 1]
+        etag = {"ETag": str(self.version)}
+        part = {**etag, "Content-Range": f"bytes {start}-{start + len(data) - 1}/{len(body)}"}
+        whole = {**etag, "Content-Length": str(len(body))}
+        answers = {
+            "none": (206, part, Body(data, part=65_536)),
+            "slow": (206, part, Body(data, part=9_973)),
+            "reset": (206, part, Body(data[:-1], part=50_000, broken=True)),
+            "short": (206, part, Body(data[: len(data) // 2], part=50_000)),
+            "no ranges": (200, whole, Body(body, part=300_000)),
+            "html": (200, {"Content-Type": "text/html"}, Body(b"<html>", part=6)),
+            "500": (500, {}, Body(b"", part=1)),
+            "403": (403, {}, Body(b"", part=1)),
+            "gone": (404, {}, Body(b"", part=1)),
+        }
+        status, headers, stream = answers[fault]
+        return httpx.Response(status, headers=headers, stream=stream)
+
+
+sizes = st.sampled_from([1, 4096, 131_072, 700_000])
+offsets = st.integers(0, len(BODIES[0]) - 1)
+steps = st.one_of(
+    st.tuples(st.just("read"), offsets, sizes),
+    st.tuples(st.just("go_on"), st.integers(1, 12), sizes),
+    st.tuples(st.just("many"), st.lists(offsets, min_size=2, max_size=6), sizes),
+    st.tuples(st.just("cancel"), offsets, st.integers(0, 30)),
+    st.tuples(st.just("fault"), st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4), st.just(0)),
+    st.tuples(st.just("change"), st.integers(0, 2), st.just(0)),
+    st.tuples(st.just("reopen"), st.just(0), st.just(0)),
+    st.tuples(st.just("restart"), st.just(0), st.just(0)),
+    st.tuples(st.just("damage"), offsets, st.just(0)),
+)
+
+
+class Machine:
+    """Carries the steps out and compares: there is a method for each kind of step."""
+
+    def __init__(self, directory: Path, platform: Platform, contents: Contents) -> None:
+        self.directory, self.platform, self.contents = directory, platform, contents
+        self.reader: Reader | None = None
+        self.opened = Version(0)
+        self.position = 0
+
+    async def reopen(self, *given: object) -> None:
+        """A reader of whatever version there is now."""
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
+        for _ in range(20):
+            try:
+                self.opened = await self.contents.measure(CONTENT)
+            except CoursefsError:
+                continue
+            self.reader = self.contents.open(CONTENT, self.opened)
+            return
+        raise AssertionError("faults do not go on for ever")
+
+    async def compare(self, offset: int, length: int) -> bool:
+        """An error may be answered, but never a byte of anything but the version that was opened."""
+        if self.reader is None:
+            await self.reopen()
+        reader, version = self.reader, self.opened
+        assert reader
+        assert version.etag
+        try:
+            data = await reader.read(offset, length)
+        except Stale:
+            reader.close()
+            if self.reader is reader:
+                self.reader = None
+            return False
+        except CoursefsError:
+            return False
+        assert data == BODIES[int(version.etag)][offset : offset + length]
+        return True
+
+    async def read(self, offset: int, length: int) -> None:
+        await self.compare(offset, length)
+        self.position = offset + length
+
+    async def go_on(self, times: int, length: int) -> None:
+        for _ in range(times):
+            await self.read(self.position, length)
+
+    async def many(self, places: list[int], length: int) -> None:
+        await self.reopen()
+        async with trio.open_nursery() as nursery:
+            for offset in places:
+                nursery.start_soon(self.compare, offset, length)
+
+    async def cancel(self, offset: int, checkpoints: int) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.compare, offset, 400_000)
+            for _ in range(checkpoints):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+    async def fault(self, faults: list[str], _: object) -> None:
+        self.platform.faults = list(faults)
+
+    async def change(self, version: int, _: object) -> None:
+        self.platform.version = version
+
+    async def restart(self, *_: object) -> None:
+        """Carried out by the test, after this step."""
+
+    async def damage(self, offset: int, _: object) -> None:
+        """Bytes on disk change while nobody has them open."""
+        if self.reader is None:
+            for path in (self.directory / "v1").glob("??/*"):
+                if path.stat().st_size > offset:
+                    with path.open("r+b") as file:
+                        file.seek(offset)
+                        file.write(b"damage")
+
+    async def end(self) -> None:
+        """Without faults everything can be read, at the second attempt where the version has changed."""
+        self.platform.faults = []
+        assert await self.compare(0, len(BODIES[0])) or await self.compare(0, len(BODIES[0]))
+
+
+@pytest.mark.logs
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(steps, min_size=1, max_size=14), st.sampled_from([100 * MIB, 2 * MIB, 600_000, 0]), st.integers(1, 6))
+def test_every_byte_is_right(monkeypatch: pytest.MonkeyPatch, made: list[Step], max_size: int, streams: int) -> None:
+    monkeypatch.setattr("coursefs.content.persistence.pause", lambda *_: 0.0)
+
+    async def find(_: Content, fresh: bool) -> Source:
+        return Source("https://cdn.example/video.mp4")
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory() as place:
+            directory = Path(place)
+            platform = Platform()
+            runs: list[list[Step]] = [[]]
+            for each in made:
+                runs[-1].append(each)
+                if each[0] == "restart":
+                    runs.append([])
+            async with Transport(http_transport=platform) as transport:
+                for run in runs:
+                    async with Contents(
+                        directory, transport, find, max_size=max_size, min_free=0, read_timeout=60, streams=streams
+                    ) as contents:
+                        machine = Machine(directory, platform, contents)
+                        for each in run:
+                            await getattr(machine, each[0])(*each[1:])
+                            assert contents.use().bytes <= max_size
+                        await machine.end()
+
+    trio.run(main)

@@ -1,0 +1,519 @@
+"""The engine against servers as they are, over real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from coursefs.content import Content
+from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotAllowed, Stale, Unreachable
+from coursefs.model import Source, Version
+from tests.engine.content_bench import CONTENT, MIB, bench, content, noise, until, waiting
+from tests.engine.content_server import Handler, Request, Server
+
+BODY = noise(3 * MIB + 777)
+MEDIA = {"ETag": '"one"', "Content-Type": "video/mp4"}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """No pauses between attempts, only what the server asked for; returns those wishes."""
+    asked: list[float | None] = []
+
+    def pause(attempt: int, retry_after: float | None, jitter: float) -> float:
+        asked.append(retry_after)
+        return 0.0 if retry_after is None or retry_after < 10 else retry_after
+
+    monkeypatch.setattr("coursefs.content.persistence.pause", pause)
+    return asked
+
+
+def answer(status: int, body: bytes = b"", **headers: str) -> Handler:
+    async def handler(request: Request) -> None:
+        await request.send(status, {name.replace("_", "-").title(): value for name, value in headers.items()}, body)
+
+    return handler
+
+
+async def hang_up(request: Request) -> bool:
+    return True
+
+
+async def whole(request: Request) -> None:
+    await request.send(200, MEDIA, BODY)
+
+
+@pytest.mark.parametrize(
+    ("offset", "length"),
+    [(0, 1), (0, 4096), (MIB - 5, 10), (len(BODY) - 10, 10), (len(BODY) - 10, 99), (len(BODY), 5), (99 * MIB, 1)],
+)
+async def test_exactly_the_bytes_asked_for(tmp_path: Path, offset: int, length: int) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        assert version == Version(len(BODY), '"one"')
+        reader = contents.open(CONTENT, version)
+        assert await reader.read(offset, length) == BODY[offset : offset + length]
+        reader.close()
+        assert b.server.ranges[0] == (0, 1)
+        assert all(span for span in b.server.ranges)
+
+
+async def test_one_read_of_everything(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        assert await reader.read(0, len(BODY)) == BODY
+
+
+async def test_read_sequentially_every_byte_comes_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        assert await b.read_all(contents) == BODY
+        spans = sorted(span for span in b.server.ranges[1:] if span)
+        assert [span[0] for span in spans] == [0, *(span[1] for span in spans[:-1])]
+        assert contents.cached_bytes(CONTENT) == len(BODY)
+        asked = len(b.server.requests)
+        assert await b.read_all(contents) == BODY
+        assert len(b.server.requests) == asked
+
+
+async def test_everyone_who_wants_the_same_bytes_waits_for_one_request(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        go = trio.Event()
+
+        async def late(request: Request) -> None:
+            await go.wait()
+            await b.server.serve(request)
+
+        b.server.always = late
+        got: list[bytes] = []
+
+        async def read(offset: int) -> None:
+            got.append(bytes(await contents.open(CONTENT, version).read(offset, 4096)))
+
+        async with trio.open_nursery() as nursery:
+            for offset in [0, 100, 4096, 8192] * 5:
+                nursery.start_soon(read, offset)
+            await until(lambda: waiting(contents) == 20)
+            go.set()
+        assert sorted(got) == sorted(BODY[offset : offset + 4096] for offset in [0, 100, 4096, 8192] * 5)
+        assert b.server.ranges[1:] == [(0, 256 * 1024)]
+
+
+async def test_a_read_is_answered_when_its_own_bytes_are_there(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        go = trio.Event()
+
+        async def slowly(request: Request) -> None:
+            assert request.range
+            start, end = request.range
+            head = f'HTTP/1.1 206 X\r\nETag: "one"\r\nContent-Range: bytes {start}-{end - 1}/{len(BODY)}\r\n'
+            await request.stream.send_all(f"{head}Content-Length: {end - start}\r\n\r\n".encode() + BODY[start:9000])
+            await go.wait()
+            await request.stream.send_all(BODY[9000:end])
+
+        b.server.next.append(slowly)
+        reader = contents.open(CONTENT, version)
+        assert await reader.read(0, 4096) == BODY[:4096]
+        assert await reader.read(4096, 4096) == BODY[4096:8192]
+        assert contents.cached_bytes(CONTENT) == 0
+        go.set()
+        assert await reader.read(8192, 4096) == BODY[8192:12288]
+        assert b.server.ranges[1] == (0, 256 * 1024)
+
+
+async def test_no_ranges_the_body_is_streamed_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.always = whole
+        version = await contents.measure(CONTENT)
+        assert version.size == len(BODY)
+        go = trio.Event()
+
+        async def slowly(request: Request) -> None:
+            head = f'HTTP/1.1 200 X\r\nETag: "one"\r\nContent-Length: {len(BODY)}\r\n\r\n'
+            await request.stream.send_all(head.encode() + BODY[:MIB])
+            await go.wait()
+            await request.stream.send_all(BODY[MIB:])
+
+        b.server.next.append(slowly)
+        reader = contents.open(CONTENT, version)
+        assert await reader.read(MIB - 4096, 4096) == BODY[MIB - 4096 : MIB]
+        assert await reader.read(0, 4096) == BODY[:4096]
+        async with trio.open_nursery() as nursery:
+            tail: list[bytes | memoryview] = []
+
+            async def read_tail() -> None:
+                tail.append(await reader.read(len(BODY) - 10, 10))
+
+            nursery.start_soon(read_tail)
+            await until(lambda: waiting(contents) == 1)
+            assert tail == []
+            go.set()
+        assert tail == [BODY[-10:]]
+        assert await b.read_all(contents) == BODY
+        assert len(b.server.requests) == 2
+
+
+async def test_no_ranges_and_many_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.always = whole
+        version = await contents.measure(CONTENT)
+
+        async def read(offset: int) -> None:
+            assert await contents.open(CONTENT, version).read(offset, 5000) == BODY[offset : offset + 5000]
+
+        async with trio.open_nursery() as nursery:
+            for offset in range(0, len(BODY), 300_000):
+                nursery.start_soon(read, offset)
+        # whoever asked before the first answer came was answered as well; nobody begins again after that
+        assert len([r for r in b.server.requests if r.range != (0, 1)]) <= 7
+
+
+async def test_no_ranges_and_a_reset_in_the_middle(tmp_path: Path) -> None:
+    async def broken(request: Request) -> bool:
+        await request.send(200, MEDIA, BODY[: 2 * MIB + 5], length=len(BODY))
+        return True
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        b.server.always = whole
+        b.server.next.append(broken)
+        assert await contents.open(CONTENT, version).read(0, len(BODY)) == BODY
+        assert b.server.ranges[2] == (2 * MIB + 5, len(BODY)), "a server with ranges could go on from there"
+
+
+@pytest.mark.parametrize("size", [0, 1, 40_000, len(BODY)])
+async def test_no_length_the_body_is_taken_when_it_is_measured(tmp_path: Path, size: int) -> None:
+    async def unknown(request: Request) -> None:
+        await request.stream.send_all(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for start in range(0, size, 100_000):
+            part = BODY[start : min(start + 100_000, size)]
+            await request.stream.send_all(b"%x\r\n%b\r\n" % (len(part), part))
+        await request.stream.send_all(b"0\r\n\r\n")
+
+    async with bench(tmp_path, BODY) as b:
+        b.server.always = unknown
+        async with b.contents() as contents:
+            assert await contents.measure(CONTENT) == Version(size)
+            assert contents.cached_bytes(CONTENT) == size
+            assert await b.read_all(contents) == BODY[:size]
+        async with b.contents() as contents:
+            assert await b.read_all(contents) == BODY[:size]
+        assert len(b.server.requests) == 1
+
+
+async def test_a_short_body_that_comes_unasked_is_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path, b"1\n00:00") as b, b.contents() as contents:
+        b.server.always = answer(200, b"1\n00:00", content_type="text/plain")
+        assert await b.read_all(contents) == b"1\n00:00"
+        assert len(b.server.requests) == 1
+
+
+async def test_an_empty_file(tmp_path: Path) -> None:
+    async with bench(tmp_path, b"") as b, b.contents() as contents:
+        assert (await contents.measure(CONTENT)).size == 0
+        assert await b.read_all(contents) == b""
+
+
+async def test_short_parts_are_gone_on_from(tmp_path: Path) -> None:
+    async def short(request: Request) -> None:
+        assert request.range
+        start = request.range[0]
+        end = min(start + 100_000, request.range[1])
+        await request.send(206, {**MEDIA, "Content-Range": f"bytes {start}-{end - 1}/{len(BODY)}"}, BODY[start:end])
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        b.server.always = short
+        assert await contents.open(CONTENT, version).read(0, 250_000) == BODY[:250_000]
+        assert [span[0] for span in b.server.ranges[1:] if span] == [0, 100_000, 200_000]
+
+
+async def test_a_broken_body_is_gone_on_from(tmp_path: Path) -> None:
+    async def broken(request: Request) -> bool:
+        assert request.range
+        start, end = request.range
+        part = {"Content-Range": f"bytes {start}-{end - 1}/{len(BODY)}"}
+        await request.send(206, {**MEDIA, **part}, BODY[start : start + 100_000], length=end - start)
+        return True
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        b.server.next.append(broken)
+        assert await contents.open(CONTENT, version).read(0, 250_000) == BODY[:250_000]
+        assert b.server.ranges[1:] == [(0, 262144), (100_000, 262144)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        hang_up,
+        answer(500),
+        answer(503, retry_after="1", content_type="text/html"),
+        answer(429),
+    ],
+)
+async def test_faults_that_pass(tmp_path: Path, fault: Handler) -> None:
+    async def twice(request: Request) -> bool:
+        return bool(await fault(request)) or True
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.next.extend([hang_up, hang_up])
+        version = await contents.measure(CONTENT)
+        b.server.next.extend([twice, twice])
+        assert await contents.open(CONTENT, version).read(0, 5000) == BODY[:5000]
+        assert len(b.server.requests) == 6
+
+
+async def test_retry_after_is_obeyed(tmp_path: Path, impatient: list[float | None]) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents(read_timeout=5) as contents:
+        b.server.next.append(answer(429, retry_after="3600"))
+        with pytest.raises(NoAnswer, match="429"):
+            await contents.measure(CONTENT)
+        assert impatient == [3600.0]
+        assert len(b.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "requests"),
+    [
+        (hang_up, Unreachable, 6),
+        (answer(500), BadReply, 6),
+        (answer(503), NoAnswer, 6),
+        (answer(404), Gone, 1),
+        (answer(410), Gone, 1),
+        (answer(403), NotAllowed, 2),
+        (answer(401), NotAllowed, 2),
+        (answer(400), BadReply, 1),
+        (answer(200, b"<html>", content_type="text/html"), BadReply, 1),
+        (answer(206, b"<html>", content_range=f"bytes 0-5/{len(BODY)}", content_type="text/html"), BadReply, 1),
+        (answer(206, b"12345"), BadReply, 1),
+        (answer(206, b"12345", content_range=f"bytes 7-11/{len(BODY)}"), BadReply, 1),
+        (answer(206, b"12345", content_range=f"bytes 0-4/{len(BODY)}", content_encoding="gzip"), BadReply, 1),
+        (answer(416), BadReply, 1),
+        (answer(416, content_range=f"bytes */{len(BODY)}"), BadReply, 1),
+    ],
+)
+async def test_faults_that_do_not_pass(
+    tmp_path: Path, fault: Handler, error: type[CoursefsError], requests: int
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        b.server.always = fault
+        reader = contents.open(CONTENT, version)
+        with pytest.raises(error) as raised:
+            await reader.read(0, 5000)
+        assert type(raised.value) is error
+        assert len(b.server.requests) == 1 + requests
+        assert contents.cached_bytes(CONTENT) == 0
+        b.server.always = None
+        assert await reader.read(0, 5000) == BODY[:5000], "the next read tries again"
+        b.server.always = fault
+        with pytest.raises(error):
+            await contents.measure(content("another"))
+        assert contents.cached_bytes(content("another")) == 0
+
+
+async def test_nobody_listens(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source("http://127.0.0.1:1/video.mp4")
+        with pytest.raises(Unreachable):
+            await contents.measure(CONTENT)
+
+
+async def test_a_stall_ends_at_the_deadline(tmp_path: Path) -> None:
+    async def stall(request: Request) -> None:
+        await trio.sleep_forever()
+
+    async with bench(tmp_path, BODY) as b:
+        b.server.always = stall
+        async with b.contents(read_timeout=0.05) as contents:
+            reader = contents.open(CONTENT, Version(len(BODY)))
+            with pytest.raises(NoAnswer):
+                await reader.read(0, 10)
+            with pytest.raises(NoAnswer):
+                await contents.measure(content("another"))
+            reader.close()
+
+
+async def test_a_refused_url_is_renewed_once_and_asked_for_the_same(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        b.server.next.append(answer(403, b"<Error>", content_type="application/xml"))
+        assert await contents.open(CONTENT, version).read(0, 10) == BODY[:10]
+        assert b.found == [False, True]
+        assert b.server.ranges[1:] == [(0, 262144), (0, 262144)]
+
+
+async def test_a_url_is_renewed_before_it_ends(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url, expires=time.time() + 10)
+        version = await contents.measure(CONTENT)
+        assert b.found == [False]
+        b.source = Source(b.server.url, expires=time.time() + 10_000)
+        reader = contents.open(CONTENT, version)
+        await reader.read(0, 10)
+        await reader.read(2 * MIB, 10)
+        assert b.found == [False, True]
+
+
+async def test_headers_of_the_source_go_with_every_request(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url, headers={"X-Token": "secret"})
+        await contents.open(CONTENT, await contents.measure(CONTENT)).read(0, 10)
+        assert [request.headers["x-token"] for request in b.server.requests] == ["secret", "secret"]
+
+
+async def test_a_redirect_to_another_host_takes_the_range_but_no_secret(tmp_path: Path) -> None:
+    other = Server(BODY)
+    async with bench(tmp_path, BODY) as b, b.contents() as contents, trio.open_nursery() as nursery:
+        await nursery.start(other.run)
+        b.source = Source(b.server.url, headers={"X-Token": "secret"})
+        b.server.always = answer(302, location=other.url)
+        await contents.open(CONTENT, await contents.measure(CONTENT)).read(0, 10)
+        assert other.ranges == [(0, 1), (0, 262144)]
+        assert not any("x-token" in request.headers for request in other.requests)
+        nursery.cancel_scope.cancel()
+
+
+async def test_find_fails(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+
+        async def find(_: Content, fresh: bool) -> Source:
+            raise NotAllowed("locked until Monday")
+
+        contents._find = find
+        with pytest.raises(NotAllowed, match="Monday"):
+            await contents.measure(CONTENT)
+        with pytest.raises(NotAllowed, match="Monday"):
+            await contents.open(CONTENT, Version(5)).read(0, 5)
+
+
+@pytest.mark.logs
+async def test_a_bug_in_a_provider_stops_neither_the_engine_nor_the_reader(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        good = contents._find
+
+        async def find(content: Content, fresh: bool) -> Source:
+            if content is not CONTENT:
+                return await good(content, fresh)
+            raise KeyError("elements")
+
+        contents._find = find
+        with pytest.raises(BadReply, match="log"):
+            await contents.measure(CONTENT)
+        with pytest.raises(BadReply, match="log"):
+            await contents.open(CONTENT, Version(5)).read(0, 5)
+        assert await b.read_all(contents, content("another")) == BODY
+        assert [record.levelname for record in caplog.records if record.name.startswith("coursefs")] == ["ERROR"] * 2
+
+
+async def test_gzip_though_not_asked_for_is_unpacked(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.always = answer(200, gzip.compress(BODY), content_encoding="gzip", content_type="text/plain")
+        assert await contents.measure(CONTENT) == Version(len(BODY))
+        assert await b.read_all(contents) == BODY
+        assert len(b.server.requests) == 1
+
+
+async def test_gzip_on_a_read_is_unpacked(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        b.server.always = answer(200, gzip.compress(BODY), content_encoding="gzip", etag='"one"')
+        assert await contents.open(CONTENT, version).read(MIB, 5000) == BODY[MIB : MIB + 5000]
+
+
+NEW = noise(len(BODY), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (NEW, {"ETag": '"two"'}),
+        (NEW[:-1], {"ETag": '"one"'}),
+        (NEW[: 2 * MIB], {"ETag": '"one"'}),
+        (NEW[:MIB], {}),
+        (NEW + b"x", {}),
+    ],
+)
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_another_version_is_never_mixed_with_the_old(
+    tmp_path: Path, body: bytes, headers: dict[str, str], ranges: bool
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        old = await contents.measure(CONTENT)
+        reader = contents.open(CONTENT, old)
+        assert await reader.read(0, 10) == BODY[:10]
+        b.server.body, b.server.headers = body, headers
+
+        async def everything(request: Request) -> None:
+            await request.send(200, headers, body)
+
+        b.server.always = None if ranges else everything
+        with pytest.raises(Stale):
+            await reader.read(2 * MIB, 10)
+        with pytest.raises(Stale):
+            await reader.read(0, 10)
+        assert contents.cached_bytes(CONTENT) == 0
+        assert await b.read_all(contents) == body
+        assert contents.cached_bytes(CONTENT) == len(body)
+        with pytest.raises(Stale):
+            await reader.read(0, 10)
+        reader.close()
+
+
+async def test_last_modified_tells_versions_apart_where_there_is_no_etag(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.headers = {"Last-Modified": "Thu, 01 Jan 1970 00:00:02 GMT"}
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        await reader.read(0, 10)
+        b.server.headers = {"Last-Modified": "Thu, 01 Jan 1970 00:00:03 GMT"}
+        with pytest.raises(Stale):
+            await reader.read(2 * MIB, 10)
+
+
+async def test_a_record_that_contradicts_what_is_known_is_asked_about(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        old = await contents.measure(CONTENT)
+        await b.read_all(contents)
+        b.server.body, b.server.headers = NEW, {"ETag": '"two"'}
+        assert await contents.measure(CONTENT) == old
+        assert await contents.measure(CONTENT, old) == old
+        assert len(b.server.requests) > 1
+        new = await contents.measure(CONTENT, Version(5))
+        assert new == Version(len(NEW), '"two"')
+        assert contents.cached_bytes(CONTENT) == 0
+        assert await b.read_all(contents) == NEW
+
+
+async def test_a_handle_that_was_opened_with_an_old_version_is_stale(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        await b.read_all(contents)
+        reader = contents.open(CONTENT, Version(len(BODY), '"zero"'))
+        with pytest.raises(Stale):
+            await reader.read(0, 10)
+        assert contents.cached_bytes(CONTENT) == len(BODY), "what is right stays"
+
+
+async def test_offline(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.measure(CONTENT)
+        reader = contents.open(CONTENT, version)
+        await reader.read(0, 10)
+        reader.close()
+        b.transport.offline = True
+        asked, found = len(b.server.requests), len(b.found)
+        reader = contents.open(CONTENT, version)
+        assert await contents.measure(CONTENT) == version
+        with pytest.raises(Unreachable, match="offline"):
+            await reader.read(2 * MIB, 10)
+        with pytest.raises(Unreachable, match="offline"):
+            await contents.measure(content("another"))
+        assert (len(b.server.requests), len(b.found)) == (asked, found)
