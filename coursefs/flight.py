@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 import trio
 
+from coursefs.errors import CoursefsError
+
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
@@ -41,9 +43,11 @@ class Flights(Generic[K, T]):
         """What the making gives; its exception is raised for everyone who waits."""
         flight = self._start(key, make)
         await flight.landed.wait()
-        if flight.error is not None:
+        if isinstance(flight.error, CoursefsError):
             # each waiter raises its own: a traceback is not shared between tasks
             raise copy.copy(flight.error) from flight.error
+        if flight.error is not None:
+            raise flight.error
         return flight.result  # type: ignore[return-value]  # set whenever there is no error
 
     def _start(self, key: K, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
@@ -58,6 +62,9 @@ class Flights(Generic[K, T]):
             flight.result = await make()
         except Exception as error:  # whatever it is belongs to the waiters, not to the nursery
             flight.error = error
+        except BaseException:
+            flight.error = CoursefsError("coursefs is ending")  # the nursery was cancelled, its waiters were not
+            raise
         finally:
             del self._flights[key]
             flight.landed.set()

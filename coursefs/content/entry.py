@@ -98,7 +98,7 @@ class Entry:
         return self.file
 
     def _acquired(self) -> CachedFile:
-        assert self.file is not None  # noqa: S101 - there are fetches only after a read, which opens it
+        assert self.file is not None
         return self.file
 
     async def _wait(self, file: CachedFile, reader: Handle, start: int, end: int) -> memoryview:

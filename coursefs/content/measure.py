@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +20,7 @@ from coursefs.content.persistence import persist
 from coursefs.content.services import Services
 from coursefs.content.store import NoRoom
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
+from coursefs.flight import Flights
 from coursefs.model import Source, Version
 
 log = logging.getLogger(__name__)
@@ -31,40 +31,28 @@ _SHORT = 2**20
 _MOST = 16
 
 
-@dataclass(eq=False, slots=True)
-class _Question:
-    answered: trio.Event = field(default_factory=trio.Event)
-    version: Version | None = None
-    error: CoursefsError | None = None
-
-
 class Measure:
     """Asks each content once, however many want to know; a question goes on when nobody waits any more."""
 
     def __init__(self, services: Services, location: Callable[[Content], Location]) -> None:
         self._services = services
         self._location = location
-        self._questions: dict[Key, _Question] = {}
+        self._questions: Flights[Key, Version] = Flights(services.nursery)
         self._turns = trio.CapacityLimiter(_MOST)
 
     async def ask(self, content: Content) -> Version:
         """The version that the server has now; it is recorded.  Raises `CoursefsError`."""
-        question = self._questions.get(content.key)
-        if question is None:
-            question = self._questions[content.key] = _Question()
-            self._services.nursery.start_soon(self._answer, content, question, name="measure")
         with trio.move_on_after(self._services.read_timeout):
-            await question.answered.wait()
-            if question.version is None:
-                error = question.error or CoursefsError("the cache is being closed")
-                raise type(error)(*error.args) from error
-            return question.version
+            return await self._questions.join(content.key, lambda: self._answer(content))
         raise NoAnswer(f"the size of the file did not come within {self._services.read_timeout:g} s")
 
-    async def _answer(self, content: Content, question: _Question) -> None:
+    async def _answer(self, content: Content) -> Version:
+        found: list[Version] = []
+
         async def request(source: Source) -> bool:
-            question.version = await self._request(content, source)
-            return question.version is not None
+            version = await self._request(content, source)
+            found.extend([] if version is None else [version])
+            return bool(found)
 
         try:
             async with self._turns:
@@ -75,14 +63,12 @@ class Measure:
                     progress=lambda: 0,
                     patience=self._services.read_timeout,
                 )
-        except CoursefsError as error:
-            question.error = error
+        except CoursefsError:
+            raise
         except Exception:
             log.exception("a size could not be learned, in a way that was not foreseen")
-            question.error = BadReply("the size of the file could not be learned; the log says more")
-        finally:
-            del self._questions[content.key]
-            question.answered.set()
+            raise BadReply("the size of the file could not be learned; the log says more") from None
+        return found[-1]
 
     async def _request(self, content: Content, source: Source) -> Version | None:
         """One request; None when the body came to an early end."""

@@ -60,7 +60,7 @@ async def persist(
         if progress() != had:
             had, failures, renewed, begun = progress(), 0, False, trio.current_time()
         failures += 1
-        wait = pause(failures, after, random.random())  # noqa: S311 - spreads readers, keeps no secret
+        wait = pause(failures, after, random.random())
         if failures >= _ATTEMPTS or trio.current_time() + wait > begun + patience:
             raise error
         await trio.sleep(wait)

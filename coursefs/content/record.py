@@ -89,7 +89,7 @@ class Record:
                 "INSERT INTO files (account, identity, size, etag, modified_ns, read_ns) VALUES (?, ?, ?, ?, ?, ?)",
                 (*key, version.size, version.etag, version.modified_ns, read_ns),
             )
-        assert cursor.lastrowid is not None  # noqa: S101 - sqlite3 sets it after every INSERT
+        assert cursor.lastrowid is not None
         return Row(cursor.lastrowid, version, read_ns, 0)
 
     def remove_file(self, number: int) -> None:

@@ -25,9 +25,9 @@ from coursefs.content.datafile import DataFile
 from coursefs.content.draft import Draft
 from coursefs.content.eviction import Candidate, choose, excess
 from coursefs.content.identity import Key, data_name
-from coursefs.content.lock import DirectoryLock
 from coursefs.content.ranges import Ranges
 from coursefs.content.record import Record, Row
+from coursefs.lock import FileLock
 from coursefs.model import Version
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,11 @@ class Store:
         self._min_free = min_free
         self._place = directory / "v1"
         self._lock = threading.Lock()
-        self._directory_lock = DirectoryLock(directory)
+        self._directory_lock = FileLock(
+            directory / "lock",
+            holder=f"pid {os.getpid()}",
+            taken=lambda holder: f"the cache {directory} is in use by another mount ({holder})",
+        )
         self._files: dict[tuple[Key, Version], CachedFile] = {}
         self._touched: set[Key] = set()
         self._drafted = 0

@@ -13,10 +13,10 @@ import trio
 
 from coursefs import __version__
 from coursefs.daemon import socket
-from coursefs.daemon.lock import catalogue_lock
 from coursefs.daemon.readiness import Readiness
 from coursefs.errors import CoursefsError, NotSignedIn, leaf
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
+from coursefs.lock import FileLock
 from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
@@ -45,7 +45,9 @@ def run(job: Job, readiness: Readiness) -> None:
         require_fuse()
         require_accounts(job.library.accounts)
         mountpoint = prepare(job.mountpoint)
-        with catalogue_lock(job.library.catalogue.with_name("lock"), mountpoint):
+        catalogue = job.library.catalogue
+        catalogue.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(catalogue.with_name("lock"), holder=f"{mountpoint} (pid {os.getpid()})", taken=_taken):
             trio.run(_serve, job, mountpoint, readiness)
     except BaseException as error:
         found = leaf(error)
@@ -54,6 +56,10 @@ def run(job: Job, readiness: Readiness) -> None:
             raise found from None
         readiness.failed(CoursefsError(f"{type(found).__name__}: {found}"))
         raise
+
+
+def _taken(holder: str) -> str:
+    return f"your courses are mounted already at {holder}; to have them elsewhere, unmount there first"
 
 
 async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:

@@ -166,7 +166,7 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     code = "import sys, fcntl; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
     (tmp_path / "cache").mkdir()
     lock = tmp_path / "cache/lock"
-    lock.write_text("4321\n")
+    lock.write_text("pid 4321\n")
     async with bench(tmp_path, BODY) as b:
         with subprocess.Popen(
             [sys.executable, "-c", code, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -178,7 +178,7 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
                     pass
             other.communicate(b"\n")
         async with b.contents():
-            assert lock.read_text() == f"{os.getpid()}\n"
+            assert lock.read_text() == f"pid {os.getpid()}\n"
             with pytest.raises(CoursefsError, match=f"pid {os.getpid()}"):
                 async with b.contents():
                     pass

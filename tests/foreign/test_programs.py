@@ -82,7 +82,14 @@ def test_the_second_rsync_transfers_nothing_also_after_a_remount(
     mounted: World, tmp_path: Path, needs: Callable[[str], None]
 ) -> None:
     needs("rsync")
-    rsync = ["rsync", "-a", "--itemize-changes", "--stats", f"{mounted.mountpoint}/", tmp_path / "copy"]
+    rsync: list[str | Path] = [
+        "rsync",
+        "-a",
+        "--itemize-changes",
+        "--stats",
+        f"{mounted.mountpoint}/",
+        tmp_path / "copy",
+    ]
     program(*rsync)
     for path, source in expected_files().items():
         assert filecmp.cmp(tmp_path / "copy" / path, source, shallow=False)
