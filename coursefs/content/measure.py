@@ -44,7 +44,7 @@ class Measure:
         """The version that the server has now; it is recorded.  Raises `CoursefsError`."""
         with trio.move_on_after(self._services.read_timeout):
             return await self._questions.join(content.key, lambda: self._answer(content))
-        raise NoAnswer(f"the size of the file did not come within {self._services.read_timeout:g} s")
+        raise NoAnswer(f"no answer within {self._services.read_timeout:g} s")
 
     async def _answer(self, content: Content) -> Version:
         found: list[Version] = []

@@ -52,4 +52,4 @@ class Reader:
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(self._timeout):
             return await self._entry.read(self._handle, start, end)
-        raise NoAnswer(f"the file did not come within {self._timeout:g} s")
+        raise NoAnswer(f"no answer within {self._timeout:g} s")

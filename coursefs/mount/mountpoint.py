@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -19,6 +20,11 @@ def require_fuse() -> None:
         raise CoursefsError(
             "no FUSE here: /dev/fuse is missing (load it with `sudo modprobe fuse`; in a container, start it with"
             " --device /dev/fuse --cap-add SYS_ADMIN)"
+        )
+    if importlib.util.find_spec("pyfuse3") is None:
+        raise CoursefsError(
+            "pyfuse3 is not installed: it is built with `sudo apt install libfuse3-dev pkg-config gcc` and then"
+            " `pip install pyfuse3`"
         )
     if os.geteuid() == 0:
         return

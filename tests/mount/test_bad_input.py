@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from coursefs.errors import CoursefsError
 from coursefs.mount.mountpoint import prepare
-from tests.mount.world import World
+from tests.mount.world import LIMIT, World
 
 pytestmark = pytest.mark.mount
 
@@ -63,6 +64,36 @@ def test_a_mount_point_that_is_not_ours(world: World) -> None:
             prepare(world.mountpoint)
     finally:
         os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide /dev/fuse from a process")
+def test_no_fuse(world: World) -> None:
+    world.login()
+    script = 'mount -t tmpfs tmpfs /dev && exec "$0" -m coursefs mount "$1"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, sys.executable, str(world.mountpoint)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("coursefs: no FUSE here") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_sign_in_that_ends_under_a_mount_is_eacces_and_what_is_known_stays(world: World) -> None:
+    world.login()
+    world.mount()
+    course = world.path("Interactive Computer Graphics")
+    known = os.listdir(course)
+    world.platform.faults(refuse_sign_in=True)
+    with pytest.raises(PermissionError):
+        os.listdir(course / known[0] / os.listdir(course / known[0])[0])
+    assert os.listdir(course) == known
+    assert "sign in again" in world.status()["accounts"][0]["trouble"]
+    world.platform.faults()
+    assert os.listdir(course / known[0] / os.listdir(course / known[0])[0])
+    world.umount()
 
 
 def test_mounted_already(world: World) -> None:
