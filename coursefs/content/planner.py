@@ -136,7 +136,7 @@ def plan(
         expected = expected.add(*coming)
     ahead: tuple[Range, ...] = ()
     window = min(run.ahead, most_ahead)
-    request = _request(window)
+    request = _request(min(window, (size - run.position) // 2))
     # as soon as there is room for one request more, so that a connection that is done goes on at once
     least = min(request, window // 2)
     if sequential and window and expected.first_missing(run.position) <= run.position + window - least:
@@ -174,7 +174,10 @@ def _useful(flight: Flight, runs: Iterable[Run]) -> bool:
 
 
 def _request(window: int) -> int:
-    """How many bytes one request asks for: four of them fill the window, within limits."""
+    """How many bytes one request asks for: four of them fill the window, within limits.
+
+    Towards the end of a file they are smaller, so that no single connection is waited for in the end.
+    """
     quarter = max(window // 4, 1)
     return min(max(1 << (quarter.bit_length() - 1), LEAST_REQUEST), REQUEST)
 
