@@ -1,9 +1,9 @@
 """The HTTP client of a process: timeouts, redirects, retries, and no secret to a foreign host.
 
 Rules that hold for every request: https, or http to this machine; headers that were given for a URL go to its origin
-only, not along a redirect to another, except for `Range`, which is no secret and says what is asked for; cookies that a
-server sets are never stored or replayed; error messages and log lines name host and path, never a query, because
-signatures live there.
+only, not along a redirect to another, except for `Range` and `If-Range`, which are no secrets and say what is asked
+for; cookies that a server sets are never stored or replayed; error messages and log lines name host and path, never a
+query, because signatures live there.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_ALONG = frozenset({"range", "if-range"})  # headers that go along a redirect to another origin
 _ATTEMPTS = 4
 #: API replies are small; a body beyond this is not one
 _MAX_REPLY = 64 * 2**20
@@ -86,7 +87,7 @@ class Transport:
             cookies=no_cookies,
             follow_redirects=False,
             timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0),
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
         )
 
@@ -155,7 +156,7 @@ class Transport:
                 origin = require_safe_url(url)
                 given = dict(headers or {})
                 if origin != own:
-                    given = {name: value for name, value in given.items() if name.lower() == "range"}
+                    given = {name: value for name, value in given.items() if name.lower() in _ALONG}
                 request = self._client.build_request(method, url, headers=given, content=content)
                 response = await self._client.send(request, stream=True)
                 try:
