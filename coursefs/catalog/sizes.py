@@ -16,7 +16,7 @@ from coursefs.model import Version
 log = logging.getLogger(__name__)
 
 #: how many sizes are asked for at once; each costs one small request
-_AT_ONCE = 24
+_AT_ONCE = 32
 
 
 class Sizes:

@@ -136,12 +136,14 @@ def plan(
         expected = expected.add(*coming)
     ahead: tuple[Range, ...] = ()
     window = min(run.ahead, most_ahead)
-    request = _request(min(window, (size - run.position) // 2))
+    request = _request(window)
     # as soon as there is room for one request more, so that a connection that is done goes on at once
     least = min(request, window // 2)
     if sequential and window and expected.first_missing(run.position) <= run.position + window - least:
         limit = min(_up(run.position + window), size)
-        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap, request))
+        # less towards the end, so that no single connection is waited for there
+        most = min(request, _request((size - run.position) // 2))
+        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap, most))
     drop = tuple(
         flight for flight in flights if not flight.whole and not flight.kept and not _useful(flight, state.runs)
     )
@@ -174,10 +176,7 @@ def _useful(flight: Flight, runs: Iterable[Run]) -> bool:
 
 
 def _request(window: int) -> int:
-    """How many bytes one request asks for: four of them fill the window, within limits.
-
-    Towards the end of a file they are smaller, so that no single connection is waited for in the end.
-    """
+    """How many bytes one request asks for: four of them fill the window, within limits."""
     quarter = max(window // 4, 1)
     return min(max(1 << (quarter.bit_length() - 1), LEAST_REQUEST), REQUEST)
 
