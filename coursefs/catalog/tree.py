@@ -22,6 +22,7 @@ from coursefs.catalog.inode import ROOT
 from coursefs.catalog.names import Layout
 from coursefs.catalog.node import Node, Place, Step
 from coursefs.catalog.outline import outline_changes
+from coursefs.catalog.probes import is_probe
 from coursefs.catalog.refresh import Changes
 from coursefs.catalog.store import Store
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
@@ -112,7 +113,7 @@ class Tree:
     async def child(self, directory: Node, name: str) -> Node | None:
         """The node of this name; None when a directory that is known does not have it."""
         node = self.store.child(directory.inode, name)
-        if node is None:
+        if node is None and not is_probe(name):
             await self._ready(directory)
             node = self.store.child(directory.inode, name)
         if node is not None and directory.inode == ROOT and node.place.account not in self._accounts:

@@ -63,7 +63,7 @@ class Operations(pyfuse3.Operations):
         except UnicodeDecodeError:
             return absent()
         node = await self._library.child(parent_inode, text)
-        return absent() if node is None else attributes(node, self._options)
+        return absent(text) if node is None else attributes(node, self._options)
 
     @guarded
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
