@@ -74,6 +74,24 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, course)
     ) WITHOUT ROWID;
     """,
+    """
+    -- what the platform calls this state of a listing (an ETag), to be asked only for another one
+    ALTER TABLE fetched ADD COLUMN tag TEXT;
+
+    -- when somebody last looked into a course
+    CREATE TABLE used (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        at_ns INTEGER NOT NULL,
+        PRIMARY KEY (account, course)
+    ) WITHOUT ROWID;
+
+    -- what of the settings the tree was made with
+    CREATE TABLE made_with (
+        account TEXT PRIMARY KEY,
+        shape TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -232,7 +232,7 @@ class Store:
     def forget_account(self, account: str) -> None:
         """Drop everything that is known of an account; its inode numbers come back with it."""
         with self.transaction():
-            for table in ("course", "node", "step", "fetched"):
+            for table in ("course", "node", "step", "fetched", "used", "made_with"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._nodes.clear()
         self._listings.clear()
@@ -275,12 +275,46 @@ class Store:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def set_fetched(self, place: Place, at_ns: int) -> None:
+    def tag(self, place: Place) -> str | None:
+        """What the platform called the outline of a course when it was last asked for."""
+        row = self._database.execute(
+            "SELECT tag FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
+        ).fetchone()
+        return None if row is None or row[0] is None else str(row[0])
+
+    def set_fetched(self, place: Place, at_ns: int, tag: str | None = None) -> None:
         """It was asked for just now."""
         with self.transaction():
             self._database.execute(
-                "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?)", (place.account, place.course, at_ns)
+                "INSERT OR REPLACE INTO fetched (account, course, at_ns, tag) VALUES (?, ?, ?, ?)",
+                (place.account, place.course, at_ns, tag),
             )
+
+    def made_with(self, account: str, shape: str) -> None:
+        """The account's tree is to be of this shape: if it was made with another, all of it is to be asked for anew."""
+        with self.transaction():
+            row = self._database.execute("SELECT shape FROM made_with WHERE account = ?", (account,)).fetchone()
+            if row is not None and row[0] == shape:
+                return
+            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?)", (account, shape))
+            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
+            self._database.execute(
+                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
+            )
+
+    def set_used(self, place: Place, at_ns: int) -> None:
+        """Somebody looked into a course."""
+        with suppress(sqlite3.OperationalError), self.transaction():  # a full disk must not end a listing
+            self._database.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (place.account, place.course, at_ns))
+
+    def by_use(self) -> list[Node]:
+        """The directories of all courses, those that were looked into last first."""
+        rows = self._database.execute(
+            f"SELECT {', '.join('n.' + column.strip() for column in _NODE.split(','))} FROM node n"
+            " LEFT JOIN used u ON u.account = n.account AND u.course = n.key"
+            " WHERE n.kind = 'course' AND n.name IS NOT NULL ORDER BY u.at_ns DESC, n.mtime_ns DESC, n.name"
+        )
+        return [_node(row) for row in rows]
 
 
 def _open(path: Path) -> sqlite3.Connection:

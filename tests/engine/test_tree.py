@@ -117,7 +117,7 @@ async def test_what_is_old_is_served_at_once_and_refreshed_behind(tmp_path: Path
         await listing(tree)
         provider.listed = [COURSE, Course("c2", "ears", "Ears")]
         provider.gate = trio.Event()
-        tree.on_change = changes.append
+        tree.renewal.on_change = changes.append
         assert await listing(tree) == ["Graphics"]
         provider.gate.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -144,7 +144,7 @@ async def test_a_refresh_that_fails_leaves_what_is_known(tmp_path: Path, failure
         await trio.testing.wait_all_tasks_blocked()
         assert await listing(tree, "Graphics", "01 Start") == before
         await trio.testing.wait_all_tasks_blocked()
-        assert tree.trouble("coursera") is not None
+        assert tree.renewal.trouble("coursera") is not None
 
 
 async def test_an_empty_answer_does_not_delete_a_tree(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_a_refresh_without_news_changes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, provider, ages=NOW) as tree:
         before = await walk(tree, "Graphics", "01 Start")
         await listing(tree, "Graphics", "01 Start")
-        tree.on_change = changes.append
+        tree.renewal.on_change = changes.append
         for _ in range(2):
             await listing(tree, "Graphics", "01 Start", "01 Hello.files")
             await trio.testing.wait_all_tasks_blocked()
