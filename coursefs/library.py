@@ -72,6 +72,9 @@ class Handle:
     async def read(self, offset: int, length: int) -> bytes | memoryview:
         """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
         if isinstance(self._source, bytes):
+            if self._library.node(self.node.inode).etag != self.node.etag:
+                # the kernel has its new size already: old bytes would stay under it for ever
+                raise Stale("the page has changed; open it again")
             return memoryview(self._source)[offset : offset + length]
         try:
             with self._library.foreground.request():
@@ -111,7 +114,8 @@ class Library:
         self.sizes = Sizes(store, self._measure, nursery)
         self.fill = Fill(self.tree, self.sizes, store, self.foreground.idle, settings.pace)
         for one in settings.accounts:
-            store.made_with(one.name, f"{settings.layout} {settings.wanted}")
+            store.made_with(one.name, f"{settings.layout} {settings.wanted}", one.secrets.get("user_id"))
+        self.tree.renewal.settle()
         if settings.fill and not transport.offline:
             nursery.start_soon(self.fill.run, name="fill")
         self.contents = Contents(
@@ -138,8 +142,12 @@ class Library:
         node = self.tree.node(inode)
         if node.identity is None or node.size is not None:
             return node
-        with self.foreground.request():
-            return await self.sizes.exact(node)
+        try:
+            with self.foreground.request():
+                return await self.sizes.exact(node)
+        except CoursefsError as error:
+            self._errors[inode] = str(error)
+            raise
 
     async def children(self, inode: int) -> Sequence[Node]:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
@@ -201,7 +209,7 @@ class Library:
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
         node = self._store.find(Place(account), course.key)
-        if node is None or not node.name:
+        if node is None or node.is_gone:
             return None
         parent = self._store.node(node.parent)
         return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
@@ -228,7 +236,7 @@ class Library:
             (node, course)
             for account in self.settings.accounts
             for course in self._store.courses(account.name)
-            if (node := self._store.find(Place(account.name), course.key)) is not None and node.name
+            if (node := self._store.find(Place(account.name), course.key)) is not None and not node.is_gone
         ]
         if not selection or "all" in selection:
             return [node for node, _ in directories]

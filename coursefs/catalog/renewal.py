@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from coursefs.catalog.courses import account_directory, course_changes
-from coursefs.catalog.files import file_changes, unavailable
-from coursefs.catalog.names import Layout
+from coursefs.catalog.courses import account_directory, course_changes, folder_changes
+from coursefs.catalog.files import file_changes, is_stand_in, unavailable
+from coursefs.catalog.names import Layout, is_sound
 from coursefs.catalog.node import Node, Place, Step
 from coursefs.catalog.outline import outline_changes
 from coursefs.catalog.refresh import Changes
@@ -44,17 +44,26 @@ class Renewal:
         self._store = store
         self._layout = layout
         self._errors: dict[Place, tuple[float, CoursefsError]] = {}  # monotonic s, error
-        self._directories = {
-            account.name: account_directory(store, account.name, account.folder, layout, time.time_ns())
-            for account in accounts
-        }
+        self._accounts = accounts
+        self._directories = {one.name: account_directory(store, one.name, one.folder) for one in accounts}
         #: hears of every refresh that changed something
         self.on_change: Callable[[Changes], None] = lambda _: None
+
+    def settle(self) -> None:
+        """Bring the root into the form that the settings ask for now, without asking anybody."""
+        now = time.time_ns()
+        self._store.hide_other_accounts(account.name for account in self._accounts)
+        for account in self._accounts:
+            with self._store.transaction():
+                self._write(folder_changes(self._store, account.name, account.folder, self._layout, now), now)
+                courses = self._store.courses(account.name)
+                directory = self._directories[account.name]
+                self._write(course_changes(self._store, account.name, directory, courses, self._layout, now), now)
 
     async def courses(self, account: TreeAccount) -> None:
         """Ask for the account's courses now."""
         place = Place(account.name)
-        courses = await self._asked(place, account.provider.courses)
+        courses = [one for one in await self._asked(place, account.provider.courses) if is_sound(one.key)]
         if not courses and self._store.courses(account.name):
             raise self._noted(place, BadReply(f"{account.name}: the platform lists no course where there were some"))
         now = time.time_ns()
@@ -97,7 +106,10 @@ class Renewal:
         now = time.time_ns()
         files: dict[str, Sequence[File]] = {}
         states: list[tuple[Step, str | None]] = []
-        for step in steps:
+        # an item that was moved, renamed or unlocked in the meantime is another one now, and asked for again
+        today = {step.item.key: step for step in self._store.steps(directory.inode)}
+        shown = {node.item for node in self._store.children(directory.inode) if not is_stand_in(node.key)}
+        for step in (step for step in steps if _same(step, today.get(step.item.key))):
             reply = replies.get(step.item.key, BadReply("the platform said nothing of it"))
             if not isinstance(reply, CoursefsError):
                 states.append((step, None))
@@ -105,7 +117,7 @@ class Renewal:
                 continue
             log.info("%s: %s", step.item.title, reply)
             states.append((step, str(reply)))
-            if step.fetched_ns is None or step.error:  # nothing better was ever there
+            if step.item.key not in shown:  # nothing better was ever there
                 files[step.item.key] = [unavailable(step, reply)]
         changes = file_changes(self._store, place, directory.inode, files, self._layout, now)
         with self._store.transaction():
@@ -150,6 +162,9 @@ class Renewal:
             reply = await ask()
         except CoursefsError as error:
             raise self._noted(place, error) from None
+        except Exception:
+            log.exception("asking %s failed unexpectedly", place.account)
+            raise self._noted(place, BadReply(f"{place.account}: the answer was not understood")) from None
         self._errors.pop(place, None)
         if not place.course:
             self._errors = {known: found for known, found in self._errors.items() if known.account != place.account}
@@ -161,3 +176,11 @@ class Renewal:
         if isinstance(error, NotSignedIn):
             self._errors[replace(place, course="")] = found
         return error
+
+
+def _same(asked: Step, today: Step | None) -> bool:
+    return today is not None and (asked.stem, asked.item.locked, asked.item.type_name) == (
+        today.stem,
+        today.item.locked,
+        today.item.type_name,
+    )

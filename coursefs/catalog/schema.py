@@ -78,6 +78,9 @@ MIGRATIONS: tuple[str, ...] = (
     -- what the platform calls this state of a listing (an ETag), to be asked only for another one
     ALTER TABLE fetched ADD COLUMN tag TEXT;
 
+    -- the name of what is gone, which it gets again when it comes back
+    ALTER TABLE node ADD COLUMN was TEXT;
+
     -- when somebody last looked into a course
     CREATE TABLE used (
         account TEXT NOT NULL,
@@ -89,7 +92,8 @@ MIGRATIONS: tuple[str, ...] = (
     -- what of the settings the tree was made with
     CREATE TABLE made_with (
         account TEXT PRIMARY KEY,
-        shape TEXT NOT NULL
+        shape TEXT NOT NULL,
+        user TEXT                           -- whose account it is, as far as the sign-in says
     ) WITHOUT ROWID;
     """,
 )

@@ -31,6 +31,8 @@ _NODE = (
     "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
     " size, etag, modified_ns, identity, locator"
 )
+#: as `_NODE`, and whether it is gone
+_READ = _NODE.replace("name,", "coalesce(name, was, ''),", 1) + ", name IS NULL"
 _KINDS = {kind.value: kind for kind in Kind}
 _STEP = (
     "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
@@ -82,12 +84,16 @@ class Store:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._database.commit()
         except BaseException:
-            self._database.rollback()
-            self._nodes.clear()
-            self._listings.clear()
+            self._rollback()
             raise
-        self._database.commit()
+
+    def _rollback(self) -> None:
+        with suppress(sqlite3.Error):
+            self._database.rollback()
+        self._nodes.clear()
+        self._listings.clear()
 
     def _forget(self, *inodes: int) -> None:
         """These nodes are about to change."""
@@ -103,7 +109,7 @@ class Store:
         """The node with this inode, also when it is gone from the tree (somebody may have it open)."""
         node = self._nodes.get(inode)
         if node is None:
-            row = self._database.execute(f"SELECT {_NODE} FROM node WHERE inode = ?", (inode,)).fetchone()
+            row = self._database.execute(f"SELECT {_READ} FROM node WHERE inode = ?", (inode,)).fetchone()
             if row is None:
                 return None
             node = self._nodes[inode] = _node(row)
@@ -112,7 +118,7 @@ class Store:
     def child(self, parent: int, name: str) -> Node | None:
         """The node of this name in a directory."""
         row = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE parent = ? AND name = ?", (parent, name)
+            f"SELECT {_READ} FROM node WHERE parent = ? AND name = ?", (parent, name)
         ).fetchone()
         return None if row is None else _node(row)
 
@@ -121,7 +127,7 @@ class Store:
         listing = self._listings.get(parent)
         if listing is None:
             rows = self._database.execute(
-                f"SELECT {_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
+                f"SELECT {_READ} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
                 (parent,),
             )
             listing = self._listings[parent] = tuple(map(_node, rows))
@@ -136,7 +142,7 @@ class Store:
     def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
         """Everything that a course (or an account itself) shows, of these kinds or of all."""
         rows = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
+            f"SELECT {_READ} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
             (place.account, place.course),
         )
         kept = frozenset(kinds)
@@ -145,7 +151,7 @@ class Store:
     def find(self, place: Place, key: str) -> Node | None:
         """The node with this stable id, also when it is gone."""
         row = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE account = ? AND course = ? AND key = ?", (place.account, place.course, key)
+            f"SELECT {_READ} FROM node WHERE account = ? AND course = ? AND key = ?", (place.account, place.course, key)
         ).fetchone()
         return None if row is None else _node(row)
 
@@ -164,7 +170,7 @@ class Store:
         """Write what a refresh found, whole or not at all."""
         with self.transaction():
             for node in changes.gone:
-                self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (node.inode,))
+                self._database.execute("UPDATE node SET was = name, name = NULL WHERE inode = ?", (node.inode,))
             for before, _ in changes.changed:  # first out of the way: two siblings may swap their names
                 self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
             for node in (*changes.added, *(after for _, after in changes.changed)):
@@ -290,17 +296,29 @@ class Store:
                 (place.account, place.course, at_ns, tag),
             )
 
-    def made_with(self, account: str, shape: str) -> None:
-        """The account's tree is to be of this shape: if it was made with another, all of it is to be asked for anew."""
+    def made_with(self, account: str, shape: str, user: str | None) -> None:
+        """The account's tree is to be of this shape, and this user's.
+
+        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
+        """
+        row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
+        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
+            return
         with self.transaction():
-            row = self._database.execute("SELECT shape FROM made_with WHERE account = ?", (account,)).fetchone()
-            if row is not None and row[0] == shape:
-                return
-            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?)", (account, shape))
+            if row is not None and user is not None and row[1] not in {None, user}:
+                self.forget_account(account)
+            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
             self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
             self._database.execute(
                 "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
             )
+
+    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
+        """Take the courses of every account but these out of the tree, so that their names are free."""
+        known = frozenset(accounts)
+        nodes = [node for node in self.children(inodes.ROOT) if node.place.account not in known]
+        if nodes:
+            self.write(Changes(gone=tuple(nodes)))
 
     def set_used(self, place: Place, at_ns: int) -> None:
         """Somebody looked into a course."""
@@ -310,9 +328,9 @@ class Store:
     def by_use(self) -> list[Node]:
         """The directories of all courses, those that were looked into last first."""
         rows = self._database.execute(
-            f"SELECT {', '.join('n.' + column.strip() for column in _NODE.split(','))} FROM node n"
-            " LEFT JOIN used u ON u.account = n.account AND u.course = n.key"
-            " WHERE n.kind = 'course' AND n.name IS NOT NULL ORDER BY u.at_ns DESC, n.mtime_ns DESC, n.name"
+            f"SELECT {_READ} FROM node WHERE kind = 'course' AND name IS NOT NULL ORDER BY ("
+            " SELECT at_ns FROM used WHERE used.account = node.account AND used.course = node.key"
+            ") DESC, mtime_ns DESC, name"
         )
         return [_node(row) for row in rows]
 
@@ -365,11 +383,11 @@ def _place(account: str, course: str) -> Place:
 
 def _node(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
     (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-     identity, locator) = row  # fmt: skip
+     identity, locator, is_gone) = row  # fmt: skip
     return Node(
         inode=inode,
         parent=parent,
-        name=name or "",
+        name=name,
         wanted=wanted,
         place=_place(account, course),
         key=key,
@@ -383,6 +401,7 @@ def _node(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever th
         modified_ns=modified,
         identity=identity,
         locator=locator,
+        is_gone=bool(is_gone),
     )
 
 

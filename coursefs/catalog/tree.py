@@ -7,6 +7,7 @@ again.  Whoever wants the same thing at the same time waits for one request.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ from coursefs.model import Course, Kind
 log = logging.getLogger(__name__)
 
 _SECOND = 1_000_000_000
+#: ns by which a stored time may lie ahead of the clock before the clock is held to have been wrong
+_AHEAD = 60 * _SECOND
+#: seconds that the root waits for an account that was never listed, when it has others to show
+_FOR_ANOTHER = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ class Tree:
         """All accounts are known, or at least one of them.  A root of which nothing is known is an error."""
         if not self._accounts:
             raise NotSignedIn("no account: sign in with `coursefs login`")
+        asked = [account for account in self._accounts.values() if account.folder is None]
+        some_known = len(asked) < len(self._accounts) or any(self._is_known(account) for account in asked)
         errors: list[CoursefsError] = []
 
         async def one(account: TreeAccount) -> None:
@@ -121,12 +128,16 @@ class Tree:
             except CoursefsError as error:
                 errors.append(error)
 
-        async with trio.open_nursery() as nursery:
-            for account in self._accounts.values():
-                if account.folder is None:
+        # one that was never listed is waited for; where others are known, not for long
+        with trio.move_on_after(_FOR_ANOTHER if some_known else math.inf):
+            async with trio.open_nursery() as nursery:
+                for account in asked:
                     nursery.start_soon(one, account)
-        if errors and len(errors) == len(self._accounts):
+        if errors and len(errors) == len(asked) and not some_known:
             raise errors[0]
+
+    def _is_known(self, account: TreeAccount) -> bool:
+        return self.store.fetched_ns(Place(account.name)) is not None
 
     async def _courses_ready(self, account: TreeAccount) -> None:
         place = Place(account.name)
@@ -149,13 +160,17 @@ class Tree:
                 map(self._due_ns, steps), default=now + int(self._ages.files * _SECOND)
             )
             return
-        oldest = None if any(step.fetched_ns is None for step in steps) else min(step.fetched_ns or 0 for step in steps)
+        oldest: int | None = min((step.fetched_ns or 0 for step in steps), default=0)
+        if not any(node.item for node in self.store.children(directory.inode)):
+            oldest = None if any(step.fetched_ns is None for step in steps) else oldest
         await self._fresh(place, directory.inode, oldest, 0.0, lambda: self._renew_files(directory, place))
 
     def _due_ns(self, step: Step) -> int:
         """When an item is to be asked for again."""
         age = self._ages.broken_item if step.error else self._ages.files
-        return 0 if step.fetched_ns is None else step.fetched_ns + int(age * _SECOND)
+        if step.fetched_ns is None or step.fetched_ns > time.time_ns() + _AHEAD:
+            return 0
+        return step.fetched_ns + int(age * _SECOND)
 
     async def _fresh(
         self, place: Place, inode: int, asked_ns: int | None, age: float, update: Callable[[], Awaitable[None]]
@@ -171,7 +186,7 @@ class Tree:
                 await self._flights.join((place, inode), update)
             except CoursefsError as error:
                 log.info("what is known stays: %s", error)
-        elif time.time_ns() - asked_ns > age * _SECOND:
+        elif not -_AHEAD <= time.time_ns() - asked_ns <= age * _SECOND:
             self._behind(place, inode, update)
 
     def _behind(self, place: Place, inode: int, update: Callable[[], Awaitable[None]]) -> None:
@@ -182,6 +197,8 @@ class Tree:
                 await update()
             except CoursefsError as error:
                 log.info("what is known stays: %s", error)
+            except Exception:
+                log.exception("a refresh failed unexpectedly")
 
         if not self.renewal.failed_lately(place, self._ages.failed):
             self._flights.start((place, inode), quietly)

@@ -33,13 +33,21 @@ def provider_of(*items: object, **more: object) -> FakeProvider:
 
 @asynccontextmanager
 async def opened(
-    path: Path, provider: FakeProvider, *, ages: Ages | None = None, folder: str | None = None
+    path: Path,
+    provider: FakeProvider,
+    *,
+    ages: Ages | None = None,
+    folder: str | None = None,
+    layout: Layout = Layout.TITLE,
+    name: str = "coursera",
 ) -> AsyncIterator[Tree]:
     store = Store(path / "catalogue.sqlite")
     try:
         async with trio.open_nursery() as nursery:
-            account = TreeAccount("coursera", provider, folder)
-            yield Tree(store, [account], nursery, layout=Layout.TITLE, ages=ages)
+            account = TreeAccount(name, provider, folder)
+            tree = Tree(store, [account], nursery, layout=layout, ages=ages)
+            tree.renewal.settle()
+            yield tree
             nursery.cancel_scope.cancel()
     finally:
         store.close()
