@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,6 +56,17 @@ _UPSERT_NODE = (
     + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in _NODE.split(",")[1:])
     + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When the items of a directory were asked for, in ns since 1970; None where there is none of the kind."""
+
+    items: int
+    never: int  # how many of them were not
+    oldest_ns: int | None  # of those that could be had
+    oldest_broken_ns: int | None  # of those that could not
+    newest_ns: int | None
 
 
 class Store:
@@ -251,6 +263,15 @@ class Store:
             f"SELECT {_STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
         )
         return [_step(row) for row in rows]
+
+    def asked(self, directory: int) -> Asked:
+        """When the items of a directory were asked for, without reading them."""
+        row = self._database.execute(
+            "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
+            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step WHERE directory = ?",
+            (directory,),
+        ).fetchone()
+        return Asked(row[0], row[0] - row[1], *row[2:])
 
     def steps_of(self, place: Place) -> list[Step]:
         """All items of a course."""

@@ -22,7 +22,7 @@ from coursefs.catalog.news import News
 from coursefs.catalog.node import Node, Place, Step
 from coursefs.catalog.probes import is_probe
 from coursefs.catalog.renewal import Renewal, TreeAccount
-from coursefs.catalog.store import Store
+from coursefs.catalog.store import Asked, Store
 from coursefs.errors import CoursefsError, Gone, NotSignedIn
 from coursefs.flight import Flights
 from coursefs.model import Course, Kind
@@ -154,16 +154,32 @@ class Tree:
         now = time.time_ns()
         if now < self._settled.get(directory.inode, 0):
             return
-        steps = self.store.steps(directory.inode)
-        if not any(self._due_ns(step) < now for step in steps):
-            self._settled[directory.inode] = min(
-                map(self._due_ns, steps), default=now + int(self._ages.files * _SECOND)
-            )
-            return
-        oldest: int | None = min((step.fetched_ns or 0 for step in steps), default=0)
-        if not any(node.item for node in self.store.children(directory.inode)):
-            oldest = None if any(step.fetched_ns is None for step in steps) else oldest
-        await self._fresh(place, directory.inode, oldest, 0.0, lambda: self._renew_files(directory, place))
+        asked = self.store.asked(directory.inode)
+        if self._all_due_ns(asked) < now:
+            known = not asked.never or any(node.item for node in self.store.children(directory.inode))
+            # 0: it is known to be otherwise by now
+            times = [ns for ns in (asked.oldest_ns, asked.oldest_broken_ns) if ns is not None]
+            oldest = 0 if asked.never else min(times, default=now)
+
+            async def renew() -> None:
+                await self._renew_files(directory, place)
+
+            await self._fresh(place, directory.inode, oldest if known else None, 0.0, renew)
+            asked = self.store.asked(directory.inode)
+        due = self._all_due_ns(asked)
+        if due < now and self.renewal.failed_lately(place, self._ages.failed):
+            due = now + int(self._ages.failed * _SECOND)
+        self._settled[directory.inode] = due
+
+    def _all_due_ns(self, asked: Asked) -> int:
+        """When the first item of a directory is to be asked for again."""
+        now = time.time_ns()
+        if asked.never or (asked.newest_ns or 0) > now + _AHEAD:
+            return 0
+        files = (now if asked.oldest_ns is None else asked.oldest_ns) + int(self._ages.files * _SECOND)
+        if asked.oldest_broken_ns is None:
+            return files
+        return min(files, asked.oldest_broken_ns + int(self._ages.broken_item * _SECOND))
 
     def _due_ns(self, step: Step) -> int:
         """When an item is to be asked for again."""
