@@ -73,8 +73,8 @@ class Renewal:
             if courses != self._store.courses(account.name):
                 self._store.set_courses(account.name, courses)
             self._store.set_fetched(place, now)
-            self._write(changes, now)
-        self._tell(changes)
+            news = self._write(changes, now)
+        self._tell(news)
 
     async def outline(self, account: TreeAccount, directory: Node) -> None:
         """Ask for a course's outline now, unless the platform says that it is still the same."""
@@ -93,8 +93,8 @@ class Renewal:
             if list(new.steps) != self._store.steps_of(place):
                 self._store.set_steps(place, new.steps)
             self._store.set_fetched(place, now, outline.tag)
-            self._write(new.changes, now)
-        self._tell(new.changes)
+            news = self._write(new.changes, now)
+        self._tell(news)
 
     async def files(self, account: TreeAccount, directory: Node, place: Place, steps: Sequence[Step]) -> None:
         """Ask for the files of some of a directory's items now."""
@@ -123,8 +123,8 @@ class Renewal:
         with self._store.transaction():
             for step, error in states:
                 self._store.set_step_state(step, now, error)
-            self._write(changes, now)
-        self._tell(changes)
+            news = self._write(changes, now)
+        self._tell(news)
 
     def course(self, place: Place) -> Course:
         """The course of a place.  Raises `Gone` when the account no longer has it."""
@@ -143,8 +143,12 @@ class Renewal:
         at, _ = self._errors.get(place, (float("-inf"), None))
         return time.monotonic() - at < within
 
-    def _write(self, changes: Changes, now_ns: int) -> None:
-        """Write; directories that were shown before and list something else now have changed at this moment."""
+    def _write(self, changes: Changes, now_ns: int) -> Changes:
+        """Write; directories that were shown before and list something else now have changed at this moment.
+
+        Returns what the kernel has to be told.  Of a directory's first listing it knows nothing yet, and telling it of
+        names that it has just learned would make it drop the pages that are being read.
+        """
         fresh = {node.inode for node in changes.added}
         renamed = (after for before, after in changes.changed if before.name != after.name)
         listed = {node.parent for node in (*changes.added, *changes.gone, *renamed)} - fresh
@@ -152,6 +156,7 @@ class Renewal:
         self._store.write(changes)
         for inode in known:
             self._store.touch(inode, now_ns)
+        return replace(changes, added=tuple(node for node in changes.added if node.parent in known))
 
     def _tell(self, changes: Changes) -> None:
         if changes:
