@@ -1,7 +1,8 @@
 """Bytes of remote files: fetched when somebody reads them, and kept."""
 
-from coursefs.content.contents import CacheUse, Contents
+from coursefs.content.contents import Contents
 from coursefs.content.identity import Content
 from coursefs.content.reader import Reader
+from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_cache
 
-__all__ = ["CacheUse", "Content", "Contents", "Reader"]
+__all__ = ["CacheUse", "Cleared", "Content", "Contents", "Reader", "Upkeep", "Verified", "open_cache"]

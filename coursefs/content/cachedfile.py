@@ -48,7 +48,8 @@ class CachedFile:
         self.data = data
         self.row = row  # its number in the record; None: not recorded
         self.dead = False  # the platform has another version now
-        self.users = 0
+        self.users = 0  # guarded by the store's table
+        self.handles = threading.Lock()  # held while `data` is opened or closed
         self.wanted: list[Range] = []  # somebody is reading these right now: not to be evicted
         self._pieces = list(pieces)
         self._present = Ranges.of((piece.start, piece.end) for piece in self._pieces)
@@ -101,6 +102,18 @@ class CachedFile:
             return None, []
         damaged = [piece for piece in pieces if not piece.checked or len(data) < end - start]
         return (None if damaged else data), damaged
+
+    def verify(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """Those of these pieces whose bytes, read anew, do not match.  Waits for the disk; counts as no reading."""
+        damaged = []
+        for piece in pieces:
+            try:
+                piece.checked = zlib.crc32(self.data.read(piece.start, piece.end)) == piece.crc32
+            except OSError:
+                piece.checked = False
+            if not piece.checked:
+                damaged.append(piece)
+        return damaged
 
     def add(self, piece: Piece) -> None:
         """A piece was written and recorded; it overlaps no other."""

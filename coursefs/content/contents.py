@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from coursefs.content.location import Find, Location
 from coursefs.content.measure import Measure
 from coursefs.content.reader import Reader
 from coursefs.content.services import Services
-from coursefs.content.store import Store
+from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_store
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
 from coursefs.transport import Transport
@@ -27,19 +27,10 @@ from coursefs.transport import Transport
 #: requests for bytes that run at once, for all files together
 _LANES = 24
 #: threads that may wait for the cache's disk at once
-_DISK_THREADS = 8
+_READING_THREADS = 8
+_WRITING_THREADS = 4
 #: contents whose current URL is remembered
 _LOCATIONS = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CacheUse:
-    """What the cache holds, in bytes and files, and where."""
-
-    bytes: int
-    files: int
-    max_size: int
-    directory: Path
 
 
 class Contents:
@@ -74,15 +65,11 @@ class Contents:
 
     async def __aenter__(self) -> Self:
         """Take the cache directory.  Raises `CoursefsError` while another process has it or it cannot be used."""
-        disk = trio.CapacityLimiter(_DISK_THREADS)
-        try:
-            store = await trio.to_thread.run_sync(
-                lambda: Store(self._directory, max_size=self._max_size, min_free=self._min_free), limiter=disk
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise CoursefsError(f"cannot use the cache {self._directory}: {error}") from error
+        reads, writes = trio.CapacityLimiter(_READING_THREADS), trio.CapacityLimiter(_WRITING_THREADS)
+        store = await open_store(self._directory, max_size=self._max_size, min_free=self._min_free)
         nursery = await self._nursery_manager.__aenter__()
-        self._services = Services(store, self._transport, self._lanes, nursery, disk, self._read_timeout)
+        self._services = Services(store, self._transport, self._lanes, nursery, reads, writes, self._read_timeout)
+        self._upkeep = Upkeep(store, self._directory, self._max_size)
         self._measure = Measure(self._services, self._location)
         return self
 
@@ -95,7 +82,7 @@ class Contents:
             await self._nursery_manager.__aexit__(None, None, None)
         finally:
             with trio.CancelScope(shield=True):
-                await self._services.blocking(self._services.store.close)
+                await self._services.writing(self._services.store.close)
 
     async def measure(self, content: Content, known: Version | None = None) -> Version:
         """Size and version of a content.
@@ -123,10 +110,40 @@ class Contents:
         """How many bytes of it are in the cache."""
         return self._services.store.cached_bytes(content.key)
 
+    def checked_ns(self, content: Content) -> int | None:
+        """When the platform last said that the recorded version is the current one, ns since 1970; None: never."""
+        row = self._services.store.ledger.row(content.key)
+        return row.checked_ns or None if row else None
+
+    def pinned(self, content: Content) -> bool:
+        """Whether it never leaves the cache by itself."""
+        return self._services.store.ledger.is_pinned(content.key)
+
+    async def pin(self, content: Content) -> None:
+        """Let nothing of it leave the cache by itself; survives restarts and new versions.  Fetches nothing."""
+        await self._set_pinned(content, True)
+
+    async def unpin(self, content: Content) -> None:
+        """Let it leave the cache like everything else."""
+        await self._set_pinned(content, False)
+
     def use(self) -> CacheUse:
         """How full the cache is."""
-        size, files = self._services.store.totals()
-        return CacheUse(size, files, self._max_size, self._directory)
+        return self._upkeep.use()
+
+    async def verify(self, progress: Callable[[Verified], None] | None = None) -> Verified:
+        """See `Upkeep.verify`."""
+        return await self._upkeep.verify(progress)
+
+    async def clear(self, *, keep_pinned: bool = True) -> Cleared:
+        """See `Upkeep.clear`."""
+        return await self._upkeep.clear(keep_pinned=keep_pinned)
+
+    async def _set_pinned(self, content: Content, pinned: bool) -> None:
+        try:
+            await self._services.writing(self._services.store.pin, content.key, pinned)
+        except sqlite3.Error as error:
+            raise CoursefsError(f"the cache {self._directory} cannot remember that: {error}") from error
 
     def _location(self, content: Content) -> Location:
         location = self._locations.get(content.key)
@@ -142,4 +159,4 @@ class Contents:
 
     async def _release(self, entry: Entry) -> None:
         if entry.file is not None:
-            await self._services.blocking(self._services.store.release, entry.file)
+            await self._services.writing(self._services.store.release, entry.file)

@@ -94,7 +94,7 @@ class Entry:
         if self.file is None:
             async with self._opening:
                 if self.file is None:
-                    self.file = await self._services.blocking(self._services.store.acquire, self.key, self.version)
+                    self.file = await self._services.reading(self._services.store.acquire, self.key, self.version)
         return self.file
 
     def _acquired(self) -> CachedFile:
@@ -152,7 +152,7 @@ class Entry:
                     buffer[low - start : high - start] = copy(low, high)
                     have = have.add(low, high)
         for gap in have.missing(start, end):
-            part = await self._services.blocking(self._services.store.read, file, gap.start, gap.end)
+            part = await self._services.reading(self._services.store.read, file, gap.start, gap.end)
             if part is None:
                 return None
             buffer[gap.start - start : gap.end - start] = part
@@ -224,7 +224,7 @@ class Entry:
                         await fetch.flush()
         except Stale as stale:
             error = stale
-            await self._services.blocking(self._services.store.discard, self._acquired())
+            await self._services.writing(self._services.store.discard, self._acquired())
         except CoursefsError as failure:
             error = failure
         except Exception:
@@ -237,7 +237,7 @@ class Entry:
 
     async def _save(self, start: int, data: memoryview) -> None:
         try:
-            await self._services.blocking(self._services.store.put, self._acquired(), start, data)
+            await self._services.writing(self._services.store.put, self._acquired(), start, data)
         except NoRoom:
             self._loose[start] = bytes(data)
             while sum(map(len, self._loose.values())) > _MOST_LOOSE:

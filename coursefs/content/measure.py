@@ -89,12 +89,12 @@ class Measure:
         recorded = self._services.store.version(content.key)
         if recorded is not None and same(recorded, version):
             return recorded
-        await self._services.blocking(self._services.store.note, content.key, version)
+        await self._services.writing(self._services.store.note, content.key, version)
         return version
 
     async def _take(self, content: Content, response: httpx.Response, answer: Whole) -> Version | None:
         """Take the whole body into the cache, or count it where there is no room."""
-        store, blocking = self._services.store, self._services.blocking
+        store, writing = self._services.store, self._services.writing
         draft: Draft | None = store.draft()
         size = 0
         try:
@@ -112,21 +112,21 @@ class Measure:
                 draft = await self._append(draft, bytes(buffer))
             version = await self._note(content, version_of(response.headers, size))
             if draft is not None:
-                await blocking(store.keep, draft, content.key, version)
+                await writing(store.keep, draft, content.key, version)
                 draft = None
             return version
         finally:
             if draft is not None:
                 with trio.CancelScope(shield=True):
-                    await blocking(store.give_up, draft)
+                    await writing(store.give_up, draft)
 
     async def _append(self, draft: Draft | None, piece: bytes) -> Draft | None:
         if draft is None:
             return None
         try:
-            await self._services.blocking(self._services.store.append, draft, memoryview(piece))
+            await self._services.writing(self._services.store.append, draft, memoryview(piece))
         except NoRoom:
-            await self._services.blocking(self._services.store.give_up, draft)
+            await self._services.writing(self._services.store.give_up, draft)
             return None
         return draft
 

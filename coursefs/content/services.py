@@ -24,9 +24,14 @@ class Services:
     transport: Transport
     lanes: Lanes
     nursery: trio.Nursery
-    disk: trio.CapacityLimiter  # threads that may wait for the disk at once
+    reads: trio.CapacityLimiter  # threads that may wait for reads of the disk at once
+    writes: trio.CapacityLimiter  # threads that may wait for writes: apart, because a disk may be slow in these alone
     read_timeout: float  # seconds
 
-    async def blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call something that waits for the disk, in a thread.  Once begun it is not interrupted by cancellation."""
-        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.disk)
+    async def reading(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something that reads from the disk, in a thread.  Once begun it is not interrupted by cancellation."""
+        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.reads)
+
+    async def writing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what changes something on the disk, or waits for such a change."""
+        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.writes)
