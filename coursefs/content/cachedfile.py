@@ -53,6 +53,7 @@ class CachedFile:
         self.wanted: list[Range] = []  # somebody is reading these right now: not to be evicted
         self._pieces = list(pieces)
         self._present = Ranges.of((piece.start, piece.end) for piece in self._pieces)
+        self._unchecked = {piece.start: piece for piece in self._pieces if not piece.checked}
         self._generation = 0
         self._lock = threading.Lock()
 
@@ -93,25 +94,34 @@ class CachedFile:
             for piece in pieces:
                 piece.read_ns = now_ns
         try:
-            for piece in pieces:
-                piece.checked = piece.checked or zlib.crc32(self.data.read(piece.start, piece.end)) == piece.crc32
+            damaged = self.verify(piece for piece in pieces if not piece.checked)
             data = self.data.read(start, end)
         except OSError:  # what the disk does not give back is not cached
             return None, pieces
         if generation != self._generation:
             return None, []
-        damaged = [piece for piece in pieces if not piece.checked or len(data) < end - start]
+        if len(data) < end - start:
+            damaged = pieces
         return (None if damaged else data), damaged
+
+    def unchecked(self, start: int, end: int) -> list[Piece]:
+        """The cached pieces between these places that this process has not verified yet, in order."""
+        if not self._unchecked:
+            return []
+        with self._lock:
+            return [piece for piece in self._between(start, end) if not piece.checked]
 
     def verify(self, pieces: Iterable[Piece]) -> list[Piece]:
         """Those of these pieces whose bytes, read anew, do not match.  Waits for the disk; counts as no reading."""
         damaged = []
         for piece in pieces:
             try:
-                piece.checked = zlib.crc32(self.data.read(piece.start, piece.end)) == piece.crc32
-            except OSError:
-                piece.checked = False
-            if not piece.checked:
+                matches = zlib.crc32(self.data.read(piece.start, piece.end)) == piece.crc32
+            except OSError:  # what the disk does not give back is not cached
+                matches = False
+            if matches:
+                self._mark_checked(piece)
+            else:
                 damaged.append(piece)
         return damaged
 
@@ -131,6 +141,7 @@ class CachedFile:
                 if place < len(self._pieces) and self._pieces[place] is piece:
                     del self._pieces[place]
                     self._present = self._present.remove(piece.start, piece.end)
+                    self._unchecked.pop(piece.start, None)
                     forgotten.append(piece)
         return forgotten
 
@@ -141,3 +152,9 @@ class CachedFile:
 
     def _between(self, start: int, end: int) -> list[Piece]:
         return self._pieces[bisect_right(self._pieces, start, key=_END) : bisect_left(self._pieces, end, key=_START)]
+
+    def _mark_checked(self, piece: Piece) -> None:
+        with self._lock:
+            piece.checked = True
+            if self._unchecked.get(piece.start) is piece:
+                del self._unchecked[piece.start]

@@ -17,6 +17,8 @@ from coursefs.content.identity import Content, Key
 from coursefs.content.lanes import Lanes
 from coursefs.content.location import Find, Location
 from coursefs.content.measure import Measure
+from coursefs.content.memory import Memory
+from coursefs.content.prefetch import Progress, prefetch
 from coursefs.content.reader import Reader
 from coursefs.content.services import Services
 from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_store
@@ -68,7 +70,9 @@ class Contents:
         reads, writes = trio.CapacityLimiter(_READING_THREADS), trio.CapacityLimiter(_WRITING_THREADS)
         store = await open_store(self._directory, max_size=self._max_size, min_free=self._min_free)
         nursery = await self._nursery_manager.__aenter__()
-        self._services = Services(store, self._transport, self._lanes, nursery, reads, writes, self._read_timeout)
+        self._services = Services(
+            store, self._transport, self._lanes, Memory(), nursery, reads, writes, self._read_timeout
+        )
         self._upkeep = Upkeep(store, self._directory, self._max_size)
         self._measure = Measure(self._services, self._location)
         return self
@@ -99,12 +103,16 @@ class Contents:
 
     def open(self, content: Content, version: Version) -> Reader:
         """A reader of this version of the content; nothing is asked before the first read."""
-        place = content.key, version
-        entry = self._entries.get(place)
-        if entry is None or entry.stale:
-            courier = Courier(content, version, self._location(content), self._transport, self._read_timeout)
-            entry = self._entries[place] = Entry(content.key, version, courier, self._services, self._forget)
-        return Reader(entry, self._read_timeout)
+        return Reader(self._entry(content, version), self._read_timeout)
+
+    async def prefetch(self, content: Content, progress: Callable[[Progress], None] | None = None) -> None:
+        """Bring all of a content into the cache, behind everybody who reads.
+
+        `progress` is told how far it is, at the start and whenever a piece has come.  May be cancelled, and goes on
+        where it was when it is called again.  Raises `CoursefsError`, also when the cache has no room for it.
+        """
+        version = await self.measure(content)
+        await prefetch(self._entry(content, version), content.remote.identity, progress)
 
     def cached_bytes(self, content: Content) -> int:
         """How many bytes of it are in the cache."""
@@ -145,6 +153,14 @@ class Contents:
         except sqlite3.Error as error:
             raise CoursefsError(f"the cache {self._directory} cannot remember that: {error}") from error
 
+    def _entry(self, content: Content, version: Version) -> Entry:
+        place = content.key, version
+        entry = self._entries.get(place)
+        if entry is None or entry.stale:
+            courier = Courier(content, version, self._location(content), self._transport, self._read_timeout)
+            entry = self._entries[place] = Entry(content.key, version, courier, self._services, self._forget)
+        return entry
+
     def _location(self, content: Content) -> Location:
         location = self._locations.get(content.key)
         if location is None or location.content != content:  # the same identity may get another locator
@@ -152,6 +168,7 @@ class Contents:
         return location
 
     def _forget(self, entry: Entry) -> None:
+        self._services.memory.forget(entry)
         if self._entries.get((entry.key, entry.version)) is entry:
             del self._entries[entry.key, entry.version]
         if entry.file is not None and not self._services.nursery.cancel_scope.cancel_called:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
 
-from coursefs.content import planner
-from coursefs.content.cachedfile import CachedFile
+from coursefs.content import media, planner
+from coursefs.content.cachedfile import CachedFile, Piece
 from coursefs.content.courier import Courier
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Key
-from coursefs.content.lanes import Ticket
+from coursefs.content.lanes import Priority, Ticket
 from coursefs.content.planner import Plan, State
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.services import Services
@@ -25,8 +24,8 @@ from coursefs.model import Version
 
 log = logging.getLogger(__name__)
 
-#: bytes of one file that are kept in memory when they cannot be kept on disk: more than is ever fetched ahead
-_MOST_LOOSE = 32 * 2**20
+#: bytes that are verified in one go ahead of a reader of what was cached before a restart
+_VERIFIED_AHEAD = 8 * 2**20
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +53,10 @@ class Entry:
         self._users = 0
         self._opening = trio.Lock()
         self._fetches: list[Fetch] = []
-        self._loose: OrderedDict[int, bytes] = OrderedDict()
+        self._indexed = False
+        self._verifying = False
+        self.changed = trio.Event()  # set when more was saved, or a fetch has ended; then there is another one
+        self.unkept = 0  # pieces that the cache had no room for
 
     @property
     def stale(self) -> bool:
@@ -71,26 +73,52 @@ class Entry:
         if not self._users:
             self._on_idle(self)
 
+    @property
+    def fetches(self) -> Sequence[Fetch]:
+        """What is on its way."""
+        return self._fetches
+
     def let_go(self, reader: Handle) -> None:
         """Fetches that only this reader wanted are given up."""
         for fetch in list(self._fetches):
             fetch.let_go(reader)
 
+    def read_now(self, reader: Handle, start: int, end: int) -> memoryview | None:
+        """These bytes, where they are there and so is everything that could be fetched ahead; else None."""
+        file = self.file
+        if file is None or self._fetches:
+            return None
+        if not file.present.covers(start, min(end + planner.MOST_AHEAD, self.version.size)):
+            return None
+        data = file.read_now(start, end, time.time_ns())
+        if data is not None:
+            reader.state = planner.follow(reader.state, start, end)
+            self._verify_ahead(file, reader, end)
+        return data
+
     async def read(self, reader: Handle, start: int, end: int) -> memoryview:
         """Exactly these bytes.  Raises `CoursefsError`."""
-        file = await self._opened()
+        file = await self.opened()
         span = Range(start, end)
         file.wanted.append(span)
         try:
             present, flights = self._at_hand(file), self._flights()
-            plan = planner.plan(reader.state, start, end, present, flights, size=self.version.size)
+            room = self._services.memory.room_ahead(self, planner.MOST_AHEAD)
+            size = self.version.size
+            plan = planner.plan(reader.state, start, end, present, flights, size=size, most_ahead=room)
             reader.state = plan.state
             self._carry_out(plan, reader)
-            return await self._wait(file, reader, start, end)
+            self._verify_ahead(file, reader, end)
+            data = await self._wait(file, reader, start, end)
+            if start == 0 and not self._indexed:
+                self._indexed = True
+                self._fetch_index(file, reader, data)
+            return data
         finally:
             file.wanted.remove(span)
 
-    async def _opened(self) -> CachedFile:
+    async def opened(self) -> CachedFile:
+        """The cached pieces, and the file they are in."""
         if self.file is None:
             async with self._opening:
                 if self.file is None:
@@ -115,7 +143,7 @@ class Entry:
             if fetch is None:
                 present, flights = self._at_hand(file), self._flights()
                 for span in planner.needed(gap, end, present, flights, size=self.version.size):
-                    self._start(span, reader, urgent=True)
+                    self.start(span, reader, Priority.READ)
                 continue
             self._services.lanes.hurry(fetch.ticket)
             await fetch.wait(min(end, fetch.end), reader)
@@ -127,7 +155,7 @@ class Entry:
     def _at_hand(self, file: CachedFile) -> Ranges:
         """The bytes that are on disk or in memory."""
         present = file.present
-        for start, data in self._loose.items():
+        for start, data in self._services.memory.pieces(self).items():
             present = present.add(start, start + len(data))
         for fetch in self._fetches:
             present = present.add(*fetch.in_memory)
@@ -162,7 +190,8 @@ class Entry:
         def copier(start: int, data: bytes) -> Callable[[int, int], bytes]:
             return lambda low, high: data[low - start : high - start]
 
-        loose = [(Range(start, start + len(data)), copier(start, data)) for start, data in self._loose.items()]
+        pieces = self._services.memory.pieces(self)
+        loose = [(Range(start, start + len(data)), copier(start, data)) for start, data in pieces.items()]
         return [*loose, *((fetch.in_memory, fetch.copy) for fetch in self._fetches)]
 
     # What is on its way
@@ -179,25 +208,37 @@ class Entry:
         for fetch in [each for each in self._fetches if each.flight in plan.drop]:
             fetch.let_go(reader)
         for span in plan.needed:
-            self._start(span, reader, urgent=True)
+            self.start(span, reader, Priority.READ)
         for span in plan.ahead:
-            self._start(span, reader, urgent=False)
+            self.start(span, reader, Priority.AHEAD)
 
-    def _start(self, span: Range, reader: Handle, *, urgent: bool) -> None:
+    def _fetch_index(self, file: CachedFile, reader: Handle, head: memoryview) -> None:
+        """Whoever reads the head of a film reads its index next, wherever that lies."""
+        index = media.index_of(head, self.version.size)
+        if index is not None:
+            coming = self._at_hand(file)
+            for flight in self._flights():
+                coming = coming.add(flight.position, flight.end)
+            for gap in coming.missing(*index):
+                self.start(gap, reader, Priority.AHEAD, kept=True)
+
+    def start(self, span: Range, reader: Handle, priority: Priority, *, kept: bool = False) -> Fetch:
+        """Fetch these bytes, which nobody fetches yet, for as long as this reader or another one has use for them."""
         nursery = self._services.nursery
         if nursery.cancel_scope.cancel_called:
             raise CoursefsError("the cache is being closed")
         for other in self._fetches:
             if other.holds(span.start) and not other.whole:
                 other.cut(span.start)
-        if urgent and self._services.lanes.is_full(self):
+        if priority is Priority.READ and self._services.lanes.is_full(self):
             self._make_way()
-        fetch = Fetch(span.start, span.end, Ticket(self, urgent), self._save)
+        fetch = Fetch(span.start, span.end, Ticket(self, priority), self._save, kept=kept)
         fetch.owners.add(reader)
         self._fetches.append(fetch)
         self.join()
         self._services.lanes.enqueue(fetch.ticket)
         nursery.start_soon(self._run, fetch, name=f"fetch {span.start}-{span.end}")
+        return fetch
 
     def _comes_anyway(self, fetch: Fetch) -> bool:
         """Whether what a fetch still misses is at hand, or in the body that a server without ranges is sending."""
@@ -208,10 +249,10 @@ class Entry:
         return coming.covers(fetch.received, fetch.end)
 
     def _make_way(self) -> None:
-        """Give up what is fetched farthest ahead and nobody waits for."""
-        idle = [fetch for fetch in self._fetches if not fetch.ticket.urgent and not fetch.whole]
+        """Give up what is needed last of what nobody waits for."""
+        idle = [each for each in self._fetches if each.ticket.priority is not Priority.READ and not each.whole]
         if idle:
-            max(idle, key=lambda fetch: fetch.start).scope.cancel()
+            max(idle, key=lambda fetch: (fetch.ticket.priority, fetch.start)).scope.cancel()
 
     async def _run(self, fetch: Fetch) -> None:
         error: CoursefsError | None = None
@@ -233,12 +274,38 @@ class Entry:
         finally:
             self._fetches.remove(fetch)
             fetch.finish(error)
+            self._pulse()
             self.leave()
 
     async def _save(self, start: int, data: memoryview) -> None:
         try:
             await self._services.writing(self._services.store.put, self._acquired(), start, data)
         except NoRoom:
-            self._loose[start] = bytes(data)
-            while sum(map(len, self._loose.values())) > _MOST_LOOSE:
-                self._loose.popitem(last=False)
+            self.unkept += 1
+            self._services.memory.put(self, start, bytes(data))
+        self._pulse()
+
+    def _pulse(self) -> None:
+        self.changed.set()
+        self.changed = trio.Event()
+
+    # What was cached before a restart
+
+    def _verify_ahead(self, file: CachedFile, reader: Handle, end: int) -> None:
+        """Have cached pieces verified before a reader that goes on comes to them, so that it waits for no thread."""
+        if self._verifying or not planner.is_steady(reader.state):
+            return
+        pieces = file.unchecked(end, end + 2 * _VERIFIED_AHEAD)
+        if pieces and pieces[0].start < end + _VERIFIED_AHEAD:
+            self._verifying = True
+            self.join()
+            self._services.nursery.start_soon(self._verify, file, pieces, name="verify ahead")
+
+    async def _verify(self, file: CachedFile, pieces: list[Piece]) -> None:
+        try:
+            damaged = await self._services.reading(file.verify, pieces)
+            if damaged:
+                await self._services.writing(self._services.store.drop_damaged, file, damaged)
+        finally:
+            self._verifying = False
+            self.leave()

@@ -24,11 +24,18 @@ class Fetch:
     """
 
     def __init__(
-        self, start: int, end: int, ticket: Ticket, save: Callable[[int, memoryview], Awaitable[None]]
+        self,
+        start: int,
+        end: int,
+        ticket: Ticket,
+        save: Callable[[int, memoryview], Awaitable[None]],
+        *,
+        kept: bool = False,
     ) -> None:
         self.start = start
         self.end = end
         self.ticket = ticket
+        self.kept = kept  # not begun for a run of a reader: see `Flight`
         self.whole = False
         self.error: CoursefsError | None = None
         self.done = False
@@ -44,7 +51,7 @@ class Fetch:
     @property
     def flight(self) -> Flight:
         """What the planner is told of it."""
-        return Flight(self._announced, self.end, self.whole)
+        return Flight(self._announced, self.end, self.whole, self.kept)
 
     def holds(self, offset: int) -> bool:
         """Whether this byte will come of it."""

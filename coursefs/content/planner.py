@@ -1,8 +1,9 @@
 """What to ask the server for when somebody reads (pure).
 
-A reader that goes on where it stopped is given as much ahead as it has read in this run, so that what is fetched
-never exceeds about twice what was wanted; a reader that jumps gets what it asked for and little more.  Two runs are
-remembered for each reader, because players and demuxers alternate between two places of a file.
+A reader that goes on where it stopped is given as much ahead as it has read in this run, and from half a MiB on up
+to three times as much, so that several connections work for it soon; a reader that jumps gets what it asked for and
+little more.  Two runs are remembered for each reader, because players and demuxers alternate between two places of a
+file.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ MIB = 2**20
 ALIGN = 128 * KIB
 #: the least that one request asks for: the first two reads of the kernel
 FIRST = 256 * KIB
-#: the most that is fetched ahead of a reader
-MOST_AHEAD = 16 * MIB
-#: the most that one request for bytes ahead asks for, so that several connections share the work
+#: a run of this many bytes is one that will go on: what is fetched ahead of it grows faster from here
+STEADY = 512 * KIB
+#: the most that is fetched ahead of a reader: a second of a good home connection
+MOST_AHEAD = 24 * MIB
+#: the least and the most that one request for bytes ahead asks for, so that several connections share the work
+LEAST_REQUEST = 512 * KIB
 REQUEST = 4 * MIB
 #: a gap that is worth waiting through on a running request, and one that a sequential reader may leave out
 SKIP = 1 * MIB
@@ -36,11 +40,13 @@ class Flight:
     """A request that is under way: bytes up to `position` are there, those up to `end` will be.
 
     `whole`: the server ignores ranges and sends everything from the start; it is not to be interrupted.
+    `kept`: it was begun for another reason than the runs of a reader, and is not dropped for them.
     """
 
     position: int
     end: int
     whole: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class Run:
     @property
     def ahead(self) -> int:
         """How many bytes are worth having ready beyond `position`."""
-        return min(max(self.position - self.start, FIRST), MOST_AHEAD)
+        read = self.position - self.start
+        return min(max(read, FIRST) + 2 * max(0, read - STEADY), MOST_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,30 @@ def needed(start: int, end: int, present: Ranges, flights: Iterable[Flight], *, 
     return tuple(gap for gap in expected.missing(low, high) if gap.start < end and start < gap.end)
 
 
-def plan(state: State, start: int, end: int, present: Ranges, flights: Iterable[Flight], *, size: int) -> Plan:
-    """The plan for a read from `start` to `end` (within `size`) of a reader in this state."""
+def follow(state: State, start: int, end: int) -> State:
+    """The state after a read for which nothing is to be done."""
+    return _follow(state, start, end)[0]
+
+
+def is_steady(state: State) -> bool:
+    """Whether the last read belongs to a run that will go on."""
+    return bool(state.runs) and state.runs[-1].position - state.runs[-1].start >= STEADY
+
+
+def plan(
+    state: State,
+    start: int,
+    end: int,
+    present: Ranges,
+    flights: Iterable[Flight],
+    *,
+    size: int,
+    most_ahead: int = MOST_AHEAD,
+) -> Plan:
+    """The plan for a read from `start` to `end` (within `size`) of a reader in this state.
+
+    `most_ahead`: bytes that there is room for ahead of the reader.
+    """
     flights = tuple(flights)
     state, run, sequential = _follow(state, start, end)
     now = needed(start, end, present, flights, size=size)
@@ -102,10 +131,16 @@ def plan(state: State, start: int, end: int, present: Ranges, flights: Iterable[
     for coming in (*now, *(Range(flight.position, flight.end) for flight in flights)):
         expected = expected.add(*coming)
     ahead: tuple[Range, ...] = ()
-    if sequential and expected.first_missing(run.position) <= run.position + run.ahead // 2:
-        limit = min(_up(run.position + run.ahead), size)
-        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap))
-    drop = tuple(flight for flight in flights if not flight.whole and not _useful(flight, state.runs))
+    window = min(run.ahead, most_ahead)
+    request = _request(window)
+    # as soon as there is room for one request more, so that a connection that is done goes on at once
+    least = min(request, window // 2)
+    if sequential and window and expected.first_missing(run.position) <= run.position + window - least:
+        limit = min(_up(run.position + window), size)
+        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap, request))
+    drop = tuple(
+        flight for flight in flights if not flight.whole and not flight.kept and not _useful(flight, state.runs)
+    )
     return Plan(state, now, ahead, drop)
 
 
@@ -129,11 +164,17 @@ def _useful(flight: Flight, runs: Iterable[Run]) -> bool:
     )
 
 
-def _split(gap: Range) -> Iterable[Range]:
-    """Pieces of at most `REQUEST` bytes that end on multiples of it."""
+def _request(window: int) -> int:
+    """How many bytes one request asks for: four of them fill the window, within limits."""
+    quarter = max(window // 4, 1)
+    return min(max(1 << (quarter.bit_length() - 1), LEAST_REQUEST), REQUEST)
+
+
+def _split(gap: Range, most: int) -> Iterable[Range]:
+    """Pieces of at most `most` bytes that end on multiples of it."""
     start = gap.start
     while start < gap.end:
-        end = min((start // REQUEST + 1) * REQUEST, gap.end)
+        end = min((start // most + 1) * most, gap.end)
         yield Range(start, end)
         start = end
 

@@ -19,6 +19,7 @@ class Reader:
         self._timeout = read_timeout
         self._handle = Handle()
         self._closed = False
+        self._at_once = 0  # bytes that were answered without letting other tasks run
         entry.join()
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
@@ -31,6 +32,13 @@ class Reader:
         if offset < 0 or length < 0 or self._closed:
             raise ValueError("read of a closed file, or of a negative range")
         end = min(offset + length, self._entry.version.size)
+        if 0 < end - offset <= _STEP and self._at_once < _STEP:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            data = self._entry.read_now(self._handle, offset, end)
+            if data is not None:
+                self._at_once += len(data)
+                return data
+        self._at_once = 0
         self._entry.join()
         try:
             parts = [await self._step(start, min(start + _STEP, end)) for start in range(offset, end, _STEP)]

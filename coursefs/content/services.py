@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import trio
 
 from coursefs.content.lanes import Lanes
+from coursefs.content.memory import Memory
 from coursefs.content.store import Store
 from coursefs.transport import Transport
 
@@ -23,6 +24,7 @@ class Services:
     store: Store
     transport: Transport
     lanes: Lanes
+    memory: Memory
     nursery: trio.Nursery
     reads: trio.CapacityLimiter  # threads that may wait for reads of the disk at once
     writes: trio.CapacityLimiter  # threads that may wait for writes: apart, because a disk may be slow in these alone

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.content.lanes import Lanes, Ticket
+from coursefs.content.lanes import Lanes, Priority, Ticket
 
 
 class Street:
@@ -19,8 +19,9 @@ class Street:
         self.tickets: dict[str, Ticket] = {}
         self._scopes: dict[str, trio.CancelScope] = {}
 
-    async def enter(self, name: str, *, urgent: bool, group: str = "file") -> None:
-        self.tickets[name] = Ticket(group, urgent)
+    async def enter(self, name: str, *, urgent: bool = False, group: str = "file", background: bool = False) -> None:
+        priority = Priority.READ if urgent else Priority.BACKGROUND if background else Priority.AHEAD
+        self.tickets[name] = Ticket(group, priority)
         self._scopes[name] = trio.CancelScope()
         self.lanes.enqueue(self.tickets[name])
         self.nursery.start_soon(self._drive, name)
@@ -84,3 +85,42 @@ async def test_who_leaves_gives_the_lane_back(nursery: trio.Nursery, leaving: st
     await street.enter("new", urgent=True)
     await street.leave({"waiting": "running", "running": "waiting"}[leaving])
     assert street.running == ["new"]
+
+
+async def test_files_share_what_is_read_ahead(nursery: trio.Nursery) -> None:
+    street = Street(nursery, total=4, per_group=4)  # three of them for what nobody waits for
+    for name in ("a1", "a2", "a3", "a4", "b1"):
+        await street.enter(name, group=name[0])
+    assert street.running == ["a1", "a2", "a3"]
+    await street.leave("a1")
+    assert street.running == ["a2", "a3", "b1"]
+
+
+async def test_the_background_steps_back_while_anybody_reads(nursery: trio.Nursery) -> None:
+    street = Street(nursery, total=8, per_group=4)
+    for name in ("a1", "a2", "a3", "a4", "b1", "b2"):
+        await street.enter(name, group=name[0], background=True)
+    assert street.running == ["a1", "a2", "a3", "b1"], "three of a file, and half of all"
+    await street.enter("read", urgent=True, group="c")
+    await street.enter("ahead", group="c")
+    assert street.running[-2:] == ["read", "ahead"]
+    for name in ("a1", "a2"):
+        await street.leave(name)
+    assert street.running == ["a3", "b1", "read", "ahead"]
+    await street.leave("a3")
+    await street.leave("b1")
+    assert len(street.running) == 3, "one goes on, so that it ends some day"
+    for name in ("read", "ahead"):
+        await street.leave(name)
+    assert sorted(street.running) == ["a4", "b2"]
+
+
+async def test_background_work_that_somebody_waits_for_goes_first(nursery: trio.Nursery) -> None:
+    street = Street(nursery, total=8, per_group=1)
+    await street.enter("running", group="a", urgent=True)
+    await street.enter("first", group="b", background=True)
+    await street.enter("second", group="c", background=True)
+    assert street.running == ["running", "first"]
+    street.lanes.hurry(street.tickets["second"])
+    await trio.testing.wait_all_tasks_blocked()
+    assert street.running == ["running", "first", "second"]

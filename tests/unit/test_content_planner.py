@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from coursefs.content.planner import (
     MOST_AHEAD,
     REQUEST,
     SKIP,
+    STEADY,
     Flight,
     Run,
     State,
@@ -97,9 +99,43 @@ def test_reading_on_grows_the_window_up_to_its_limit() -> None:
         position += 128 * KIB
         ahead = have.first_missing(0) - position
         asked.append(ahead)
-        assert have.total <= max(FIRST, 2 * position) + ALIGN, "never much more than twice what was read"
+        most = max(FIRST, 2 * position) if position <= STEADY else 4 * position - 2 * STEADY
+        assert have.total <= min(most, position + MOST_AHEAD) + ALIGN, "in measure to what was read"
         assert position < 512 * KIB or ahead >= min(position, MOST_AHEAD) // 2
     assert max(asked) <= MOST_AHEAD + ALIGN
+
+
+def test_several_requests_work_for_a_run_that_goes_on() -> None:
+    state, have, position, most = State(), NOTHING, 0, []
+    while position < 2 * MIB:
+        made = plan(state, position, position + 128 * KIB, have, [], size=SIZE)
+        state, position = made.state, position + 128 * KIB
+        most.append(len(made.ahead))
+        for span in (*made.needed, *made.ahead):
+            have = have.add(*span)
+    assert have.total >= 6 * MIB
+    assert sum(most) >= 6
+
+
+def test_a_window_that_is_full_is_opened_again_before_it_is_empty() -> None:
+    run = Run(0, 52 * MIB, 1)
+    have = Ranges.of([(0, 52 * MIB + MOST_AHEAD - REQUEST)])
+    made = plan(State((run,), 1), 52 * MIB - 10, 52 * MIB, have, [], size=SIZE)
+    assert made.ahead == (Range(52 * MIB + MOST_AHEAD - REQUEST, 52 * MIB + MOST_AHEAD),)
+    assert plan(State((run,), 1), 52 * MIB - 10, 52 * MIB, have.add(*made.ahead[0]), [], size=SIZE).ahead == ()
+
+
+@pytest.mark.parametrize("room", [0, 100 * KIB, 3 * MIB])
+def test_no_more_is_fetched_ahead_than_there_is_room_for(room: int) -> None:
+    run = Run(0, 50 * MIB, 1)
+    made = plan(State((run,), 1), 50 * MIB, 50 * MIB + 1, NOTHING, [], size=SIZE, most_ahead=room)
+    assert Ranges.of(made.ahead).total <= room + ALIGN
+    assert bool(made.ahead) == (room > FIRST)
+
+
+def test_what_is_fetched_for_another_reason_is_not_dropped() -> None:
+    index = Flight(99 * MIB, SIZE, kept=True)
+    assert plan(State(), 0, 10, NOTHING, [index], size=SIZE).drop == ()
 
 
 offsets = st.integers(0, 40 * MIB)

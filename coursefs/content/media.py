@@ -1,0 +1,92 @@
+"""Where the index of a film lies, as its first bytes say (pure).
+
+A player cannot begin before it has read the index.  MP4 and its kin (ISO/IEC 14496-12, section 4.2): boxes of a size
+and a type, `moov` is the index, `mdat` the film.  Matroska and WebM (RFC 8794; RFC 9559, sections 5.1.1 and 6.3):
+elements of an id and a size, `SeekHead` says where the index, `Cues`, lies in the `Segment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from coursefs.content.ranges import Range
+
+#: the most bytes of an index that are worth fetching before anybody asks for them: a lecture of ten minutes has less
+MOST_INDEX = 512 * 2**10
+
+_EBML, _SEGMENT, _SEEK_HEAD, _SEEK = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x4DBB
+_SEEK_ID, _SEEK_POSITION, _CUES = 0x53AB, 0x53AC, b"\x1c\x53\xbb\x6b"
+
+
+def index_of(head: bytes | memoryview, size: int) -> Range | None:
+    """The bytes of the index of a film of `size` bytes, at most `MOST_INDEX`; None where `head` does not tell.
+
+    `head`: the first bytes of the file, whatever kind of file it is, and however many.
+    """
+    data = bytes(head)
+    found = _moov(data, size) if data[4:8] == b"ftyp" else _cues(data, size)
+    if found is None or not 0 <= found.start < min(found.end, size):
+        return None
+    return Range(found.start, min(found.end, size, found.start + MOST_INDEX))
+
+
+def _moov(data: bytes, size: int) -> Range | None:
+    start = 0
+    while start + 8 <= len(data):
+        length, kind, least = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8], 8
+        if length == 1:
+            length, least = int.from_bytes(data[start + 8 : start + 16], "big"), 16
+        end = size if length == 0 else start + length
+        if kind in {b"moov", b"moof"}:  # the index, or a film in fragments that has none
+            return Range(start, end) if kind == b"moov" else None
+        if length and length < least:
+            return None
+        start = end
+    return Range(start, size)  # beyond what we have: the film comes first, and its index after it
+
+
+def _cues(data: bytes, size: int) -> Range | None:
+    top = {one.identifier: one for one in _elements(data, 0, len(data))}
+    if _EBML not in top or _SEGMENT not in top:
+        return None
+    segment = top[_SEGMENT].start
+    for element in _elements(data, segment, len(data)):
+        if element.identifier == _SEEK_HEAD:
+            for seek in _elements(data, element.start, element.end):
+                parts = {one.identifier: data[one.start : one.end] for one in _elements(data, seek.start, seek.end)}
+                if seek.identifier == _SEEK and parts.get(_SEEK_ID) == _CUES and _SEEK_POSITION in parts:
+                    return Range(segment + int.from_bytes(parts[_SEEK_POSITION], "big"), size)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    identifier: int
+    start: int  # of its content
+    end: int
+
+
+def _elements(data: bytes, start: int, end: int) -> Iterator[_Element]:
+    """The elements between two places, as far as `data` has them."""
+    end = min(end, len(data))
+    while start < end:
+        identifier = _number(data, start, marked=True)
+        length = _number(data, start + identifier[1], marked=False) if identifier else None
+        if identifier is None or length is None:
+            return
+        start += identifier[1] + length[1]
+        unknown = length[0] == (1 << 7 * length[1]) - 1  # a stream that was never finished: to the end
+        yield _Element(identifier[0], start, end if unknown else start + length[0])
+        start = end if unknown else start + length[0]
+
+
+def _number(data: bytes, start: int, *, marked: bool) -> tuple[int, int] | None:
+    """A number and how many bytes it takes; the first bit that is set says how many.  `marked`: with that bit."""
+    if start >= len(data) or not data[start]:
+        return None
+    length = 9 - data[start].bit_length()
+    if start + length > len(data):
+        return None
+    number = int.from_bytes(data[start : start + length], "big")
+    return (number if marked else number & ((1 << 7 * length) - 1)), length

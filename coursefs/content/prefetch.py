@@ -1,0 +1,73 @@
+"""Bringing whole contents into the cache behind everybody's back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coursefs.content.entry import Entry, Handle
+from coursefs.content.fetch import Fetch
+from coursefs.content.lanes import Priority
+from coursefs.content.planner import MIB
+from coursefs.content.ranges import Range, Ranges
+from coursefs.errors import CoursefsError, Stale
+
+#: bytes of one request: small, because a reader who comes has to share the link until it ends
+_REQUEST = 2 * MIB
+#: requests that are under way or wait for a lane
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Told whenever more of a content has come into the cache; bytes."""
+
+    chunk: int  # new since the last time
+    done: int
+    total: int
+    name: str
+
+
+async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None] | None) -> None:
+    """Bring what is missing of a content into the cache.
+
+    What was brought stays when this is cancelled or fails, and is not asked for again.  Raises `Stale` when the
+    platform has another version, `CoursefsError` when the cache cannot keep it, and whatever stands against it.
+    """
+    handle = Handle()
+    size = entry.version.size
+    told = -1
+    entry.join()
+    try:
+        file = await entry.opened()
+        unkept = entry.unkept
+        fetches: list[Fetch] = []
+        while True:
+            changed = entry.changed
+            present = file.present
+            if progress is not None and present.total != told:
+                progress(Progress(present.total - max(told, 0), present.total, size, name))
+                told = present.total
+            if file.dead:
+                raise Stale("the platform has changed this file")
+            if present.covers(0, size):
+                return
+            if entry.unkept != unkept:
+                raise CoursefsError("the cache has no room for it")
+            for fetch in [each for each in fetches if each.done]:
+                fetches.remove(fetch)
+                if fetch.error is not None:
+                    raise type(fetch.error)(*fetch.error.args) from fetch.error
+            coming = Ranges.of((*present, *((fetch.start, fetch.end) for fetch in entry.fetches)))
+            spans = _requests(coming.missing(0, size))[: _AT_ONCE - len(fetches)]
+            fetches += [entry.start(span, handle, Priority.BACKGROUND) for span in spans]
+            await changed.wait()
+    finally:
+        entry.let_go(handle)
+        entry.leave()
+
+
+def _requests(gaps: tuple[Range, ...]) -> list[Range]:
+    return [
+        Range(start, min(start + _REQUEST, gap.end)) for gap in gaps for start in range(gap.start, gap.end, _REQUEST)
+    ]
