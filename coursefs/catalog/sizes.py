@@ -18,7 +18,7 @@ from coursefs.model import Version
 log = logging.getLogger(__name__)
 
 #: how many sizes are asked for at once; each costs one small request
-_AT_ONCE = 24
+_AT_ONCE = 32
 #: seconds for which a size that could not be learned is not asked for again with its siblings'
 _FAILED_FOR = 60.0
 

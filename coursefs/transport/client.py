@@ -88,7 +88,7 @@ class Transport:
             cookies=no_cookies,
             follow_redirects=False,
             timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=40, keepalive_expiry=30.0),
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
         )
 
