@@ -157,6 +157,14 @@ class Library:
         with self.foreground.request():
             return await self.tree.children(node)
 
+    def known_children(self, inode: int) -> Sequence[Node] | None:
+        """What a directory holds, where that is known and fresh; None: ask with `children`."""
+        return self.tree.known_children(inode)
+
+    def known_child(self, inode: int, name: str) -> Node | None:
+        """The node of this name, where it is known; None: ask with `child`."""
+        return self.tree.known_child(inode, name)
+
     async def child(self, inode: int, name: str) -> Node | None:
         """The node of this name in a directory; its size may be unknown."""
         with self.foreground.request():

@@ -94,6 +94,14 @@ class Tree:
             return None
         return node
 
+    def known_children(self, inode: int) -> Sequence[Node] | None:
+        """What a directory holds, where nothing has to be asked for it; None: `children` knows more."""
+        return self.store.children(inode) if time.time_ns() < self._settled.get(inode, 0) else None
+
+    def known_child(self, inode: int, name: str) -> Node | None:
+        """The node of this name, where it is known; None: `child` knows more."""
+        return None if inode == ROOT else self.store.child(inode, name)
+
     def course(self, node: Node) -> Course:
         """The course that a node belongs to.  Raises `Gone` when the account no longer has it."""
         return self.renewal.course(node.place)
@@ -169,7 +177,8 @@ class Tree:
         due = self._all_due_ns(asked)
         if due < now and self.renewal.failed_lately(place, self._ages.failed):
             due = now + int(self._ages.failed * _SECOND)
-        self._settled[directory.inode] = due
+        if directory.kind is not Kind.COURSE:  # which has an outline besides
+            self._settled[directory.inode] = due
 
     def _all_due_ns(self, asked: Asked) -> int:
         """When the first item of a directory is to be asked for again."""

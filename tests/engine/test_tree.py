@@ -269,3 +269,21 @@ async def test_enrolments_of_an_account_that_is_gone_are_not_shown(tmp_path: Pat
         assert await tree.child(tree.node(ROOT), "Graphics") is None
         nursery.cancel_scope.cancel()
     store.close()
+
+
+async def test_what_is_known_and_fresh_needs_no_waiting(tmp_path: Path) -> None:
+    async with opened(tmp_path, provider_of(HELLO)) as tree:
+        lesson = await walk(tree, "Graphics", "01 Start")
+        assert tree.known_children(lesson.inode) is None
+        await tree.children(lesson)
+        assert tree.known_children(lesson.inode) == await tree.children(lesson)
+        assert tree.known_child(lesson.inode, "01 Hello.mp4") == await walk(
+            tree, "Graphics", "01 Start", "01 Hello.mp4"
+        )
+        assert tree.known_child(lesson.inode, "nothing") is None
+        for directory in (tree.node(ROOT), await walk(tree, "Graphics")):  # what they hold has an age of its own
+            assert tree.known_children(directory.inode) is None
+    async with opened(tmp_path, provider_of(HELLO), ages=NOW) as tree:
+        lesson = await walk(tree, "Graphics", "01 Start")
+        await tree.children(lesson)
+        assert tree.known_children(lesson.inode) is None
