@@ -119,6 +119,8 @@ def _measure(rows: Sequence[Row], figures: Figures, *, runs: int, quick: bool) -
 
 def _tools(session: Session, run: int) -> Sequence[Tool]:
     """Everybody in turn, and everybody first once."""
+    if session.is_ours_alone:
+        return [Coursefs()]
     tools: list[Tool] = [Rclone(), Coursefs()]
     if session.with_streams:
         tools.append(_RCLONE_STREAMS)

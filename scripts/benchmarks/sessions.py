@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import account, provider
 from benchmarks.contents import BIG, COURSE, LECTURE, SMALL, Sizes
 from benchmarks.rows import Figures
 from benchmarks.serverprocess import ServerProcess
@@ -104,13 +105,34 @@ def loopback(bench: Bench, tool: Tool, home: Path) -> None:
         _compare(bench, mounted, BIG)
 
 
+def large_account(bench: Bench, tool: Tool, home: Path) -> None:
+    """Walk over everything that a large account has, of which no platform is asked anything."""
+    catalogue = home / "state" / "coursefs" / "catalogue.sqlite"
+    catalogue.parent.mkdir(parents=True)
+    account.make(catalogue, provider.NAME)
+    begun = time.perf_counter()
+    with tool.mount(bench.near.url, home) as mounted:
+        if sum(1 for _ in mounted.path.iterdir()) != account.COURSES:
+            raise Trouble(f"{tool.name}: not every course is there")
+        bench.figures.add("first", tool.name, time.perf_counter() - begun)
+        for row in ("find", "found"):
+            seconds, said = _timed("find", mounted.path, "-type", "f")
+            if said.count(b"\n") != account.FILES:
+                raise Trouble(f"{tool.name}: not every file is there")
+            bench.figures.add(row, tool.name, seconds)
+        _timed("ls", "-lR", mounted.path)
+        bench.figures.add("lslr", tool.name, _timed("ls", "-lR", mounted.path)[0])
+        bench.figures.add("rss", tool.name, mounted.resident_bytes() / 1e6)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Some work, the rows that come of it, and whether rclone does it with more streams as well."""
+    """Some work, the rows that come of it, and who else does it: rclone with more streams as well, or nobody."""
 
     rows: frozenset[str]
     work: Callable[[Bench, Tool, Path], None]
     with_streams: bool = False
+    is_ours_alone: bool = False
 
 
 SESSIONS = (
@@ -119,6 +141,7 @@ SESSIONS = (
     Session(frozenset({"ffprobe"}), ffprobe),
     Session(frozenset({"ls"}), listing),
     Session(frozenset({"cold", "again", "remount", "memory"}), loopback),
+    Session(frozenset({"first", "find", "found", "lslr", "rss"}), large_account, is_ours_alone=True),
 )
 
 _FFPROBE = ("ffprobe", "-v", "error", "-show_entries", "format=duration,size:stream=codec_name,duration,nb_frames")
