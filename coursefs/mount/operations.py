@@ -170,9 +170,11 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
-        value = None
-        if name.startswith(b"user."):  # `ls -l` asks for security.selinux and system.posix_acl_access of every file
-            value = xattrs.read(self._library, self._library.node(inode), name)
+        if not name.startswith(b"user."):
+            # `ls -l` asks for security.selinux and system.posix_acl_access: of every file as long as the answer is
+            # «no such attribute», of the first one alone when it is that there is none of the kind here
+            raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+        value = xattrs.read(self._library, self._library.node(inode), name)
         if value is None:
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value
