@@ -41,6 +41,16 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class Refresh:
+    """`[refresh]`: how old metadata may be, in seconds, before they are asked for again behind the reader's back."""
+
+    courses: float = 3600.0  # the enrolments
+    outline: float = 6 * 3600.0  # modules, lessons and items of a course
+    files: float = 24 * 3600.0  # the files of an item
+    fill: bool = True  # learn what nobody has looked at yet, slowly, in the background
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """`[accounts.NAME]`."""
 
@@ -56,6 +66,7 @@ class Settings:
 
     cache: Cache = field(default_factory=Cache)
     network: Network = field(default_factory=Network)
+    refresh: Refresh = field(default_factory=Refresh)
     layout: Layout = field(default_factory=Layout)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
 
@@ -127,12 +138,15 @@ def _settings(text: str, path: Path) -> Settings:
 
 
 def _from_document(document: dict[str, Any]) -> Settings:
-    sections = checked(document, (), {name: lambda value: value for name in ("cache", "network", "layout", "accounts")})
+    sections = checked(
+        document, (), {name: lambda value: value for name in ("cache", "network", "refresh", "layout", "accounts")}
+    )
     cache = checked(sections.get("cache", {}), ("cache",), config_keys.CACHE)
     accounts = table(sections.get("accounts", {}), ("accounts",))
     return Settings(
         cache=Cache(**{"directory" if key == "dir" else key: value for key, value in cache.items()}),
         network=Network(**checked(sections.get("network", {}), ("network",), config_keys.NETWORK)),
+        refresh=Refresh(**checked(sections.get("refresh", {}), ("refresh",), config_keys.REFRESH)),
         layout=Layout(**checked(sections.get("layout", {}), ("layout",), config_keys.LAYOUT)),
         accounts={name: _account(name, account) for name, account in accounts.items()},
     )

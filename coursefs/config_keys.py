@@ -75,6 +75,12 @@ def _streams(value: object) -> int:
     return value
 
 
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise UsageError("expected true or false")
+
+
 def _names(value: object) -> str:
     if value == "title" or value == "slug":  # noqa: PLR1714  # a value of the file need not be hashable
         return value
@@ -99,6 +105,12 @@ def _video(value: object) -> int | None:
 
 CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams}
+REFRESH: Mapping[str, Check] = {
+    "courses": parse_duration,
+    "outline": parse_duration,
+    "files": parse_duration,
+    "fill": _switch,
+}
 LAYOUT: Mapping[str, Check] = {"names": _names, "subtitles": _subtitles, "video": _video}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": address, "server": address}

@@ -7,6 +7,7 @@ terminals.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from pathlib import Path
 
 import trio
 
-from coursefs.catalog import Ages, Layout, Node, Place, Sizes, Store, Tree, TreeAccount
+from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.content import CacheUse, Content, Contents, Reader
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
-from coursefs.model import Course, Remote, Source, Version, Wanted
+from coursefs.foreground import Foreground
+from coursefs.model import Course, Kind, Remote, Source, Version, Wanted
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider
+from coursefs.selection import select
 from coursefs.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -54,6 +57,8 @@ class LibrarySettings:
     streams: int = 6
     offline: bool = False
     ages: Ages | None = None
+    fill: bool = False  # learn what is not known yet in the background
+    pace: Pace | None = None
 
 
 class Handle:
@@ -67,9 +72,13 @@ class Handle:
     async def read(self, offset: int, length: int) -> bytes | memoryview:
         """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
         if isinstance(self._source, bytes):
+            if self._library.node(self.node.inode).etag != self.node.etag:
+                # the kernel has its new size already: old bytes would stay under it for ever
+                raise Stale("the page has changed; open it again")
             return memoryview(self._source)[offset : offset + length]
         try:
-            data = await self._source.read(offset, length)
+            with self._library.foreground.request():
+                data = await self._source.read(offset, length)
         except CoursefsError as error:
             self._library.note_error(self.node, error)
             raise
@@ -99,9 +108,16 @@ class Library:
         self._transport = transport
         self._nursery = nursery
         self._errors: dict[int, str] = {}
+        self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
         self.tree = Tree(store, accounts, nursery, layout=settings.layout, ages=settings.ages)
         self.sizes = Sizes(store, self._measure, nursery)
+        self.fill = Fill(self.tree, self.sizes, store, self.foreground.idle, settings.pace)
+        for one in settings.accounts:
+            store.made_with(one.name, f"{settings.layout} {settings.wanted}", one.secrets.get("user_id"))
+        self.tree.renewal.settle()
+        if settings.fill and not transport.offline:
+            nursery.start_soon(self.fill.run, name="fill")
         self.contents = Contents(
             settings.cache,
             transport,
@@ -123,15 +139,36 @@ class Library:
 
     async def attributes(self, inode: int) -> Node:
         """A node with its exact size; asks for the siblings' sizes in the same go."""
-        return await self.sizes.exact(self.tree.node(inode))
+        node = self.tree.node(inode)
+        if node.identity is None or node.size is not None:
+            return node
+        try:
+            with self.foreground.request():
+                return await self.sizes.exact(node)
+        except CoursefsError as error:
+            self._errors[inode] = str(error)
+            raise
 
     async def children(self, inode: int) -> Sequence[Node]:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
-        return await self.tree.children(self.tree.node(inode))
+        node = self.tree.node(inode)
+        if node.kind is Kind.COURSE:
+            self._store.set_used(Place(node.place.account, node.key), time.time_ns())
+        with self.foreground.request():
+            return await self.tree.children(node)
+
+    def known_children(self, inode: int) -> Sequence[Node] | None:
+        """What a directory holds, where that is known and fresh; None: ask with `children`."""
+        return self.tree.known_children(inode)
+
+    def known_child(self, inode: int, name: str) -> Node | None:
+        """The node of this name, where it is known; None: ask with `child`."""
+        return self.tree.known_child(inode, name)
 
     async def child(self, inode: int, name: str) -> Node | None:
         """The node of this name in a directory; its size may be unknown."""
-        return await self.tree.child(self.tree.node(inode), name)
+        with self.foreground.request():
+            return await self.tree.child(self.tree.node(inode), name)
 
     async def open(self, inode: int) -> Handle:
         """Open a file for reading.  Raises what keeps its size from being known."""
@@ -180,21 +217,43 @@ class Library:
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
         node = self._store.find(Place(account), course.key)
-        if node is None or not node.name:
+        if node is None or node.is_gone:
             return None
         parent = self._store.node(node.parent)
         return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
 
     async def refresh_courses(self, account: str) -> list[Course]:
         """The account's courses, asked for now."""
-        source = next(one for one in self.settings.accounts if one.name == account)
-        await self.tree.update_courses(TreeAccount(account, self.providers[account], source.folder))
+        await self.tree.update_courses(account)
         return self._store.courses(account)
+
+    async def update(self, selection: Sequence[str]) -> AsyncIterator[News]:
+        """Ask for metadata now and say what is new: first of the enrolments, then course by course.
+
+        `selection` names courses (directory name, slug, id or URL) and keeps its order; without any, or with `all`,
+        it is every course.  Raises `CoursefsError` for the first course that cannot be asked, or is not there.
+        """
+        for account in self.settings.accounts:
+            yield await self.tree.update_courses(account.name)
+        for node in self.select(selection):
+            yield await self.tree.update_course(node)
+
+    def select(self, selection: Sequence[str]) -> list[Node]:
+        """The directories of the courses that are named so.  Raises `UsageError` for a name that none has."""
+        directories = [
+            (node, course)
+            for account in self.settings.accounts
+            for course in self._store.courses(account.name)
+            if (node := self._store.find(Place(account.name), course.key)) is not None and not node.is_gone
+        ]
+        if not selection or "all" in selection:
+            return [node for node, _ in directories]
+        return [select(directories, text) for text in selection]
 
     def on_change(self, tell: Callable[[Sequence[Node], Sequence[tuple[int, str]]], None]) -> None:
         """Have every change told: nodes whose attributes changed, and (directory, name) pairs that are gone or new."""
         self.sizes.on_change = lambda node: tell([node], [])
-        self.tree.on_change = lambda changes: tell(
+        self.tree.renewal.on_change = lambda changes: tell(
             [after for _, after in changes.changed],
             [
                 *((node.parent, node.name) for node in (*changes.gone, *changes.added)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,8 +10,10 @@ from typing import Any
 
 import trio
 
+from coursefs.catalog import News
 from coursefs.errors import CoursefsError, NotAllowed, leaf
 from coursefs.library import Library, LibrarySettings, open_library
+from coursefs.lock import FileLock
 from coursefs.model import Course
 
 
@@ -66,3 +69,19 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
     except BaseExceptionGroup as group:
         raise leaf(group) from None
     return [listed for account in settings.accounts for listed in found[account.name]], notes
+
+
+async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
+    """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
+    catalogue = settings.catalogue
+    catalogue.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(catalogue.with_name("lock"), holder=f"coursefs update (pid {os.getpid()})", taken=_taken):
+        try:
+            async with open_library(settings, contents=False) as library:
+                return [news async for news in library.update(courses)]
+        except BaseExceptionGroup as group:
+            raise leaf(group) from None
+
+
+def _taken(holder: str) -> str:
+    return f"the catalogue is in use by {holder}; try again when that is done"

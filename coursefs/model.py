@@ -85,6 +85,7 @@ class Outline:
 
     sections: tuple[Section, ...]
     items: tuple[Item, ...] = ()  # items that lie directly in the course's directory
+    tag: str | None = None  # what the platform calls this state of it (an ETag)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,18 @@ from collections.abc import Mapping, Sequence
 from coursefs import pages
 from coursefs.catalog import names
 from coursefs.catalog.node import Entry, Place, Step
+from coursefs.catalog.outline import past_names
 from coursefs.catalog.refresh import Changes, difference
 from coursefs.catalog.store import Store
 from coursefs.errors import CoursefsError
 from coursefs.model import File, Kind, Page, Placement, Remote
+
+_STAND_IN = "/unavailable"
+
+
+def is_stand_in(key: str) -> bool:
+    """Whether this is the key of a page that `unavailable` made."""
+    return key.endswith(_STAND_IN)
 
 
 def unavailable(step: Step, error: CoursefsError) -> File:
@@ -19,7 +27,7 @@ def unavailable(step: Step, error: CoursefsError) -> File:
         title=step.item.title, what="Unavailable", reason=f"{error}. coursefs asks again later.", url=step.item.url
     )
     return File(
-        key=f"{step.item.key}/unavailable",
+        key=f"{step.item.key}{_STAND_IN}",
         kind=Kind.LINK,
         placement=Placement.MARKED,
         title="unavailable",
@@ -61,7 +69,8 @@ def file_changes(
         if any(file.placement is Placement.BESIDE for file in some)
     }
     others = [names.Wish(node.key, node.wanted) for node in children if node.inode not in mine]
-    given = names.decide([*others, *folders.values(), *wishes.values()], shown)
+    mine_too = [*folders.values(), *wishes.values()]
+    given = names.decide([*others, *mine_too], shown, past_names(store, place, mine_too))
 
     entries: list[Entry] = []
     for item, some in asked.items():
@@ -74,7 +83,7 @@ def file_changes(
             old = store.find(place, key)
             inode = store.new_inode(folder) if old is None else old.inode
             inner = {file.key: names.wish(layout, "", file) for file in beside}
-            inner_names = names.decide(inner.values(), shown)
+            inner_names = names.decide(inner.values(), shown, past_names(store, place, inner.values()))
             links = {file.key: f"{folder.name}/{inner_names[file.key]}" for file in beside}
             entries += [
                 _entry(place, item, inode, file, inner_names[file.key], inner[file.key].name, links) for file in beside
@@ -109,4 +118,4 @@ def _folder_key(item: str) -> str:
 
 
 def _unique(files: Sequence[File]) -> list[File]:
-    return list({file.key: file for file in files}.values())
+    return list({file.key: file for file in files if names.is_sound(file.key)}.values())

@@ -50,11 +50,20 @@ def fit(name: str, limit: int) -> str:
     """
     if len(name.encode()) <= limit:
         return name
-    cut = name.encode()[: max(limit, 0)].decode(errors="ignore")
+    plain = cut = name.encode()[: max(limit, 0)].decode(errors="ignore")
     following = name[len(cut)]
     while cut and (unicodedata.combining(following) or following == "\u200d" or cut[-1] == "\u200d"):
         cut, following = cut[:-1], cut[-1]
-    return cut.rstrip()
+    return cut.rstrip() or plain  # nothing but marks: cut them all the same
+
+
+def is_sound(text: str) -> bool:
+    """Whether a text can be stored: JSON may hold half a character, UTF-8 may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fold(name: str) -> str:
@@ -126,22 +135,31 @@ class Shown:
     name: str
 
 
-def decide(wishes: Iterable[Wish], shown: Mapping[str, Shown]) -> dict[str, str]:
+def decide(
+    wishes: Iterable[Wish], shown: Mapping[str, Shown], past: Mapping[str, Shown] | None = None
+) -> dict[str, str]:
     """Who gets which name among siblings, by key.
 
-    A key that still wants what it wanted keeps the name it has.  Of the others, one that is alone in wanting a free
-    name gets it; several that want the same one, and those that come too late, get a suffix made of their own id.
+    A key that still wants what it wanted keeps the name it has; one that was gone gets the one it had (`past`) where
+    that is free.  Of the others, one that is alone in wanting a free name gets it; several that want the same one, and
+    those that come too late, get a suffix made of their own id.
     """
     names: dict[str, str] = {}
     taken = set(RESERVED)
+    open_wishes = sorted(wishes, key=lambda one: one.key)
+    for known in (shown, past or {}):
+        undecided = []
+        for each in open_wishes:
+            before = known.get(each.key)
+            if before is not None and before.wanted == each.name and fold(before.name) not in taken:
+                names[each.key] = before.name
+                taken.add(fold(before.name))
+            else:
+                undecided.append(each)
+        open_wishes = undecided
     rivals: defaultdict[str, list[Wish]] = defaultdict(list)
-    for each in wishes:
-        before = shown.get(each.key)
-        if before is not None and before.wanted == each.name and fold(before.name) not in taken:
-            names[each.key] = before.name
-            taken.add(fold(before.name))
-        else:
-            rivals[fold(each.name)].append(each)
+    for each in open_wishes:
+        rivals[fold(each.name)].append(each)
     late: list[Wish] = []
     for folded, group in rivals.items():
         if len(group) == 1 and folded not in taken:

@@ -29,7 +29,7 @@ class Node:
 
     inode: int
     parent: int  # inode of its directory; the root's is its own
-    name: str
+    name: str  # of what is gone: the name that it had
     wanted: str  # the name before anything was added to tell it apart
     place: Place
     key: str  # stable id within the place
@@ -44,6 +44,7 @@ class Node:
     identity: str | None = None  # of bytes on the platform; None: a directory, or a page of our own
     locator: str | None = field(default=None, repr=False)
     page: bytes | None = field(default=None, repr=False)
+    is_gone: bool = False  # the platform no longer has it; somebody may have it open
 
     @property
     def is_directory(self) -> bool:

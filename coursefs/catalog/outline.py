@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from coursefs.catalog import names
@@ -37,8 +37,10 @@ def outline_changes(
     def walk(directory: int, children: Sequence[Section], items: Sequence[Item]) -> None:
         steps.extend(_steps(place, directory, items, before, layout))
         wishes = [_wish(section, layout) for section in children]
-        shown = {node.key: names.Shown(node.wanted, node.name) for node in known.values() if node.parent == directory}
-        given = names.decide(wishes, shown)
+        siblings = store.children(directory)
+        shown = {node.key: names.Shown(node.wanted, node.name) for node in siblings}
+        others = [names.Wish(node.key, node.wanted) for node in siblings if node.item]  # files of items
+        given = names.decide([*others, *wishes], shown, past_names(store, place, wishes))
         for section, wish in zip(children, wishes, strict=True):
             entry = Entry(place, section.key, section.kind, directory, given[section.key], wish.name, url=section.url)
             entries.append(entry)
@@ -51,6 +53,12 @@ def outline_changes(
     present = [*known.values(), *(node for node in store.of_place(place) if node.item and node.item not in staying)]
     changes = difference(present, entries, past=store.past(entries), new_inode=store.new_inode, now_ns=now_ns)
     return OutlineChanges(changes, tuple(steps))
+
+
+def past_names(store: Store, place: Place, wishes: Iterable[names.Wish]) -> dict[str, names.Shown]:
+    """The names that these had before they were gone."""
+    nodes = (store.find(place, wish.key) for wish in wishes)
+    return {node.key: names.Shown(node.wanted, node.name) for node in nodes if node is not None and node.is_gone}
 
 
 def _wish(section: Section, layout: names.Layout) -> names.Wish:
@@ -66,7 +74,7 @@ def _unique(outline: Outline) -> Outline:
     items: set[str] = set()
 
     def first(key: str, seen: set[str]) -> bool:
-        new = key not in seen
+        new = key not in seen and names.is_sound(key)
         seen.add(key)
         return new
 

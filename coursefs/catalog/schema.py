@@ -74,6 +74,28 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, course)
     ) WITHOUT ROWID;
     """,
+    """
+    -- what the platform calls this state of a listing (an ETag), to be asked only for another one
+    ALTER TABLE fetched ADD COLUMN tag TEXT;
+
+    -- the name of what is gone, which it gets again when it comes back
+    ALTER TABLE node ADD COLUMN was TEXT;
+
+    -- when somebody last looked into a course
+    CREATE TABLE used (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        at_ns INTEGER NOT NULL,
+        PRIMARY KEY (account, course)
+    ) WITHOUT ROWID;
+
+    -- what of the settings the tree was made with
+    CREATE TABLE made_with (
+        account TEXT PRIMARY KEY,
+        shape TEXT NOT NULL,
+        user TEXT                           -- whose account it is, as far as the sign-in says
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 import trio
+from cachetools import LRUCache
 
 from coursefs.catalog.node import Node
 from coursefs.catalog.store import Store
@@ -17,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: how many sizes are asked for at once; each costs one small request
 _AT_ONCE = 32
+#: seconds for which a size that could not be learned is not asked for again with its siblings'
+_FAILED_FOR = 60.0
 
 
 class Sizes:
@@ -29,6 +33,7 @@ class Sizes:
         self._measure = measure
         self._limit = trio.CapacityLimiter(_AT_ONCE)
         self._flights: Flights[int, Node] = Flights(nursery)
+        self._failed: LRUCache[int, float] = LRUCache(4096)  # when, monotonic s
         #: hears of a file whose bytes have changed on the platform
         self.on_change: Callable[[Node], None] = lambda _: None
 
@@ -36,10 +41,13 @@ class Sizes:
         """The node with its exact size.  Raises what kept it from being learned."""
         if node.identity is None or node.size is not None:
             return node
+        now = time.monotonic()
         for sibling in self._store.children(node.parent):
-            if sibling.identity is not None and sibling.size is None and sibling.inode != node.inode:
+            if sibling.identity is None or sibling.size is not None or sibling.inode == node.inode:
+                continue
+            if now - self._failed.get(sibling.inode, float("-inf")) > _FAILED_FOR:
                 self._flights.start(sibling.inode, lambda sibling=sibling: self._quietly(sibling))  # type: ignore[misc]
-        return await self._flights.join(node.inode, lambda: self._learn(node))
+        return await self._flights.join(node.inode, lambda: self._quietly(node))
 
     async def again(self, node: Node) -> Node:
         """Ask for the version once more, because its bytes turned out to be others; tells what changed."""
@@ -52,6 +60,7 @@ class Sizes:
         try:
             return await self._learn(node)
         except CoursefsError as error:
+            self._failed[node.inode] = time.monotonic()
             log.debug("the size of %s is not known: %s", node.name, error)
             raise
 

@@ -13,7 +13,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,6 +32,8 @@ _NODE = (
     "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
     " size, etag, modified_ns, identity, locator"
 )
+#: as `_NODE`, and whether it is gone
+_READ = _NODE.replace("name,", "coalesce(name, was, ''),", 1) + ", name IS NULL"
 _KINDS = {kind.value: kind for kind in Kind}
 _STEP = (
     "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
@@ -53,6 +56,17 @@ _UPSERT_NODE = (
     + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in _NODE.split(",")[1:])
     + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When the items of a directory were asked for, in ns since 1970; None where there is none of the kind."""
+
+    items: int
+    never: int  # how many of them were not
+    oldest_ns: int | None  # of those that could be had
+    oldest_broken_ns: int | None  # of those that could not
+    newest_ns: int | None
 
 
 class Store:
@@ -82,12 +96,16 @@ class Store:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._database.commit()
         except BaseException:
-            self._database.rollback()
-            self._nodes.clear()
-            self._listings.clear()
+            self._rollback()
             raise
-        self._database.commit()
+
+    def _rollback(self) -> None:
+        with suppress(sqlite3.Error):
+            self._database.rollback()
+        self._nodes.clear()
+        self._listings.clear()
 
     def _forget(self, *inodes: int) -> None:
         """These nodes are about to change."""
@@ -103,7 +121,7 @@ class Store:
         """The node with this inode, also when it is gone from the tree (somebody may have it open)."""
         node = self._nodes.get(inode)
         if node is None:
-            row = self._database.execute(f"SELECT {_NODE} FROM node WHERE inode = ?", (inode,)).fetchone()
+            row = self._database.execute(f"SELECT {_READ} FROM node WHERE inode = ?", (inode,)).fetchone()
             if row is None:
                 return None
             node = self._nodes[inode] = _node(row)
@@ -112,7 +130,7 @@ class Store:
     def child(self, parent: int, name: str) -> Node | None:
         """The node of this name in a directory."""
         row = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE parent = ? AND name = ?", (parent, name)
+            f"SELECT {_READ} FROM node WHERE parent = ? AND name = ?", (parent, name)
         ).fetchone()
         return None if row is None else _node(row)
 
@@ -121,7 +139,7 @@ class Store:
         listing = self._listings.get(parent)
         if listing is None:
             rows = self._database.execute(
-                f"SELECT {_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
+                f"SELECT {_READ} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
                 (parent,),
             )
             listing = self._listings[parent] = tuple(map(_node, rows))
@@ -136,7 +154,7 @@ class Store:
     def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
         """Everything that a course (or an account itself) shows, of these kinds or of all."""
         rows = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
+            f"SELECT {_READ} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
             (place.account, place.course),
         )
         kept = frozenset(kinds)
@@ -145,7 +163,7 @@ class Store:
     def find(self, place: Place, key: str) -> Node | None:
         """The node with this stable id, also when it is gone."""
         row = self._database.execute(
-            f"SELECT {_NODE} FROM node WHERE account = ? AND course = ? AND key = ?", (place.account, place.course, key)
+            f"SELECT {_READ} FROM node WHERE account = ? AND course = ? AND key = ?", (place.account, place.course, key)
         ).fetchone()
         return None if row is None else _node(row)
 
@@ -164,7 +182,7 @@ class Store:
         """Write what a refresh found, whole or not at all."""
         with self.transaction():
             for node in changes.gone:
-                self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (node.inode,))
+                self._database.execute("UPDATE node SET was = name, name = NULL WHERE inode = ?", (node.inode,))
             for before, _ in changes.changed:  # first out of the way: two siblings may swap their names
                 self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
             for node in (*changes.added, *(after for _, after in changes.changed)):
@@ -232,7 +250,7 @@ class Store:
     def forget_account(self, account: str) -> None:
         """Drop everything that is known of an account; its inode numbers come back with it."""
         with self.transaction():
-            for table in ("course", "node", "step", "fetched"):
+            for table in ("course", "node", "step", "fetched", "used", "made_with"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._nodes.clear()
         self._listings.clear()
@@ -245,6 +263,15 @@ class Store:
             f"SELECT {_STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
         )
         return [_step(row) for row in rows]
+
+    def asked(self, directory: int) -> Asked:
+        """When the items of a directory were asked for, without reading them."""
+        row = self._database.execute(
+            "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
+            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step WHERE directory = ?",
+            (directory,),
+        ).fetchone()
+        return Asked(row[0], row[0] - row[1], *row[2:])
 
     def steps_of(self, place: Place) -> list[Step]:
         """All items of a course."""
@@ -275,12 +302,58 @@ class Store:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def set_fetched(self, place: Place, at_ns: int) -> None:
+    def tag(self, place: Place) -> str | None:
+        """What the platform called the outline of a course when it was last asked for."""
+        row = self._database.execute(
+            "SELECT tag FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
+        ).fetchone()
+        return None if row is None or row[0] is None else str(row[0])
+
+    def set_fetched(self, place: Place, at_ns: int, tag: str | None = None) -> None:
         """It was asked for just now."""
         with self.transaction():
             self._database.execute(
-                "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?)", (place.account, place.course, at_ns)
+                "INSERT OR REPLACE INTO fetched (account, course, at_ns, tag) VALUES (?, ?, ?, ?)",
+                (place.account, place.course, at_ns, tag),
             )
+
+    def made_with(self, account: str, shape: str, user: str | None) -> None:
+        """The account's tree is to be of this shape, and this user's.
+
+        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
+        """
+        row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
+        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
+            return
+        with self.transaction():
+            if row is not None and user is not None and row[1] not in {None, user}:
+                self.forget_account(account)
+            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
+            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
+            self._database.execute(
+                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
+            )
+
+    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
+        """Take the courses of every account but these out of the tree, so that their names are free."""
+        known = frozenset(accounts)
+        nodes = [node for node in self.children(inodes.ROOT) if node.place.account not in known]
+        if nodes:
+            self.write(Changes(gone=tuple(nodes)))
+
+    def set_used(self, place: Place, at_ns: int) -> None:
+        """Somebody looked into a course."""
+        with suppress(sqlite3.OperationalError), self.transaction():  # a full disk must not end a listing
+            self._database.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (place.account, place.course, at_ns))
+
+    def by_use(self) -> list[Node]:
+        """The directories of all courses, those that were looked into last first."""
+        rows = self._database.execute(
+            f"SELECT {_READ} FROM node WHERE kind = 'course' AND name IS NOT NULL ORDER BY ("
+            " SELECT at_ns FROM used WHERE used.account = node.account AND used.course = node.key"
+            ") DESC, mtime_ns DESC, name"
+        )
+        return [_node(row) for row in rows]
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -331,24 +404,25 @@ def _place(account: str, course: str) -> Place:
 
 def _node(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
     (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-     identity, locator) = row  # fmt: skip
+     identity, locator, is_gone) = row  # fmt: skip
     return Node(
         inode=inode,
         parent=parent,
-        name=name or "",
-        wanted=wanted,
+        name=name,
+        wanted=name if wanted == name else wanted,  # one text for both, in thousands of nodes
         place=_place(account, course),
         key=key,
         kind=_KINDS[kind],
         mtime_ns=mtime,
-        item=item,
-        url=url,
+        item=sys.intern(item),
+        url=None if url is None else sys.intern(url),
         mime_type=None if mime is None else sys.intern(mime),
         size=size,
         etag=etag,
         modified_ns=modified,
         identity=identity,
         locator=locator,
+        is_gone=bool(is_gone),
     )
 
 

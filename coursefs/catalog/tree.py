@@ -1,38 +1,39 @@
 """The tree as readers see it: served from the store at once, refreshed behind their backs.
 
 What was never asked for is asked for while the reader waits; what is old is served as it is while it is asked for
-again.  Whoever wants the same thing at the same time waits for one request.  Between two awaits the store is only
-ever changed as a whole, so a reader sees a directory before a refresh or after it, never in between.
+again.  Whoever wants the same thing at the same time waits for one request.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
 
 import trio
 from cachetools import LRUCache
 
-from coursefs.catalog.courses import account_directory, course_changes
-from coursefs.catalog.files import file_changes, unavailable
+from coursefs.catalog import news
 from coursefs.catalog.inode import ROOT
 from coursefs.catalog.names import Layout
+from coursefs.catalog.news import News
 from coursefs.catalog.node import Node, Place, Step
-from coursefs.catalog.outline import outline_changes
-from coursefs.catalog.refresh import Changes
-from coursefs.catalog.store import Store
-from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
+from coursefs.catalog.probes import is_probe
+from coursefs.catalog.renewal import Renewal, TreeAccount
+from coursefs.catalog.store import Asked, Store
+from coursefs.errors import CoursefsError, Gone, NotSignedIn
 from coursefs.flight import Flights
-from coursefs.model import Course, File, Kind
-from coursefs.providers.base import Provider
+from coursefs.model import Course, Kind
 
 log = logging.getLogger(__name__)
 
 _SECOND = 1_000_000_000
-T = TypeVar("T")
+#: ns by which a stored time may lie ahead of the clock before the clock is held to have been wrong
+_AHEAD = 60 * _SECOND
+#: seconds that the root waits for an account that was never listed, when it has others to show
+_FOR_ANOTHER = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +47,8 @@ class Ages:
     broken_item: float = 600.0  # an item that could not be had by itself
 
 
-@dataclass(frozen=True, slots=True)
-class TreeAccount:
-    """An account as the tree sees it."""
-
-    name: str
-    provider: Provider
-    folder: str | None = None  # the directory that its courses lie in; None: the root
-
-
-@dataclass(slots=True)
-class _Troubles:
-    """What went wrong lately, by what was asked for."""
-
-    errors: dict[Place, tuple[float, CoursefsError]] = field(default_factory=dict)  # monotonic s, error
-
-    def recent(self, place: Place, within: float) -> bool:
-        at, _ = self.errors.get(place, (float("-inf"), None))
-        return time.monotonic() - at < within
-
-
 class Tree:
-    """The directories of all accounts.  `on_change` hears of every refresh that changed something."""
+    """The directories of all accounts."""
 
     def __init__(
         self,
@@ -79,18 +60,12 @@ class Tree:
         ages: Ages | None = None,
     ) -> None:
         self.store = store
+        self.renewal = Renewal(store, accounts, layout)
         self._accounts = {account.name: account for account in accounts}
-        self._layout = layout
         self._ages = ages or Ages()
         self._flights: Flights[tuple[Place, int], None] = Flights(nursery)
-        self._troubles = _Troubles()
         #: until when (ns) nothing has to be asked for a directory's files; forgotten whenever something was
         self._settled: LRUCache[int, int] = LRUCache(1 << 16)
-        self.on_change: Callable[[Changes], None] = lambda _: None
-        self._directories = {
-            account.name: account_directory(store, account.name, account.folder, layout, time.time_ns())
-            for account in accounts
-        }
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -112,24 +87,24 @@ class Tree:
     async def child(self, directory: Node, name: str) -> Node | None:
         """The node of this name; None when a directory that is known does not have it."""
         node = self.store.child(directory.inode, name)
-        if node is None:
+        if node is None and not is_probe(name):
             await self._ready(directory)
             node = self.store.child(directory.inode, name)
         if node is not None and directory.inode == ROOT and node.place.account not in self._accounts:
             return None
         return node
 
+    def known_children(self, inode: int) -> Sequence[Node] | None:
+        """What a directory holds, where nothing has to be asked for it; None: `children` knows more."""
+        return self.store.children(inode) if time.time_ns() < self._settled.get(inode, 0) else None
+
+    def known_child(self, inode: int, name: str) -> Node | None:
+        """The node of this name, where it is known; None: `child` knows more."""
+        return None if inode == ROOT else self.store.child(inode, name)
+
     def course(self, node: Node) -> Course:
         """The course that a node belongs to.  Raises `Gone` when the account no longer has it."""
-        course = self.store.course(node.place)
-        if course is None:
-            raise Gone("the course is no longer among the enrolments")
-        return course
-
-    def trouble(self, account: str) -> CoursefsError | None:
-        """What went wrong with this account last and has not gone well since; None when all is well."""
-        errors = [found for place, found in self._troubles.errors.items() if place.account == account]
-        return max(errors, key=lambda found: found[0])[1] if errors else None
+        return self.renewal.course(node.place)
 
     # -- freshness -------------------------------------------------------------------------------------------------
 
@@ -151,6 +126,8 @@ class Tree:
         """All accounts are known, or at least one of them.  A root of which nothing is known is an error."""
         if not self._accounts:
             raise NotSignedIn("no account: sign in with `coursefs login`")
+        asked = [account for account in self._accounts.values() if account.folder is None]
+        some_known = len(asked) < len(self._accounts) or any(self._is_known(account) for account in asked)
         errors: list[CoursefsError] = []
 
         async def one(account: TreeAccount) -> None:
@@ -159,57 +136,82 @@ class Tree:
             except CoursefsError as error:
                 errors.append(error)
 
-        async with trio.open_nursery() as nursery:
-            for account in self._accounts.values():
-                if account.folder is None:
+        # one that was never listed is waited for; where others are known, not for long
+        with trio.move_on_after(_FOR_ANOTHER if some_known else math.inf):
+            async with trio.open_nursery() as nursery:
+                for account in asked:
                     nursery.start_soon(one, account)
-        if errors and len(errors) == len(self._accounts):
+        if errors and len(errors) == len(asked) and not some_known:
             raise errors[0]
+
+    def _is_known(self, account: TreeAccount) -> bool:
+        return self.store.fetched_ns(Place(account.name)) is not None
 
     async def _courses_ready(self, account: TreeAccount) -> None:
         place = Place(account.name)
-        await self._fresh(
-            place, 0, self.store.fetched_ns(place), self._ages.courses, lambda: self.update_courses(account)
-        )
+        asked_ns = self.store.fetched_ns(place)
+        await self._fresh(place, 0, asked_ns, self._ages.courses, lambda: self.renewal.courses(account))
 
     async def _outline_ready(self, directory: Node) -> None:
         place = Place(directory.place.account, directory.key)
         account = self._account(place)
-        await self._fresh(
-            place, 0, self.store.fetched_ns(place), self._ages.outline, lambda: self.update_outline(account, directory)
-        )
+        asked_ns = self.store.fetched_ns(place)
+        await self._fresh(place, 0, asked_ns, self._ages.outline, lambda: self._renew_outline(account, directory))
 
     async def _files_ready(self, directory: Node, place: Place) -> None:
         now = time.time_ns()
         if now < self._settled.get(directory.inode, 0):
             return
-        steps = self.store.steps(directory.inode)
-        if any(step.fetched_ns is None for step in steps):
-            await self._flights.join(
-                (place, directory.inode), lambda: self._update_files(directory, place, self._due(directory, now))
-            )
-        elif due := self._due(directory, now):
-            self._behind(place, directory.inode, lambda: self._update_files(directory, place, due))
-        else:
-            self._settled[directory.inode] = min(
-                map(self._due_ns, steps), default=now + int(self._ages.files * _SECOND)
-            )
+        asked = self.store.asked(directory.inode)
+        if self._all_due_ns(asked) < now:
+            known = not asked.never or any(node.item for node in self.store.children(directory.inode))
+            # 0: it is known to be otherwise by now
+            times = [ns for ns in (asked.oldest_ns, asked.oldest_broken_ns) if ns is not None]
+            oldest = 0 if asked.never else min(times, default=now)
+
+            async def renew() -> None:
+                await self._renew_files(directory, place)
+
+            await self._fresh(place, directory.inode, oldest if known else None, 0.0, renew)
+            asked = self.store.asked(directory.inode)
+        due = self._all_due_ns(asked)
+        if due < now and self.renewal.failed_lately(place, self._ages.failed):
+            due = now + int(self._ages.failed * _SECOND)
+        if directory.kind is not Kind.COURSE:  # which has an outline besides
+            self._settled[directory.inode] = due
+
+    def _all_due_ns(self, asked: Asked) -> int:
+        """When the first item of a directory is to be asked for again."""
+        now = time.time_ns()
+        if asked.never or (asked.newest_ns or 0) > now + _AHEAD:
+            return 0
+        files = (now if asked.oldest_ns is None else asked.oldest_ns) + int(self._ages.files * _SECOND)
+        if asked.oldest_broken_ns is None:
+            return files
+        return min(files, asked.oldest_broken_ns + int(self._ages.broken_item * _SECOND))
 
     def _due_ns(self, step: Step) -> int:
         """When an item is to be asked for again."""
         age = self._ages.broken_item if step.error else self._ages.files
-        return 0 if step.fetched_ns is None else step.fetched_ns + int(age * _SECOND)
-
-    def _due(self, directory: Node, now_ns: int) -> list[Step]:
-        """The items of a directory that are to be asked for now."""
-        return [step for step in self.store.steps(directory.inode) if self._due_ns(step) < now_ns]
+        if step.fetched_ns is None or step.fetched_ns > time.time_ns() + _AHEAD:
+            return 0
+        return step.fetched_ns + int(age * _SECOND)
 
     async def _fresh(
-        self, place: Place, inode: int, at_ns: int | None, age: float, update: Callable[[], Awaitable[None]]
+        self, place: Place, inode: int, asked_ns: int | None, age: float, update: Callable[[], Awaitable[None]]
     ) -> None:
-        if at_ns is None:
+        """Update while the reader waits what was never asked for (None), behind its back what is older than `age`.
+
+        What is known to be otherwise by now (0) is waited for too, but served as it was where that fails.
+        """
+        if asked_ns is None:
             await self._flights.join((place, inode), update)
-        elif time.time_ns() - at_ns > age * _SECOND:
+        elif asked_ns == 0 and not self.renewal.failed_lately(place, self._ages.failed):
+            try:
+                await self._flights.join((place, inode), update)
+            except CoursefsError as error:
+                log.info("what is known stays: %s", error)
+        elif not -_AHEAD <= time.time_ns() - asked_ns <= age * _SECOND:
             self._behind(place, inode, update)
 
     def _behind(self, place: Place, inode: int, update: Callable[[], Awaitable[None]]) -> None:
@@ -220,107 +222,54 @@ class Tree:
                 await update()
             except CoursefsError as error:
                 log.info("what is known stays: %s", error)
+            except Exception:
+                log.exception("a refresh failed unexpectedly")
 
-        if not self._troubles.recent(place, self._ages.failed):
+        if not self.renewal.failed_lately(place, self._ages.failed):
             self._flights.start((place, inode), quietly)
 
-    # -- refreshing ------------------------------------------------------------------------------------------------
-
-    async def update_courses(self, account: TreeAccount) -> None:
-        """Ask for the account's courses now.  Raises what the provider raises; then what is known stays."""
-        place = Place(account.name)
-        courses = await self._asked(place, account.provider.courses)
-        if not courses and self.store.courses(account.name):
-            raise self._noted(place, BadReply(f"{account.name}: the platform lists no course where there were some"))
-        now = time.time_ns()
-        changes = course_changes(self.store, account.name, self._directories[account.name], courses, self._layout, now)
-        with self.store.transaction():
-            self.store.set_courses(account.name, courses)
-            self.store.set_fetched(place, now)
-            self._write(changes, now)
-        self._tell(changes)
-
-    async def update_outline(self, account: TreeAccount, directory: Node) -> None:
-        """Ask for a course's outline now.  Raises what the provider raises; then what is known stays."""
-        place = Place(account.name, directory.key)
-        course = self.store.course(place)
-        if course is None:
-            raise Gone("the course is no longer among the enrolments")
-        outline = await self._asked(place, lambda: account.provider.outline(course))
-        if not outline.sections and not outline.items and self.store.of_place(place):
-            raise self._noted(place, BadReply(f"{course.slug}: the platform lists nothing where there was a course"))
-        now = time.time_ns()
-        new = outline_changes(self.store, place, directory.inode, outline, self._layout, now)
+    async def _renew_outline(self, account: TreeAccount, directory: Node) -> None:
         self._settled.clear()
-        with self.store.transaction():
-            self.store.set_steps(place, new.steps)
-            self.store.set_fetched(place, now)
-            self._write(new.changes, now)
-        self._tell(new.changes)
+        await self.renewal.outline(account, directory)
+        self._settled.clear()
 
-    async def _update_files(self, directory: Node, place: Place, steps: Sequence[Step]) -> None:
-        if not steps:
-            return
-        provider = self._account(place).provider
-        course = self.store.course(place)
-        if course is None:
-            raise Gone("the course is no longer among the enrolments")
-        replies = await self._asked(place, lambda: provider.files(course, [step.item for step in steps]))
-        now = time.time_ns()
-        files: dict[str, Sequence[File]] = {}
-        states: list[tuple[Step, CoursefsError | None]] = []
-        for step in steps:
-            reply = replies.get(step.item.key, BadReply("the platform said nothing of it"))
-            error = reply if isinstance(reply, CoursefsError) else None
-            states.append((step, error))
-            if not isinstance(reply, CoursefsError):
-                files[step.item.key] = reply
-            else:
-                log.info("%s: %s", step.item.title, reply)
-                if step.fetched_ns is None or step.error:  # nothing better was ever there
-                    files[step.item.key] = [unavailable(step, reply)]
-        changes = file_changes(self.store, place, directory.inode, files, self._layout, now)
+    async def _renew_files(self, directory: Node, place: Place, *, all_known: bool = False) -> None:
         self._settled.pop(directory.inode, None)
-        with self.store.transaction():
-            for step, error in states:
-                self.store.set_step_state(step, now, None if error is None else str(error))
-            self._write(changes, now)
-        self._tell(changes)
+        now = time.time_ns()
+        steps = [
+            step
+            for step in self.store.steps(directory.inode)
+            if (all_known and step.fetched_ns is not None) or self._due_ns(step) < now
+        ]
+        await self.renewal.files(self._account(place), directory, place, steps)
 
-    def _write(self, changes: Changes, now_ns: int) -> None:
-        """Write; directories that were shown before and list something else now have changed at this moment."""
-        fresh = {node.inode for node in changes.added}
-        listed = {
-            node.parent
-            for node in (
-                *changes.added,
-                *changes.gone,
-                *(after for before, after in changes.changed if before.name != after.name),
+    # -- asking on purpose -------------------------------------------------------------------------------------------
+
+    async def update_courses(self, account: str) -> News:
+        """Ask for an account's courses now, and say what is new.  Raises what the provider raises."""
+        before = news.courses(self.store, account)
+        place = Place(account)
+        await self._flights.join((place, 0), lambda: self.renewal.courses(self._accounts[account]))
+        return news.compare(account, before, news.courses(self.store, account))
+
+    async def update_course(self, directory: Node) -> News:
+        """Ask for the outline of a course and for the files of every lesson that was ever looked at, now."""
+        place = Place(directory.place.account, directory.key)
+        account = self._account(place)
+        before = news.course(self.store, place)
+        await self._flights.join((place, 0), lambda: self._renew_outline(account, directory))
+        looked_at = {step.directory for step in self.store.steps_of(place) if step.fetched_ns is not None}
+        for inode in sorted(looked_at):
+            lesson = self.node(inode)
+            await self._flights.join(
+                (place, inode),
+                lambda lesson=lesson: self._renew_files(lesson, place, all_known=True),  # type: ignore[misc]
             )
-            if node.parent not in fresh
-        }
-        known = {inode for inode in listed if self.store.children(inode)}
-        self.store.write(changes)
-        for inode in known:
-            self.store.touch(inode, now_ns)
+        return news.compare(directory.name, before, news.course(self.store, place))
 
-    def _tell(self, changes: Changes) -> None:
-        if changes:
-            self.on_change(changes)
-
-    async def _asked(self, place: Place, ask: Callable[[], Awaitable[T]]) -> T:
-        try:
-            reply = await ask()
-        except CoursefsError as error:
-            raise self._noted(place, error) from None
-        self._troubles.errors.pop(place, None)
-        return reply
-
-    def _noted(self, place: Place, error: CoursefsError) -> CoursefsError:
-        self._troubles.errors[place] = (time.monotonic(), error)
-        if isinstance(error, NotSignedIn):
-            self._troubles.errors[Place(place.account)] = (time.monotonic(), error)
-        return error
+    async def learn(self, directory: Node) -> None:
+        """See to it that a directory is known, as a reader would; nothing is asked for what is fresh."""
+        await self._ready(directory)
 
     def _account(self, place: Place) -> TreeAccount:
         account = self._accounts.get(place.account)

@@ -90,7 +90,7 @@ def _sign_in(places: Places, settings: Settings, account: AccountSettings, secre
     if expires is not None:
         secrets = {**secrets, "expires": str(int(expires))}
     credentials = Credentials(places)
-    credentials.save(account.name, secrets)
+    credentials.save(account.name, {**secrets, "user_id": identity.user_id})
     add_account(places.config_file, account.name, {"provider": account.provider, **account.values})
     until = f" until {output.day(expires)}" if expires is not None else ""
     output.message(

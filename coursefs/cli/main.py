@@ -42,6 +42,7 @@ COMMANDS = {
     "logout": _Entry("coursefs.cli.accounts:logout", "Forget an account and its sign-in."),
     "accounts": _Entry("coursefs.cli.accounts:accounts", "List the accounts."),
     "courses": _Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
+    "update": _Entry("coursefs.cli.update:update", "Ask now for what is new."),
     "status": _Entry("coursefs.cli.status:status", "Say how a mount is doing."),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -54,7 +55,8 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415
 
     readiness = Readiness()
-    job = Job(library_settings(settings, places, parsed), mountpoint, parsed, places.runtime_dir)
+    library = replace(library_settings(settings, places, parsed), fill=settings.refresh.fill)
+    job = Job(library, mountpoint, parsed, places.runtime_dir)
     start_log(options, readiness.is_background)
     run(job, readiness)
 
@@ -79,7 +81,7 @@ def umount(options: Globals, mountpoint: Path) -> None:
     if is_dead(path):
         detach(path)
         return
-    status = socket.ask(socket.path_for(options.places().runtime_dir, path))
+    status = socket.status(socket.path_for(options.places().runtime_dir, path))
     unmount(path)
     if status is not None:
         _wait_for_end(int(status["pid"]), path)

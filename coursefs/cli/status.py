@@ -29,10 +29,10 @@ def status(options: Globals, mountpoint: Path | None, as_json: bool) -> None:
 
     runtime = options.places().runtime_dir
     if mountpoint is None:
-        mounts = socket.all_mounts(runtime)
+        mounts = [found for _, found in socket.all_mounts(runtime)]
     else:
         path = mountinfo.absolute(mountpoint)
-        found = socket.ask(socket.path_for(runtime, path))
+        found = socket.status(socket.path_for(runtime, path))
         if found is None:
             there = mountinfo.at(path)
             dead = there is not None and there.is_coursefs
@@ -59,6 +59,9 @@ def _show(mount: Mapping[str, Any]) -> None:
         click.echo(f"  {account['name']}: {account['courses']} courses{trouble}")
     click.echo(f"  known: {catalogue['entries']} files and folders, {_size(catalogue['bytes'])}")
     click.echo(f"  cache: {_size(cache['bytes'])} of {_size(cache['max_size'])} in {cache['directory']}")
+    fill = mount["fill"]
+    if fill["state"] == "filling":
+        click.echo(f"  learning what nobody has looked at yet: {fill['done']} of {fill['total']} folders")
     if mount["open_files"]:
         click.echo(f"  open files: {mount['open_files']}")
 

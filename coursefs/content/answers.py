@@ -83,7 +83,9 @@ def judge(status: int, headers: Mapping[str, str], where: str, *, html: bool, no
 def version_of(headers: Mapping[str, str], size: int) -> Version:
     """The version that an answer is of, given the size of the whole in bytes."""
     etag = headers.get("etag", "").strip() or None
-    return Version(size, etag, _modified_ns(headers.get("last-modified")))
+    modified_ns = _modified_ns(headers.get("last-modified"))
+    # a date that no clock can show is none
+    return Version(size, etag, modified_ns if modified_ns is not None and 0 <= modified_ns < 2**63 else None)
 
 
 def condition(version: Version) -> dict[str, str]:

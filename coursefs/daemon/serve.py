@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
 
         state: list[Operations] = []
 
-        def status() -> dict[str, Any]:
-            return {
+        async def status(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+            yield {
                 "mountpoint": str(mountpoint),
                 "pid": os.getpid(),
                 "version": __version__,
@@ -89,7 +90,12 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 **_library_status(library),
             }
 
-        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), status):
+        async def update(wanted: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+            async for news in library.update([str(course) for course in wanted.get("courses", ())]):
+                yield asdict(news)
+
+        commands = {"status": status, "update": update}
+        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), commands):
             await mount(library, mountpoint, job.options, mounted=mounted)
         log.info("unmounted %s", mountpoint)
 
@@ -103,11 +109,12 @@ def _library_status(library: Library) -> dict[str, Any]:
                 "name": one.name,
                 "provider": one.provider,
                 "courses": sum(not course.hidden for course in library.courses(one.name)),
-                "trouble": None if (trouble := library.tree.trouble(one.name)) is None else str(trouble),
+                "trouble": None if (trouble := library.tree.renewal.trouble(one.name)) is None else str(trouble),
             }
             for one in library.settings.accounts
         ],
         "catalogue": {"entries": files, "bytes": size},
+        "fill": asdict(library.fill.progress),
         "cache": {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size},
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coursefs.catalog import Layout
+from coursefs.catalog import Ages, Layout
 from coursefs.config import Settings
 from coursefs.credentials import Credentials
 from coursefs.library import AccountSource, LibrarySettings
@@ -31,4 +31,5 @@ def library_settings(settings: Settings, places: Places, options: MountOptions |
         read_timeout=settings.network.read_timeout,
         streams=settings.network.streams,
         offline=options.offline if options else False,
+        ages=Ages(settings.refresh.courses, settings.refresh.outline, settings.refresh.files),
     )

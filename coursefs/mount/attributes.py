@@ -6,6 +6,7 @@ import stat
 
 import pyfuse3
 
+from coursefs.catalog.probes import is_probe
 from coursefs.library import Node
 from coursefs.mount.options import MountOptions
 
@@ -13,6 +14,8 @@ from coursefs.mount.options import MountOptions
 KEPT = 60.0
 #: seconds that the kernel may remember that a name does not exist
 KEPT_ABSENT = 10.0
+#: the same for names that no course ever has
+KEPT_PROBE = 300.0
 _BLOCK = 512
 _BLOCK_SIZE = 128 * 1024
 
@@ -47,10 +50,9 @@ def attributes(node: Node, options: MountOptions) -> pyfuse3.EntryAttributes:
     return entry
 
 
-def absent() -> pyfuse3.EntryAttributes:
+def absent(name: str = "") -> pyfuse3.EntryAttributes:
     """The answer to a lookup of a name that does not exist, for the kernel to remember for a while."""
     entry = pyfuse3.EntryAttributes()
     entry.st_ino = 0
-    entry.entry_timeout = KEPT_ABSENT
-    entry.attr_timeout = KEPT_ABSENT
+    entry.entry_timeout = entry.attr_timeout = KEPT_PROBE if is_probe(name) else KEPT_ABSENT
     return entry

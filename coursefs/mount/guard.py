@@ -36,19 +36,16 @@ def guarded(handler: Handler[S, P, R]) -> Handler[S, P, R]:
     never learns that its caller was killed, so without a deadline that caller stays unkillable.
     """
 
+    @functools.wraps(handler)
     async def in_time(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            with trio.fail_after(self.deadline):
-                return await handler(self, *args, **kwargs)
-        except trio.TooSlowError:
-            log.info("%s: no answer within %.0f s", handler.__name__, self.deadline)
-            raise pyfuse3.FUSEError(errno.ETIMEDOUT) from None
+        with trio.fail_after(self.deadline):
+            return await handler(self, *args, **kwargs)
 
-    return answered(functools.wraps(handler)(in_time))
+    return answered(in_time)
 
 
 def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
-    """As `guarded`, for a handler that waits for nothing and so needs no deadline."""
+    """As `guarded`, for a handler that waits for nothing, or sees to a deadline where it does."""
 
     @functools.wraps(handler)
     async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -56,6 +53,9 @@ def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
             return await handler(self, *args, **kwargs)
         except pyfuse3.FUSEError:
             raise
+        except trio.TooSlowError:
+            log.info("%s: no answer within %.0f s", handler.__name__, self.deadline)
+            raise pyfuse3.FUSEError(errno.ETIMEDOUT) from None
         except Exception as error:
             raise pyfuse3.FUSEError(errno_of(error, handler.__name__)) from None
 

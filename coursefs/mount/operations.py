@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import pyfuse3
+import trio
 
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
@@ -50,7 +51,7 @@ class Operations(pyfuse3.Operations):
 
     # -- names and attributes ---------------------------------------------------------------------------------------
 
-    @guarded
+    @answered
     async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         if name == b".":
             return attributes(self._library.node(parent_inode), self._options)
@@ -62,12 +63,19 @@ class Operations(pyfuse3.Operations):
             text = unicodedata.normalize("NFC", name.decode())
         except UnicodeDecodeError:
             return absent()
-        node = await self._library.child(parent_inode, text)
-        return absent() if node is None else attributes(node, self._options)
+        node = self._library.known_child(parent_inode, text)
+        if node is None:
+            with trio.fail_after(self.deadline):
+                node = await self._library.child(parent_inode, text)
+        return absent(text) if node is None else attributes(node, self._options)
 
-    @guarded
+    @answered
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
-        return attributes(await self._library.attributes(inode), self._options)
+        node = self._library.node(inode)
+        if not node.is_directory and node.size is None:
+            with trio.fail_after(self.deadline):
+                node = await self._library.attributes(inode)
+        return attributes(node, self._options)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Nothing to do: an inode number stays what it is for ever, and nodes live in the catalogue."""
@@ -92,10 +100,13 @@ class Operations(pyfuse3.Operations):
 
     # -- directories ---------------------------------------------------------------------------------------------
 
-    @guarded
+    @answered
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
+        children = self._library.known_children(inode)
+        if children is None:
+            with trio.fail_after(self.deadline):
+                children = await self._library.children(inode)
         number = next(self._numbers)
-        children = await self._library.children(inode)
         self._listings[number] = (self._library.node(inode), children)
         return number
 
@@ -159,9 +170,11 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
-        value = None
-        if name.startswith(b"user."):  # `ls -l` asks for security.selinux and system.posix_acl_access of every file
-            value = xattrs.read(self._library, self._library.node(inode), name)
+        if not name.startswith(b"user."):
+            # `ls -l` asks for security.selinux and system.posix_acl_access: of every file as long as the answer is
+            # «no such attribute», of the first one alone when it is that there is none of the kind here
+            raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+        value = xattrs.read(self._library, self._library.node(inode), name)
         if value is None:
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value

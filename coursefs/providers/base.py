@@ -25,8 +25,11 @@ class Provider(Protocol):
     async def courses(self) -> Sequence[Course]:
         """Every course that the account is enrolled in, all pages, in the platform's order."""
 
-    async def outline(self, course: Course) -> Outline:
-        """The tree of a course, without a request for any single item."""
+    async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
+        """The tree of a course, without a request for any single item.
+
+        `tag` is that of the outline which is known; None when the platform says that it is still the one.
+        """
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         """The files of these items, by item key.

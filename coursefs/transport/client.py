@@ -24,10 +24,11 @@ import httpx
 import trio
 
 from coursefs import __version__
-from coursefs.errors import BadReply, CoursefsError, NoAnswer, Unreachable
+from coursefs.errors import BadReply, CoursefsError, NoAnswer, Unreachable, UsageError
 from coursefs.transport.backoff import RETRIED_STATUSES, pause, retry_after_seconds
 from coursefs.transport.bucket import Bucket
 from coursefs.transport.hosts import Origin, require_safe_url
+from coursefs.transport.outage import Outages
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Transport:
     ) -> None:
         self.offline = offline
         self.read_timeout = read_timeout
+        self._outages = Outages()
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
         self._client = httpx.AsyncClient(
@@ -87,7 +89,7 @@ class Transport:
             cookies=no_cookies,
             follow_redirects=False,
             timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=40, keepalive_expiry=30.0),
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
         )
 
@@ -150,15 +152,14 @@ class Transport:
         """
         if self.offline:
             raise Unreachable("offline")
-        own = Origin.of(url)
+        own = origin = require_safe_url(url)
         try:
             for _ in range(_MAX_REDIRECTS + 1):
-                origin = require_safe_url(url)
                 given = dict(headers or {})
                 if origin != own:
                     given = {name: value for name, value in given.items() if name.lower() in _ALONG}
                 request = self._client.build_request(method, url, headers=given, content=content)
-                response = await self._client.send(request, stream=True)
+                response = await self._connected(request, origin)
                 try:
                     log.debug("%s %s -> %d", method, place(url), response.status_code)
                     target = response.headers.get("location")
@@ -166,6 +167,7 @@ class Transport:
                         yield response
                         return
                     url = urljoin(url, target)
+                    origin = _redirected(url, own)
                 finally:
                     with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
                         await response.aclose()
@@ -174,6 +176,27 @@ class Transport:
             raise NoAnswer(f"{urlsplit(url).hostname}: no answer in time") from None
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise _unreachable(url, error) from None
+
+    async def _connected(self, request: httpx.Request, origin: Origin) -> httpx.Response:
+        """Send a request; not to a host of which somebody has just learned that it does not answer."""
+        started = trio.current_time()
+        if self._outages.is_out(origin, started):
+            raise NoAnswer(f"{origin.host}: does not answer")
+        try:
+            response = await self._client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            now = trio.current_time()
+            self._outages.failed(origin, now - started, now)
+            raise
+        self._outages.worked(origin)
+        return response
+
+
+def _redirected(url: str, by: Origin) -> Origin:
+    try:
+        return require_safe_url(url)
+    except UsageError:
+        raise BadReply(f"{by.host}: redirects to an address that is not safe") from None
 
 
 def _unreachable(url: str, error: Exception) -> CoursefsError:

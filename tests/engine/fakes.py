@@ -76,9 +76,10 @@ class FakeProvider:
         await self._asked("courses")
         return list(self.listed)
 
-    async def outline(self, course: Course) -> Outline:
+    async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
         await self._asked(f"outline {course.key}")
-        return self.outlines[course.key]
+        outline = self.outlines[course.key]
+        return None if tag is not None and tag == outline.tag else outline
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         await self._asked("files " + " ".join(item.key for item in items))

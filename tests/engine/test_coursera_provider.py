@@ -179,7 +179,7 @@ async def test_the_outline_takes_one_request() -> None:
     answer = good([{"id": "C1", "moduleIds": ["M"]}], linked)
     async with signed_in({"onDemandCourseMaterials.v2/": answer}) as (provider, platform):
         outline = await provider.outline(COURSE)
-    assert outline.sections[0].sections[0].items[0].key == "item/a"
+    assert outline is not None and outline.sections[0].sections[0].items[0].key == "item/a"
     (request,) = platform.requests
     assert request.url.params["slug"] == "some-course"
     assert request.url.params["showLockedItems"] == "true"

@@ -33,13 +33,21 @@ def provider_of(*items: object, **more: object) -> FakeProvider:
 
 @asynccontextmanager
 async def opened(
-    path: Path, provider: FakeProvider, *, ages: Ages | None = None, folder: str | None = None
+    path: Path,
+    provider: FakeProvider,
+    *,
+    ages: Ages | None = None,
+    folder: str | None = None,
+    layout: Layout = Layout.TITLE,
+    name: str = "coursera",
 ) -> AsyncIterator[Tree]:
     store = Store(path / "catalogue.sqlite")
     try:
         async with trio.open_nursery() as nursery:
-            account = TreeAccount("coursera", provider, folder)
-            yield Tree(store, [account], nursery, layout=Layout.TITLE, ages=ages)
+            account = TreeAccount(name, provider, folder)
+            tree = Tree(store, [account], nursery, layout=layout, ages=ages)
+            tree.renewal.settle()
+            yield tree
             nursery.cancel_scope.cancel()
     finally:
         store.close()
@@ -117,7 +125,7 @@ async def test_what_is_old_is_served_at_once_and_refreshed_behind(tmp_path: Path
         await listing(tree)
         provider.listed = [COURSE, Course("c2", "ears", "Ears")]
         provider.gate = trio.Event()
-        tree.on_change = changes.append
+        tree.renewal.on_change = changes.append
         assert await listing(tree) == ["Graphics"]
         provider.gate.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -144,7 +152,7 @@ async def test_a_refresh_that_fails_leaves_what_is_known(tmp_path: Path, failure
         await trio.testing.wait_all_tasks_blocked()
         assert await listing(tree, "Graphics", "01 Start") == before
         await trio.testing.wait_all_tasks_blocked()
-        assert tree.trouble("coursera") is not None
+        assert tree.renewal.trouble("coursera") is not None
 
 
 async def test_an_empty_answer_does_not_delete_a_tree(tmp_path: Path) -> None:
@@ -207,7 +215,7 @@ async def test_a_refresh_without_news_changes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, provider, ages=NOW) as tree:
         before = await walk(tree, "Graphics", "01 Start")
         await listing(tree, "Graphics", "01 Start")
-        tree.on_change = changes.append
+        tree.renewal.on_change = changes.append
         for _ in range(2):
             await listing(tree, "Graphics", "01 Start", "01 Hello.files")
             await trio.testing.wait_all_tasks_blocked()
@@ -261,3 +269,21 @@ async def test_enrolments_of_an_account_that_is_gone_are_not_shown(tmp_path: Pat
         assert await tree.child(tree.node(ROOT), "Graphics") is None
         nursery.cancel_scope.cancel()
     store.close()
+
+
+async def test_what_is_known_and_fresh_needs_no_waiting(tmp_path: Path) -> None:
+    async with opened(tmp_path, provider_of(HELLO)) as tree:
+        lesson = await walk(tree, "Graphics", "01 Start")
+        assert tree.known_children(lesson.inode) is None
+        await tree.children(lesson)
+        assert tree.known_children(lesson.inode) == await tree.children(lesson)
+        assert tree.known_child(lesson.inode, "01 Hello.mp4") == await walk(
+            tree, "Graphics", "01 Start", "01 Hello.mp4"
+        )
+        assert tree.known_child(lesson.inode, "nothing") is None
+        for directory in (tree.node(ROOT), await walk(tree, "Graphics")):  # what they hold has an age of its own
+            assert tree.known_children(directory.inode) is None
+    async with opened(tmp_path, provider_of(HELLO), ages=NOW) as tree:
+        lesson = await walk(tree, "Graphics", "01 Start")
+        await tree.children(lesson)
+        assert tree.known_children(lesson.inode) is None

@@ -83,6 +83,15 @@ def test_kill_9_loses_nothing_that_was_read(mounted: World) -> None:
     assert [one for one in mounted.platform.requests(port="cdn") if one["path"].endswith(".mp4")] == []
 
 
+def test_the_kernel_keeps_the_pages_across_opens(mounted: World) -> None:
+    video = mounted.path(VIDEO)  # a path that nobody has listed: all of it becomes known while it is looked up
+    data = video.read_bytes()
+    pid = mounted.pid
+    before = _reads(pid)
+    assert video.read_bytes() == data
+    assert _reads(pid) == before
+
+
 def test_umount_takes_a_dead_mount_away(mounted: World) -> None:
     os.kill(mounted.pid, signal.SIGKILL)
     until(lambda: _is_dead(mounted.mountpoint), "the mount was dead")
@@ -164,6 +173,12 @@ def test_courses_list(mounted: World) -> None:
     done = mounted.run("courses", "list")
     assert done.stdout.splitlines() == [header, *lines]
     assert "as last seen" in done.stderr
+
+
+def _reads(pid: int) -> int:
+    """How many bytes a daemon has written to anything: answers to reads, above all."""
+    io = Path(f"/proc/{pid}/io").read_text()
+    return int(io.split("wchar: ")[1].split()[0]) // 2**20
 
 
 def _is_dead(path: Path) -> bool:

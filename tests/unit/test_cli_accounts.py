@@ -76,7 +76,7 @@ def test_a_cookie_that_the_platform_accepts_is_kept(platform: Platform, capsys: 
     out, err = capsys.readouterr()
     assert out == ""
     assert err == f"coursera: signed in as Ada Lovelace; kept in {places().credentials_dir}\n"
-    assert secrets() == {"cauth": SECRET}
+    assert secrets() == {"cauth": SECRET, "user_id": "42"}
     assert SECRET not in places().config_file.read_text()
     account = load(places().config_file).accounts["coursera"]
     assert (account.provider, account.values) == ("coursera", {"base_url": "https://www.coursera.org"})
@@ -97,7 +97,7 @@ def test_a_refused_cookie_leaves_the_one_before(platform: Platform) -> None:
     assert main(CAUTH) == 0
     before = places().config_file.read_bytes()
     assert main(["login", "coursera", "--cauth", "mistyped", "--base-url", "https://other.example"]) == 3
-    assert secrets() == {"cauth": SECRET}
+    assert secrets() == {"cauth": SECRET, "user_id": "42"}
     assert places().config_file.read_bytes() == before
 
 
@@ -209,7 +209,7 @@ def test_logout_forgets_the_secret_and_the_account(platform: Platform, capsys: p
     assert main(["logout", "coursera"]) == 0
     assert list(load(places().config_file).accounts) == ["second"]
     assert secrets() == {}
-    assert secrets("second") == {"cauth": SECRET}
+    assert secrets("second") == {"cauth": SECRET, "user_id": "42"}
     capsys.readouterr()
     assert main(["logout", "coursera"]) == 2
     assert capsys.readouterr().err == "coursefs: no account coursera; there is second\n"

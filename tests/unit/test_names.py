@@ -96,7 +96,8 @@ def test_long_names_keep_their_extension_and_their_suffix() -> None:
 
 def test_fit_cuts_no_character_in_two() -> None:
     assert fit("e\u0301" * 10, 7) == "e\u0301e\u0301"
-    assert fit("👩\u200d🏫", 8) == ""
+    assert fit("x👩\u200d🏫", 9) == "x"
+    assert fit("\u0301" * 9, 4) == "\u0301" * 2  # nothing but marks
     assert fit("short", 255) == "short"
 
 

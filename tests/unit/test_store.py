@@ -63,7 +63,7 @@ def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> 
     store.write(Changes(gone=(video(301, "a.mp4"),)))
     assert store.children(300) == ()
     old = store.node(301)
-    assert old is not None and old.name == "" and old.remote == REMOTE
+    assert old is not None and old.name == "a.mp4" and old.is_gone and old.remote == REMOTE
     entry = Entry(PLACE, "item/i1/video", Kind.VIDEO, 300, "a.mp4", "a.mp4")
     assert store.past([entry])[PLACE, "item/i1/video"].inode == 301
     store.close()

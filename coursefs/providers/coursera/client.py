@@ -88,9 +88,11 @@ class CourseraClient:
         found = [replies.membership(element, courses) for element in elements]
         return tuple({membership.course_id: membership for membership in found if membership.course_id}.values())
 
-    async def materials(self, slug: str) -> Materials:
-        """The tree of a course, locked items included."""
-        reply = await self._ask(routes.MATERIALS, slug=slug)
+    async def materials(self, slug: str, *, tag: str | None = None) -> Materials | None:
+        """The tree of a course, locked items included; None when it is still the one with this (`Materials.tag`)."""
+        reply = await self._ask_for_another(tag, routes.MATERIALS, slug=slug)
+        if reply is None:
+            return None
         if not reply.elements:
             raise Gone("course materials: the platform does not have this course")
         return materials.materials(reply)
@@ -121,14 +123,23 @@ class CourseraClient:
         return found
 
     async def _ask(self, route: Route, **values: str) -> Envelope:
+        reply = await self._ask_for_another(None, route, **values)
+        assert reply is not None  # only a request with a tag is answered with «not modified»
+        return reply
+
+    async def _ask_for_another(self, tag: str | None, route: Route, **values: str) -> Envelope | None:
+        """The reply of a route; None when it is the one with this tag."""
         if not self._signed_in:
             raise NotSignedIn(f"{self._account}: not signed in; sign in: {self._sign_in}")
         url = route.url(self._base_url, **values)
         for attempt in range(1, _ATTEMPTS + 1):
-            reply = await self._transport.fetch(url, headers=self._headers, bucket=self._bucket)
+            headers = self._headers if tag is None else {**self._headers, "If-None-Match": tag}
+            reply = await self._transport.fetch(url, headers=headers, bucket=self._bucket)
             if not is_random_refusal(reply) or attempt == _ATTEMPTS:
                 break
             await trio.sleep(pause(attempt, None, random.random()))
+        if tag is not None and reply.status == 304:
+            return None
         return envelope(
             reply,
             what=route.name,

@@ -54,6 +54,7 @@ class Materials:
     lessons: Mapping[str, MaterialLesson]
     items: Mapping[str, MaterialItem]
     groups: Mapping[str, tuple[str, ...]]  # choose-one-of groups: id -> ids of all items to choose from
+    tag: str | None = None  # of this state of the tree
 
 
 def materials(envelope: Envelope) -> Materials:
@@ -97,6 +98,7 @@ def materials(envelope: Envelope) -> Materials:
         lessons={lesson.id: lesson for lesson in lessons if lesson.id},
         items={item.id: item for item in items if item.id},
         groups=groups,
+        tag=envelope.tag,
     )
 
 

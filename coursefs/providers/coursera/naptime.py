@@ -28,6 +28,7 @@ class Envelope:
     elements: tuple[Json, ...]
     linked: Json
     next: str  # opaque; "": this is the last page
+    tag: str | None = None  # the reply's ETag
 
     def related(self, resource: str) -> tuple[Json, ...]:
         """The linked objects of a resource, such as `courses.v1`."""
@@ -101,6 +102,7 @@ def envelope(reply: Reply, *, what: str, sign_in_again: str) -> Envelope:
             elements=rows(content, "elements"),
             linked=record(content, "linked"),
             next=text(record(content, "paging"), "next"),
+            tag=reply.headers.get("etag"),
         )
     raise _error(reply.status, content, _is_markup_or_empty(reply), what, sign_in_again)
 

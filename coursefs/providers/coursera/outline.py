@@ -84,7 +84,7 @@ def outline(materials: Materials, course: Course, base_url: str) -> Outline:
     sections += [lesson_section(lesson, place, page) for place, lesson in enumerate(homeless, len(sections) + 1)]
     settled = {one for ids in loose_ids.values() for one in ids}
     rest = [item.id for item in loose if item.id not in settled]
-    return Outline(sections=tuple(sections), items=items(rest, len(sections) + 1, course.slug, page))
+    return Outline(sections=tuple(sections), items=items(rest, len(sections) + 1, course.slug, page), tag=materials.tag)
 
 
 def lesson_item_ids(lesson: MaterialLesson, groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

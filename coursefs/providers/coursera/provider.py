@@ -66,9 +66,10 @@ class CourseraProvider:
         memberships = await self._client.memberships()
         return [_course(one, self._base_url) for one in memberships if one.role != "NOT_ENROLLED"]
 
-    async def outline(self, course: Course) -> Outline:
+    async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
         """The tree of a course, with one request."""
-        return outline(await self._client.materials(course.slug), course, self._base_url)
+        found = await self._client.materials(course.slug, tag=tag)
+        return None if found is None else outline(found, course, self._base_url)
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         """The files of these items: two requests for a lecture, one for a reading, one for fifty of their assets."""

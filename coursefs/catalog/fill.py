@@ -1,0 +1,109 @@
+"""Filling the catalogue in the background: item details and sizes, slowly, before anybody asks for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from coursefs.catalog.node import Node, Place
+from coursefs.catalog.sizes import Sizes
+from coursefs.catalog.store import Store
+from coursefs.catalog.tree import Tree
+from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
+from coursefs.model import Kind
+
+log = logging.getLogger(__name__)
+
+
+#: failures in a row after which it is not one directory's fault
+_MOST_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How slowly, in seconds."""
+
+    first: float = 60.0  # after the mount: by then somebody has looked around
+    pause: float = 3.0  # between one directory and the next, for each request that it may have cost
+    quiet: float = 2.0  # without a foreground request, before the next step
+    again: float = 3600.0  # after everything is known
+    failed: float = 300.0  # after a failure that concerns the account or the network
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is: directories that are known with the sizes of their files, of all that there are so far."""
+
+    state: str  # "waiting", "filling", "done", "off"
+    done: int = 0
+    total: int = 0
+
+
+class Fill:
+    """Looks into one directory after the other, as a reader would; the course that was used last comes first.
+
+    `idle(seconds)` returns when no foreground request was made for so long: whatever a user asks for goes first.
+    """
+
+    def __init__(
+        self, tree: Tree, sizes: Sizes, store: Store, idle: Callable[[float], Awaitable[None]], pace: Pace | None = None
+    ) -> None:
+        self._tree = tree
+        self._sizes = sizes
+        self._store = store
+        self._idle = idle
+        self._pace = pace or Pace()
+        self._failures = 0  # in a row
+        self.progress = Progress("waiting")
+
+    async def run(self) -> None:
+        """Fill until cancelled."""
+        await trio.sleep(self._pace.first)
+        while True:
+            try:
+                await self._all()
+                wait = self._pace.again
+                self.progress = Progress("done", self.progress.total, self.progress.total)
+            except CoursefsError as error:
+                log.info("filling pauses: %s", error)
+                wait = self._pace.failed
+                self.progress = Progress("waiting", self.progress.done, self.progress.total)
+            await trio.sleep(wait)
+
+    async def _all(self) -> None:
+        done = 0
+        for course in self._store.by_use():
+            await self._step(course)
+            place = Place(course.place.account, course.key)
+            directories = [node for node in self._store.of_place(place) if node.is_directory and not node.item]
+            for directory in sorted(directories, key=lambda node: node.kind is not Kind.MODULE):
+                self.progress = Progress("filling", done, done + len(directories))
+                await self._step(directory)
+                done += 1
+        self.progress = Progress("filling", done, done)
+
+    async def _step(self, directory: Node) -> None:
+        """Learn one directory.  What fails for it alone is left to whoever looks at it."""
+        await self._idle(self._pace.quiet)
+        unknown = sum(step.fetched_ns is None for step in self._store.steps(directory.inode))
+        try:
+            await self._tree.learn(directory)
+            unknown += await self._learn_sizes(directory)
+            self._failures = 0
+        except CoursefsError as error:
+            log.debug("%s: %s", directory.name, error)
+            self._failures += 1
+            if isinstance(error, (NotSignedIn, Unreachable)) or self._failures >= _MOST_FAILURES:
+                self._failures = 0
+                raise
+        await trio.sleep(self._pace.pause * min(unknown, 10))
+
+    async def _learn_sizes(self, directory: Node) -> int:
+        """Ask for the sizes of a directory's files, where they are not known; how many that were."""
+        nodes = [node for node in self._store.children(directory.inode) if node.identity and node.size is None]
+        for node in nodes[:1]:
+            await self._sizes.exact(node)  # asks for all siblings in the same go
+        return len(nodes)

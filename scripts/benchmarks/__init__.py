@@ -1,0 +1,1 @@
+"""The content engine side by side with `rclone mount`: see docs/performance.md."""

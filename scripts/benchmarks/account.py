@@ -1,0 +1,87 @@
+"""A large account that exists in the catalogue alone: two hundred courses with fifty thousand files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from coursefs.catalog import Layout, Node, Place, Store
+from coursefs.catalog.inode import ROOT, candidates
+from coursefs.catalog.node import Step, locator_of
+from coursefs.catalog.refresh import Changes
+from coursefs.model import Course, Item, Kind, Remote, Wanted
+
+COURSES, MODULES, LESSONS = 200, 5, 5
+FILES = COURSES * MODULES * LESSONS * 10
+
+
+def make(catalogue: Path, account: str) -> None:
+    """Write the catalogue of an account all of which was listed a moment ago."""
+    store = Store(catalogue)
+    now = time.time_ns()
+    courses = [Course(f"c{number:03d}", f"course-{number}", f"Course {number:03d}") for number in range(COURSES)]
+    try:
+        with store.transaction():
+            store.made_with(account, f"{Layout.TITLE} {Wanted()}", None)
+            store.set_courses(account, courses)
+            store.set_fetched(Place(account), now)
+            for course in courses:
+                _write(store, account, course, now)
+    finally:
+        store.close()
+
+
+def _write(store: Store, account: str, course: Course, now: int) -> None:
+    place = Place(account, course.key)
+    top = _node(Place(account), course.key, Kind.COURSE, ROOT, course.title, now)
+    nodes, steps = [top], []
+    for module in range(1, MODULES + 1):
+        middle = _node(place, f"module/{module}", Kind.MODULE, top.inode, f"{module:02d} Module", now)
+        nodes.append(middle)
+        for lesson in range(1, LESSONS + 1):
+            key = f"lesson/{module}/{lesson}"
+            low = _node(place, key, Kind.LESSON, middle.inode, f"{lesson:02d} Lesson", now)
+            nodes.append(low)
+            for position in range(1, 5):
+                item = Item(f"item/{module}/{lesson}/{position}", "Step", "step", position, "lecture")
+                stem = f"{position:02d} Step"
+                steps.append(Step(place, low.inode, stem, stem, item, now))
+                nodes.extend(_files(place, low.inode, item, stem, now))
+    store.set_fetched(place, now)
+    store.set_steps(place, steps)
+    store.write(Changes(added=tuple(nodes)))
+
+
+def _files(place: Place, directory: int, item: Item, stem: str, now: int) -> Iterator[Node]:
+    """Three lectures with a video, subtitles and a transcript, and a reading: ten files in a lesson."""
+    kinds = [(Kind.READING, ".html")]
+    if item.position != 4:
+        kinds = [(Kind.VIDEO, ".mp4"), (Kind.SUBTITLE, ".en.srt"), (Kind.TRANSCRIPT, ".en.txt")]
+    for kind, extension in kinds:
+        key = f"{item.key}/{kind.value}"
+        yield _node(place, key, kind, directory, f"{stem}{extension}", now, item.key)
+
+
+def _node(place: Place, key: str, kind: Kind, parent: int, name: str, now: int, item: str = "") -> Node:
+    number = next(candidates(place.account, place.course, key))
+    if not item:
+        return Node(number, parent, name, name, place, key, kind, now)
+    remote = Remote(f"{place.course}/{key}", {"route": "video", "course": place.course, "item": key})
+    return Node(
+        inode=number,
+        parent=parent,
+        name=name,
+        wanted=name,
+        place=place,
+        key=key,
+        kind=kind,
+        mtime_ns=now,
+        item=item,
+        url=f"https://www.example.org/learn/{place.course}/{key}",
+        mime_type="video/mp4",
+        size=12_345_678,
+        etag='"0123456789abcdef"',
+        identity=remote.identity,
+        locator=locator_of(remote),
+    )

@@ -1,0 +1,98 @@
+"""The background fill: everything in the end, the last used course first, after whoever waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from coursefs.catalog import Fill, Node, Pace, Place, Sizes
+from coursefs.errors import NotAllowed, Unreachable
+from coursefs.foreground import Foreground
+from coursefs.model import Course, Outline, Version
+from tests.engine.fakes import FakeProvider, lecture, section
+from tests.engine.test_tree import opened, walk
+
+PACE = Pace(first=60, pause=3, quiet=2, again=3600, failed=300)
+
+
+def provider_of_two() -> FakeProvider:
+    provider = FakeProvider([Course("c1", "one", "One"), Course("c2", "two", "Two")])
+    for key in ("c1", "c2"):
+        lessons = (section(f"{key}m", "Start", 1, lecture(f"{key}a", "A", 1), lecture(f"{key}b", "B", 2)),)
+        provider.outlines[key] = Outline(lessons)
+    return provider
+
+
+class Filling:
+    """A fill over a tree whose sizes come from nowhere."""
+
+    def __init__(self) -> None:
+        self.foreground = Foreground()
+        self.measured: list[str] = []
+        self.refused: set[str] = set()
+
+    async def measure(self, node: Node, known: Version | None) -> Version:
+        self.measured.append(node.key)
+        if node.key in self.refused:
+            raise NotAllowed("no")
+        return Version(1000)
+
+
+async def test_everything_is_learned_the_last_used_course_first(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    provider, filling = provider_of_two(), Filling()
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        tree.store.set_used(Place("coursera", "c2"), 5)
+        provider.calls.clear()
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(59)
+        assert provider.calls == []
+        await trio.sleep(600)
+        assert provider.calls == ["outline c2", "files item/c2a item/c2b", "outline c1", "files item/c1a item/c1b"]
+        assert len(filling.measured) == 4
+        assert (fill.progress.state, fill.progress.done, fill.progress.total) == ("done", 2, 2)
+        assert (await walk(tree, "One", "01 Start", "01 A.mp4")).size == 1000
+        await trio.sleep(7200)
+        assert len(provider.calls) == 4 and len(filling.measured) == 4  # nothing that is fresh is asked for again
+        nursery.cancel_scope.cancel()
+
+
+async def test_it_gives_way_to_whoever_waits(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    provider, filling = provider_of_two(), Filling()
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        provider.calls.clear()
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        with filling.foreground.request():
+            await trio.sleep(1000)
+            assert provider.calls == []
+        await trio.sleep(1.9)
+        assert provider.calls == []
+        await trio.sleep(0.2)
+        assert provider.calls != []
+        nursery.cancel_scope.cancel()
+
+
+async def test_one_broken_file_does_not_stop_it_and_no_network_makes_it_wait(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    provider, filling = provider_of_two(), Filling()
+    filling.refused.add("item/c1a/video")
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        provider.failure = Unreachable("no network")
+        nursery.start_soon(fill.run)
+        await trio.sleep(100)
+        assert fill.progress.state == "waiting"
+        provider.failure = None
+        await trio.sleep(600)
+        assert fill.progress.state == "done"
+        assert (await walk(tree, "Two", "01 Start", "01 A.mp4")).size == 1000
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,73 @@
+"""Freshness on a real mount: what is new shows at once when it is asked for, and the network may go and come."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.mount.test_life import VIDEO
+from tests.mount.test_tree import GRAPHICS
+from tests.mount.world import World
+
+pytestmark = pytest.mark.mount
+
+
+def test_update_goes_through_the_running_mount(mounted: World) -> None:
+    lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
+    before = {entry.name: entry.inode() for entry in os.scandir(lesson)}
+    mounted.platform.forget()
+    assert mounted.run("update", GRAPHICS).stdout == "nothing new\n"
+    asked = [one["path"] for one in mounted.platform.requests()]
+    assert any("onDemandCourseMaterials" in path for path in asked)
+    assert any(one["status"] == 304 for one in mounted.platform.requests())
+    assert {entry.name: entry.inode() for entry in os.scandir(lesson)} == before
+    assert "no course is called Nonsense" in mounted.run("update", "Nonsense", status=2).stderr
+
+
+def test_update_without_a_mount_says_what_is_new(world: World) -> None:
+    world.login()
+    first = world.run("update", "all").stdout
+    assert f"  new      {GRAPHICS}\n" in first
+    assert "  new      01 Getting Started/01 Welcome/01 Introduction\n" in first
+    assert world.run("update", "interactive-computer-graphics").stdout == "nothing new\n"
+    world.platform.forget()
+    world.mount()
+    assert GRAPHICS in os.listdir(world.mountpoint)
+    assert os.listdir(world.path(GRAPHICS)) == ["01 Getting Started", "02 Shapes That Move"]
+    assert [one["path"] for one in world.platform.requests() if "Permissions" not in one["path"]] == []
+
+
+def test_the_network_may_go_and_come_back(mounted: World) -> None:
+    tree = mounted.tree()
+    data = mounted.path(VIDEO).read_bytes()
+    unread = mounted.path(
+        GRAPHICS, "01 Getting Started", "02 Points, Lines, Triangles", "01 From Vertices to Pixels.mp4"
+    )
+    size = unread.stat().st_size
+    mounted.platform.faults(api_down=True, cdn_stall=True)
+    assert mounted.tree() == tree
+    assert mounted.path(VIDEO).read_bytes() == data
+    mounted.platform.faults()
+    assert len(unread.read_bytes()) == size
+
+
+def test_probes_of_file_managers_ask_nobody(mounted: World) -> None:
+    mounted.platform.forget()
+    for name in (".hidden", ".Trash-1000", ".directory", "autorun.inf", "desktop.ini", ".git", "Thumbs.db"):
+        assert not mounted.path(GRAPHICS, name).exists()
+    assert mounted.platform.requests() == []
+
+
+def test_other_names_in_the_settings_show_after_a_remount(mounted: World) -> None:
+    inodes = {entry.inode() for entry in os.scandir(mounted.mountpoint)}
+    config = Path(mounted.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
+    mounted.umount()
+    config.write_text(config.read_text() + '\n[layout]\nnames = "slug"\nsubtitles = ["de"]\nvideo = "360p"\n')
+    mounted.mount()
+    assert {entry.inode() for entry in os.scandir(mounted.mountpoint)} == inodes
+    lesson = mounted.path("interactive-computer-graphics", "01_getting-started", "01_welcome")
+    assert "01_introduction.de.srt" in os.listdir(lesson)
+    assert "01_introduction.mp4" in os.listdir(lesson)
+    assert "01_introduction_Slides.pdf" in os.listdir(lesson)
