@@ -121,9 +121,12 @@ class Contents:
         return self._services.store.cached_bytes(content.key)
 
     def checked_ns(self, content: Content) -> int | None:
-        """When the platform last said that the recorded version is the current one, ns since 1970; None: never."""
+        """When the platform last said that the recorded version is the current one, ns since 1970.
+
+        None where none is recorded; 0 where that was before such times were recorded.
+        """
         row = self._services.store.ledger.row(content.key)
-        return row.checked_ns or None if row else None
+        return row.checked_ns if row else None
 
     def pinned(self, content: Content) -> bool:
         """Whether it never leaves the cache by itself."""

@@ -43,6 +43,8 @@ class Measure:
 
     async def ask(self, content: Content) -> Version:
         """The version that the server has now; it is recorded.  Raises `CoursefsError`."""
+        if self._services.nursery.cancel_scope.cancel_called:
+            raise CoursefsError("the cache is being closed")
         with trio.move_on_after(self._services.read_timeout):
             return await self._questions.join(content.key, lambda: self._answer(content))
         raise NoAnswer(f"no answer within {self._services.read_timeout:g} s")

@@ -516,6 +516,8 @@ async def test_reads_while_the_engine_closes_fail(tmp_path: Path) -> None:
             await b.server.asked(2)
         await until(lambda: errors)
         assert [type(error) for error in errors] == [CoursefsError]
+        with pytest.raises(CoursefsError, match="closed"):
+            await contents.measure(content("another"))
 
 
 async def test_what_is_cached_is_served_after_a_deadline(tmp_path: Path) -> None:
