@@ -19,6 +19,7 @@ from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes,
 from coursefs.catalog.inode import ROOT
 from coursefs.content import CacheUse, Content, Contents, Reader
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
+from coursefs.flight import Flights
 from coursefs.foreground import Foreground
 from coursefs.model import Course, Kind, Remote, Source, Version, Wanted
 from coursefs.providers import registry
@@ -27,6 +28,9 @@ from coursefs.selection import select
 from coursefs.transport import Transport
 
 log = logging.getLogger(__name__)
+
+#: ns for which a version of a file is believed in without asking the platform
+_CONFIRMED_FOR_NS = 24 * 3600 * 10**9
 
 __all__ = ["ROOT", "AccountSource", "Handle", "Library", "LibrarySettings", "Node", "open_library"]
 
@@ -107,6 +111,7 @@ class Library:
         self._store = store
         self._transport = transport
         self._nursery = nursery
+        self._confirmations: Flights[int, None] = Flights(nursery)
         self._errors: dict[int, str] = {}
         self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
@@ -171,12 +176,20 @@ class Library:
             return await self.tree.child(self.tree.node(inode), name)
 
     async def open(self, inode: int) -> Handle:
-        """Open a file for reading.  Raises what keeps its size from being known."""
+        """Open a file for reading.  Raises what keeps its size from being known.
+
+        A version that the platform has not confirmed for a day is asked for again behind the reader's back: nobody
+        waits for a network to read what is cached, and a file that has changed shows with the next open.
+        """
         node = await self.attributes(inode)
         remote, version = node.remote, node.version
         if remote is None or version is None:
             return Handle(self, node, self._store.page(inode))
-        return Handle(self, node, self.contents.open(self._content(node, remote), version))
+        content = self._content(node, remote)
+        checked_ns = self.contents.checked_ns(content)
+        if checked_ns is not None and time.time_ns() - checked_ns > _CONFIRMED_FOR_NS and not self.offline:
+            self._confirmations.start(inode, lambda: self._confirm(node, content))
+        return Handle(self, node, self.contents.open(content, version))
 
     def cached_bytes(self, node: Node) -> int:
         """How many bytes of a file can be read without any request."""
@@ -277,6 +290,14 @@ class Library:
 
     async def _find(self, content: Content, fresh: bool) -> Source:
         return await self.providers[content.account].source(content.course, content.remote, fresh=fresh)
+
+    async def _confirm(self, node: Node, content: Content) -> None:
+        try:
+            await self.contents.measure(content, node.version, again=True)
+        except CoursefsError as error:
+            log.debug("%s: its version is not confirmed: %s", node.name, error)
+        else:
+            await self._look_again(node)
 
     async def _look_again(self, node: Node) -> None:
         try:
