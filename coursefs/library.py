@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 #: ns for which a version of a file is believed in without asking the platform
 _CONFIRMED_FOR_NS = 24 * 3600 * 10**9
+#: seconds that an open waits for the platform's word, and for which no other one waits when it did not come
+_CONFIRMATION_PATIENCE = 2.0
+_CONFIRMATION_PAUSE = 60.0
 
 __all__ = ["ROOT", "AccountSource", "Handle", "Library", "LibrarySettings", "Node", "open_library"]
 
@@ -111,7 +114,8 @@ class Library:
         self._store = store
         self._transport = transport
         self._nursery = nursery
-        self._confirmations: Flights[int, None] = Flights(nursery)
+        self._confirmations: Flights[int, bool] = Flights(nursery)
+        self._no_confirmation_before = float("-inf")  # trio's clock
         self._errors: dict[int, str] = {}
         self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
@@ -178,18 +182,14 @@ class Library:
     async def open(self, inode: int) -> Handle:
         """Open a file for reading.  Raises what keeps its size from being known.
 
-        A version that the platform has not confirmed for a day is asked for again behind the reader's back: nobody
-        waits for a network to read what is cached, and a file that has changed shows with the next open.
+        A version that the platform has not confirmed for a day is asked for again first, so that a file that has
+        changed is opened as it is now; but nobody waits long for a network to read what is cached.
         """
-        node = await self.attributes(inode)
+        node = await self._confirmed(await self.attributes(inode))
         remote, version = node.remote, node.version
         if remote is None or version is None:
             return Handle(self, node, self._store.page(inode))
-        content = self._content(node, remote)
-        checked_ns = self.contents.checked_ns(content)
-        if checked_ns is not None and time.time_ns() - checked_ns > _CONFIRMED_FOR_NS and not self.offline:
-            self._confirmations.start(inode, lambda: self._confirm(node, content))
-        return Handle(self, node, self.contents.open(content, version))
+        return Handle(self, node, self.contents.open(self._content(node, remote), version))
 
     def cached_bytes(self, node: Node) -> int:
         """How many bytes of a file can be read without any request."""
@@ -291,13 +291,30 @@ class Library:
     async def _find(self, content: Content, fresh: bool) -> Source:
         return await self.providers[content.account].source(content.course, content.remote, fresh=fresh)
 
-    async def _confirm(self, node: Node, content: Content) -> None:
+    async def _confirmed(self, node: Node) -> Node:
+        """The node with the version that the platform has now, where that can be learned soon."""
+        now = trio.current_time()
+        if node.remote is None or self.offline or now < self._no_confirmation_before:
+            return node
+        content = self._content(node, node.remote)
+        checked_ns = self.contents.checked_ns(content)
+        if checked_ns is None or time.time_ns() - checked_ns < _CONFIRMED_FOR_NS:
+            return node
+        is_confirmed = False
+        with trio.move_on_after(_CONFIRMATION_PATIENCE):
+            is_confirmed = await self._confirmations.join(node.inode, lambda: self._confirm(node, content))
+        if not is_confirmed:
+            self._no_confirmation_before = now + _CONFIRMATION_PAUSE
+        return self.tree.node(node.inode)
+
+    async def _confirm(self, node: Node, content: Content) -> bool:
         try:
             await self.contents.measure(content, node.version, again=True)
+            await self.sizes.again(node)
         except CoursefsError as error:
             log.debug("%s: its version is not confirmed: %s", node.name, error)
-        else:
-            await self._look_again(node)
+            return False
+        return True
 
     async def _look_again(self, node: Node) -> None:
         try:
