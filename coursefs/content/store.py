@@ -250,7 +250,6 @@ class Store:
                 file = self._file(key, version)
                 with file.handles:
                     if file.users:  # since a moment ago
-                        file.data.close()
                         file.data.open()
                 now_ns = time.time_ns()
                 for start, end, crc32 in draft.pieces:
@@ -331,17 +330,23 @@ class Store:
         leaving = self._forget(file, pieces)
         if not leaving:
             return []
-        with file.handles:
-            file.data.open()
-        spans = Ranges.of((piece.start, piece.end) for piece in leaving)
-        if not file.present.spans or not all(file.data.release_blocks(*span) for span in spans):
-            leaving += self._forget(file, file.pieces())
-            file.data.empty()
-        with file.handles:
-            if not file.users:
-                file.data.close()
-                if not file.present.spans:
-                    file.data.remove()
+        with self._table:
+            file.users += 1  # so that nobody else closes it
+        try:
+            with file.handles:
+                file.data.open()
+            spans = Ranges.of((piece.start, piece.end) for piece in leaving)
+            if not file.present.spans or not all(file.data.release_blocks(*span) for span in spans):
+                leaving += self._forget(file, file.pieces())
+                file.data.empty()
+        finally:
+            with self._table:
+                file.users -= 1
+            with file.handles:
+                if not file.users:
+                    file.data.close()
+                    if not file.present.spans:
+                        file.data.remove()
         return leaving
 
     def _forget(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:

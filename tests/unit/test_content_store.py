@@ -122,6 +122,26 @@ def test_bytes_that_are_evicted_while_they_are_read_are_not_answered(
     assert file.read_now(0, 1000, 0) is None
 
 
+def test_a_file_that_is_read_while_it_is_evicted_is_not_closed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = store.acquire(KEY, Version(len(DATA)))
+    store.put(file, 0, memoryview(DATA)[:100_000])
+    store.put(file, 100_000, memoryview(DATA)[100_000:])
+    store.release(file)
+    release_blocks = DataFile.release_blocks
+
+    def read_meanwhile(self: DataFile, start: int, end: int) -> bool:
+        assert store.acquire(KEY, Version(len(DATA))) is file
+        assert read(store, file, 0, 10) == DATA[:10]
+        store.release(file)
+        return release_blocks(self, start, end)
+
+    monkeypatch.setattr(DataFile, "release_blocks", read_meanwhile)
+    store._drop(file, file.pieces()[1:])
+    assert store.cached_bytes(KEY) == 100_000
+    assert file.users == 0
+    assert read(store, store.acquire(KEY, Version(len(DATA))), 0, 100_000) == DATA[:100_000]
+
+
 def test_a_piece_that_was_damaged_takes_no_successor_with_it(store: Store) -> None:
     file = put(store)
     damaged = file.pieces()
