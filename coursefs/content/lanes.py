@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -68,27 +69,32 @@ class Lanes:
 
     def is_full(self, group: Hashable) -> bool:
         """Whether one more request for this file would have to wait for another one of it to end."""
-        return self._count(group) >= self._per_group
-
-    def _count(self, group: Hashable) -> int:
-        return sum(ticket.group == group for ticket in self._running)
+        return sum(ticket.group == group for ticket in self._running) >= self._per_group
 
     def _admit(self) -> None:
-        while (ticket := min(filter(self._has_room, self._waiting), key=self._order, default=None)) is not None:
+        while (ticket := self._next()) is not None:
             self._waiting.remove(ticket)
             self._running.append(ticket)
             ticket._called.set()
 
-    def _order(self, ticket: Ticket) -> tuple[Priority, int]:
-        return ticket.priority, self._count(ticket.group) if ticket.priority is not Priority.READ else 0
+    def _next(self) -> Ticket | None:
+        """The one that goes next, if any may."""
+        of_group = Counter(ticket.group for ticket in self._running)
+        of_priority = Counter(ticket.priority for ticket in self._running)
+        somebody_reads = any(ticket.priority is not Priority.BACKGROUND for ticket in (*self._running, *self._waiting))
+        running = len(self._running)
+        room = {
+            Priority.READ: running < self._total,
+            Priority.AHEAD: running < self._total - self._total // 4,
+            Priority.BACKGROUND: running < self._total
+            and of_priority[Priority.BACKGROUND] < (1 if somebody_reads else max(1, self._total // 2)),
+        }
 
-    def _has_room(self, ticket: Ticket) -> bool:
-        if ticket.priority is Priority.READ:
-            return self._count(ticket.group) < self._per_group and len(self._running) < self._total
-        if self._count(ticket.group) >= max(1, self._per_group - 1):
-            return False
-        if ticket.priority is Priority.AHEAD:
-            return len(self._running) < self._total - self._total // 4
-        others = any(each.priority is not Priority.BACKGROUND for each in (*self._running, *self._waiting))
-        background = sum(each.priority is Priority.BACKGROUND for each in self._running)
-        return background < (1 if others else max(1, self._total // 2)) and len(self._running) < self._total
+        def may_go(ticket: Ticket) -> bool:
+            spare = 0 if ticket.priority is Priority.READ else 1
+            return room[ticket.priority] and of_group[ticket.group] < max(1, self._per_group - spare)
+
+        def order(ticket: Ticket) -> tuple[Priority, int]:
+            return ticket.priority, 0 if ticket.priority is Priority.READ else of_group[ticket.group]
+
+        return min(filter(may_go, self._waiting), key=order, default=None)
