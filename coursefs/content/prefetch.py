@@ -41,7 +41,8 @@ async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None]
     try:
         file = await entry.opened()
         unkept = entry.unkept
-        fetches: list[Fetch] = []
+        asked = Ranges()  # once for each byte: what leaves again to make room for the rest is not fetched for ever
+        fetches: list[tuple[Fetch, Range]] = []
         while True:
             changed = entry.changed
             present = file.present
@@ -52,15 +53,19 @@ async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None]
                 raise Stale("the platform has changed this file")
             if present.covers(0, size):
                 return
-            if entry.unkept != unkept:
-                raise CoursefsError("the cache has no room for it")
-            for fetch in [each for each in fetches if each.done]:
-                fetches.remove(fetch)
+            for fetch, span in [each for each in fetches if each[0].done]:
+                fetches.remove((fetch, span))
+                if fetch.scope.cancel_called or fetch.end < span.end or fetch.received > span.start:
+                    asked = asked.remove(fetch.received, span.end)  # a reader took over, or needed the lane
                 if fetch.error is not None:
                     raise type(fetch.error)(*fetch.error.args) from fetch.error
             coming = Ranges.of((*present, *((fetch.start, fetch.end) for fetch in entry.fetches)))
-            spans = _requests(coming.missing(0, size))[: _AT_ONCE - len(fetches)]
-            fetches += [entry.start(span, handle, Priority.BACKGROUND) for span in spans]
+            spans = _requests(Ranges.of((*coming, *asked)).missing(0, size))
+            if entry.unkept != unkept or (not spans and not fetches and not coming.covers(0, size)):
+                raise CoursefsError("the cache has no room for it")
+            for span in spans[: _AT_ONCE - len(fetches)]:
+                asked = asked.add(*span)
+                fetches.append((entry.start(span, handle, Priority.BACKGROUND), span))
             await changed.wait()
     finally:
         entry.let_go(handle)

@@ -66,10 +66,12 @@ async def test_prefetch_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs
-async def test_prefetch_of_more_than_there_is_room_for(tmp_path: Path) -> None:
-    async with bench(tmp_path, noise(12 * MIB)) as b, b.contents(max_size=0) as contents:
+@pytest.mark.parametrize("max_size", [0, 5 * MIB])
+async def test_prefetch_of_more_than_there_is_room_for(tmp_path: Path, max_size: int) -> None:
+    async with bench(tmp_path, noise(12 * MIB)) as b, b.contents(max_size=max_size) as contents:
         with pytest.raises(CoursefsError, match="no room"):
             await contents.prefetch(CONTENT)
+        assert fetched(b.server.ranges) <= 12 * MIB + 1, "nothing twice"
         await settled(contents)
         assert contents._services.memory.used == 0
 
