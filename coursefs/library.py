@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,6 +265,10 @@ class Library:
                 ),
             ],
         )
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Let something run until it has ended, or the library."""
+        self._nursery.start_soon(work)
 
     def _content(self, node: Node, remote: Remote) -> Content:
         return Content(node.place.account, remote, self.tree.course(node))

@@ -43,6 +43,7 @@ COMMANDS = {
     "accounts": _Entry("coursefs.cli.accounts:accounts", "List the accounts."),
     "courses": _Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
     "update": _Entry("coursefs.cli.update:update", "Ask now for what is new."),
+    "cache": _Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
     "status": _Entry("coursefs.cli.status:status", "Say how a mount is doing."),
 }
 

@@ -57,21 +57,13 @@ def _show(mount: Mapping[str, Any]) -> None:
     for account in mount["accounts"]:
         trouble = f"; {account['trouble']}" if account["trouble"] else ""
         click.echo(f"  {account['name']}: {account['courses']} courses{trouble}")
-    click.echo(f"  known: {catalogue['entries']} files and folders, {_size(catalogue['bytes'])}")
-    click.echo(f"  cache: {_size(cache['bytes'])} of {_size(cache['max_size'])} in {cache['directory']}")
+    click.echo(f"  known: {catalogue['entries']} files and folders, {output.size(catalogue['bytes'])}")
+    click.echo(f"  cache: {output.size(cache['bytes'])} of {output.size(cache['max_size'])} in {cache['directory']}")
     fill = mount["fill"]
     if fill["state"] == "filling":
         click.echo(f"  learning what nobody has looked at yet: {fill['done']} of {fill['total']} folders")
     if mount["open_files"]:
         click.echo(f"  open files: {mount['open_files']}")
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 def _span(seconds: float) -> str:

@@ -14,6 +14,7 @@ import trio
 
 from coursefs import __version__
 from coursefs.daemon import socket
+from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
 from coursefs.errors import CoursefsError, NotSignedIn, leaf
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
@@ -90,12 +91,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 **_library_status(library),
             }
 
-        async def update(wanted: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-            async for news in library.update([str(course) for course in wanted.get("courses", ())]):
-                yield asdict(news)
-
-        commands = {"status": status, "update": update}
-        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), commands):
+        known = {"status": status, **commands(library)}
+        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), known):
             await mount(library, mountpoint, job.options, mounted=mounted)
         log.info("unmounted %s", mountpoint)
 
