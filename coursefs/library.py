@@ -291,11 +291,12 @@ class Library:
 
 @asynccontextmanager
 async def open_library(
-    settings: LibrarySettings, transport: Transport | None = None, *, contents: bool = True
+    settings: LibrarySettings, transport: Transport | None = None, *, contents: bool = True, read_only: bool = False
 ) -> AsyncIterator[Library]:
     """A library, open until the context ends; everything that it has under way ends with it.
 
-    Without `contents` nothing can be read, and the cache is left to whoever has it.
+    Without `contents` nothing can be read, and the cache is left to whoever has it.  With `read_only` the catalogue is
+    as it was when this began, and is left to whoever has it.
     Raises `UsageError` for an unknown provider and `CoursefsError` when the cache is in use by another mount.
     """
     own = transport or Transport(read_timeout=settings.read_timeout, offline=settings.offline)
@@ -306,7 +307,7 @@ async def open_library(
             )
             for one in settings.accounts
         }
-        store = Store(settings.catalogue)
+        store = Store(settings.catalogue, read_only=read_only)
         try:
             async with trio.open_nursery() as nursery:
                 library = Library(settings, store, own, providers, nursery)

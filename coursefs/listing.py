@@ -63,7 +63,7 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
         found[account] = [Listed(account, course, library.directory_of(account, course)) for course in courses]
 
     try:
-        async with open_library(settings, contents=False) as library, trio.open_nursery() as nursery:
+        async with open_library(settings, contents=False, read_only=True) as library, trio.open_nursery() as nursery:
             for account in settings.accounts:
                 nursery.start_soon(one, library, account.name)
     except BaseExceptionGroup as group:
