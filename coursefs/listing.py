@@ -12,6 +12,7 @@ import trio
 
 from coursefs.catalog import News
 from coursefs.errors import CoursefsError, NotAllowed, leaf
+from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library
 from coursefs.lock import FileLock
 from coursefs.model import Course
@@ -74,7 +75,7 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
     """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
     catalogue = settings.catalogue
-    catalogue.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(catalogue.parent)
     with FileLock(catalogue.with_name("lock"), holder=f"coursefs update (pid {os.getpid()})", taken=_taken):
         try:
             async with open_library(settings, contents=False) as library:

@@ -16,7 +16,9 @@ from coursefs import __version__
 from coursefs.daemon import socket
 from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
-from coursefs.errors import CoursefsError, NotSignedIn, leaf
+from coursefs.defects import Defect, told
+from coursefs.errors import CoursefsError, NotSignedIn
+from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
 from coursefs.lock import FileLock
 from coursefs.mount.mountpoint import prepare, require_fuse
@@ -48,16 +50,15 @@ def run(job: Job, readiness: Readiness) -> None:
         require_accounts(job.library.accounts)
         mountpoint = prepare(job.mountpoint)
         catalogue = job.library.catalogue
-        catalogue.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(catalogue.parent)
         with FileLock(catalogue.with_name("lock"), holder=f"{mountpoint} (pid {os.getpid()})", taken=_taken):
             trio.run(_serve, job, mountpoint, readiness)
     except BaseException as error:
-        found = leaf(error)
-        if isinstance(found, CoursefsError):
-            readiness.failed(found)
-            raise found from None
-        readiness.failed(CoursefsError(f"{type(found).__name__}: {found}"))
-        raise
+        why = told(error)
+        readiness.failed(why)
+        if isinstance(why, Defect):
+            raise
+        raise why from None
 
 
 def _taken(holder: str) -> str:
