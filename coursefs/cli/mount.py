@@ -39,7 +39,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
     from coursefs.daemon.setup import library_settings  # noqa: PLC0415
     from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
-    from coursefs.mount.options import parse  # noqa: PLC0415
+    from coursefs.mount.options import as_text, parse  # noqa: PLC0415
 
     places = options.places()
     parsed = parse(texts)
@@ -47,9 +47,9 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     if not foreground:
         require_fuse()
         arguments = [*global_options(options), "mount", "--foreground"]
-        for text in texts:
-            arguments += ["-o", text]
-        in_background([*arguments, "--", str(prepare(mountpoint))], places.log_dir / "mount.log")
+        # what is relative here would mean something else there
+        arguments += ["-o", as_text(parsed), "--", str(prepare(mountpoint))]
+        in_background(arguments, places.log_dir / "mount.log")
         return
 
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415
