@@ -14,13 +14,12 @@ import trio
 
 from coursefs import __version__
 from coursefs.daemon import socket
+from coursefs.daemon.claims import claimed
 from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
 from coursefs.defects import Defect, told
 from coursefs.errors import CoursefsError, NotSignedIn
-from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
-from coursefs.lock import FileLock
 from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
@@ -49,9 +48,7 @@ def run(job: Job, readiness: Readiness) -> None:
         require_fuse()
         require_accounts(job.library.accounts)
         mountpoint = prepare(job.mountpoint)
-        catalogue = job.library.catalogue
-        private_folder(catalogue.parent)
-        with FileLock(catalogue.with_name("lock"), holder=f"{mountpoint} (pid {os.getpid()})", taken=_taken):
+        with claimed(mountpoint, job.library.catalogue, job.runtime_dir):
             trio.run(_serve, job, mountpoint, readiness)
     except BaseException as error:
         why = told(error)
@@ -59,10 +56,6 @@ def run(job: Job, readiness: Readiness) -> None:
         if isinstance(why, Defect):
             raise
         raise why from None
-
-
-def _taken(holder: str) -> str:
-    return f"your courses are mounted already at {holder}; to have them elsewhere, unmount there first"
 
 
 async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
