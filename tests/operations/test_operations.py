@@ -17,13 +17,14 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.errors import Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
+from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, LibrarySettings, open_library
 from coursefs.model import Course, Outline, Wanted
 from coursefs.mount.attributes import KEPT
 from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
+from coursefs.mount.session import mount
 from coursefs.providers import registry
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, reading, section
@@ -294,3 +295,15 @@ async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None
             with pytest.raises(pyfuse3.FUSEError) as caught:
                 await operations.getxattr(page, name, CTX)
             assert caught.value.errno == number
+
+
+async def test_a_mount_point_is_looked_at_once_more_before_it_is_covered(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mountpoint = tmp_path / "courses"
+    mountpoint.mkdir()
+    monkeypatch.setattr(pyfuse3, "init", lambda *_: pytest.fail("mounted"))
+    async with opened(tmp_path, Cdn()) as operations:
+        (mountpoint / "mine").touch()
+        with pytest.raises(CoursefsError, match="is not empty"):
+            await mount(operations._library, mountpoint, MountOptions(), mounted=lambda _: None)
