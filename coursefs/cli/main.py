@@ -24,6 +24,8 @@ from coursefs.cli.options import Globals
 
 log = logging.getLogger(__name__)
 
+#: the first field of a line of fstab, and so the first argument when mount.fuse(8) calls `coursefs`; no command's name
+_SOURCE = "coursefs"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -92,7 +94,12 @@ def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (of `sys.argv` by default) and give the exit status of the process."""
-    return run(cli, list(sys.argv[1:] if arguments is None else arguments))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [_SOURCE]:
+        from coursefs.cli.helper import helper  # noqa: PLC0415  # seldom needed
+
+        return run(helper, given)
+    return run(cli, given)
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:
