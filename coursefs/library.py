@@ -19,6 +19,7 @@ from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes,
 from coursefs.catalog.inode import ROOT
 from coursefs.content import CacheUse, Content, Contents, Reader
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
+from coursefs.flight import Flights
 from coursefs.foreground import Foreground
 from coursefs.model import Course, Kind, Remote, Source, Version, Wanted
 from coursefs.providers import registry
@@ -27,6 +28,12 @@ from coursefs.selection import select
 from coursefs.transport import Transport
 
 log = logging.getLogger(__name__)
+
+#: ns for which a version of a file is believed in without asking the platform
+_CONFIRMED_FOR_NS = 24 * 3600 * 10**9
+#: seconds that an open waits for the platform's word, and for which no other one waits when it did not come
+_CONFIRMATION_PATIENCE = 2.0
+_CONFIRMATION_PAUSE = 60.0
 
 __all__ = ["ROOT", "AccountSource", "Handle", "Library", "LibrarySettings", "Node", "open_library"]
 
@@ -107,6 +114,8 @@ class Library:
         self._store = store
         self._transport = transport
         self._nursery = nursery
+        self._confirmations: Flights[int, bool] = Flights(nursery)
+        self._no_confirmation_before = float("-inf")  # trio's clock
         self._errors: dict[int, str] = {}
         self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
@@ -171,8 +180,12 @@ class Library:
             return await self.tree.child(self.tree.node(inode), name)
 
     async def open(self, inode: int) -> Handle:
-        """Open a file for reading.  Raises what keeps its size from being known."""
-        node = await self.attributes(inode)
+        """Open a file for reading.  Raises what keeps its size from being known.
+
+        A version that the platform has not confirmed for a day is asked for again first, so that a file that has
+        changed is opened as it is now; but nobody waits long for a network to read what is cached.
+        """
+        node = await self._confirmed(await self.attributes(inode))
         remote, version = node.remote, node.version
         if remote is None or version is None:
             return Handle(self, node, self._store.page(inode))
@@ -281,6 +294,31 @@ class Library:
 
     async def _find(self, content: Content, fresh: bool) -> Source:
         return await self.providers[content.account].source(content.course, content.remote, fresh=fresh)
+
+    async def _confirmed(self, node: Node) -> Node:
+        """The node with the version that the platform has now, where that can be learned soon."""
+        now = trio.current_time()
+        if node.remote is None or self.offline or now < self._no_confirmation_before:
+            return node
+        content = self._content(node, node.remote)
+        checked_ns = self.contents.checked_ns(content)
+        if checked_ns is None or time.time_ns() - checked_ns < _CONFIRMED_FOR_NS:
+            return node
+        is_confirmed = False
+        with trio.move_on_after(_CONFIRMATION_PATIENCE):
+            is_confirmed = await self._confirmations.join(node.inode, lambda: self._confirm(node, content))
+        if not is_confirmed:
+            self._no_confirmation_before = now + _CONFIRMATION_PAUSE
+        return self.tree.node(node.inode)
+
+    async def _confirm(self, node: Node, content: Content) -> bool:
+        try:
+            await self.contents.measure(content, node.version, again=True)
+            await self.sizes.again(node)
+        except CoursefsError as error:
+            log.debug("%s: its version is not confirmed: %s", node.name, error)
+            return False
+        return True
 
     async def _look_again(self, node: Node) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer
 from coursefs.model import Version
@@ -86,6 +86,18 @@ def version_of(headers: Mapping[str, str], size: int) -> Version:
     modified_ns = _modified_ns(headers.get("last-modified"))
     # a date that no clock can show is none
     return Version(size, etag, modified_ns if modified_ns is not None and 0 <= modified_ns < 2**63 else None)
+
+
+def condition(version: Version) -> dict[str, str]:
+    """The header that asks for a part of this version, or else for the whole of the new one.
+
+    RFC 9110, section 13.1.5: a strong ETag, or the date; none where the server gave neither.
+    """
+    if version.etag is not None and version.etag.startswith('"'):
+        return {"If-Range": version.etag}
+    if version.modified_ns is not None:
+        return {"If-Range": formatdate(version.modified_ns // 10**9, usegmt=True)}
+    return {}
 
 
 def _part(content_range: str, where: str) -> Part:

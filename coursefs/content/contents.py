@@ -88,15 +88,17 @@ class Contents:
             with trio.CancelScope(shield=True):
                 await self._services.writing(self._services.store.close)
 
-    async def measure(self, content: Content, known: Version | None = None) -> Version:
+    async def measure(self, content: Content, known: Version | None = None, *, again: bool = False) -> Version:
         """Size and version of a content.
 
-        What is recorded is answered without a request, unless it contradicts what the caller has `known` so far.
-        Else the server is asked, with a GET for one byte, because signed URLs refuse HEAD; where it sends everything
-        instead, that is taken into the cache.  Raises `CoursefsError`; `NoAnswer` after the read timeout.
+        What is recorded is answered without a request, unless it contradicts what the caller has `known` so far, or is
+        to be asked for `again`.  The server is asked with a GET for one byte, because signed URLs refuse HEAD; where
+        it sends everything instead, that is taken into the cache.  Where it has another version than the recorded
+        one, what is cached of that is dropped, and its readers get `Stale`; else `checked_ns` is now.
+        Raises `CoursefsError`; `NoAnswer` after the read timeout.
         """
         recorded = self._services.store.version(content.key)
-        if recorded is not None and known in {None, recorded}:
+        if recorded is not None and known in {None, recorded} and not again:
             await trio.lowlevel.checkpoint()
             return recorded
         return await self._measure.ask(content)
@@ -119,9 +121,12 @@ class Contents:
         return self._services.store.cached_bytes(content.key)
 
     def checked_ns(self, content: Content) -> int | None:
-        """When the platform last said that the recorded version is the current one, ns since 1970; None: never."""
+        """When the platform last said that the recorded version is the current one, ns since 1970.
+
+        None where none is recorded; 0 where that was before such times were recorded.
+        """
         row = self._services.store.ledger.row(content.key)
-        return row.checked_ns or None if row else None
+        return row.checked_ns if row else None
 
     def pinned(self, content: Content) -> bool:
         """Whether it never leaves the cache by itself."""
@@ -157,7 +162,14 @@ class Contents:
         place = content.key, version
         entry = self._entries.get(place)
         if entry is None or entry.stale:
-            courier = Courier(content, version, self._location(content), self._transport, self._read_timeout)
+            courier = Courier(
+                content,
+                version,
+                self._location(content),
+                self._transport,
+                patience=self._read_timeout,
+                confirmed=lambda: self._services.store.ledger.confirm(content.key, version),
+            )
             entry = self._entries[place] = Entry(content.key, version, courier, self._services, self._forget)
         return entry
 

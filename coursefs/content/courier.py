@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from coursefs.content.answers import Part, Whole, judge, version_of
+from coursefs.content.answers import Part, Whole, condition, judge, version_of
 from coursefs.content.body import body_of, is_framed
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Content, expects_html, same
 from coursefs.content.location import Location
 from coursefs.content.persistence import persist
+from coursefs.content.planner import SKIP
 from coursefs.errors import BadReply, Stale
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
@@ -23,13 +24,22 @@ class Courier:
     """Knows one version of one content and where to get it."""
 
     def __init__(
-        self, content: Content, version: Version, location: Location, transport: Transport, patience: float
+        self,
+        content: Content,
+        version: Version,
+        location: Location,
+        transport: Transport,
+        *,
+        patience: float,
+        confirmed: Callable[[], None],
     ) -> None:
         self._content = content
         self._version = version
         self._location = location
         self._transport = transport
         self._patience = patience
+        self._confirmed = confirmed  # told whenever the server says that this is the version
+        self._condition = condition(version)
 
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.
@@ -53,21 +63,25 @@ class Courier:
         """One request for what is still missing; whether nothing is missing after it."""
         if fetch.received >= fetch.end or (not fetch.whole and comes_anyway(fetch)):
             return True
-        headers = {**source.headers, "Range": f"bytes={fetch.received}-{fetch.end - 1}"}
+        headers = {**source.headers, "Range": f"bytes={fetch.received}-{fetch.end - 1}", **self._condition}
         async with self._transport.stream(source.url, headers=headers) as response:
             html = expects_html(self._content, source)
             where = urlsplit(source.url).hostname or ""
             answer = judge(response.status_code, response.headers, where, html=html, now=time.time())
             self._require_version(answer, response.headers, where)
-            if isinstance(answer, Whole):
+            if isinstance(answer, Part):
+                if answer.start != fetch.received or answer.start == answer.end:
+                    raise BadReply(f"{where}: sent another part than it was asked for")
+                return await self._take(response, fetch, answer.start, answer.end)
+            was_conditional, self._condition = bool(self._condition), {}
+            if fetch.whole or not was_conditional or fetch.received <= SKIP:
                 if not fetch.whole:
                     if comes_anyway(fetch):  # another request has found out meanwhile that there are no ranges
                         return True
                     fetch.begin_whole(self._version.size)
                 return await self._take(response, fetch, 0, self._version.size, decode=answer.encoded)
-            if answer.start != fetch.received or answer.start == answer.end:
-                raise BadReply(f"{where}: sent another part than it was asked for")
-            return await self._take(response, fetch, answer.start, answer.end)
+        # it is the right version, so the server does not understand the condition: without it there may be ranges
+        return await self._request(source, fetch, comes_anyway)
 
     async def _take(
         self, response: httpx.Response, fetch: Fetch, offset: int, limit: int, *, decode: bool = False
@@ -91,3 +105,4 @@ class Courier:
         size = answer.total if isinstance(answer, Part) else answer.length
         if not same(self._version, version_of(headers, self._version.size if size is None else size)):
             raise Stale(f"{where}: the file has changed")
+        self._confirmed()

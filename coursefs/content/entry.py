@@ -33,6 +33,7 @@ class Handle:
     """What is remembered of one reader; it owns the fetches that were begun for it."""
 
     state: State = field(default_factory=State)
+    quiet: Range = field(default=Range(0, 0))  # reads in here need no plan where their bytes are there
 
 
 class Entry:
@@ -84,17 +85,20 @@ class Entry:
             fetch.let_go(reader)
 
     def read_now(self, reader: Handle, start: int, end: int) -> memoryview | None:
-        """These bytes, where they are there and so is everything that could be fetched ahead; else None."""
+        """These bytes, where they are there and nothing is to be planned for those after them; else None."""
         file = self.file
-        if file is None or self._fetches:
-            return None
-        if not file.present.covers(start, min(end + planner.MOST_AHEAD, self.version.size)):
+        if file is None or not self._is_quiet(file, reader, start, end):
             return None
         data = file.read_now(start, end, time.time_ns())
         if data is not None:
             reader.state = planner.follow(reader.state, start, end)
             self._verify_ahead(file, reader, end)
         return data
+
+    def _is_quiet(self, file: CachedFile, reader: Handle, start: int, end: int) -> bool:
+        if reader.quiet.start <= start and end <= reader.quiet.end:
+            return True
+        return not self._fetches and file.present.covers(start, min(end + planner.MOST_AHEAD, self.version.size))
 
     async def read(self, reader: Handle, start: int, end: int) -> memoryview:
         """Exactly these bytes.  Raises `CoursefsError`."""
@@ -106,7 +110,7 @@ class Entry:
             room = self._services.memory.room_ahead(self, planner.MOST_AHEAD)
             size = self.version.size
             plan = planner.plan(reader.state, start, end, present, flights, size=size, most_ahead=room)
-            reader.state = plan.state
+            reader.state, reader.quiet = plan.state, plan.quiet
             self._carry_out(plan, reader)
             self._verify_ahead(file, reader, end)
             data = await self._wait(file, reader, start, end)

@@ -13,7 +13,6 @@ import trio
 from coursefs.content.answers import Part, Whole, judge, version_of
 from coursefs.content.body import body_of, is_framed
 from coursefs.content.draft import Draft
-from coursefs.content.fetch import PIECE
 from coursefs.content.identity import Content, Key, expects_html, same
 from coursefs.content.location import Location
 from coursefs.content.persistence import persist
@@ -27,8 +26,10 @@ log = logging.getLogger(__name__)
 
 #: a body of at most so many bytes that comes unasked is taken rather than broken off
 _SHORT = 2**20
-#: questions that run at once
-_MOST = 16
+#: questions that run at once: as many connections as the transport keeps open
+_MOST = 32
+#: a body that is taken while it is measured is written in pieces of this many bytes, so that many may be in memory
+_PIECE = 2**18
 
 
 class Measure:
@@ -42,6 +43,8 @@ class Measure:
 
     async def ask(self, content: Content) -> Version:
         """The version that the server has now; it is recorded.  Raises `CoursefsError`."""
+        if self._services.nursery.cancel_scope.cancel_called:
+            raise CoursefsError("the cache is being closed")
         with trio.move_on_after(self._services.read_timeout):
             return await self._questions.join(content.key, lambda: self._answer(content))
         raise NoAnswer(f"no answer within {self._services.read_timeout:g} s")
@@ -88,6 +91,7 @@ class Measure:
     async def _note(self, content: Content, version: Version) -> Version:
         recorded = self._services.store.version(content.key)
         if recorded is not None and same(recorded, version):
+            self._services.store.ledger.confirm(content.key, recorded)
             return recorded
         await self._services.writing(self._services.store.note, content.key, version)
         return version
@@ -103,9 +107,9 @@ class Measure:
                 async for chunk in chunks:
                     size += len(chunk)
                     buffer += chunk
-                    while len(buffer) >= PIECE:
-                        draft = await self._append(draft, bytes(buffer[:PIECE]))
-                        del buffer[:PIECE]
+                    while len(buffer) >= _PIECE:
+                        draft = await self._append(draft, bytes(buffer[:_PIECE]))
+                        del buffer[:_PIECE]
             if answer.length not in {None, size}:
                 return None
             if buffer:

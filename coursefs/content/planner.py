@@ -74,12 +74,16 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do for one read: the new state, what to ask for now, what ahead, and what is of no use any more."""
+    """What to do for one read: the new state, what to ask for now, what ahead, and what is of no use any more.
+
+    `quiet`: further reads in here whose bytes are there need no plan, only `follow`.
+    """
 
     state: State
     needed: tuple[Range, ...]
     ahead: tuple[Range, ...]
     drop: tuple[Flight, ...]
+    quiet: Range
 
 
 def needed(start: int, end: int, present: Ranges, flights: Iterable[Flight], *, size: int) -> tuple[Range, ...]:
@@ -137,11 +141,18 @@ def plan(
     least = min(request, window // 2)
     if sequential and window and expected.first_missing(run.position) <= run.position + window - least:
         limit = min(_up(run.position + window), size)
-        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap, request))
+        # less towards the end, so that no single connection is waited for there
+        most = min(request, _request((size - run.position) // 2))
+        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap, most))
     drop = tuple(
         flight for flight in flights if not flight.whole and not flight.kept and not _useful(flight, state.runs)
     )
-    return Plan(state, now, ahead, drop)
+    for one in ahead:
+        expected = expected.add(*one)
+    ready = expected.first_missing(run.position)
+    # a window that still grows is looked at with every read
+    until = size if ready >= size else min(ready, ready - window + least - 1) if window == most_ahead else start
+    return Plan(state, now, ahead, drop, Range(start, until))
 
 
 def _follow(state: State, start: int, end: int) -> tuple[State, Run, bool]:

@@ -1,9 +1,9 @@
 """The HTTP client of a process: timeouts, redirects, retries, and no secret to a foreign host.
 
 Rules that hold for every request: https, or http to this machine; headers that were given for a URL go to its origin
-only, not along a redirect to another, except for `Range`, which is no secret and says what is asked for; cookies that a
-server sets are never stored or replayed; error messages and log lines name host and path, never a query, because
-signatures live there.
+only, not along a redirect to another, except for `Range` and `If-Range`, which are no secrets and say what is asked
+for; cookies that a server sets are never stored or replayed; error messages and log lines name host and path, never a
+query, because signatures live there.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_ALONG = frozenset({"range", "if-range"})  # headers that go along a redirect to another origin
 _ATTEMPTS = 4
 #: API replies are small; a body beyond this is not one
 _MAX_REPLY = 64 * 2**20
@@ -158,7 +159,7 @@ class Transport:
             for _ in range(_MAX_REDIRECTS + 1):
                 given = dict(headers or {})
                 if origin != own:
-                    given = {name: value for name, value in given.items() if name.lower() == "range"}
+                    given = {name: value for name, value in given.items() if name.lower() in _ALONG}
                 request = self._client.build_request(method, url, headers=given, content=content)
                 response = await self._connected(request, origin)
                 try:

@@ -15,6 +15,7 @@ import trio
 import trio.testing
 
 from coursefs.content import Contents
+from coursefs.content.cachedfile import CachedFile, Piece
 from coursefs.content.datafile import DataFile
 from coursefs.errors import CoursefsError, NoAnswer, Unreachable
 from coursefs.model import Version
@@ -234,6 +235,65 @@ async def test_the_limit_holds_while_one_big_file_is_read(tmp_path: Path) -> Non
             reader.close()
         async with b.contents(max_size=3 * MIB) as contents:
             assert await b.read_all(contents) == body
+
+
+async def test_head_and_tail_of_a_film_outlive_its_middle(tmp_path: Path) -> None:
+    body = noise(12 * MIB)
+    async with bench(tmp_path, body) as b:
+        async with b.contents(max_size=20 * MIB) as contents:
+            await b.read_all(contents, content("old"))
+            await settled(contents)
+        async with b.contents(max_size=20 * MIB) as contents:
+            await b.read_all(contents, content("new"))
+            await settled(contents)
+            assert contents.cached_bytes(content("old")) < len(body)
+            asked = len(b.server.requests)
+            reader = contents.open(content("old"), await contents.measure(content("old")))
+            for offset in (0, 200_000, len(body) - 200_000, len(body) - 10):
+                assert await reader.read(offset, 10) == body[offset : offset + 10]
+            reader.close()
+            assert len(b.server.requests) == asked
+
+
+async def test_what_was_cached_before_a_restart_is_verified_ahead_of_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = noise(24 * MIB)
+    waited: list[int] = []
+    read = CachedFile.read
+
+    def spy(self: CachedFile, start: int, end: int, now_ns: int) -> tuple[memoryview | None, list[Piece]]:
+        waited.append(start)
+        return read(self, start, end, now_ns)
+
+    async with bench(tmp_path, body) as b:
+        async with b.contents() as contents:
+            assert await b.read_all(contents) == body
+        monkeypatch.setattr(CachedFile, "read", spy)
+        async with b.contents() as contents:
+            reader = contents.open(CONTENT, await contents.measure(CONTENT))
+            for start in range(0, len(body), 128 * 1024):
+                assert await reader.read(start, 128 * 1024) == body[start : start + 128 * 1024]
+                await settled(contents)
+            file = entries(contents)[0].file
+            assert file
+            assert file.unchecked(0, len(body)) == []
+            now = file.read_now(0, 10, 0)
+            assert now is None or len(waited) <= 8, "None where the file system cannot say what is in memory"
+            reader.close()
+
+
+@pytest.mark.logs
+async def test_damage_that_is_found_ahead_of_the_reader_is_mended(tmp_path: Path) -> None:
+    body = noise(24 * MIB)
+    async with bench(tmp_path, body) as b:
+        async with b.contents() as contents:
+            assert await b.read_all(contents) == body
+        for place in range(MIB, len(body), 5 * MIB):
+            overwrite(data_files(b.directory)[0], place, b"damage")
+        async with b.contents() as contents:
+            assert await b.read_all(contents) == body
+            assert contents.cached_bytes(CONTENT) == len(body)
 
 
 async def test_order_of_reading_survives_a_restart(tmp_path: Path) -> None:
@@ -456,16 +516,19 @@ async def test_reads_while_the_engine_closes_fail(tmp_path: Path) -> None:
             await b.server.asked(2)
         await until(lambda: errors)
         assert [type(error) for error in errors] == [CoursefsError]
+        with pytest.raises(CoursefsError, match="closed"):
+            await contents.measure(content("another"))
 
 
 async def test_what_is_cached_is_served_after_a_deadline(tmp_path: Path) -> None:
-    async with bench(tmp_path, BODY) as b:
+    body = noise(40 * MIB)  # more than is read ahead
+    async with bench(tmp_path, body) as b:
         async with b.contents() as contents:
             reader = contents.open(CONTENT, await contents.measure(CONTENT))
-            assert await reader.read(0, 2 * MIB) == BODY[: 2 * MIB]
+            assert await reader.read(0, 2 * MIB) == body[: 2 * MIB]
         b.server.always = stall
         async with b.contents(read_timeout=0.5) as contents:
             reader = contents.open(CONTENT, await contents.measure(CONTENT))
             with pytest.raises(NoAnswer):
-                await reader.read(0, len(BODY))
-            assert await reader.read(0, 2 * MIB) == BODY[: 2 * MIB]
+                await reader.read(0, len(body))
+            assert await reader.read(0, 2 * MIB) == body[: 2 * MIB]

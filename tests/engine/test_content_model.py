@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -84,6 +85,10 @@ steps = st.one_of(
     st.tuples(st.just("reopen"), st.just(0), st.just(0)),
     st.tuples(st.just("restart"), st.just(0), st.just(0)),
     st.tuples(st.just("damage"), offsets, st.just(0)),
+    st.tuples(st.just("prefetch"), st.booleans(), offsets),
+    st.tuples(st.just("upkeep"), st.sampled_from(["verify", "clear"]), offsets),
+    st.tuples(st.just("pin"), st.booleans(), st.just(0)),
+    st.tuples(st.just("again"), st.just(0), st.just(0)),
 )
 
 
@@ -167,6 +172,34 @@ class Machine:
                     with path.open("r+b") as file:
                         file.seek(offset)
                         file.write(b"damage")
+
+    async def prefetch(self, broken_off: bool, offset: int) -> None:
+        """In the background, while somebody reads."""
+        async with trio.open_nursery() as nursery:
+
+            async def bring() -> None:
+                with contextlib.suppress(CoursefsError):
+                    await self.contents.prefetch(CONTENT)
+
+            nursery.start_soon(bring)
+            await self.compare(offset, 200_000)
+            if broken_off:
+                nursery.cancel_scope.cancel()
+
+    async def upkeep(self, what: str, offset: int) -> None:
+        """Checked or cleared, while somebody reads."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(getattr(self.contents, what))
+            await self.compare(offset, 700_000)
+
+    async def pin(self, pinned: bool, _: object) -> None:
+        await (self.contents.pin(CONTENT) if pinned else self.contents.unpin(CONTENT))
+        assert self.contents.pinned(CONTENT) == pinned
+
+    async def again(self, *_: object) -> None:
+        with contextlib.suppress(CoursefsError):
+            version = await self.contents.measure(CONTENT, again=True)
+            assert version.etag == str(self.platform.version)
 
     async def end(self) -> None:
         """Without faults everything can be read, at the second attempt where the version has changed."""

@@ -377,6 +377,7 @@ async def test_a_redirect_to_another_host_takes_the_range_but_no_secret(tmp_path
         b.server.always = answer(302, location=other.url)
         await contents.open(CONTENT, await contents.measure(CONTENT)).read(0, 10)
         assert other.ranges == [(0, 1), (0, 262144)]
+        assert other.requests[1].headers["if-range"] == '"one"'
         assert not any("x-token" in request.headers for request in other.requests)
         nursery.cancel_scope.cancel()
 
@@ -467,6 +468,89 @@ async def test_another_version_is_never_mixed_with_the_old(
         with pytest.raises(Stale):
             await reader.read(0, 10)
         reader.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "condition"),
+    [
+        ({"ETag": '"one"', "Last-Modified": "Thu, 01 Jan 1970 00:00:02 GMT"}, '"one"'),
+        ({"ETag": 'W/"one"', "Last-Modified": "Thu, 01 Jan 1970 00:00:02 GMT"}, "Thu, 01 Jan 1970 00:00:02 GMT"),
+        ({"ETag": 'W/"one"'}, None),
+        ({}, None),
+    ],
+)
+async def test_a_part_of_this_version_is_asked_for_or_else_the_new_one(
+    tmp_path: Path, headers: dict[str, str], condition: str | None
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.headers = headers
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        await reader.read(2 * MIB, 10)
+        assert "if-range" not in b.server.requests[0].headers
+        assert b.server.requests[1].headers.get("if-range") == condition
+
+
+async def test_a_new_version_is_found_out_in_one_round_trip(tmp_path: Path) -> None:
+    async def new(request: Request) -> None:
+        assert request.headers["if-range"] == '"one"'
+        await request.send(200, {"ETag": '"two"'}, NEW)
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        b.server.next.append(new)
+        with pytest.raises(Stale):
+            await reader.read(2 * MIB, 10)
+        assert len(b.server.requests) == 2
+
+
+async def test_a_server_that_does_not_understand_the_condition_is_asked_without_it(tmp_path: Path) -> None:
+    async def confused(request: Request) -> None:
+        if "if-range" in request.headers:
+            await request.send(200, MEDIA, BODY)
+        else:
+            await b.server.serve(request)
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.always = confused
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        assert await reader.read(2 * MIB, 10) == BODY[2 * MIB : 2 * MIB + 10]
+        assert await reader.read(len(BODY) - 5, 5) == BODY[-5:]
+        assert contents.cached_bytes(CONTENT) < MIB, "and not everything was taken"
+        assert ["if-range" in request.headers for request in b.server.requests] == [False, True, False, False]
+
+
+async def test_a_version_can_be_asked_for_again(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        assert contents.checked_ns(CONTENT) is None
+        old = await contents.measure(CONTENT)
+        first = contents.checked_ns(CONTENT)
+        assert first is not None
+        assert await contents.measure(CONTENT) == old
+        assert contents.checked_ns(CONTENT) == first, "that was no word of the platform"
+        assert await contents.measure(CONTENT, old, again=True) == old
+        second = contents.checked_ns(CONTENT)
+        assert second is not None
+        assert second > first
+        reader = contents.open(CONTENT, old)
+        assert await reader.read(0, 10) == BODY[:10]
+        third = contents.checked_ns(CONTENT)
+        assert third is not None
+        assert third > second
+        b.server.body, b.server.headers = NEW, {"ETag": '"two"'}
+        new = await contents.measure(CONTENT, old, again=True)
+        assert new == Version(len(NEW), '"two"')
+        with pytest.raises(Stale):
+            await reader.read(0, 10)
+        assert await b.read_all(contents) == NEW
+
+
+async def test_when_it_was_confirmed_survives_a_restart(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b:
+        async with b.contents() as contents:
+            await contents.measure(CONTENT)
+            checked = contents.checked_ns(CONTENT)
+        async with b.contents() as contents:
+            assert contents.checked_ns(CONTENT) == checked
 
 
 async def test_last_modified_tells_versions_apart_where_there_is_no_etag(tmp_path: Path) -> None:

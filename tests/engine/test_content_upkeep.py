@@ -94,7 +94,7 @@ async def test_a_record_of_the_first_coursefs_is_taken_over(tmp_path: Path) -> N
         b.transport.offline = True
         async with b.contents() as contents:
             assert await b.read_all(contents) == BODY
-            assert contents.checked_ns(CONTENT) is None
+            assert contents.checked_ns(CONTENT) == 0
             await contents.pin(CONTENT)
             assert contents.pinned(CONTENT)
 

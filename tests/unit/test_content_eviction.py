@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.content.eviction import Candidate, choose, excess
+from coursefs.content.eviction import HEAD, TAIL, Candidate, choose, excess, is_edge
 from coursefs.content.identity import Key
+
+SIZE = 10 * HEAD
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ candidates = st.lists(
 
 @given(candidates, st.integers(0, 200))
 def test_the_least_recently_read_leave_and_no_more_than_needed(given: list[Candidate], wanted: int) -> None:
-    chosen = choose(given, wanted)
+    chosen = choose(given, wanted, favour_edges=False)
     staying = list(given)
     for each in chosen:
         staying.remove(each)
@@ -47,3 +49,28 @@ def test_the_least_recently_read_leave_and_no_more_than_needed(given: list[Candi
     assert sum(each.size for each in chosen[:-1]) < max(wanted, 1)
     if chosen and staying:
         assert max(each.read_ns for each in chosen) <= min(each.read_ns for each in staying)
+
+
+MONTH = 30 * 24 * 3600 * 10**9
+
+
+@pytest.mark.parametrize(("favour", "first"), [(True, "new"), (False, "old")])
+def test_head_and_tail_stay_longer(*, favour: bool, first: str) -> None:
+    old = Candidate(Key("a", "old"), None, 5, 100, edge=True)
+    new = Candidate(Key("a", "new"), None, 5, 100 + MONTH - 1)
+    (chosen,) = choose([old, new], 1, favour_edges=favour)
+    assert chosen.key.identity == first
+
+
+def test_head_and_tail_leave_in_the_end() -> None:
+    old = Candidate(Key("a", "old"), None, 5, 100, edge=True)
+    new = Candidate(Key("a", "new"), None, 5, 100 + MONTH + 1)
+    assert choose([new, old], 1) == [old]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(0, 5, True), (HEAD - 1, 2 * HEAD, True), (HEAD, 2 * HEAD, False), (HEAD, SIZE - TAIL + 1, True)],
+)
+def test_edges(*, start: int, end: int, expected: bool) -> None:
+    assert is_edge(start, end, SIZE) == expected

@@ -18,6 +18,7 @@ from coursefs.content.planner import (
     Flight,
     Run,
     State,
+    follow,
     needed,
     plan,
 )
@@ -123,6 +124,23 @@ def test_a_window_that_is_full_is_opened_again_before_it_is_empty() -> None:
     made = plan(State((run,), 1), 52 * MIB - 10, 52 * MIB, have, [], size=SIZE)
     assert made.ahead == (Range(52 * MIB + MOST_AHEAD - REQUEST, 52 * MIB + MOST_AHEAD),)
     assert plan(State((run,), 1), 52 * MIB - 10, 52 * MIB, have.add(*made.ahead[0]), [], size=SIZE).ahead == ()
+
+
+def test_reads_in_the_quiet_change_nothing() -> None:
+    state, have, position, quiet = State(), NOTHING, 0, 0
+    until = Range(0, 0)
+    while position < SIZE:
+        made = plan(state, position, position + 128 * KIB, have, [], size=SIZE)
+        if until.start <= position and position + 128 * KIB <= until.end:
+            quiet += 1
+            assert (made.needed, made.ahead, made.drop) == ((), (), ())
+            assert made.state == follow(state, position, position + 128 * KIB)
+        else:
+            until = made.quiet
+        state, position = made.state, position + 128 * KIB
+        for span in (*made.needed, *made.ahead):
+            have = have.add(*span)
+    assert quiet > SIZE // (128 * KIB) * 0.8
 
 
 @pytest.mark.parametrize("room", [0, 100 * KIB, 3 * MIB])

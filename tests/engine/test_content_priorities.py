@@ -1,0 +1,209 @@
+"""Who is served first, what is fetched unasked, and how much of it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from coursefs.content import Progress
+from coursefs.content.memory import MOST_LOOSE
+from coursefs.errors import CoursefsError, Gone
+from tests.engine.content_bench import CONTENT, MIB, bench, content, entries, noise, settled, until
+from tests.engine.content_server import Request
+
+KIB = 2**10
+BODY = noise(4 * MIB + 777)
+
+
+def fetched(ranges: list[tuple[int, int] | None]) -> int:
+    return sum(span[1] - span[0] for span in ranges if span)
+
+
+async def test_prefetch_brings_everything_and_says_how_far_it_is(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        told: list[Progress] = []
+        await contents.prefetch(CONTENT, told.append)
+        assert contents.cached_bytes(CONTENT) == len(BODY)
+        assert [told[0].chunk, told[0].done, told[-1].done] == [0, 0, len(BODY)]
+        assert sum(each.chunk for each in told) == len(BODY)
+        assert [each.done for each in told] == sorted({each.done for each in told}), "only when there is more"
+        assert {(each.total, each.name) for each in told} == {(len(BODY), CONTENT.remote.identity)}
+        asked = len(b.server.requests)
+        await contents.prefetch(CONTENT)
+        assert await b.read_all(contents) == BODY
+        assert len(b.server.requests) == asked
+        await settled(contents)
+        assert entries(contents) == []
+
+
+async def test_prefetch_of_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, b"") as b, b.contents() as contents:
+        told: list[Progress] = []
+        await contents.prefetch(CONTENT, told.append)
+        assert told == [Progress(0, 0, 0, CONTENT.remote.identity)]
+
+
+async def test_prefetch_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        await contents.measure(CONTENT)
+        with trio.CancelScope() as scope:
+
+            def stop(progress: Progress) -> None:
+                if progress.done >= 2 * MIB:
+                    scope.cancel()
+
+            await contents.prefetch(CONTENT, stop)
+        await settled(contents)
+        assert entries(contents) == []
+        had, asked = contents.cached_bytes(CONTENT), len(b.server.requests)
+        assert 2 * MIB <= had < len(BODY)
+        await contents.prefetch(CONTENT)
+        assert fetched(b.server.ranges[asked:]) == len(BODY) - had
+
+
+@pytest.mark.logs
+async def test_prefetch_of_more_than_there_is_room_for(tmp_path: Path) -> None:
+    async with bench(tmp_path, noise(12 * MIB)) as b, b.contents(max_size=0) as contents:
+        with pytest.raises(CoursefsError, match="no room"):
+            await contents.prefetch(CONTENT)
+        await settled(contents)
+        assert contents._services.memory.used == 0
+
+
+async def test_prefetch_of_what_is_gone(tmp_path: Path) -> None:
+    async def gone(request: Request) -> None:
+        await request.send(404, {}, b"")
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        await contents.measure(CONTENT)
+        b.server.always = gone
+        with pytest.raises(Gone):
+            await contents.prefetch(CONTENT)
+
+
+async def test_a_reader_goes_before_prefetch(tmp_path: Path) -> None:
+    async def stall(request: Request) -> None:
+        await trio.sleep_forever()
+
+    async with bench(tmp_path, noise(60 * MIB)) as b, b.contents() as contents:
+        for name in "12":
+            await contents.measure(content(name))
+        async with trio.open_nursery() as nursery:
+            b.server.always = stall
+            nursery.start_soon(contents.prefetch, content("1"))
+            await b.server.asked(7)
+            b.server.always = None
+            for name in "12":
+                reader = contents.open(content(name), await contents.measure(content(name)))
+                assert await reader.read(40 * MIB, 4096) == b.server.body[40 * MIB : 40 * MIB + 4096]
+                reader.close()
+            nursery.cancel_scope.cancel()
+
+
+async def test_fifty_thumbnails_are_not_fifty_downloads(tmp_path: Path) -> None:
+    async with bench(tmp_path, noise(20 * MIB)) as b, b.contents() as contents:
+
+        async def look(name: str) -> None:
+            reader = contents.open(content(name), await contents.measure(content(name)))
+            for offset in (0, 4 * KIB, 8 * KIB, 64 * KIB):
+                await reader.read(offset, 4 * KIB)
+            reader.close()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(look, str(number))
+        await settled(contents)
+        assert fetched(b.server.ranges) <= 50 * (512 * KIB + 1)
+
+
+def film(*, index: int, size: int) -> bytes:
+    """An MP4 of which nothing but the boxes is right; its index comes last."""
+    ftyp = (32).to_bytes(4, "big") + b"ftyp" + bytes(24)
+    mdat = size - len(ftyp) - index
+    return (
+        ftyp
+        + mdat.to_bytes(4, "big")
+        + b"mdat"
+        + noise(mdat - 8)
+        + index.to_bytes(4, "big")
+        + b"moov"
+        + noise(index - 8)
+    )
+
+
+async def test_the_index_of_a_film_is_fetched_as_soon_as_its_head_is_read(tmp_path: Path) -> None:
+    body = film(index=300 * KIB, size=20 * MIB)
+    async with bench(tmp_path, body) as b, b.contents() as contents:
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        assert await reader.read(0, 4 * KIB) == body[: 4 * KIB]
+        await b.server.asked(3)
+        assert b.server.ranges[1:] == [(0, 256 * KIB), (20 * MIB - 300 * KIB, 20 * MIB)]
+        await until(lambda: contents.cached_bytes(CONTENT) == 556 * KIB)
+        for offset in range(len(body) - 300 * KIB, len(body), 64 * KIB):
+            assert await reader.read(offset, 64 * KIB) == body[offset : offset + 64 * KIB]
+        await settled(contents)
+        assert fetched(b.server.ranges) < MIB, "what a probe costs"
+        reader.close()
+
+
+async def test_the_index_is_not_given_up_when_the_reader_jumps(tmp_path: Path) -> None:
+    body = film(index=300 * KIB, size=20 * MIB)
+    async with bench(tmp_path, body) as b, b.contents() as contents:
+        go = trio.Event()
+
+        async def late(request: Request) -> None:
+            if request.range and request.range[0] > 19 * MIB:
+                await go.wait()
+            await b.server.serve(request)
+
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        b.server.always = late
+        for offset in (0, 5 * MIB, 10 * MIB, 15 * MIB):
+            await reader.read(offset, 4 * KIB)
+        go.set()
+        before = len(b.server.requests)
+        assert await reader.read(len(body) - 10, 10) == body[-10:]
+        assert len(b.server.requests) == before
+        reader.close()
+
+
+@pytest.mark.logs
+async def test_without_a_cache_ten_readers_share_a_budget_of_memory(tmp_path: Path) -> None:
+    body = noise(10 * MIB)
+    async with bench(tmp_path, body) as b, b.contents(max_size=0) as contents:
+        most = 0
+
+        async def read(name: str) -> None:
+            nonlocal most
+            reader = contents.open(content(name), await contents.measure(content(name)))
+            for start in range(0, len(body), 128 * KIB):
+                assert await reader.read(start, 128 * KIB) == body[start : start + 128 * KIB]
+                most = max(most, contents._services.memory.used)
+            reader.close()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(read, str(number))
+        assert 0 < most <= MOST_LOOSE
+        assert fetched(b.server.ranges) < 10 * len(body) * 1.25, (
+            "what was fetched ahead was not lost before it was read"
+        )
+        await settled(contents)
+        assert contents._services.memory.used == 0
+
+
+async def test_what_a_player_reads_in_turn_stays_sequential(tmp_path: Path) -> None:
+    body = noise(40 * MIB)
+    async with bench(tmp_path, body) as b, b.contents() as contents:
+        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        for step in range(0, 10 * MIB, 128 * KIB):  # sound and picture, far from each other
+            for place in (step, 20 * MIB + step):
+                assert await reader.read(place, 128 * KIB) == body[place : place + 128 * KIB]
+        assert len(b.server.requests) < 60
+        spans = sorted(span for span in b.server.ranges[1:] if span)
+        assert all(one[1] <= other[0] for one, other in pairwise(spans)), "nothing comes twice"
+        reader.close()

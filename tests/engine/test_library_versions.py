@@ -1,0 +1,128 @@
+"""When an open file is asked for again, and who hears of its having changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from coursefs.catalog.inode import ROOT
+from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
+from coursefs.model import Course, Outline, Wanted
+from coursefs.providers import registry
+from coursefs.transport import Transport
+from tests.engine.fakes import FakeProvider, lecture, section
+
+HELLO = lecture("a", "Hello", 1)
+
+
+class Cdn(httpx.AsyncBaseTransport):
+    """Serves one body in ranges."""
+
+    def __init__(self) -> None:
+        self.body, self.etag, self.asked = b"old bytes", '"old"', 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
+        part = self.body[int(first) : int(last) + 1]
+        span = f"bytes {first}-{int(first) + len(part) - 1}/{len(self.body)}"
+        return httpx.Response(206, headers={"content-range": span, "etag": self.etag}, stream=httpx.ByteStream(part))
+
+
+@pytest.fixture
+def cdn() -> Cdn:
+    return Cdn()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LibrarySettings:
+    provider = FakeProvider([Course("c1", "graphics", "Graphics")])
+    provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO),))
+    provider.urls["item/a/video"] = "https://cdn.example/a.mp4"
+    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
+    return LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted())
+
+
+@asynccontextmanager
+async def opened(settings: LibrarySettings, cdn: Cdn) -> AsyncIterator[tuple[Library, int]]:
+    async with open_library(settings, Transport(http_transport=cdn)) as library:
+        inode = ROOT
+        for name in ("Graphics", "01 Start", "01 Hello.mp4"):
+            node = await library.child(inode, name)
+            assert node
+            inode = node.inode
+        yield library, inode
+
+
+async def read(library: Library, inode: int) -> bytes:
+    handle = await library.open(inode)
+    try:
+        return bytes(await handle.read(0, 100))
+    finally:
+        handle.close()
+
+
+async def test_a_version_of_today_is_not_asked_for_again(settings: LibrarySettings, cdn: Cdn) -> None:
+    async with opened(settings, cdn) as (library, inode):
+        await read(library, inode)
+        asked = cdn.asked
+        assert await read(library, inode) == b"old bytes"
+        await trio.testing.wait_all_tasks_blocked()
+        assert cdn.asked == asked
+
+
+async def test_a_version_of_yesterday_is_confirmed_by_the_next_open(
+    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[Node] = []
+
+    def tell(nodes: Sequence[Node], names: object) -> None:
+        changed.extend(nodes)
+
+    async with opened(settings, cdn) as (library, inode):
+        await read(library, inode)
+        library.on_change(tell)
+        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        asked = cdn.asked
+        assert await read(library, inode) == b"old bytes"
+        assert cdn.asked == asked + 1
+        assert changed == []
+        cdn.body, cdn.etag = b"new and longer bytes", '"new"'
+        assert await read(library, inode) == cdn.body
+        assert [(node.inode, node.size) for node in changed] == [(inode, len(cdn.body))]
+
+
+@pytest.mark.parametrize("trouble", ["refuses", "stalls"])
+async def test_without_a_network_what_is_cached_is_read(
+    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch, autojump_clock: object, trouble: str
+) -> None:
+    tried = 0
+
+    async def fail(request: httpx.Request) -> httpx.Response:
+        nonlocal tried
+        tried += 1
+        if trouble == "stalls":
+            await trio.sleep(30)
+            raise httpx.ReadTimeout("nothing came")
+        raise httpx.ConnectError("no route")
+
+    async with opened(settings, cdn) as (library, inode):
+        await read(library, inode)
+        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr(cdn, "handle_async_request", fail)
+        begun = trio.current_time()
+        assert await read(library, inode) == b"old bytes"
+        assert trio.current_time() - begun <= 3
+        had = tried
+        assert had
+        assert await read(library, inode) == b"old bytes"
+        assert trio.current_time() - begun <= 3, "the next one does not wait at all"
+        await trio.sleep(200)
+        assert await read(library, inode) == b"old bytes"
+        assert tried > had, "it is tried again after a while"
