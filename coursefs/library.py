@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
@@ -45,7 +45,7 @@ class AccountSource:
     name: str
     provider: str
     settings: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     folder: str | None = None
 
 
@@ -279,6 +279,10 @@ class Library:
             ],
         )
 
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Let something run until it has ended, or the library."""
+        self._nursery.start_soon(work)
+
     def _content(self, node: Node, remote: Remote) -> Content:
         return Content(node.place.account, remote, self.tree.course(node))
 
@@ -325,11 +329,12 @@ class Library:
 
 @asynccontextmanager
 async def open_library(
-    settings: LibrarySettings, transport: Transport | None = None, *, contents: bool = True
+    settings: LibrarySettings, transport: Transport | None = None, *, contents: bool = True, read_only: bool = False
 ) -> AsyncIterator[Library]:
     """A library, open until the context ends; everything that it has under way ends with it.
 
-    Without `contents` nothing can be read, and the cache is left to whoever has it.
+    Without `contents` nothing can be read, and the cache is left to whoever has it.  With `read_only` the catalogue is
+    as it was when this began, and is left to whoever has it.
     Raises `UsageError` for an unknown provider and `CoursefsError` when the cache is in use by another mount.
     """
     own = transport or Transport(read_timeout=settings.read_timeout, offline=settings.offline)
@@ -340,7 +345,7 @@ async def open_library(
             )
             for one in settings.accounts
         }
-        store = Store(settings.catalogue)
+        store = Store(settings.catalogue, read_only=read_only)
         try:
             async with trio.open_nursery() as nursery:
                 library = Library(settings, store, own, providers, nursery)

@@ -12,6 +12,7 @@ import trio
 
 from coursefs.catalog import News
 from coursefs.errors import CoursefsError, NotAllowed, leaf
+from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library
 from coursefs.lock import FileLock
 from coursefs.model import Course
@@ -63,7 +64,7 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
         found[account] = [Listed(account, course, library.directory_of(account, course)) for course in courses]
 
     try:
-        async with open_library(settings, contents=False) as library, trio.open_nursery() as nursery:
+        async with open_library(settings, contents=False, read_only=True) as library, trio.open_nursery() as nursery:
             for account in settings.accounts:
                 nursery.start_soon(one, library, account.name)
     except BaseExceptionGroup as group:
@@ -74,7 +75,7 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
     """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
     catalogue = settings.catalogue
-    catalogue.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(catalogue.parent)
     with FileLock(catalogue.with_name("lock"), holder=f"coursefs update (pid {os.getpid()})", taken=_taken):
         try:
             async with open_library(settings, contents=False) as library:

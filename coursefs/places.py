@@ -11,6 +11,8 @@ from pathlib import Path
 
 from platformdirs.unix import Unix
 
+from coursefs.errors import UsageError
+
 _NAME = "coursefs"
 
 
@@ -46,7 +48,7 @@ def places(config: Path | None = None, below: str | None = None) -> Places:
     state = world(xdg.user_state_path)
     runtime = _session_folder()
     if config and config.parts[:1] == ("~",):  # of COURSEFS_CONFIG in a file that no shell reads
-        config = config.expanduser()
+        config = expanded(config)
     return Places(
         config_file=config.absolute() if config else world(xdg.user_config_path) / "config.toml",
         data_dir=world(xdg.user_data_path),
@@ -56,6 +58,14 @@ def places(config: Path | None = None, below: str | None = None) -> Places:
         log_dir=state / "log",
         below=below,
     )
+
+
+def expanded(path: Path) -> Path:
+    """The path with its `~` or `~user` made a folder.  Raises `UsageError` when there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UsageError(f"{path}: no home folder is known for {path.parts[0]}") from None
 
 
 def _session_folder() -> Path | None:

@@ -13,10 +13,11 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 from cachetools import LRUCache
 
@@ -72,11 +73,16 @@ class Asked:
 class Store:
     """What is known of all accounts.  One process writes it at a time (the mount's lock sees to that)."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the catalogue, or make it.  One that is damaged or of a newer coursefs is set aside with a warning."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the catalogue, or make it.  One that is damaged or of a newer coursefs is set aside with a warning.
+
+        With `read_only` it is a copy in memory of what is known: nothing on the disk is ever changed, and what is
+        written to the copy is forgotten.
+        """
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
-        self._database = _open(path)
+        self._database = _copy(path) if read_only else _open(path)
         self._nodes: LRUCache[int, Node] = LRUCache(_KEPT_NODES)
         self._listings: LRUCache[int, tuple[Node, ...]] = LRUCache(_KEPT_NODES, getsizeof=lambda nodes: len(nodes) + 1)
         if self.node(inodes.ROOT) is None:
@@ -378,6 +384,21 @@ def _open(path: Path) -> sqlite3.Connection:
     database = _connect(path)
     schema.migrate(database)
     return database
+
+
+def _copy(path: Path) -> sqlite3.Connection:
+    """The database at this path in memory; an empty one where there is none that this coursefs can read."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as there:
+            if schema.version_of(there) <= schema.VERSION:
+                there.backup(copy)
+    except sqlite3.DatabaseError as error:
+        log.info("the catalogue cannot be read: %s", error)
+        copy.close()
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(copy)
+    return copy
 
 
 def _connect(path: Path) -> sqlite3.Connection:

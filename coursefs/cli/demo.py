@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +26,15 @@ def demo(options: Globals, mountpoint: Path | None, background: bool) -> None:
     \b
     Example: coursefs demo ~/courses
     """
-    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415  # slow to import
+    from coursefs.mount import mountinfo  # noqa: PLC0415  # slow to import
+    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
 
     require_fuse()
     if mountpoint is None:
-        mountpoint = _DEFAULT.expanduser()
-        mountpoint.mkdir(parents=True, exist_ok=True)
+        mountpoint = mountinfo.absolute(_DEFAULT)
+        if mountinfo.at(mountpoint) is None:  # else a dead mount may lie there, which says that it is no folder
+            with suppress(FileExistsError):  # `prepare` says what is wrong with it
+                mountpoint.mkdir(parents=True, exist_ok=True)
     mountpoint = prepare(mountpoint)
     places = options.places("demo")
     if background:

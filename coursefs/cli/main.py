@@ -12,20 +12,20 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from coursefs import __version__
+from coursefs import __version__, defects
 from coursefs.cli import output
 from coursefs.cli.options import Globals
-from coursefs.errors import CoursefsError
 
 log = logging.getLogger(__name__)
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+#: the first field of a line of fstab, and so the first argument when mount.fuse(8) calls `coursefs`; no command's name
+_SOURCE = "coursefs"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -43,6 +43,7 @@ COMMANDS = {
     "accounts": _Entry("coursefs.cli.accounts:accounts", "List the accounts."),
     "courses": _Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
     "update": _Entry("coursefs.cli.update:update", "Ask now for what is new."),
+    "cache": _Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
     "status": _Entry("coursefs.cli.status:status", "Say how a mount is doing."),
 }
 
@@ -93,10 +94,20 @@ def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (of `sys.argv` by default) and give the exit status of the process."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [_SOURCE]:
+        from coursefs.cli.helper import helper  # noqa: PLC0415  # seldom needed
+
+        return run(helper, given)
+    return run(cli, given)
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run a command to its end and give the exit status of the process; what is wrong is one line on stderr."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # a title in a terminal that lacks its letters
     try:
-        status = cli.main(arguments, prog_name="coursefs", standalone_mode=False)
+        status = command.main(arguments, prog_name="coursefs", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # the reader has had enough (`coursefs accounts | head -1`); the interpreter's last flush must not meet it again
@@ -109,38 +120,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: BaseException) -> int:
     """Say why, in one line, and give the exit status."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, KeyboardInterrupt | click.Abort) for cause in causes):
+    if any(isinstance(cause, KeyboardInterrupt | click.Abort) for cause in defects.causes(error)):
         return _INTERRUPTED
-    unforeseen = [cause for cause in causes if not isinstance(cause, CoursefsError | click.ClickException)]
-    match (unforeseen or causes)[0]:
-        case CoursefsError() as cause:
-            output.error(str(cause))
-            return cause.exit_status
-        case click.ClickException() as cause:
-            output.error(_usage(cause))
-            return cause.exit_code
-        case cause:
-            output.error(_unexpected(cause))
-            log.debug("%s", "".join(traceback.format_exception(error)))
-            return 1
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions themselves, out of the groups in which nurseries hand them on."""
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from _causes(member)
-    else:
-        yield error
-
-
-def _unexpected(error: BaseException) -> str:
-    """What kind of error nobody foresaw, and where; not its text, which may hold an address with its signature."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
-    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
-    return f"unexpected {type(error).__name__}{place}; this is a defect (coursefs -v … shows more)"
+    if isinstance(error, click.ClickException):
+        output.error(_usage(error))
+        return error.exit_code
+    told = defects.told(error)
+    output.error(str(told))
+    if isinstance(told, defects.Defect):
+        log.debug("%s", "".join(traceback.format_exception(error)))
+    return told.exit_status
 
 
 def _usage(error: click.ClickException) -> str:

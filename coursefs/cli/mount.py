@@ -16,6 +16,7 @@ from coursefs.errors import CoursefsError, NoAnswer
 #: seconds that a mount may take to answer, and that its process may take to end
 _READY_WITHIN = 90.0
 _ENDS_WITHIN = 15.0
+_ENDS_IN_USE_WITHIN = 1.0  # of one that did not answer while files of it were open
 
 
 @click.command()
@@ -39,7 +40,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
     from coursefs.daemon.setup import library_settings  # noqa: PLC0415
     from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
-    from coursefs.mount.options import parse  # noqa: PLC0415
+    from coursefs.mount.options import as_text, parse  # noqa: PLC0415
 
     places = options.places()
     parsed = parse(texts)
@@ -47,9 +48,9 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     if not foreground:
         require_fuse()
         arguments = [*global_options(options), "mount", "--foreground"]
-        for text in texts:
-            arguments += ["-o", text]
-        in_background([*arguments, "--", str(prepare(mountpoint))], places.log_dir / "mount.log")
+        # what is relative here would mean something else there
+        arguments += ["-o", as_text(parsed), "--", str(prepare(mountpoint))]
+        in_background(arguments, places.log_dir / "mount.log")
         return
 
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415
@@ -72,19 +73,18 @@ def umount(options: Globals, mountpoint: Path) -> None:
     """
     from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
     from coursefs.mount import mountinfo  # noqa: PLC0415
-    from coursefs.mount.mountpoint import detach, is_dead, unmount  # noqa: PLC0415
+    from coursefs.mount.mountpoint import unmount  # noqa: PLC0415
 
     path = mountinfo.absolute(mountpoint)
     there = mountinfo.at(path)
     if there is None or not there.is_coursefs:
         raise CoursefsError(f"{path}: no coursefs is mounted there")
-    if is_dead(path):
-        detach(path)
-        return
-    status = socket.status(socket.path_for(options.places().runtime_dir, path))
-    unmount(path)
-    if status is not None:
-        _wait_for_end(int(status["pid"]), path)
+    control = socket.path_for(options.places().runtime_dir, path)
+    pid = socket.owner(control)
+    unused = unmount(path)
+    if pid is not None:
+        _wait_for_end(pid, path, _ENDS_WITHIN if unused else _ENDS_IN_USE_WITHIN)
+    socket.remove_leftover(control)
 
 
 def in_background(arguments: list[str], log: Path) -> None:
@@ -120,13 +120,13 @@ def start_log(options: Globals, is_background: bool) -> None:
         logs.to_file_like_journal(options.verbose)
 
 
-def _wait_for_end(pid: int, path: Path) -> None:
+def _wait_for_end(pid: int, path: Path, seconds: float) -> None:
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
-        ended, _, _ = select.select([process], [], [], _ENDS_WITHIN)
+        ended, _, _ = select.select([process], [], [], seconds)
     finally:
         os.close(process)
     if not ended:

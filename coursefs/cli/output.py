@@ -46,6 +46,15 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> None:
         print("  ".join(cells).rstrip())  # noqa: T201  # as above
 
 
+def size(count: float) -> str:
+    """Bytes for a person."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
 def day(seconds: float) -> str:
     """The local date of a moment given in seconds since 1970."""
     return datetime.fromtimestamp(seconds).astimezone().date().isoformat()

@@ -14,6 +14,10 @@ from pathlib import Path
 
 from coursefs.daemon.readiness import VARIABLE, Report
 from coursefs.errors import CoursefsError, NoAnswer
+from coursefs.files import private_folder
+
+#: bytes that a log may have when the next process begins to write it; an older one is kept beside it
+_MAX_LOG = 1 << 20
 
 
 def start(arguments: Sequence[str], log: Path, deadline: float) -> Report:
@@ -23,7 +27,8 @@ def start(arguments: Sequence[str], log: Path, deadline: float) -> Report:
     messages go to the file `log`.  Raises `NoAnswer` when it does not report within `deadline` seconds (it is ended
     then, and unmounts), `CoursefsError` when it ends without a word.
     """
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(log.parent)
+    _rotate(log)
     reading, writing = os.pipe()
     try:
         with log.open("ab") as messages:
@@ -51,13 +56,19 @@ def start(arguments: Sequence[str], log: Path, deadline: float) -> Report:
         if writing >= 0:
             os.close(writing)
     report = Report.decode(line)
-    if report is None:
-        raise CoursefsError(f"the background process ended before it was ready; its messages are in {log}")
-    if report.exit_status != 0:
+    if report is None or report.exit_status != 0:
         with suppress(subprocess.TimeoutExpired):  # it tidies up behind itself
             process.wait(timeout=10)
-    process.returncode = 0  # it goes on without us: no warning that nobody waited for it
+    process.returncode = 0  # whatever it does, it goes on without us: no warning that nobody waited for it
+    if report is None:
+        raise CoursefsError(f"the background process ended before it was ready; its messages are in {log}")
     return report
+
+
+def _rotate(log: Path) -> None:
+    with suppress(FileNotFoundError):
+        if log.stat().st_size > _MAX_LOG:
+            log.replace(log.with_name(f"{log.name}.1"))
 
 
 def _line(pipe: int, deadline: float) -> bytes:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from coursefs.errors import CoursefsError
 
@@ -17,7 +17,7 @@ class DemoPlatform:
     """Where the demo platforms are, and how to sign in to them."""
 
     coursera_url: str
-    cauth: str
+    cauth: str = field(repr=False)
 
 
 @contextmanager

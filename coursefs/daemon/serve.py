@@ -14,10 +14,12 @@ import trio
 
 from coursefs import __version__
 from coursefs.daemon import socket
+from coursefs.daemon.claims import claimed
+from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
-from coursefs.errors import CoursefsError, NotSignedIn, leaf
+from coursefs.defects import Defect, told
+from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
-from coursefs.lock import FileLock
 from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
@@ -46,21 +48,14 @@ def run(job: Job, readiness: Readiness) -> None:
         require_fuse()
         require_accounts(job.library.accounts)
         mountpoint = prepare(job.mountpoint)
-        catalogue = job.library.catalogue
-        catalogue.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with FileLock(catalogue.with_name("lock"), holder=f"{mountpoint} (pid {os.getpid()})", taken=_taken):
+        with claimed(mountpoint, job.library.catalogue, job.runtime_dir):
             trio.run(_serve, job, mountpoint, readiness)
     except BaseException as error:
-        found = leaf(error)
-        if isinstance(found, CoursefsError):
-            readiness.failed(found)
-            raise found from None
-        readiness.failed(CoursefsError(f"{type(found).__name__}: {found}"))
-        raise
-
-
-def _taken(holder: str) -> str:
-    return f"your courses are mounted already at {holder}; to have them elsewhere, unmount there first"
+        why = told(error)
+        readiness.failed(why)
+        if isinstance(why, Defect):
+            raise
+        raise why from None
 
 
 async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
@@ -90,12 +85,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 **_library_status(library),
             }
 
-        async def update(wanted: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-            async for news in library.update([str(course) for course in wanted.get("courses", ())]):
-                yield asdict(news)
-
-        commands = {"status": status, "update": update}
-        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), commands):
+        known = {"status": status, **commands(library)}
+        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), known):
             await mount(library, mountpoint, job.options, mounted=mounted)
         log.info("unmounted %s", mountpoint)
 

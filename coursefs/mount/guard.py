@@ -23,6 +23,7 @@ class HasDeadline(Protocol):
     """What the wrapped handlers' owner says."""
 
     deadline: float  # seconds that a kernel request may take
+    told: set[tuple[str, int]]  # which handler's errors of the system were said already
 
 
 S = TypeVar("S", bound=HasDeadline)
@@ -57,19 +58,26 @@ def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
             log.info("%s: no answer within %.0f s", handler.__name__, self.deadline)
             raise pyfuse3.FUSEError(errno.ETIMEDOUT) from None
         except Exception as error:
-            raise pyfuse3.FUSEError(errno_of(error, handler.__name__)) from None
+            raise pyfuse3.FUSEError(errno_of(error, handler.__name__, self.told)) from None
 
     return safe
 
 
-def errno_of(error: BaseException, doing: str) -> int:
-    """The errno that a program sees for an error; one that nobody expected is logged with its trace and gives EIO."""
+def errno_of(error: BaseException, doing: str, told: set[tuple[str, int]]) -> int:
+    """The errno that a program sees for an error: its own for one of ours, EIO for all others.
+
+    An error of the system below us (a full disk, no file left to open) says nothing of the file that was asked for,
+    so its number is no answer; it is logged when it comes for the first time, `told` remembers which ones did.  One
+    that nobody expected is logged with its trace.
+    """
     error = leaf(error)
     if isinstance(error, CoursefsError):
         log.debug("%s: %s", doing, error)
         return error.errno
-    if isinstance(error, OSError) and error.errno:
-        log.warning("%s: %s", doing, error)
-        return error.errno
+    if isinstance(error, OSError):
+        kind = (doing, error.errno or 0)
+        log.log(logging.DEBUG if kind in told else logging.WARNING, "%s: %s", doing, error)
+        told.add(kind)
+        return errno.EIO
     log.error("%s failed unexpectedly", doing, exc_info=error)
     return errno.EIO

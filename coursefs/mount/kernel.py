@@ -23,22 +23,22 @@ def raise_limits(mountpoint: Path) -> bool:
 
     Returns whether it could be done: without the fusectl file system the mount works with the kernel's defaults.
     """
-    there = mountinfo.at(mountpoint)
-    if there is None:
-        return False
-    connection = CONNECTIONS / str(there.device[1])
-    if not connection.is_dir() and os.geteuid() == 0:
-        # systemd mounts it at every start; a bare container has no systemd
-        subprocess.run(  # noqa: S603
-            ["mount", "-t", "fusectl", "fusectl", str(CONNECTIONS)],  # noqa: S607
-            capture_output=True,
-            timeout=10,
-            check=False,
-        )
     try:
+        there = mountinfo.at(mountpoint)
+        if there is None:
+            return False
+        connection = CONNECTIONS / str(there.device[1])
+        if not connection.is_dir() and os.geteuid() == 0:
+            # systemd mounts it at every start; a bare container has no systemd
+            subprocess.run(  # noqa: S603
+                ["mount", "-t", "fusectl", "fusectl", str(CONNECTIONS)],  # noqa: S607
+                capture_output=True,
+                timeout=10,
+                check=False,
+            )
         (connection / "max_background").write_text(str(MAX_BACKGROUND))
         (connection / "congestion_threshold").write_text(str(CONGESTION_THRESHOLD))
-    except OSError as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:  # whatever it is, the mount works all the same
         log.info("the kernel's limit of reads under way stays as it is: %s", error)
         return False
     return True

@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coursefs.places import expanded
+
+#: as many links in a row as the kernel follows
+_MAX_LINKS = 40
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
@@ -52,11 +56,21 @@ def at(path: Path, among: Iterable[Mounted] | None = None) -> Mounted | None:
 
 
 def absolute(path: Path) -> Path:
-    """The path as mountinfo would write it, without asking the thing that may be mounted there."""
-    whole = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  # Path.resolve would stat a dead mount
-    if whole == whole.parent:
-        return whole
-    return Path(os.path.realpath(whole.parent)) / whole.name
+    """The path as mountinfo would write it, links followed, without asking the thing that may be mounted there.
+
+    Raises `UsageError` for the home of a user that there is not.
+    """
+    whole = Path(os.path.abspath(expanded(path)))  # noqa: PTH100  # Path.resolve would stat a dead mount
+    for _ in range(_MAX_LINKS):
+        if whole.name in {"", ".."}:
+            return Path(os.path.realpath(whole))
+        whole = Path(os.path.realpath(whole.parent)) / whole.name
+        try:
+            # the kernel itself says of a mount point that it is no link, its file system is not asked
+            whole = whole.parent / whole.readlink()
+        except OSError:
+            break
+    return whole
 
 
 def _plain(field: bytes) -> str:

@@ -6,11 +6,25 @@ import errno
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
+import sys
+from enum import Enum
 from pathlib import Path
 
-from coursefs.errors import CoursefsError
+from coursefs.errors import CoursefsError, NoAnswer
 from coursefs.mount import mountinfo
+
+#: seconds that a mount gets to answer
+_ANSWERS_WITHIN = 3.0
+#: not stat: the kernel may still remember what a dead process said
+_QUESTION = """
+import os, sys
+try:
+    os.statvfs(sys.argv[1])
+except OSError as error:
+    sys.exit(error.errno)
+"""
 
 
 def require_fuse() -> None:
@@ -42,13 +56,19 @@ def prepare(path: Path) -> Path:
     path = mountinfo.absolute(path)
     there = mountinfo.at(path)
     if there is not None:
-        if not is_dead(path):
-            if there.is_coursefs:
-                raise CoursefsError(f"{path}: coursefs is mounted there already (to end it: coursefs umount {path})")
+        if not there.is_coursefs:
             raise CoursefsError(
                 f"{path}: something else ({there.filesystem}) is mounted there; choose another directory"
             )
-        detach(path)
+        match life(path):
+            case Life.ANSWERS:
+                raise CoursefsError(f"{path}: coursefs is mounted there already (to end it: coursefs umount {path})")
+            case Life.SILENT:
+                raise CoursefsError(
+                    f"{path}: coursefs is mounted there already and does not answer (to end it: coursefs umount {path})"
+                )
+            case Life.GONE:
+                _unmount(path, lazily=True)
     try:
         status = path.stat()
         if not path.is_dir():
@@ -64,35 +84,66 @@ def prepare(path: Path) -> Path:
     return path
 
 
-def is_dead(path: Path) -> bool:
-    """Whether the daemon behind a mount is gone (every call on it answers ENOTCONN)."""
+class Life(Enum):
+    """What becomes of a question to a mount."""
+
+    ANSWERS = "answers"
+    SILENT = "silent"  # there is a process, which does not answer: it is stopped or stuck
+    GONE = "gone"  # the process has ended, every call answers ENOTCONN
+
+
+def life(path: Path, within: float = _ANSWERS_WITHIN) -> Life:
+    """Ask the mount at a path for an answer, for so many seconds at most."""
+    # in a process of its own: whoever asks a stuck mount may get stuck for good, out of reach of every signal
+    asking = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-I", "-S", "-c", _QUESTION, str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
-        os.statvfs(path)  # not stat: the kernel may still remember what the dead daemon said
-    except OSError as error:
-        return error.errno in {errno.ENOTCONN, errno.ECONNABORTED}
-    return False
+        number = asking.wait(timeout=within)
+    except subprocess.TimeoutExpired:
+        asking.kill()
+        asking.returncode = -signal.SIGKILL  # it ends when it can; nobody waits for it
+        return Life.SILENT
+    return Life.GONE if number in {errno.ENOTCONN, errno.ECONNABORTED} else Life.ANSWERS
 
 
-def detach(path: Path) -> None:
-    """Take a mount away at once, open files or not."""
-    _unmount(path, "-z")
+def unmount(path: Path) -> bool:
+    """Take a mount away: one that is in use too if nobody is behind it any more, or does not answer.
+
+    Returns whether nobody uses it any more.  Raises `CoursefsError` when it is in use, or cannot be taken away.
+    """
+    try:
+        _unmount(path)
+    except _Busy:
+        if life(path) is Life.ANSWERS:
+            raise
+        _unmount(path, lazily=True)
+        return False
+    return True
 
 
-def unmount(path: Path) -> None:
-    """Take a mount away.  Raises `CoursefsError` when it is in use."""
-    _unmount(path)
+class _Busy(CoursefsError):
+    pass
 
 
-def _unmount(path: Path, *options: str) -> None:
+def _unmount(path: Path, *, lazily: bool = False) -> None:
     program = shutil.which("fusermount3") or shutil.which("fusermount")
     if program is None:
-        command = ["umount", *(["-l"] if options else []), str(path)]
+        command = ["umount", *(["-l"] if lazily else []), str(path)]
     else:
-        command = [program, "-u", *options, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+        command = [program, "-u", *(["-z"] if lazily else []), str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise NoAnswer(f"{path}: cannot be unmounted: {command[0]} does not come back") from None
+    except OSError as error:
+        raise CoursefsError(f"{path}: cannot be unmounted: {command[0]}: {error.strerror}") from None
     if done.returncode == 0:
         return
     if "busy" in done.stderr.lower():
-        raise CoursefsError(f"{path}: is in use; close what is open there and try again (or: fusermount3 -uz {path})")
+        raise _Busy(f"{path}: is in use; close what is open there and try again (or: fusermount3 -uz {path})")
     lines = done.stderr.strip().splitlines()
     raise CoursefsError(f"{path}: cannot be unmounted: {lines[-1] if lines else 'unknown reason'}")

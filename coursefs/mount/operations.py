@@ -38,6 +38,7 @@ class Operations(pyfuse3.Operations):
     def __init__(self, library: Library, options: MountOptions) -> None:
         super().__init__()
         self.deadline = library.settings.read_timeout + _SLACK
+        self.told: set[tuple[str, int]] = set()
         self._library = library
         self._options = options
         self._numbers = itertools.count(1)
@@ -123,7 +124,7 @@ class Operations(pyfuse3.Operations):
             node = children[index]
             # as of now, not of opendir: a size that was learned meanwhile must not be taken back
             now = attributes(self._library.node(node.inode), self._options)
-            if not pyfuse3.readdir_reply(token, os.fsencode(node.name), now, index + _FIRST_OFFSET):
+            if not pyfuse3.readdir_reply(token, node.name.encode(), now, index + _FIRST_OFFSET):
                 return
 
     @answered

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coursefs.errors import UsageError
+from coursefs.places import expanded
 from coursefs.units import parse_size
 
 #: passed on to the kernel
@@ -18,6 +20,9 @@ _IGNORED = frozenset(
     "ro rw suid dev exec atime relatime norelatime strictatime lazytime diratime nodiratime sync async dirsync defaults"
     " auto noauto user nouser users owner group _netdev nofail default_permissions".split()
 )
+_OPTION = re.compile(r"(?:\\.?|[^,\\])+", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
+_SPECIAL = re.compile(r"[,\\]")
 _OWN = ("uid", "gid", "umask", "cache_dir", "cache_size", "offline")
 
 
@@ -34,20 +39,43 @@ class MountOptions:
     kernel: frozenset[str] = frozenset()  # further options for the kernel
 
 
-def parse(texts: Sequence[str]) -> MountOptions:
-    """The options of any number of `-o a,b=c`.  Raises `UsageError` that names the one that is wrong."""
+class _Unknown(UsageError):
+    pass
+
+
+def parse(texts: Sequence[str], *, sloppy: bool = False) -> MountOptions:
+    r"""The options of any number of `-o a,b=c`; `\,` is a comma in a value, as libfuse has it.
+
+    Raises `UsageError` that names the one that is wrong; with `sloppy` those that are not known are passed over.
+    """
     options = MountOptions()
     for text in texts:
-        for option in filter(None, text.split(",")):
-            options = _with(options, option)
+        for option in _OPTION.findall(text):
+            try:
+                options = _with(options, _ESCAPED.sub(r"\1", option))
+            except _Unknown:
+                if not sloppy:
+                    raise
     return options
+
+
+def as_text(options: MountOptions) -> str:
+    """What `parse` makes the same options of, wherever it does."""
+    values = [f"uid={options.uid}", f"gid={options.gid}", f"umask={options.umask:03o}", *sorted(options.kernel)]
+    if options.cache_dir is not None:
+        values.append("cache_dir=" + _SPECIAL.sub(r"\\\g<0>", str(options.cache_dir)))
+    if options.cache_size is not None:
+        values.append(f"cache_size={options.cache_size}")
+    if options.offline:
+        values.append("offline")
+    return ",".join(values)
 
 
 def _with(options: MountOptions, option: str) -> MountOptions:
     name, equals, value = option.partition("=")
     if name in _KERNEL and not equals:
         return replace(options, kernel=options.kernel | {name})
-    if (name in _IGNORED and not equals) or name.startswith("x-") or name == "comment":
+    if (name in _IGNORED and not equals) or name.startswith("x-") or name in {"comment", "user"}:
         return options
     match name:
         case "offline" if not equals:
@@ -59,13 +87,13 @@ def _with(options: MountOptions, option: str) -> MountOptions:
         case "umask":
             return replace(options, umask=_number(name, value, 8) & 0o777)
         case "cache_dir" if value:
-            return replace(options, cache_dir=Path(value).expanduser().absolute())
+            return replace(options, cache_dir=expanded(Path(value)).absolute())
         case "cache_size" if value:
             return replace(options, cache_size=parse_size(value))
     if name in _OWN:
         raise UsageError(f"-o {option}: " + ("takes no value" if name == "offline" else "needs a value"))
     close = difflib.get_close_matches(name, [*_OWN, *_KERNEL], 1)
-    raise UsageError(f"-o {option}: is no option of coursefs" + (f" (did you mean {close[0]}?)" if close else ""))
+    raise _Unknown(f"-o {option}: is no option of coursefs" + (f" (did you mean {close[0]}?)" if close else ""))
 
 
 def _number(name: str, value: str, base: int) -> int:

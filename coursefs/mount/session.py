@@ -13,7 +13,9 @@ import trio
 
 from coursefs.errors import CoursefsError
 from coursefs.library import Library, Node
+from coursefs.mount import libfuse
 from coursefs.mount.kernel import raise_limits
+from coursefs.mount.mountpoint import prepare
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 
@@ -26,27 +28,27 @@ _GRACE = 2.0
 async def mount(
     library: Library, mountpoint: Path, options: MountOptions, *, mounted: Callable[[Operations], None]
 ) -> None:
-    """Mount, serve until somebody unmounts or SIGTERM or SIGINT comes, and leave no mount behind.
+    """Mount, serve until somebody unmounts or SIGTERM, SIGINT or SIGHUP comes, and leave no mount behind.
 
     `mounted` is called as soon as the mount answers.  Raises `CoursefsError` when it cannot be mounted.  There is one
     session in a process: that is how libfuse's binding is made.
     """
     operations = Operations(library, options)
-    try:
-        pyfuse3.init(operations, str(mountpoint), _kernel_options(options))
-    except (RuntimeError, OSError) as error:
-        raise CoursefsError(f"{mountpoint}: cannot be mounted: {error}") from None
-    try:
-        library.on_change(_tell_kernel)
-        async with trio.open_nursery() as nursery, _signals() as signals:
-            nursery.start_soon(_end_on_signal, signals, nursery)
-            nursery.start_soon(_answers, mountpoint, lambda: mounted(operations))
-            await pyfuse3.main()
-            nursery.cancel_scope.cancel()
-    finally:
-        library.on_change(lambda *_: None)
-        # lazily: programs that are still in there keep their open files, and get an error from them
-        pyfuse3.close(unmount=True)
+    async with _signals() as signals:
+        # once more: since it was looked at, platforms were asked, and somebody else may have mounted there
+        await trio.to_thread.run_sync(prepare, mountpoint)
+        libfuse.init(operations, mountpoint, _kernel_options(options))
+        try:
+            library.on_change(_tell_kernel)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_on_signal, signals, nursery)
+                nursery.start_soon(_answers, mountpoint, lambda: mounted(operations))
+                await pyfuse3.main()
+                nursery.cancel_scope.cancel()
+        finally:
+            library.on_change(lambda *_: None)
+            # lazily: programs that are still in there keep their open files, and get an error from them
+            pyfuse3.close(unmount=True)
 
 
 def _kernel_options(options: MountOptions) -> set[str]:
@@ -55,21 +57,20 @@ def _kernel_options(options: MountOptions) -> set[str]:
 
 async def _answers(mountpoint: Path, then: Callable[[], None]) -> None:
     """Wait for the first answer of the mount, asked for like any program would."""
-
-    def ask() -> None:
-        mountpoint.stat()
-        raise_limits(mountpoint)
-
     try:
-        await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(mountpoint.stat, abandon_on_cancel=True)
     except OSError as error:
         raise CoursefsError(f"{mountpoint}: the mount does not answer: {error.strerror}") from None
+    await trio.to_thread.run_sync(raise_limits, mountpoint, abandon_on_cancel=True)
     then()
 
 
 @asynccontextmanager
 async def _signals() -> AsyncIterator[AsyncIterator[int]]:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it to outlive its terminal
+        numbers.append(signal.SIGHUP)
+    with trio.open_signal_receiver(*numbers) as received:
         yield received
 
 

@@ -115,8 +115,9 @@ class Transport:
         """One whole answer of any status.
 
         A GET is asked again after resets, 429 and 5xx, with growing pauses, within `read_timeout` seconds altogether;
-        other methods are sent once.  Raises `Unreachable` or `NoAnswer`.
+        other methods are sent once.  Raises `Unreachable`, `NoAnswer` or `BadReply`.
         """
+        host = _origin(url).host
         attempts = _ATTEMPTS if method == "GET" else 1
         with trio.move_on_after(self.read_timeout):
             for attempt in range(1, attempts + 1):
@@ -134,7 +135,7 @@ class Transport:
                         return reply
                     retry_after = retry_after_seconds(reply.headers.get("retry-after"), time.time())
                 await trio.sleep(pause(attempt, retry_after, random.random()))
-        raise NoAnswer(f"{urlsplit(url).hostname}: no answer within {self.read_timeout:.0f} s")
+        raise NoAnswer(f"{host}: no answer within {self.read_timeout:.0f} s")
 
     @asynccontextmanager
     async def stream(
@@ -148,11 +149,12 @@ class Transport:
         """A response of any status, its body still to come (`aiter_raw`); closed when the context ends.
 
         Asked once; redirects are followed.  Raises `Unreachable` (no connection, reset, offline), `NoAnswer`
-        (nothing came for a while) or `BadReply`, also while the body is read inside the context.
+        (nothing came for a while) or `BadReply` (an address, perhaps of a redirect, that cannot be used: what
+        people write is checked before, so it comes from a reply), also while the body is read inside the context.
         """
         if self.offline:
             raise Unreachable("offline")
-        own = origin = require_safe_url(url)
+        own = origin = _origin(url)
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 given = dict(headers or {})
@@ -166,8 +168,7 @@ class Transport:
                     if response.status_code not in _REDIRECTS or target is None or method != "GET":
                         yield response
                         return
-                    url = urljoin(url, target)
-                    origin = _redirected(url, own)
+                    url, origin = _redirected(url, target, own)
                 finally:
                     with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
                         await response.aclose()
@@ -175,6 +176,8 @@ class Transport:
         except httpx.TimeoutException:
             raise NoAnswer(f"{urlsplit(url).hostname}: no answer in time") from None
         except (httpx.RequestError, httpx.InvalidURL) as error:
+            if isinstance(error.__context__, httpx.InvalidURL):  # httpx looks at redirects, though it follows none
+                raise BadReply(f"{own.host}: redirects to an address that is not safe") from None
             raise _unreachable(url, error) from None
 
     async def _connected(self, request: httpx.Request, origin: Origin) -> httpx.Response:
@@ -192,10 +195,19 @@ class Transport:
         return response
 
 
-def _redirected(url: str, by: Origin) -> Origin:
+def _origin(url: str) -> Origin:
     try:
         return require_safe_url(url)
-    except UsageError:
+    except UsageError as error:
+        raise BadReply(f"the platform names an address that cannot be used: {error}") from None
+
+
+def _redirected(url: str, target: str, by: Origin) -> tuple[str, Origin]:
+    """Where a redirect from `url` leads, and its origin."""
+    try:
+        there = urljoin(url, target)
+        return there, require_safe_url(there)
+    except (ValueError, UsageError):
         raise BadReply(f"{by.host}: redirects to an address that is not safe") from None
 
 

@@ -59,7 +59,21 @@ async def test_secrets_do_not_follow_a_redirect_to_another_host_and_cookies_are_
     assert seen == [("x.org", "CAUTH=1", "bytes=0-1"), ("cdn.org", None, "bytes=0-1")] * 2
 
 
-@pytest.mark.parametrize("target", ["http://cdn.org/f?sig=secret", "ftp://x/"])
+@pytest.mark.parametrize(
+    "url", ["", "//cdn.org/x", "https://cdn.org:99999/x", "https://[::1", "ftp://x/", "http://x.org/"]
+)
+async def test_an_address_that_is_none_is_a_bad_reply(url: str) -> None:
+    async with transport(lambda _: pytest.fail("asked")) as web:
+        with pytest.raises(BadReply):
+            await web.fetch(url)
+        with pytest.raises(BadReply):
+            async with web.stream(url):
+                pass
+
+
+@pytest.mark.parametrize(
+    "target", ["http://cdn.org/f?sig=secret", "ftp://x/", "https://[::1", "//[", "https://cdn.org:99999/secret"]
+)
 async def test_a_redirect_to_an_unsafe_place_is_not_followed(target: str) -> None:
     async with transport(lambda _: httpx.Response(302, headers={"location": target})) as web:
         with pytest.raises(BadReply, match="not safe") as caught:

@@ -78,9 +78,9 @@ class World:
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def run(
-        self, *arguments: str | Path, status: int = 0, stdin: str | None = None
+        self, *arguments: str | Path, status: int = 0, stdin: str | None = None, lines: int = 1
     ) -> subprocess.CompletedProcess[str]:
-        """Run `coursefs` to its end; it must end with this status, and say what is wrong in one line."""
+        """Run `coursefs` to its end; it must end with this status, and say what is wrong in so many lines."""
         done = subprocess.run(
             [sys.executable, "-m", "coursefs", *map(str, arguments)],
             capture_output=True,
@@ -93,7 +93,7 @@ class World:
         assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         if status:
-            assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+            assert len(done.stderr.strip().splitlines()) == lines, done.stderr
         return done
 
     def login(self) -> None:

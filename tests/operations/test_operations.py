@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,12 +17,14 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.errors import Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
+from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, LibrarySettings, open_library
 from coursefs.model import Course, Outline, Wanted
 from coursefs.mount.attributes import KEPT
+from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
+from coursefs.mount.session import mount
 from coursefs.providers import registry
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, reading, section
@@ -215,6 +218,53 @@ async def test_what_nobody_foresaw_is_logged_and_gives_eio(
             await operations.read(4711, 0, 10)
 
 
+@pytest.mark.logs
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "ca.pem"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("without a number"),
+    ],
+)
+async def test_an_error_of_the_system_is_eio_and_said_once(error: OSError, caplog: pytest.LogCaptureFixture) -> None:
+    class Handlers:
+        deadline = 1.0
+
+        def __init__(self) -> None:
+            self.told: set[tuple[str, int]] = set()
+
+        @answered
+        async def lookup(self) -> None:
+            raise error
+
+    handlers = Handlers()
+    for _ in range(2):
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await handlers.lookup()
+        assert caught.value.errno == errno.EIO
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_names_reach_the_kernel_in_utf_8_whatever_the_locale(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.listed = [Course("c1", "k", "Küche")]
+    replies: list[bytes] = []
+
+    def reply(token: object, name: bytes, entry: pyfuse3.EntryAttributes, following: int) -> bool:
+        replies.append(name)
+        return True
+
+    monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("latin-1"))  # LC_ALL=de_DE.ISO-8859-1
+    async with opened(tmp_path, Cdn()) as operations:
+        number = await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+        await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
+    assert replies == [b".", b"..", "Küche".encode()]
+
+
 async def test_every_request_has_a_deadline(
     provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -245,3 +295,15 @@ async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None
             with pytest.raises(pyfuse3.FUSEError) as caught:
                 await operations.getxattr(page, name, CTX)
             assert caught.value.errno == number
+
+
+async def test_a_mount_point_is_looked_at_once_more_before_it_is_covered(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mountpoint = tmp_path / "courses"
+    mountpoint.mkdir()
+    monkeypatch.setattr(pyfuse3, "init", lambda *_: pytest.fail("mounted"))
+    async with opened(tmp_path, Cdn()) as operations:
+        (mountpoint / "mine").touch()
+        with pytest.raises(CoursefsError, match="is not empty"):
+            await mount(operations._library, mountpoint, MountOptions(), mounted=lambda _: None)

@@ -14,7 +14,7 @@ import coursefs
 _ROOT = Path(coursefs.__file__).parent
 #: from the ground up; a floor knows only the floors under it, and itself
 _FLOORS = (
-    {"errors", "model", "units", "files", "lock", "logs", "foreground"},
+    {"errors", "defects", "model", "units", "files", "lock", "logs", "foreground"},
     {"flight", "strict_toml", "places", "pages"},
     {"transport"},
     {"providers", "config_keys"},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from coursefs.errors import UsageError
 from coursefs.mount import mountinfo
 
 TEXT = rb"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
@@ -25,11 +28,26 @@ def test_the_uppermost_mount_counts() -> None:
     assert mountinfo.at(Path("/home/me"), mountinfo.parse(TEXT)) is None
 
 
-def test_absolute_follows_links_of_the_parent_only(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
+def test_absolute_follows_links(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    (real / "courses").mkdir(parents=True)
     (tmp_path / "link").symlink_to("real")
-    assert mountinfo.absolute(tmp_path / "link" / "x" / ".." / "courses") == tmp_path / "real" / "courses"
+    (real / "mine").symlink_to("courses")
+    (tmp_path / "chain").symlink_to("link/mine")
+    (tmp_path / "up").symlink_to("real/courses/..")
+    (tmp_path / "round").symlink_to("round")
+    assert mountinfo.absolute(tmp_path / "link" / "x" / ".." / "courses") == real / "courses"
+    assert mountinfo.absolute(tmp_path / "chain") == real / "courses"
+    assert mountinfo.absolute(tmp_path / "link" / "nothing" / "here") == real / "nothing" / "here"
+    assert mountinfo.absolute(tmp_path / "up") == real
+    assert mountinfo.absolute(tmp_path / "round") == tmp_path / "round"
     assert mountinfo.absolute(Path("/")) == Path("/")
+
+
+def test_absolute_knows_homes(own_home: Path) -> None:
+    assert mountinfo.absolute(Path("~/courses")) == own_home.resolve() / "courses"
+    with pytest.raises(UsageError, match="~nobody-of-this-name"):
+        mountinfo.absolute(Path("~nobody-of-this-name/courses"))
 
 
 def test_this_machine_has_a_root() -> None:

@@ -134,3 +134,55 @@ def test_every_step_of_the_schema_can_be_taken_one_by_one(tmp_path: Path) -> Non
         schema.migrate(database, version)
         assert schema.version_of(database) == version
     database.close()
+
+
+def test_a_copy_changes_nothing_on_the_disk(tmp_path: Path) -> None:
+    for has_writer in (False, True):
+        folder = tmp_path / f"x?{has_writer}"
+        store = store_at(folder)
+        store.write(Changes(added=(video(301, "a.mp4"),)))
+        if not has_writer:
+            store.close()
+        before = {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
+        copy = Store(folder / "catalogue.sqlite", read_only=True)
+        assert [node.name for node in copy.children(300)] == ["a.mp4"]
+        copy.touch(301, 99)
+        copy.forget_account("coursera")
+        copy.close()
+        after = {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
+        if has_writer:
+            assert after == before
+            store.touch(301, 7)
+            store.close()
+        else:
+            assert {name: data for name, data in after.items() if data} == before  # an empty log may appear
+
+
+@pytest.mark.parametrize("there", [None, b"no database at all" * 100])
+def test_a_copy_of_what_cannot_be_read_is_empty(tmp_path: Path, there: bytes | None) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    if there is not None:
+        path.write_bytes(there)
+    copy = Store(path, read_only=True)
+    assert copy.totals() == (1, 0)
+    copy.close()
+    assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == ([(path.name, there)] if there else [])
+
+
+def test_a_copy_of_a_newer_catalogue_is_empty_and_of_an_older_one_is_brought_up_to_date(tmp_path: Path) -> None:
+    for version, names in ((schema.VERSION + 1, []), (1, ["a.mp4"])):
+        path = tmp_path / f"{version}.sqlite"
+        database = sqlite3.connect(path)
+        schema.migrate(database, min(version, schema.VERSION))
+        database.execute(f"PRAGMA user_version = {version}")
+        database.execute(
+            "INSERT INTO node (inode, parent, name, wanted, account, course, key, kind, mtime_ns, item)"
+            " VALUES (301, 300, 'a.mp4', 'a.mp4', 'a', 'c', 'k', 'video', 5, 'i')"
+        )
+        database.commit()
+        database.close()
+        copy = Store(path, read_only=True)
+        assert [node.name for node in copy.children(300)] == names
+        assert copy.by_use() == []
+        copy.close()
+        assert list(tmp_path.glob("*set-aside*")) == []

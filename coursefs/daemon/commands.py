@@ -1,0 +1,54 @@
+"""What a running mount does when it is asked to, besides telling its status."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import trio
+
+from coursefs.content import Verified
+from coursefs.daemon.socket import Command
+from coursefs.errors import CoursefsError
+from coursefs.library import Library
+
+Replies = AsyncGenerator[Mapping[str, Any], None]
+
+
+def commands(library: Library) -> dict[str, Command]:
+    """The commands of a library, by the name that the control socket is asked by."""
+
+    async def update(wanted: Mapping[str, Any]) -> Replies:
+        async for news in library.update([str(course) for course in wanted.get("courses", ())]):
+            yield asdict(news)
+
+    async def cache_info(_: Mapping[str, Any]) -> Replies:
+        use = library.use()
+        yield {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size}
+
+    async def cache_clear(_: Mapping[str, Any]) -> Replies:
+        yield asdict(await library.contents.clear())
+
+    async def cache_verify(_: Mapping[str, Any]) -> Replies:
+        # the work goes on in the library's nursery; whoever asked may go away, and ends it by that
+        send, receive = trio.open_memory_channel[Verified | CoursefsError](math.inf)
+
+        async def work() -> None:
+            with send:
+                try:
+                    await library.contents.verify(send.send_nowait)
+                except CoursefsError as error:
+                    send.send_nowait(error)
+                except trio.BrokenResourceError:
+                    return
+
+        library.start(work)
+        with receive:
+            async for progress in receive:
+                if isinstance(progress, CoursefsError):
+                    raise progress
+                yield asdict(progress)
+
+    return {"update": update, "cache-info": cache_info, "cache-clear": cache_clear, "cache-verify": cache_verify}

@@ -1,0 +1,66 @@
+"""The kernel's limits are worth trying, and no reason to end a mount."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from coursefs.mount import kernel, mountinfo
+from coursefs.mount.libfuse import reason
+
+HERE = mountinfo.Mounted(Path("/m"), "fuse.coursefs", "coursefs", (0, 35))
+
+
+@pytest.fixture(autouse=True)
+def mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mountinfo, "mounted", lambda: [HERE])
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+
+def test_they_are_written_where_the_kernel_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "35").mkdir()
+    monkeypatch.setattr(kernel, "CONNECTIONS", tmp_path)
+    assert kernel.raise_limits(Path("/m"))
+    assert (tmp_path / "35" / "max_background").read_text() == "128"
+    assert not kernel.raise_limits(Path("/elsewhere"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        subprocess.TimeoutExpired("mount", 10),
+        FileNotFoundError(2, "No such file or directory", "mount"),
+        PermissionError(13, "Permission denied", "mount"),
+    ],
+)
+def test_whatever_keeps_them_from_being_written_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(kernel, "CONNECTIONS", tmp_path)
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert not kernel.raise_limits(Path("/m"))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("", ""),
+        ("one\nfusermount3: bad mount point\n\n", "fusermount3: bad mount point"),
+        (
+            "fusermount3: mount failed: Operation not permitted\n",
+            "fusermount3: mount failed: Operation not permitted"
+            " (in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN)",
+        ),
+        (
+            "fusermount3: option allow_other only allowed if 'user_allow_other' is set in /etc/fuse.conf\n",
+            "fusermount3: option allow_other only allowed if 'user_allow_other' is set in /etc/fuse.conf",
+        ),
+    ],
+)
+def test_the_last_word_of_libfuse_is_the_reason(said: str, why: str) -> None:
+    assert reason(said) == why
