@@ -98,31 +98,56 @@ async def test_a_version_of_yesterday_is_confirmed_by_the_next_open(
         assert [(node.inode, node.size) for node in changed] == [(inode, len(cdn.body))]
 
 
-@pytest.mark.parametrize("trouble", ["refuses", "stalls"])
 async def test_without_a_network_what_is_cached_is_read(
-    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch, autojump_clock: object, trouble: str
+    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
 ) -> None:
-    tried = 0
+    """On a clock that stands still but for its jumps, so that threads may take their time."""
+    asked = trio.Event()
 
-    async def fail(request: httpx.Request) -> httpx.Response:
-        nonlocal tried
-        tried += 1
-        if trouble == "stalls":
-            await trio.sleep(30)
-            raise httpx.ReadTimeout("nothing came")
+    async def stall(request: httpx.Request) -> httpx.Response:
+        asked.set()
+        await trio.sleep(30)
+        raise httpx.ReadTimeout("nothing came")
+
+    async with opened(settings, cdn) as (library, inode), trio.open_nursery() as nursery:
+        await read(library, inode)
+        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr(cdn, "handle_async_request", stall)
+        got: list[bytes] = []
+
+        async def read_it() -> None:
+            got.append(await read(library, inode))
+
+        nursery.start_soon(read_it)
+        await asked.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        assert got == []
+        mock_clock.jump(2.1)
+        while not got:
+            await trio.lowlevel.checkpoint()
+        asked = trio.Event()
+        await read_it()  # at once: the clock stands still
+        assert not asked.is_set()
+        assert got == [b"old bytes"] * 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_network_that_comes_back_is_asked_again(
+    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+) -> None:
+    real = cdn.handle_async_request
+
+    async def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route")
 
     async with opened(settings, cdn) as (library, inode):
         await read(library, inode)
         monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
-        monkeypatch.setattr(cdn, "handle_async_request", fail)
-        begun = trio.current_time()
+        monkeypatch.setattr("coursefs.content.persistence.pause", lambda *_: 0.0)
+        monkeypatch.setattr(cdn, "handle_async_request", refuse)
         assert await read(library, inode) == b"old bytes"
-        assert trio.current_time() - begun <= 3
-        had = tried
-        assert had
-        assert await read(library, inode) == b"old bytes"
-        assert trio.current_time() - begun <= 3, "the next one does not wait at all"
-        await trio.sleep(200)
-        assert await read(library, inode) == b"old bytes"
-        assert tried > had, "it is tried again after a while"
+        monkeypatch.setattr(cdn, "handle_async_request", real)
+        cdn.body, cdn.etag = b"new and longer bytes", '"new"'
+        assert await read(library, inode) == b"old bytes", "nobody is asked for a minute"
+        mock_clock.jump(61)
+        assert await read(library, inode) == cdn.body
