@@ -47,7 +47,7 @@ async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None]
             changed = entry.changed
             present = file.present
             if progress is not None and present.total != told:
-                progress(Progress(present.total - max(told, 0), present.total, size, name))
+                progress(Progress(max(0, present.total - max(told, 0)), present.total, size, name))
                 told = present.total
             if file.dead:
                 raise Stale("the platform has changed this file")
