@@ -92,6 +92,10 @@ class Handle:
         self._library.note_error(self.node, None)
         return data
 
+    def read_now(self, offset: int, length: int) -> memoryview | None:
+        """The bytes as `read` gives them, where they can be had without waiting; None: ask with `read`."""
+        return None if isinstance(self._source, bytes) else self._source.read_now(offset, length)
+
     def close(self) -> None:
         """Let go of what is being fetched for this handle alone."""
         if not isinstance(self._source, bytes):

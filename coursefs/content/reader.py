@@ -32,12 +32,10 @@ class Reader:
         if offset < 0 or length < 0 or self._closed:
             raise ValueError("read of a closed file, or of a negative range")
         end = min(offset + length, self._entry.version.size)
-        if 0 < end - offset <= _STEP and self._at_once < _STEP:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            data = self._entry.read_now(self._handle, offset, end)
-            if data is not None:
-                self._at_once += len(data)
-                return data
+        await trio.lowlevel.checkpoint_if_cancelled()
+        data = self.read_now(offset, length)
+        if data is not None:
+            return data
         self._at_once = 0
         self._entry.join()
         try:
@@ -48,6 +46,19 @@ class Reader:
         finally:
             self._entry.leave()
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_now(self, offset: int, length: int) -> memoryview | None:
+        """The bytes asked for as `read` gives them, where they can be had without waiting; None: ask with `read`.
+
+        Says None once in a while although they could, so that other tasks have their turn.
+        """
+        end = min(offset + length, self._entry.version.size)
+        if self._closed or not 0 <= offset < end <= offset + _STEP or self._at_once >= _STEP:
+            return None
+        data = self._entry.read_now(self._handle, offset, end)
+        if data is not None:
+            self._at_once += len(data)
+        return data
 
     def close(self) -> None:
         """No more reads; fetches that only this reader wanted are given up.  May be called twice."""
