@@ -7,56 +7,28 @@ but never damages the database, and everything in it can be asked for again.
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
 
 from cachetools import LRUCache
 
 from coursefs.catalog import inode as inodes
-from coursefs.catalog import schema
+from coursefs.catalog.database import copied, opened
 from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
-from coursefs.model import Course, Item, Kind, Version
+from coursefs.catalog.rows import READ_NODE, STEP, UPSERT_NODE, insert, node_of, row_of, row_of_step, sound, step_of
+from coursefs.model import Course, Kind, Version
 
 log = logging.getLogger(__name__)
-
-_NODE = (
-    "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
-    " size, etag, modified_ns, identity, locator"
-)
-#: as `_NODE`, and whether it is gone
-_READ = _NODE.replace("name,", "coalesce(name, was, ''),", 1) + ", name IS NULL"
-_KINDS = {kind.value: kind for kind in Kind}
-_STEP = (
-    "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
-    " fetched_ns, error"
-)
-
 
 #: nodes that are kept in memory, and as many in listings: a walk over a large account finds the second time what the
 #: first one has read
 _KEPT_NODES = 1 << 16
-
-
-def _insert(table: str, columns: str) -> str:
-    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
-
-
-# not INSERT OR REPLACE: that would silently throw out a sibling that has the name
-_UPSERT_NODE = (
-    f"{_insert('node', _NODE + ', page')} ON CONFLICT (inode) DO UPDATE SET "
-    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in _NODE.split(",")[1:])
-    + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +54,7 @@ class Store:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
-        self._database = _copy(path) if read_only else _open(path)
+        self._database = copied(path) if read_only else opened(path)
         self._nodes: LRUCache[int, Node] = LRUCache(_KEPT_NODES)
         self._listings: LRUCache[int, tuple[Node, ...]] = LRUCache(_KEPT_NODES, getsizeof=lambda nodes: len(nodes) + 1)
         if self.node(inodes.ROOT) is None:
@@ -127,28 +99,28 @@ class Store:
         """The node with this inode, also when it is gone from the tree (somebody may have it open)."""
         node = self._nodes.get(inode)
         if node is None:
-            row = self._database.execute(f"SELECT {_READ} FROM node WHERE inode = ?", (inode,)).fetchone()
+            row = self._database.execute(f"SELECT {READ_NODE} FROM node WHERE inode = ?", (inode,)).fetchone()
             if row is None:
                 return None
-            node = self._nodes[inode] = _node(row)
+            node = self._nodes[inode] = node_of(row)
         return node
 
     def child(self, parent: int, name: str) -> Node | None:
         """The node of this name in a directory."""
         row = self._database.execute(
-            f"SELECT {_READ} FROM node WHERE parent = ? AND name = ?", (parent, name)
+            f"SELECT {READ_NODE} FROM node WHERE parent = ? AND name = ?", (parent, name)
         ).fetchone()
-        return None if row is None else _node(row)
+        return None if row is None else node_of(row)
 
     def children(self, parent: int) -> tuple[Node, ...]:
         """What a directory holds, by name."""
         listing = self._listings.get(parent)
         if listing is None:
             rows = self._database.execute(
-                f"SELECT {_READ} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
+                f"SELECT {READ_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
                 (parent,),
             )
-            listing = self._listings[parent] = tuple(map(_node, rows))
+            listing = self._listings[parent] = tuple(map(node_of, rows))
             self._nodes.update((node.inode, node) for node in listing)
         return listing
 
@@ -160,18 +132,19 @@ class Store:
     def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
         """Everything that a course (or an account itself) shows, of these kinds or of all."""
         rows = self._database.execute(
-            f"SELECT {_READ} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
+            f"SELECT {READ_NODE} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
             (place.account, place.course),
         )
         kept = frozenset(kinds)
-        return [node for node in map(_node, rows) if not kept or node.kind in kept]
+        return [node for node in map(node_of, rows) if not kept or node.kind in kept]
 
     def find(self, place: Place, key: str) -> Node | None:
         """The node with this stable id, also when it is gone."""
         row = self._database.execute(
-            f"SELECT {_READ} FROM node WHERE account = ? AND course = ? AND key = ?", (place.account, place.course, key)
+            f"SELECT {READ_NODE} FROM node WHERE account = ? AND course = ? AND key = ?",
+            (place.account, place.course, key),
         ).fetchone()
-        return None if row is None else _node(row)
+        return None if row is None else node_of(row)
 
     def past(self, entries: Iterable[Entry]) -> dict[Key, Node]:
         """The nodes that these entries were once, where they were."""
@@ -192,7 +165,7 @@ class Store:
             for before, _ in changes.changed:  # first out of the way: two siblings may swap their names
                 self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
             for node in (*changes.added, *(after for _, after in changes.changed)):
-                self._database.execute(_UPSERT_NODE, _row(node))
+                self._database.execute(UPSERT_NODE, row_of(node))
             moved = (node for pair in changes.changed for node in pair)
             for node in (*changes.gone, *changes.added, *moved):
                 self._forget(node.inode, node.parent)
@@ -242,9 +215,9 @@ class Store:
                     (
                         account,
                         one.key,
-                        _sound(one.slug),
-                        _sound(one.title),
-                        _sound(one.url),
+                        sound(one.slug),
+                        sound(one.title),
+                        sound(one.url),
                         one.enrolled_ns,
                         one.hidden,
                         rank,
@@ -266,9 +239,9 @@ class Store:
     def steps(self, directory: int) -> list[Step]:
         """The items whose files lie in this directory."""
         rows = self._database.execute(
-            f"SELECT {_STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
+            f"SELECT {STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
         )
-        return [_step(row) for row in rows]
+        return [step_of(row) for row in rows]
 
     def asked(self, directory: int) -> Asked:
         """When the items of a directory were asked for, without reading them."""
@@ -282,16 +255,16 @@ class Store:
     def steps_of(self, place: Place) -> list[Step]:
         """All items of a course."""
         rows = self._database.execute(
-            f"SELECT {_STEP} FROM step WHERE account = ? AND course = ? ORDER BY directory, position, key",
+            f"SELECT {STEP} FROM step WHERE account = ? AND course = ? ORDER BY directory, position, key",
             (place.account, place.course),
         )
-        return [_step(row) for row in rows]
+        return [step_of(row) for row in rows]
 
     def set_steps(self, place: Place, steps: Sequence[Step]) -> None:
         """Replace the items of a course."""
         with self.transaction():
             self._database.execute("DELETE FROM step WHERE account = ? AND course = ?", (place.account, place.course))
-            self._database.executemany(_insert("step", _STEP), [_step_row(step) for step in steps])
+            self._database.executemany(insert("step", STEP), [row_of_step(step) for step in steps])
 
     def set_step_state(self, step: Step, fetched_ns: int | None, error: str | None) -> None:
         """When an item's files were last asked for, and what went wrong."""
@@ -355,120 +328,8 @@ class Store:
     def by_use(self) -> list[Node]:
         """The directories of all courses, those that were looked into last first."""
         rows = self._database.execute(
-            f"SELECT {_READ} FROM node WHERE kind = 'course' AND name IS NOT NULL ORDER BY ("
+            f"SELECT {READ_NODE} FROM node WHERE kind = 'course' AND name IS NOT NULL ORDER BY ("
             " SELECT at_ns FROM used WHERE used.account = node.account AND used.course = node.key"
             ") DESC, mtime_ns DESC, name"
         )
-        return [_node(row) for row in rows]
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """A usable database at this path; one that is damaged or newer is renamed to `….set-aside-<time>`."""
-    try:
-        database = _connect(path)
-        if schema.version_of(database) <= schema.VERSION:
-            schema.migrate(database)
-            return database
-        reason = "was written by a newer coursefs"
-        database.close()
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, no space, no permission: not the database's fault
-            raise
-        reason = "is damaged"
-    aside = path.with_name(f"{path.name}.set-aside-{time.strftime('%Y%m%d-%H%M%S')}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    log.warning("the catalogue %s; it was set aside as %s and is made anew", reason, aside)
-    database = _connect(path)
-    schema.migrate(database)
-    return database
-
-
-def _copy(path: Path) -> sqlite3.Connection:
-    """The database at this path in memory; an empty one where there is none that this coursefs can read."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as there:
-            if schema.version_of(there) <= schema.VERSION:
-                there.backup(copy)
-    except sqlite3.DatabaseError as error:
-        log.info("the catalogue cannot be read: %s", error)
-        copy.close()
-        copy = sqlite3.connect(":memory:", isolation_level=None)
-    schema.migrate(copy)
-    return copy
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # fails where this is no database
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _sound(text: str | None) -> str | None:
-    """Platform text without lone surrogates, which JSON may hold and SQLite may not."""
-    return None if text is None else text.encode(errors="replace").decode()
-
-
-@lru_cache(1024)
-def _place(account: str, course: str) -> Place:
-    return Place(account, course)  # one object for all nodes of a course
-
-
-def _node(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
-    (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-     identity, locator, is_gone) = row  # fmt: skip
-    return Node(
-        inode=inode,
-        parent=parent,
-        name=name,
-        wanted=name if wanted == name else wanted,  # one text for both, in thousands of nodes
-        place=_place(account, course),
-        key=key,
-        kind=_KINDS[kind],
-        mtime_ns=mtime,
-        item=sys.intern(item),
-        url=None if url is None else sys.intern(url),
-        mime_type=None if mime is None else sys.intern(mime),
-        size=size,
-        etag=etag,
-        modified_ns=modified,
-        identity=identity,
-        locator=locator,
-        is_gone=bool(is_gone),
-    )
-
-
-def _row(node: Node) -> tuple[object, ...]:
-    return (
-        node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.key,
-        node.kind.value, node.mtime_ns, node.item, _sound(node.url), node.mime_type, node.size, node.etag,
-        node.modified_ns,
-        node.identity,
-        node.locator,
-        node.page,
-    )  # fmt: skip
-
-
-def _step(row: tuple) -> Step:  # type: ignore[type-arg]  # as above
-    (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
-     error) = row  # fmt: skip
-    item = Item(key, title, slug, position, type_name, url, locked, json.loads(details))
-    return Step(Place(account, course), directory, stem, wanted, item, fetched, error)
-
-
-def _step_row(step: Step) -> tuple[object, ...]:
-    item = step.item
-    return (
-        step.place.account, step.place.course, item.key, step.directory, step.stem, step.wanted, _sound(item.title),
-        _sound(item.slug), item.position, item.type_name, _sound(item.url), _sound(item.locked),
-        json.dumps(dict(item.details)), step.fetched_ns, _sound(step.error),
-    )  # fmt: skip
+        return [node_of(row) for row in rows]

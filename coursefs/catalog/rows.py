@@ -1,0 +1,102 @@
+"""Rows of the catalogue and the objects that they are (pure)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import lru_cache
+
+from coursefs.catalog.node import Node, Place, Step
+from coursefs.model import Item, Kind
+
+#: what is written of a node, but for its page
+NODE = (
+    "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
+    " size, etag, modified_ns, identity, locator"
+)
+#: as `NODE`, and whether it is gone
+READ_NODE = NODE.replace("name,", "coalesce(name, was, ''),", 1) + ", name IS NULL"
+_KINDS = {kind.value: kind for kind in Kind}
+#: what is written of an item
+STEP = (
+    "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
+    " fetched_ns, error"
+)
+
+
+def insert(table: str, columns: str) -> str:
+    """The statement that adds a row with these columns."""
+    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
+
+
+# not INSERT OR REPLACE: that would silently throw out a sibling that has the name
+UPSERT_NODE = (
+    f"{insert('node', NODE + ', page')} ON CONFLICT (inode) DO UPDATE SET "
+    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in NODE.split(",")[1:])
+    + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
+)
+
+
+def sound(text: str | None) -> str | None:
+    """Platform text without lone surrogates, which JSON may hold and SQLite may not."""
+    return None if text is None else text.encode(errors="replace").decode()
+
+
+@lru_cache(1024)
+def _place(account: str, course: str) -> Place:
+    return Place(account, course)  # one object for all nodes of a course
+
+
+def node_of(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
+    """The node of a row of `READ_NODE`, without its page."""
+    (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
+     identity, locator, is_gone) = row  # fmt: skip
+    return Node(
+        inode=inode,
+        parent=parent,
+        name=name,
+        wanted=name if wanted == name else wanted,  # one text for both, in thousands of nodes
+        place=_place(account, course),
+        key=key,
+        kind=_KINDS[kind],
+        mtime_ns=mtime,
+        item=sys.intern(item),
+        url=None if url is None else sys.intern(url),
+        mime_type=None if mime is None else sys.intern(mime),
+        size=size,
+        etag=etag,
+        modified_ns=modified,
+        identity=identity,
+        locator=locator,
+        is_gone=bool(is_gone),
+    )
+
+
+def row_of(node: Node) -> tuple[object, ...]:
+    """The values that `UPSERT_NODE` takes."""
+    return (
+        node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.key,
+        node.kind.value, node.mtime_ns, node.item, sound(node.url), node.mime_type, node.size, node.etag,
+        node.modified_ns,
+        node.identity,
+        node.locator,
+        node.page,
+    )  # fmt: skip
+
+
+def step_of(row: tuple) -> Step:  # type: ignore[type-arg]  # as above
+    """The item of a row of `STEP`."""
+    (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
+     error) = row  # fmt: skip
+    item = Item(key, title, slug, position, type_name, url, locked, json.loads(details))
+    return Step(Place(account, course), directory, stem, wanted, item, fetched, error)
+
+
+def row_of_step(step: Step) -> tuple[object, ...]:
+    """The values of a row of `STEP`."""
+    item = step.item
+    return (
+        step.place.account, step.place.course, item.key, step.directory, step.stem, step.wanted, sound(item.title),
+        sound(item.slug), item.position, item.type_name, sound(item.url), sound(item.locked),
+        json.dumps(dict(item.details)), step.fetched_ns, sound(step.error),
+    )  # fmt: skip
