@@ -24,7 +24,7 @@ MIGRATIONS: tuple[str, ...] = (
 
     -- name IS NULL: gone from the platform; the row stays so that it comes back as what it was
     CREATE TABLE node (
-        inode INTEGER PRIMARY KEY,
+        inode INTEGER NOT NULL UNIQUE,      -- not the row id: what is listed together is to lie together
         parent INTEGER NOT NULL,
         name TEXT,
         wanted TEXT NOT NULL,

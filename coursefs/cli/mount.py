@@ -36,9 +36,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     \b
     Example: coursefs mount ~/courses
     """
-    from coursefs.config import load  # noqa: PLC0415  # all of this is slow to import
-    from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
-    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
+    from coursefs.config import load  # noqa: PLC0415  # slow to import
     from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
     from coursefs.mount.options import as_text, parse  # noqa: PLC0415
 
@@ -53,7 +51,10 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
         in_background(arguments, places.log_dir / "mount.log")
         return
 
+    # by far the slowest: only the process that stays needs it
+    from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415
+    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
 
     readiness = Readiness()
     library = replace(library_settings(settings, places, parsed), fill=settings.refresh.fill)
