@@ -94,7 +94,12 @@ class Handle:
 
     def read_now(self, offset: int, length: int) -> memoryview | None:
         """The bytes as `read` gives them, where they can be had without waiting; None: ask with `read`."""
-        return None if isinstance(self._source, bytes) else self._source.read_now(offset, length)
+        if isinstance(self._source, bytes):
+            return None
+        data = self._source.read_now(offset, length)
+        if data is not None:
+            self._library.note_error(self.node, None)
+        return data
 
     def close(self) -> None:
         """Let go of what is being fetched for this handle alone."""
@@ -157,10 +162,12 @@ class Library:
             return node
         try:
             with self.foreground.request():
-                return await self.sizes.exact(node)
+                exact = await self.sizes.exact(node)
         except CoursefsError as error:
             self._errors[inode] = str(error)
             raise
+        self._errors.pop(inode, None)
+        return exact
 
     async def children(self, inode: int) -> Sequence[Node]:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""

@@ -204,6 +204,33 @@ async def test_each_error_has_its_errno_and_its_words(
             await operations.getxattr(inode, b"user.coursefs.error", CTX)
 
 
+async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: FakeProvider, tmp_path: Path) -> None:
+    cdn = Cdn()
+    async with opened(tmp_path, cdn) as operations:
+        inode = (await find(operations, *VIDEO)).st_ino
+
+        async def reason() -> bytes | None:
+            try:
+                return await operations.getxattr(inode, b"user.coursefs.error", CTX)
+            except pyfuse3.FUSEError:
+                return None
+
+        cdn.has_expired = True
+        with pytest.raises(pyfuse3.FUSEError):
+            await operations.getattr(inode, CTX)
+        assert await reason() is not None
+        cdn.has_expired = False
+        await operations.getattr(inode, CTX)
+        assert await reason() is None  # the size is known now
+        handle = await operations.open(inode, os.O_RDONLY, CTX)
+        await operations.read(handle.fh, 0, 4096)
+        cdn.has_expired = True
+        operations._library.note_error(operations._library.node(inode), NoAnswer("late"))
+        assert await reason() == b"late"
+        await operations.read(handle.fh, 0, 4096)  # from the cache
+        assert await reason() is None
+
+
 @pytest.mark.logs
 async def test_what_nobody_foresaw_is_logged_and_gives_eio(
     provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
