@@ -199,11 +199,15 @@ class Store:
         rows = self._database.execute(
             "SELECT key, slug, title, url, enrolled_ns, hidden FROM course WHERE account = ? ORDER BY rank", (account,)
         )
-        return [Course(key, slug, title, url, ns, bool(hidden)) for key, slug, title, url, ns, hidden in rows]
+        return [_course(row) for row in rows]
 
     def course(self, place: Place) -> Course | None:
         """One course of an account."""
-        return next((course for course in self.courses(place.account) if course.key == place.course), None)
+        row = self._database.execute(
+            "SELECT key, slug, title, url, enrolled_ns, hidden FROM course WHERE account = ? AND key = ?",
+            (place.account, place.course),
+        ).fetchone()
+        return None if row is None else _course(row)
 
     def set_courses(self, account: str, courses: Sequence[Course]) -> None:
         """Replace what is known of an account's courses."""
@@ -333,3 +337,8 @@ class Store:
             ") DESC, mtime_ns DESC, name"
         )
         return [node_of(row) for row in rows]
+
+
+def _course(row: tuple[str, str, str, str | None, int | None, int]) -> Course:
+    key, slug, title, url, enrolled_ns, hidden = row
+    return Course(key, slug, title, url, enrolled_ns, bool(hidden))

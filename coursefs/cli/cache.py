@@ -85,16 +85,16 @@ def _asked(options: Globals, command: str) -> Iterator[Reply]:
     """The answer of the mount that has the cache, or of the cache itself when no mount has it."""
     from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
 
-    for path, status in socket.all_mounts(options.places().runtime_dir):
-        if not status["demo"]:
-            yield from socket.ask(path, command)
-            return
+    if (mount := socket.mount_of_user(options.places().runtime_dir)) is not None:
+        yield from socket.ask(mount, command)
+        return
     from dataclasses import asdict  # noqa: PLC0415
 
     import trio  # noqa: PLC0415
 
     from coursefs.config import load  # noqa: PLC0415
     from coursefs.content import open_cache  # noqa: PLC0415
+    from coursefs.files import private_folder  # noqa: PLC0415
 
     places = options.places()
     settings = load(places.config_file).cache
@@ -103,7 +103,7 @@ def _asked(options: Globals, command: str) -> Iterator[Reply]:
     logging.getLogger("coursefs.content").setLevel(logging.ERROR)  # what is damaged is said in the result
 
     async def carry_out() -> Reply:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(directory)
         async with open_cache(directory, max_size=settings.max_size, min_free=settings.min_free) as upkeep:
             if command == "cache-clear":
                 return asdict(await upkeep.clear())

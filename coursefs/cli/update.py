@@ -33,10 +33,9 @@ def _news(options: Globals, courses: Sequence[str]) -> Iterator[Mapping[str, Any
     """What is new: by way of the mount that has the catalogue, or without one."""
     from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
 
-    for path, status in socket.all_mounts(options.places().runtime_dir):
-        if not status["demo"]:
-            yield from socket.ask(path, "update", courses=list(courses))
-            return
+    if (mount := socket.mount_of_user(options.places().runtime_dir)) is not None:
+        yield from socket.ask(mount, "update", courses=list(courses))
+        return
     from dataclasses import asdict  # noqa: PLC0415
 
     import trio  # noqa: PLC0415

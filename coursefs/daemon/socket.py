@@ -195,6 +195,11 @@ def all_mounts(runtime_dir: Path) -> list[tuple[Path, Reply]]:
     return [(path, found) for path, found in processes(runtime_dir) if found is not None]
 
 
+def mount_of_user(runtime_dir: Path) -> Path | None:
+    """The socket of the mount that has the user's catalogue and cache; None when there is none but of a demo."""
+    return next((path for path, found in all_mounts(runtime_dir) if not found["demo"]), None)
+
+
 def processes(runtime_dir: Path) -> list[tuple[Path, Reply | None]]:
     """Socket and status of every mount that has a process; None for one that does not answer."""
     found: list[tuple[Path, Reply | None]] = []
