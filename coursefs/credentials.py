@@ -180,6 +180,22 @@ class Credentials:
             log.warning("%s was open to other users of this machine; it is not any more", path)
 
 
+class AccountVault:
+    """The secrets of one account; see `coursefs.providers.base.Vault`."""
+
+    def __init__(self, credentials: Credentials, account: str) -> None:
+        self._credentials = credentials
+        self._account = account
+
+    def load(self) -> Mapping[str, str]:
+        """The secrets as they are kept now; see `Credentials.load`."""
+        return self._credentials.load(self._account)
+
+    def save(self, secrets: Mapping[str, str]) -> None:
+        """Keep these in place of the ones that are kept; see `Credentials.save`."""
+        self._credentials.save(self._account, secrets)
+
+
 def expiry(secrets: Mapping[str, str]) -> float | None:
     """When the sign-in that these secrets make ends, seconds since 1970, where they say so (`expires`)."""
     try:

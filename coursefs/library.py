@@ -23,7 +23,7 @@ from coursefs.flight import Flights
 from coursefs.foreground import Foreground
 from coursefs.model import Course, Kind, Remote, Source, Version, Wanted
 from coursefs.providers import registry
-from coursefs.providers.base import Account, Provider
+from coursefs.providers.base import Account, Provider, Vault
 from coursefs.selection import select
 from coursefs.transport import Transport
 
@@ -47,6 +47,7 @@ class AccountSource:
     settings: Mapping[str, str]
     secrets: Mapping[str, str] = field(repr=False)
     folder: str | None = None
+    vault: Vault | None = field(default=None, compare=False)  # where its secrets are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +353,7 @@ async def open_library(
     async with own:
         providers = {
             one.name: registry.provider(one.provider)(
-                Account(one.name, one.settings, one.secrets, settings.wanted), own
+                Account(one.name, one.settings, one.secrets, settings.wanted, one.vault), own
             )
             for one in settings.accounts
         }

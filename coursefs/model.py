@@ -158,6 +158,37 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """Something of a course that is due."""
+
+    title: str
+    due_ns: int  # ns since 1970
+    key: str | None = None  # the item, where it is one
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a learner stands in a course, as far as the platform says; None and () are what it does not say."""
+
+    done: float | None = None  # part of the course that is completed, 0 to 1
+    grade: float | None = None  # 0 to 1
+    passed: bool | None = None
+    starts_ns: int | None = None  # ns since 1970
+    ends_ns: int | None = None
+    deadlines: tuple[Deadline, ...] = ()  # by time
+    instructors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to ask a platform for something, and whether it is still there."""
+
+    name: str  # what is asked for, and with which of the platform's resources: "video (onDemandLectureVideos.v1)"
+    trouble: str | None = None  # what was wrong with it when it was used last; None: it answered, or was not needed yet
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What of the platform's choice of files is wanted: `[layout]` of the settings."""
 

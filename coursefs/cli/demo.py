@@ -42,18 +42,16 @@ def demo(options: Globals, mountpoint: Path | None, background: bool) -> None:
         return
 
     from coursefs.config import Settings  # noqa: PLC0415
-    from coursefs.daemon.platform import demo_platform  # noqa: PLC0415
+    from coursefs.daemon.platform import demo_accounts  # noqa: PLC0415
     from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415
     from coursefs.daemon.setup import library_settings  # noqa: PLC0415
-    from coursefs.library import AccountSource  # noqa: PLC0415
     from coursefs.mount.options import MountOptions  # noqa: PLC0415
 
     readiness = Readiness()
     start_log(options, readiness.is_background)
-    with demo_platform() as platform:
-        account = AccountSource("coursera", "coursera", {"base_url": platform.coursera_url}, {"cauth": platform.cauth})
-        library = replace(library_settings(Settings(), places), accounts=[account])
+    with demo_accounts() as accounts:
+        library = replace(library_settings(Settings(), places), accounts=accounts)
         if not readiness.is_background:
             click.echo(f"sample courses at {mountpoint}; Ctrl-C ends it", err=True)
         run(Job(library, mountpoint, MountOptions(), options.places().runtime_dir, is_demo=True), readiness)

@@ -6,7 +6,6 @@ returns None (exit status 0) or an exit status, or raises; what it raises become
 
 from __future__ import annotations
 
-import importlib
 import io
 import logging
 import os
@@ -14,12 +13,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
 from coursefs import __version__, defects
 from coursefs.cli import output
+from coursefs.cli.lazy import Entry, LazyGroup
 from coursefs.cli.options import Globals
 
 log = logging.getLogger(__name__)
@@ -29,46 +28,23 @@ _SOURCE = "coursefs"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
-class _Entry(NamedTuple):
-    target: str  # module:name
-    summary: str
-
-
 COMMANDS = {
-    "mount": _Entry("coursefs.cli.mount:mount", "Show your courses as a folder."),
-    "umount": _Entry("coursefs.cli.mount:umount", "Take the folder away again."),
-    "demo": _Entry("coursefs.cli.demo:demo", "Try it without an account, on sample courses."),
-    "login": _Entry("coursefs.cli.login:login", "Sign in to a platform."),
-    "logout": _Entry("coursefs.cli.accounts:logout", "Forget an account and its sign-in."),
-    "accounts": _Entry("coursefs.cli.accounts:accounts", "List the accounts."),
-    "courses": _Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
-    "update": _Entry("coursefs.cli.update:update", "Ask now for what is new."),
-    "cache": _Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
-    "status": _Entry("coursefs.cli.status:status", "Say how a mount is doing."),
+    "mount": Entry("coursefs.cli.mount:mount", "Show your courses as a folder."),
+    "umount": Entry("coursefs.cli.mount:umount", "Take the folder away again."),
+    "demo": Entry("coursefs.cli.demo:demo", "Try it without an account, on sample courses."),
+    "login": Entry("coursefs.cli.login:login", "Sign in to a platform."),
+    "logout": Entry("coursefs.cli.accounts:logout", "Forget an account and its sign-in."),
+    "accounts": Entry("coursefs.cli.accounts:accounts", "List the accounts."),
+    "courses": Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
+    "update": Entry("coursefs.cli.update:update", "Ask now for what is new."),
+    "cache": Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
+    "status": Entry("coursefs.cli.status:status", "Say how a mount is doing."),
 }
 
 
-class _Commands(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        module, _, name = entry.target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
-
-
 @click.command(
-    cls=_Commands,
+    cls=LazyGroup,
+    entries=COMMANDS,
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -7,22 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import Any
 
 from coursefs.errors import CoursefsError
-
-
-@dataclass(frozen=True, slots=True)
-class DemoPlatform:
-    """Where the demo platforms are, and how to sign in to them."""
-
-    coursera_url: str
-    cauth: str = field(repr=False)
+from coursefs.library import AccountSource
 
 
 @contextmanager
-def demo_platform() -> Iterator[DemoPlatform]:
-    """The demo platforms, as long as the context lasts.  Raises `CoursefsError` when they do not start."""
+def demo_accounts() -> Iterator[list[AccountSource]]:
+    """An account on each of the demo platforms, which are there as long as the context lasts.
+
+    Raises `CoursefsError` when they do not start.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "coursefs.demo", "--until-stdin-closes"],
         stdin=subprocess.PIPE,
@@ -42,9 +38,12 @@ def demo_platform() -> Iterator[DemoPlatform]:
             process.wait()
 
 
-def _described(line: bytes) -> DemoPlatform:
+def _described(line: bytes) -> list[AccountSource]:
     try:
-        coursera: Mapping[str, str] = json.loads(line)["coursera"]
-        return DemoPlatform(coursera["base_url"], coursera["cauth"])
+        accounts: Mapping[str, Mapping[str, Any]] = json.loads(line)["accounts"]
+        return [
+            AccountSource(name, one["provider"], one["settings"], one["secrets"], one.get("folder"))
+            for name, one in accounts.items()
+        ]
     except (ValueError, KeyError):
         raise CoursefsError("the demo platforms did not start") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coursefs.catalog import Ages, Layout
 from coursefs.config import Settings
-from coursefs.credentials import Credentials
+from coursefs.credentials import AccountVault, Credentials
 from coursefs.library import AccountSource, LibrarySettings
 from coursefs.model import Wanted
 from coursefs.mount.options import MountOptions
@@ -15,7 +15,14 @@ def library_settings(settings: Settings, places: Places, options: MountOptions |
     """What the library of this user is opened with; mount options come before the settings file."""
     credentials = Credentials(places)
     accounts = [
-        AccountSource(one.name, one.provider, one.values, credentials.load(one.name), one.folder)
+        AccountSource(
+            one.name,
+            one.provider,
+            one.values,
+            credentials.load(one.name),
+            one.folder,
+            AccountVault(credentials, one.name),
+        )
         for one in settings.accounts.values()
     ]
     cache_dir = options.cache_dir if options else None

@@ -41,7 +41,13 @@ async def _serve(platform: Platform, until_stdin_closes: bool) -> None:
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)
         ready = {
-            "coursera": {"base_url": addresses.api, "cauth": addresses.cauth},
+            "accounts": {
+                "coursera": {
+                    "provider": "coursera",
+                    "settings": {"base_url": addresses.api},
+                    "secrets": {"cauth": addresses.cauth},
+                },
+            },
             "cdn": addresses.cdn,
             "control": addresses.control,
         }

@@ -8,12 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import cast
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
-from hypercorn.typing import Framework
 from starlette.types import ASGIApp
 
 from coursefs.demo.cdn import MediaHost
@@ -21,6 +17,7 @@ from coursefs.demo.control import Control
 from coursefs.demo.coursera import ApiHost
 from coursefs.demo.description import Course
 from coursefs.demo.faults import Faults, Switchboard
+from coursefs.demo.hosting import bound_to, serve_on, url_of
 from coursefs.demo.journal import Journal
 from coursefs.demo.media import media_files, subtitle_files
 from coursefs.demo.naptime import DEFAULT_LIMIT
@@ -70,20 +67,22 @@ class Platform:
     async def serve(self, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; started with the addresses as soon as they answer.  Raises `OSError`: port taken."""
         with ExitStack() as ports:
-            api = ports.enter_context(_bound(self._port))
-            cdn = ports.enter_context(_bound(self._cdn_port))
-            control = ports.enter_context(_bound(0)) if self._control else None
-            addresses = Addresses(_url(api), _url(cdn), _url(control) if control else None, secrets.token_urlsafe(96))
+            api = ports.enter_context(bound_to(self._port))
+            cdn = ports.enter_context(bound_to(self._cdn_port))
+            control = ports.enter_context(bound_to(0)) if self._control else None
+            addresses = Addresses(
+                url_of(api), url_of(cdn), url_of(control) if control else None, secrets.token_urlsafe(96)
+            )
             resources = resource_table(self._courses, self.signer, addresses.cdn, self._memberships_page)
             subtitles = subtitle_files(self._courses)
             api_host = ApiHost(resources, subtitles, self.signer, self.switchboard, addresses.cauth)
             media_host = MediaHost(media_files(self._courses), self.signer, self.switchboard)
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._serve_api, self.journal.recording(api_host.app(), "api"), api)
-                await nursery.start(_serve, self.journal.recording(media_host.app(), "cdn"), cdn)
+                await nursery.start(serve_on, self.journal.recording(media_host.app(), "cdn"), cdn)
                 if control:
                     port = Control(self.journal, self.switchboard, self.signer, self.apply)
-                    await nursery.start(_serve, port.app(), control)
+                    await nursery.start(serve_on, port.app(), control)
                 task_status.started(addresses)
 
     async def apply(self, faults: Faults) -> None:
@@ -97,7 +96,7 @@ class Platform:
         started = False
         while True:
             async with trio.open_nursery() as nursery:
-                await nursery.start(_serve, app, port)
+                await nursery.start(serve_on, app, port)
                 self._turn_api(up=True)
                 if not started:
                     task_status.started()
@@ -111,33 +110,3 @@ class Platform:
         self._api_is_up = up
         self._api_turned.set()
         self._api_turned = trio.Event()
-
-
-async def _serve(app: ASGIApp, port: socket.socket, *, task_status: trio.TaskStatus[list[str]]) -> None:
-    """Serve an application on the port that a socket holds.
-
-    The socket itself never listens: it keeps the port while nobody serves there, so that connections are refused.
-    """
-    config = Config()
-    config.bind = [f"fd://{_bound(port.getsockname()[1]).detach()}"]  # closed by the server
-    config.loglevel = "ERROR"
-    config.include_server_header = False
-    config.keep_alive_timeout = 60
-    await serve(cast("Framework", app), config, mode="asgi", task_status=task_status)
-
-
-def _bound(port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        bound.bind(("127.0.0.1", port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _url(bound: socket.socket) -> str:
-    host, port = bound.getsockname()
-    return f"http://{host}:{port}"

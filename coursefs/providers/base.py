@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from coursefs.errors import CoursefsError
-from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Wanted
+from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Source, Standing, Wanted
 from coursefs.transport import Transport
 
 
@@ -43,6 +43,48 @@ class Provider(Protocol):
         """Where these bytes can be had now.  `fresh`: the last answer was refused, do not repeat it."""
 
 
+@runtime_checkable
+class Searches(Protocol):
+    """A provider of a platform with a public catalogue."""
+
+    async def search(self, text: str, *, limit: int = 50) -> Sequence[Course]:
+        """Courses of the public catalogue that fit these words, best first, at most `limit`."""
+
+
+@runtime_checkable
+class Resolves(Protocol):
+    """A provider that knows more courses than those of the enrolments."""
+
+    async def resolve(self, text: str) -> Sequence[Course]:
+        """The courses that a slug, an id or a URL names: one, or all of a programme; () when it is not ours."""
+
+
+@runtime_checkable
+class Grades(Protocol):
+    """A provider of a platform that says how its learners stand."""
+
+    async def standing(self, course: Course) -> Standing:
+        """How the learner stands in a course.  What cannot be had of it is left out."""
+
+
+@runtime_checkable
+class HasRoutes(Protocol):
+    """A provider that knows several ways to ask, some of which may be gone."""
+
+    def routes(self) -> Sequence[Route]:
+        """The ways to ask, as far as they were used; no request is made."""
+
+
+class Vault(Protocol):
+    """Where the secrets of one account are kept.  Both methods block, on files and on the desktop's keyring."""
+
+    def load(self) -> Mapping[str, str]:
+        """The secrets as they are kept now: another process may have renewed them.  Raises `CoursefsError`."""
+
+    def save(self, secrets: Mapping[str, str]) -> None:
+        """Keep these in place of the ones that are kept.  Raises `CoursefsError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a provider is told of its account."""
@@ -51,6 +93,7 @@ class Account:
     settings: Mapping[str, str]  # its table in the settings, as text: base_url, server, client_id …
     secrets: Mapping[str, str] = field(repr=False)  # what `login` stored
     wanted: Wanted = field(default_factory=Wanted)
+    vault: Vault | None = None  # where renewed secrets go and come from; None: nothing is kept
 
 
 class ProviderFactory(Protocol):

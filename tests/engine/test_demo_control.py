@@ -114,7 +114,8 @@ def running(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[byte
 def test_a_process_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as (process, ready):
         assert ready["control"] is None
-        base_url, cauth = ready["coursera"]["base_url"], ready["coursera"]["cauth"]
+        coursera = ready["accounts"]["coursera"]
+        base_url, cauth = coursera["settings"]["base_url"], coursera["secrets"]["cauth"]
         headers = {"Cookie": f"CAUTH={cauth}", "Accept": "application/json"}
         reply = httpx.get(f"{base_url}/api/adminUserPermissions.v1?q=my", headers=headers, trust_env=False)
         assert reply.json()["elements"] == [{"id": 1000001}]

@@ -62,7 +62,8 @@ def platform(*arguments: str) -> Iterator[Platform]:
     assert process.stdin is not None and process.stdout is not None
     try:
         ready = json.loads(process.stdout.readline())
-        yield Platform(process, ready["coursera"]["base_url"], ready["coursera"]["cauth"], ready["control"])
+        coursera = ready["accounts"]["coursera"]
+        yield Platform(process, coursera["settings"]["base_url"], coursera["secrets"]["cauth"], ready["control"])
     finally:
         process.stdin.close()
         process.stdout.close()

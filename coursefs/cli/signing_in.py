@@ -1,0 +1,65 @@
+"""What every kind of sign-in does: read secrets, try them, keep what the platform accepts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from coursefs.cli import output
+from coursefs.config import AccountSettings, Settings, add_account
+from coursefs.credentials import Credentials, expiry
+from coursefs.errors import NotSignedIn, UsageError
+from coursefs.model import Identity
+from coursefs.places import Places
+
+_MAX_INPUT = 4 * 2**20  # characters; a cookies file of a busy browser has some hundred thousand
+
+
+def typed(what: str) -> str:
+    """A secret from standard input: asked for without an echo on a terminal."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(what, hide_input=True, err=True)
+        return typed
+    return sys.stdin.read(_MAX_INPUT)
+
+
+def text_of(file: str) -> str:
+    """The text of a file that the user names.  Raises `UsageError`."""
+    try:
+        with Path(file).open(encoding="utf-8", errors="replace") as opened:
+            return opened.read(_MAX_INPUT)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+
+
+def sign_in(places: Places, settings: Settings, account: AccountSettings, secrets: Mapping[str, str]) -> None:
+    """Try these secrets; once the platform has accepted them, keep them and the account, and say whose they are."""
+    import trio  # noqa: PLC0415  # slow to import
+
+    identity = trio.run(_whoami, settings, account, secrets)
+    expires = expiry(secrets) or identity.expires
+    if expires is not None:
+        secrets = {**secrets, "expires": str(int(expires))}
+    credentials = Credentials(places)
+    credentials.save(account.name, {**secrets, "user_id": identity.user_id})
+    add_account(places.config_file, account.name, {"provider": account.provider, **account.values})
+    until = f" until {output.day(expires)}" if expires is not None else ""
+    output.message(
+        f"{account.name}: signed in as {identity.name or identity.user_id}{until}; kept in {credentials.where}"
+    )
+
+
+async def _whoami(settings: Settings, account: AccountSettings, secrets: Mapping[str, str]) -> Identity:
+    from coursefs.providers import registry  # noqa: PLC0415  # slow to import
+    from coursefs.providers.base import Account  # noqa: PLC0415
+    from coursefs.transport import Transport  # noqa: PLC0415
+
+    create = registry.provider(account.provider)
+    async with Transport(read_timeout=settings.network.read_timeout) as transport:
+        try:
+            return await create(Account(account.name, account.values, secrets), transport).whoami()
+        except NotSignedIn:
+            raise NotSignedIn(f"{account.name}: the platform does not accept this sign-in; nothing was kept") from None
