@@ -13,6 +13,7 @@ from cachetools import LRUCache
 
 from coursefs.content.courier import Courier
 from coursefs.content.entry import Entry
+from coursefs.content.fetch import SpareBuffers
 from coursefs.content.identity import Content, Key
 from coursefs.content.lanes import Lanes
 from coursefs.content.location import Find, Location
@@ -31,6 +32,8 @@ _LANES = 24
 #: threads that may wait for the cache's disk at once
 _READING_THREADS = 8
 _WRITING_THREADS = 4
+#: and that take much from a socket at once
+_RECEIVING_THREADS = 4
 #: contents whose current URL is remembered
 _LOCATIONS = 1024
 
@@ -68,10 +71,20 @@ class Contents:
     async def __aenter__(self) -> Self:
         """Take the cache directory.  Raises `CoursefsError` while another process has it or it cannot be used."""
         reads, writes = trio.CapacityLimiter(_READING_THREADS), trio.CapacityLimiter(_WRITING_THREADS)
+        receives = trio.CapacityLimiter(_RECEIVING_THREADS)
         store = await open_store(self._directory, max_size=self._max_size, min_free=self._min_free)
         nursery = await self._nursery_manager.__aenter__()
         self._services = Services(
-            store, self._transport, self._lanes, Memory(), nursery, reads, writes, self._read_timeout
+            store,
+            self._transport,
+            self._lanes,
+            Memory(),
+            SpareBuffers(),
+            nursery,
+            reads,
+            writes,
+            receives,
+            self._read_timeout,
         )
         self._upkeep = Upkeep(store, self._directory, self._max_size)
         self._measure = Measure(self._services, self._location)

@@ -12,6 +12,8 @@ from pathlib import Path
 _KEEP_SIZE = 0x01
 _PUNCH_HOLE = 0x02
 
+_STEP = 128 * 2**10
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
@@ -63,7 +65,7 @@ class DataFile:
         """Write all of it.  Raises `OSError`."""
         done = 0
         while done < len(data):
-            done += os.pwrite(self._opened(), data[done:], start + done)
+            done += os.pwrite(self._opened(), data[done : done + _STEP], start + done)
 
     def release_blocks(self, start: int, end: int) -> bool:
         """Give the disk space of these bytes back; False where the file system cannot do so for a part of a file."""

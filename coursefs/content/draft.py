@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
+from coursefs.content.checksum import checksum
 from coursefs.content.datafile import DataFile
 
 
@@ -21,7 +21,7 @@ class Draft:
         self._data.open()
         self._data.write(self.size, data)
         end = self.size + len(data)
-        self.pieces.append((self.size, end, zlib.crc32(data)))
+        self.pieces.append((self.size, end, checksum(data)))
         self.size = end
 
     def move(self, path: Path) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 import trio
 
 from coursefs.content import media, planner
-from coursefs.content.cachedfile import CachedFile, Piece
+from coursefs.content.cachedfile import CachedFile
 from coursefs.content.courier import Courier
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Key
 from coursefs.content.lanes import Priority, Ticket
+from coursefs.content.pace import Pace
 from coursefs.content.planner import Plan, State
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.services import Services
@@ -23,9 +24,6 @@ from coursefs.errors import BadReply, CoursefsError, Stale
 from coursefs.model import Version
 
 log = logging.getLogger(__name__)
-
-#: bytes that are verified in one go ahead of a reader of what was cached before a restart
-_VERIFIED_AHEAD = 8 * 2**20
 
 
 @dataclass(eq=False, slots=True)
@@ -54,8 +52,8 @@ class Entry:
         self._users = 0
         self._opening = trio.Lock()
         self._fetches: list[Fetch] = []
+        self._pace = Pace()
         self._indexed = False
-        self._verifying = False
         self.changed = trio.Event()  # set when more was saved, or a fetch has ended; then there is another one
         self.unkept = 0  # pieces that the cache had no room for
 
@@ -92,7 +90,6 @@ class Entry:
         data = file.read_now(start, end, time.time_ns())
         if data is not None:
             reader.state = planner.follow(reader.state, start, end)
-            self._verify_ahead(file, reader, end)
         return data
 
     def _is_quiet(self, file: CachedFile, reader: Handle, start: int, end: int) -> bool:
@@ -107,12 +104,11 @@ class Entry:
         file.wanted.append(span)
         try:
             present, flights = self._at_hand(file), self._flights()
-            room = self._services.memory.room_ahead(self, planner.MOST_AHEAD)
+            room = self._services.memory.room_ahead(self, planner.most_ahead(self._pace.rate))
             size = self.version.size
             plan = planner.plan(reader.state, start, end, present, flights, size=size, most_ahead=room)
             reader.state, reader.quiet = plan.state, plan.quiet
             self._carry_out(plan, reader)
-            self._verify_ahead(file, reader, end)
             data = await self._wait(file, reader, start, end)
             if start == 0 and not self._indexed:
                 self._indexed = True
@@ -236,7 +232,7 @@ class Entry:
                 other.cut(span.start)
         if priority is Priority.READ and self._services.lanes.is_full(self):
             self._make_way()
-        fetch = Fetch(span.start, span.end, Ticket(self, priority), self._save, kept=kept)
+        fetch = Fetch(span.start, span.end, Ticket(self, priority), self._save, self._services.spare, kept=kept)
         fetch.owners.add(reader)
         self._fetches.append(fetch)
         self.join()
@@ -281,35 +277,25 @@ class Entry:
             self._pulse()
             self.leave()
 
-    async def _save(self, start: int, data: memoryview) -> None:
+    async def _save(self, start: int, data: memoryview, complete: Callable[[], bool] | None = None) -> None:
+        services, file = self._services, self._acquired()
+
+        def complete_and_put(complete: Callable[[], bool]) -> bool:
+            if is_complete := complete():
+                services.store.put(file, start, data)
+            return is_complete
+
         try:
-            await self._services.writing(self._services.store.put, self._acquired(), start, data)
+            if complete is None:
+                await services.writing(services.store.put, file, start, data)
+            elif not await services.receiving(complete_and_put, complete):
+                return
         except NoRoom:
             self.unkept += 1
             self._services.memory.put(self, start, bytes(data))
+        self._pace.came(len(data), trio.current_time())
         self._pulse()
 
     def _pulse(self) -> None:
         self.changed.set()
         self.changed = trio.Event()
-
-    # What was cached before a restart
-
-    def _verify_ahead(self, file: CachedFile, reader: Handle, end: int) -> None:
-        """Have cached pieces verified before a reader that goes on comes to them, so that it waits for no thread."""
-        if self._verifying or not planner.is_steady(reader.state):
-            return
-        pieces = file.unchecked(end, end + 2 * _VERIFIED_AHEAD)
-        if pieces and pieces[0].start < end + _VERIFIED_AHEAD:
-            self._verifying = True
-            self.join()
-            self._services.nursery.start_soon(self._verify, file, pieces, name="verify ahead")
-
-    async def _verify(self, file: CachedFile, pieces: list[Piece]) -> None:
-        try:
-            damaged = await self._services.reading(file.verify, pieces)
-            if damaged:
-                await self._services.writing(self._services.store.drop_damaged, file, damaged)
-        finally:
-            self._verifying = False
-            self.leave()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
@@ -13,6 +14,35 @@ from coursefs.errors import CoursefsError
 
 #: bytes are recorded in pieces that end on multiples of this
 PIECE = 2**20
+
+
+class Save(Protocol):
+    """Keeps bytes."""
+
+    async def __call__(self, start: int, data: memoryview, complete: Callable[[], bool] | None = None) -> None:
+        """Keep these bytes, which belong at `start`.
+
+        With `complete`, which may block, that is called first, in the same thread; if it says False, nothing is kept.
+        """
+
+
+class SpareBuffers:
+    """Buffers of one piece that can be used again: memory that is new costs more than what is done with it."""
+
+    def __init__(self, most: int = 8) -> None:
+        self._most = most
+        self._buffers: list[bytearray] = []
+
+    def take(self, size: int) -> bytearray:
+        """A buffer of at least so many bytes, at most `PIECE`."""
+        if size == PIECE and self._buffers:
+            return self._buffers.pop()
+        return bytearray(size)
+
+    def give(self, buffer: bytearray) -> None:
+        """Nobody looks at this one any more."""
+        if len(buffer) == PIECE and len(self._buffers) < self._most:
+            self._buffers.append(buffer)
 
 
 class Fetch:
@@ -28,7 +58,8 @@ class Fetch:
         start: int,
         end: int,
         ticket: Ticket,
-        save: Callable[[int, memoryview], Awaitable[None]],
+        save: Save,
+        spare: SpareBuffers,
         *,
         kept: bool = False,
     ) -> None:
@@ -43,8 +74,9 @@ class Fetch:
         self.scope = trio.CancelScope()
         self.owners: set[object] = set()
         self._save = save
+        self._spare = spare
         self._announced = start
-        self._buffer = bytearray()
+        self._buffer: bytearray | None = None
         self._buffer_start = start
         self._waiting: list[tuple[int, trio.Event]] = []
 
@@ -64,28 +96,62 @@ class Fetch:
 
     def copy(self, start: int, end: int) -> bytes:
         """These bytes, which are in memory."""
-        return bytes(memoryview(self._buffer)[start - self._buffer_start : end - self._buffer_start])
+        return bytes(memoryview(self._buffer or b"")[start - self._buffer_start : end - self._buffer_start])
 
     async def take(self, offset: int, chunk: bytes) -> None:
         """The server sent these bytes, which belong at `offset`; what was there before or is beyond the end is left."""
         data = memoryview(chunk)[max(0, self.received - offset) :]
-        while data and self.received < self.end:
-            limit = min((self.received // PIECE + 1) * PIECE, self.end)
-            part = data[: limit - self.received]
+        while data and (room := self.room()):
+            part = data[: len(room)]
             data = data[len(part) :]
-            self._buffer += part  # no view of it is out: it is replaced, not emptied, once it was saved
-            self.received += len(part)
-            if self.received == limit:
-                await self.flush()
-            self._announce()
+            room[: len(part)] = part
+            await self.took(len(part))
+
+    def room(self) -> memoryview:
+        """Where the next bytes from the server belong: they are put there, and then `took`.  Empty when all came."""
+        if self.received >= self.end:
+            return memoryview(b"")
+        limit = min((self.received // PIECE + 1) * PIECE, self.end)
+        if self._buffer is None:
+            self._buffer = self._spare.take(limit - self._buffer_start)
+        return memoryview(self._buffer)[self.received - self._buffer_start : limit - self._buffer_start]
+
+    async def took(self, count: int) -> None:
+        """So many bytes were put into `room`; those beyond the end, which may have changed since, are left."""
+        self.received = min(self.received + count, self.end)
+        if self.received == self.end or self.received % PIECE == 0:
+            await self.flush()
+        self._announce()
+
+    async def fill(self, receive: Callable[[memoryview], int]) -> int:
+        """Have the rest of `room` filled by `receive`, in a thread, which saves the piece as well if it became full.
+
+        Where much is coming: the bytes are then still at hand for the processor that writes them.  Returns how many
+        came, as `receive` does.
+        """
+        room = self.room()
+        came = 0
+
+        def complete() -> bool:
+            nonlocal came
+            came = receive(room)
+            return came == len(room)
+
+        size = self.received - self._buffer_start + len(room)
+        await self._save(self._buffer_start, memoryview(self._buffer or b"")[:size].toreadonly(), complete)
+        self.received = min(self.received + came, self.end)
+        self._announce()
+        if came == len(room):
+            self._start_anew()
+        return came
 
     async def flush(self) -> None:
         """Save what has arrived, be it a full piece or not."""
-        if self._buffer:
-            await self._save(self._buffer_start, memoryview(self._buffer).toreadonly())
+        size = self.received - self._buffer_start
+        if self._buffer is not None and size:
+            await self._save(self._buffer_start, memoryview(self._buffer)[:size].toreadonly())
         self._announce()
-        self._buffer = bytearray()
-        self._buffer_start = self.received
+        self._start_anew()
 
     async def wait(self, until: int, owner: object) -> None:
         """Wait until the bytes before `until` are there or the fetch has ended."""
@@ -111,7 +177,7 @@ class Fetch:
         self.whole = True
         self.start = self.received = self._announced = self._buffer_start = 0
         self.end = size
-        self._buffer = bytearray()
+        self._buffer = None
 
     def let_go(self, owner: object) -> None:
         """This owner has no use for it any more."""
@@ -125,6 +191,13 @@ class Fetch:
         self.done = True
         for _, event in self._waiting:
             event.set()
+
+    def _start_anew(self) -> None:
+        """The bytes so far were saved, and are found there from now on."""
+        buffer, self._buffer = self._buffer, None
+        self._buffer_start = self.received
+        if buffer is not None:
+            self._spare.give(buffer)
 
     def _announce(self) -> None:
         self._announced = self.received

@@ -24,9 +24,11 @@ FIRST = 256 * KIB
 STEADY = 512 * KIB
 #: the most that is fetched ahead of a reader: a second of a good home connection
 MOST_AHEAD = 24 * MIB
+#: and over a link that is quicker than that: a second of it, up to this
+FARTHEST_AHEAD = 96 * MIB
 #: the least and the most that one request for bytes ahead asks for, so that several connections share the work
 LEAST_REQUEST = 512 * KIB
-REQUEST = 4 * MIB
+REQUEST = 16 * MIB
 #: a gap that is worth waiting through on a running request, and one that a sequential reader may leave out
 SKIP = 1 * MIB
 #: how far behind its place a run still counts as the same: the kernel's reads overtake each other
@@ -61,7 +63,7 @@ class Run:
     def ahead(self) -> int:
         """How many bytes are worth having ready beyond `position`."""
         read = self.position - self.start
-        return min(max(read, FIRST) + 2 * max(0, read - STEADY), MOST_AHEAD)
+        return min(max(read, FIRST) + 2 * max(0, read - STEADY), FARTHEST_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,9 @@ def follow(state: State, start: int, end: int) -> State:
     return _follow(state, start, end)[0]
 
 
-def is_steady(state: State) -> bool:
-    """Whether the last read belongs to a run that will go on."""
-    return bool(state.runs) and state.runs[-1].position - state.runs[-1].start >= STEADY
+def most_ahead(rate: float | None) -> int:
+    """The most to fetch ahead of a reader at this rate, in bytes a second; None: not known."""
+    return MOST_AHEAD if rate is None else min(max(MOST_AHEAD, int(rate)), FARTHEST_AHEAD)
 
 
 def plan(

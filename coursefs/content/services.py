@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import trio
 
+from coursefs.content.fetch import SpareBuffers
 from coursefs.content.lanes import Lanes
 from coursefs.content.memory import Memory
 from coursefs.content.store import Store
@@ -25,9 +26,11 @@ class Services:
     transport: Transport
     lanes: Lanes
     memory: Memory
+    spare: SpareBuffers
     nursery: trio.Nursery
     reads: trio.CapacityLimiter  # threads that may wait for reads of the disk at once
     writes: trio.CapacityLimiter  # threads that may wait for writes: apart, because a disk may be slow in these alone
+    receives: trio.CapacityLimiter  # threads that may wait for sockets, and write what came from them
     read_timeout: float  # seconds
 
     async def reading(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,3 +40,7 @@ class Services:
     async def writing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what changes something on the disk, or waits for such a change."""
         return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.writes)
+
+    async def receiving(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what receives from a socket, and may write it to the disk."""
+        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.receives)

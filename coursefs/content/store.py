@@ -17,11 +17,11 @@ import os
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from coursefs.content.cachedfile import CachedFile, Piece
+from coursefs.content.checksum import checksum
 from coursefs.content.datafile import DataFile
 from coursefs.content.draft import Draft
 from coursefs.content.identity import Key, data_name
@@ -182,7 +182,7 @@ class Store:
                 for gap in file.present.missing(start, start + len(data)):
                     part = data[gap.start - start : gap.end - start]
                     file.data.write(gap.start, part)
-                    pieces.append(Piece(gap.start, gap.end, zlib.crc32(part), checked=True, read_ns=now_ns))
+                    pieces.append(Piece(gap.start, gap.end, checksum(part), checked=True, read_ns=now_ns))
                 self.ledger.record.add_pieces(row.id, [(piece.start, piece.end, piece.crc32) for piece in pieces])
                 self.ledger.save_times()
             except (OSError, sqlite3.Error) as error:

@@ -13,6 +13,7 @@ import json
 import logging
 import random
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
-import httpcore
 import httpx
 import trio
 
@@ -30,12 +30,9 @@ from coursefs.transport.backoff import RETRIED_STATUSES, pause, retry_after_seco
 from coursefs.transport.bucket import Bucket
 from coursefs.transport.hosts import Origin, require_safe_url
 from coursefs.transport.outage import Outages
+from coursefs.transport.wire import Wire
 
 log = logging.getLogger(__name__)
-
-# As it comes it takes 64 KiB at a time from a socket; each time costs a turn of the event loop, which is then the
-# narrowest place between a fast server and the disk.
-httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
@@ -88,24 +85,34 @@ class Transport:
         self._outages = Outages()
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
-        self._client = httpx.AsyncClient(
-            transport=http_transport,
-            mounts=None if http_transport else direct,
-            cookies=no_cookies,
-            follow_redirects=False,
-            timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=40, keepalive_expiry=30.0),
-            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
-        )
+
+        def client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                transport=transport,
+                mounts=None if transport else direct,
+                cookies=no_cookies,
+                follow_redirects=False,
+                timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
+                limits=httpx.Limits(max_connections=64, max_keepalive_connections=40, keepalive_expiry=30.0),
+                headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+            )
+
+        self._client = client(http_transport)
+        # proxies are left to httpx
+        self._bulk = self._client if http_transport or urllib.request.getproxies() else client(Wire())
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
+        if self._bulk is not self._client:
+            await self._bulk.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
+            if self._bulk is not self._client:
+                await self._bulk.__aexit__(kind, error, trace)
             await self._client.__aexit__(kind, error, trace)
 
     async def fetch(
@@ -150,9 +157,11 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
         content: bytes | None = None,
+        bulk: bool = False,
     ) -> AsyncIterator[httpx.Response]:
         """A response of any status, its body still to come (`aiter_raw`); closed when the context ends.
 
+        `bulk`: many bytes will come, perhaps as a `coursefs.transport.wire.Body`.
         Asked once; redirects are followed.  Raises `Unreachable` (no connection, reset, offline), `NoAnswer`
         (nothing came for a while) or `BadReply` (an address, perhaps of a redirect, that cannot be used: what
         people write is checked before, so it comes from a reply), also while the body is read inside the context.
@@ -160,13 +169,14 @@ class Transport:
         if self.offline:
             raise Unreachable("offline")
         own = origin = _origin(url)
+        client = self._bulk if bulk else self._client
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 given = dict(headers or {})
                 if origin != own:
                     given = {name: value for name, value in given.items() if name.lower() in _ALONG}
-                request = self._client.build_request(method, url, headers=given, content=content)
-                response = await self._connected(request, origin)
+                request = client.build_request(method, url, headers=given, content=content)
+                response = await self._connected(client, request, origin)
                 try:
                     log.debug("%s %s -> %d", method, place(url), response.status_code)
                     target = response.headers.get("location")
@@ -185,13 +195,13 @@ class Transport:
                 raise BadReply(f"{own.host}: redirects to an address that is not safe") from None
             raise _unreachable(url, error) from None
 
-    async def _connected(self, request: httpx.Request, origin: Origin) -> httpx.Response:
+    async def _connected(self, client: httpx.AsyncClient, request: httpx.Request, origin: Origin) -> httpx.Response:
         """Send a request; not to a host of which somebody has just learned that it does not answer."""
         started = trio.current_time()
         if self._outages.is_out(origin, started):
             raise NoAnswer(f"{origin.host}: does not answer")
         try:
-            response = await self._client.send(request, stream=True)
+            response = await client.send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             now = trio.current_time()
             self._outages.failed(origin, now - started, now)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from coursefs.content.planner import (
     ALIGN,
+    FARTHEST_AHEAD,
     FIRST,
     KIB,
     MIB,
@@ -19,6 +20,7 @@ from coursefs.content.planner import (
     Run,
     State,
     follow,
+    most_ahead,
     needed,
     plan,
 )
@@ -119,11 +121,23 @@ def test_several_requests_work_for_a_run_that_goes_on() -> None:
 
 
 def test_a_window_that_is_full_is_opened_again_before_it_is_empty() -> None:
-    run = Run(0, 52 * MIB, 1)
-    have = Ranges.of([(0, 52 * MIB + MOST_AHEAD - REQUEST)])
-    made = plan(State((run,), 1), 52 * MIB - 10, 52 * MIB, have, [], size=SIZE)
-    assert made.ahead == (Range(52 * MIB + MOST_AHEAD - REQUEST, 52 * MIB + MOST_AHEAD),)
-    assert plan(State((run,), 1), 52 * MIB - 10, 52 * MIB, have.add(*made.ahead[0]), [], size=SIZE).ahead == ()
+    state = State((Run(0, 64 * MIB, 1),), 1)
+    size, place = 1024 * MIB, 64 * MIB
+    have = Ranges.of([(0, place + FARTHEST_AHEAD - REQUEST)])
+
+    def ahead(have: Ranges) -> tuple[Range, ...]:
+        return plan(state, place - 10, place, have, [], size=size, most_ahead=FARTHEST_AHEAD).ahead
+
+    assert ahead(have) == (Range(place + FARTHEST_AHEAD - REQUEST, place + FARTHEST_AHEAD),)
+    assert ahead(have.add(*ahead(have)[0])) == ()
+
+
+@pytest.mark.parametrize(
+    ("rate", "bytes_ahead"),
+    [(None, MOST_AHEAD), (0.0, MOST_AHEAD), (60e6, 60e6), (1e9, FARTHEST_AHEAD)],
+)
+def test_a_second_of_a_quick_link_is_fetched_ahead(rate: float | None, bytes_ahead: float) -> None:
+    assert most_ahead(rate) == max(MOST_AHEAD, bytes_ahead)
 
 
 def test_reads_in_the_quiet_change_nothing() -> None:

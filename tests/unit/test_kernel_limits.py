@@ -20,11 +20,27 @@ def mounted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_they_are_written_where_the_kernel_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "35").mkdir()
+    for folder in ("35", "0:35"):
+        (tmp_path / folder).mkdir()
     monkeypatch.setattr(kernel, "CONNECTIONS", tmp_path)
+    monkeypatch.setattr(kernel, "DEVICES", tmp_path)
     assert kernel.raise_limits(Path("/m"))
     assert (tmp_path / "35" / "max_background").read_text() == "128"
+    assert (tmp_path / "0:35" / "read_ahead_kb").read_text() == "1024"
     assert not kernel.raise_limits(Path("/elsewhere"))
+
+
+def test_reading_ahead_is_roots_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("35", "0:35"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(kernel, "CONNECTIONS", tmp_path)
+    monkeypatch.setattr(kernel, "DEVICES", tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert kernel.raise_limits(Path("/m"))
+    assert not (tmp_path / "0:35" / "read_ahead_kb").exists()
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(kernel, "DEVICES", tmp_path / "missing")
+    assert kernel.raise_limits(Path("/m")), "the others are raised all the same"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,277 @@
+"""Bodies straight from the socket: where they end, when a connection is used again, TLS, and servers that hang up."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import trio
+import trio.testing
+import trustme
+
+from coursefs.transport.wire import Body, Wire, body_with_length
+
+Script = Callable[[trio.abc.Stream, bytes], Awaitable[None]]
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@dataclass
+class Host:
+    """A server that answers each request by a script."""
+
+    script: Script
+    url: str = ""
+    connections: int = 0
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        self.connections += 1
+        try:
+            async with stream:
+                head = b""
+                while part := await stream.receive_some():
+                    head += part
+                    if head.endswith(b"\r\n\r\n"):
+                        await self.script(stream, head)
+                        head = b""
+        except trio.BrokenResourceError:
+            pass
+
+
+def saying(*answers: bytes) -> Script:
+    """Each request gets the next of these answers; after the last one the server hangs up without a word."""
+    left = iter(answers)
+
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        answer = next(left, None)
+        if answer is None:
+            await stream.aclose()
+            raise trio.BrokenResourceError
+        await stream.send_all(answer)
+
+    return script
+
+
+@asynccontextmanager
+async def host(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Host]:
+    there = Host(script)
+    async with trio.open_nursery() as nursery:
+        if tls is None:
+            listeners = await nursery.start(trio.serve_tcp, there.serve, 0)
+        else:
+            listeners = await nursery.start(trio.serve_ssl_over_tcp, there.serve, 0, tls)
+        listener = listeners[0].transport_listener if tls else listeners[0]
+        there.url = f"{'https' if tls else 'http'}://localhost:{listener.socket.getsockname()[1]}/file"
+        yield there
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def client(wire: Wire | None = None, *, timeout: float | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=wire or Wire(), timeout=timeout) as found:
+        yield found
+
+
+def body_of(response: httpx.Response) -> Body:
+    body = body_with_length(response)
+    assert body is not None
+    return body
+
+
+async def received(body: Body, step: int) -> bytes:
+    """The whole body, in buffers of so many bytes."""
+    found = b""
+    buffer = bytearray(step)
+    while count := await body.receive_into(memoryview(buffer)):
+        found += buffer[:count]
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 3, 10, 4096])
+@pytest.mark.parametrize("pause", [False, True])
+async def test_a_body_of_known_length_and_then_another_one(step: int, pause: bool) -> None:
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(OK + b"Content-Length: 10\r\n\r\n" + (b"" if pause else b"0123456789"))
+        if pause:
+            await stream.send_all(b"01234")
+            await trio.testing.wait_all_tasks_blocked()
+            await stream.send_all(b"56789")
+
+    async with host(script) as there, client() as http:
+        for _ in range(2):
+            async with http.stream("GET", there.url) as response:
+                assert response.headers["content-length"] == "10"
+                assert await received(body_of(response), step) == b"0123456789"
+        assert there.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "content", "connections"),
+    [
+        (OK + b"Content-Length: 4\r\n\r\nabcd", b"abcd", 1),
+        (OK + b"Content-Length: 0\r\n\r\n", b"", 1),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n", b"abcd", 1),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n", b"", 1),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 4\r\n\r\nabcd", b"abcd", 1),
+        (OK + b"Content-Length: 4\r\nConnection: close\r\n\r\nabcd", b"abcd", 2),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nabcd", b"abcd", 2),
+        (OK + b"Content-Length: 4\r\n\r\nabcdand more", b"abcd", 2),
+    ],
+)
+async def test_where_a_body_ends(answer: bytes, content: bytes, connections: int) -> None:
+    async with host(saying(answer, answer)) as there, client() as http:
+        for _ in range(2):
+            assert (await http.get(there.url)).content == content
+        assert there.connections == connections
+
+
+async def test_a_body_that_ends_with_the_connection() -> None:
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(OK + b"\r\nall there is")
+        await stream.aclose()
+        raise trio.BrokenResourceError
+
+    async with host(script) as there, client() as http, http.stream("GET", there.url) as response:
+        assert body_with_length(response) is None, "its end is found by who reads on"
+        assert b"".join([part async for part in response.aiter_raw()]) == b"all there is"
+
+
+async def test_the_answer_to_head_has_no_body() -> None:
+    async with host(saying(OK + b"Content-Length: 1000\r\n\r\n", OK + b"Content-Length: 1\r\n\r\nx")) as there:
+        async with client() as http:
+            assert (await http.head(there.url)).headers["content-length"] == "1000"
+            assert (await http.get(there.url)).content == b"x"
+        assert there.connections == 1
+
+
+async def test_who_leaves_early_takes_the_connection_along() -> None:
+    async with host(saying(*[OK + b"Content-Length: 10\r\n\r\n0123456789"] * 2)) as there, client() as http:
+        async with http.stream("GET", there.url) as response:
+            assert await body_of(response).receive_into(memoryview(bytearray(4))) == 4
+        assert (await http.get(there.url)).content == b"0123456789"
+        assert there.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + b"Content-Length: 10\r\n\r\n01234",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        OK + b"Content-Le",
+        b"SSH-2.0-OpenSSH_9.9\r\n\r\n\r\n",
+        OK + b"Content-Length: ten\r\n\r\n0123456789",
+        b"",
+    ],
+)
+async def test_less_than_an_answer_is_an_error(answer: bytes) -> None:
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(answer)
+        await stream.aclose()
+        raise trio.BrokenResourceError
+
+    async with host(script) as there, client() as http:
+        with pytest.raises(httpx.TransportError):
+            await http.get(there.url)
+        assert there.connections == 1
+
+
+async def test_a_server_that_hangs_up_on_an_idle_connection_is_asked_again() -> None:
+    answer = OK + b"Content-Length: 1\r\n\r\nx"
+    scripts = [saying(answer), saying(answer)]
+
+    async def script(stream: trio.abc.Stream, head: bytes) -> None:
+        await scripts[there.connections - 1](stream, head)  # the second request on the first one gets no answer
+
+    async with host(script) as there, client() as http:
+        for _ in range(2):
+            assert (await http.get(there.url)).content == b"x"
+        assert there.connections == 2
+
+
+async def test_a_connection_that_was_closed_is_not_used_again() -> None:
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(OK + b"Content-Length: 1\r\n\r\nx")
+        await stream.aclose()
+        raise trio.BrokenResourceError
+
+    async with host(script) as there, client() as http:
+        for _ in range(2):
+            assert (await http.get(there.url)).content == b"x"
+            await trio.testing.wait_all_tasks_blocked()
+        assert there.connections == 2
+
+
+@pytest.mark.parametrize("answer", [b"", OK + b"Content-Length: 10\r\n\r\n01"])
+async def test_a_server_that_says_no_more(autojump_clock: trio.testing.MockClock, answer: bytes) -> None:
+    async with host(saying(answer or b"HTTP/1.1")) as there, client(timeout=5.0) as http:
+        with pytest.raises(httpx.ReadTimeout):  # by number: a thread that looks up a name does not stop that clock
+            await http.get(there.url.replace("localhost", "127.0.0.1"))
+
+
+async def test_nobody_listens() -> None:
+    async with host(saying()) as there:
+        url = there.url
+    async with client() as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get(url)
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+async def test_a_thread_takes_what_comes_without_a_pause(is_secure: bool) -> None:
+    body = bytes(range(256)) * 8192
+    go_on = trio.Event()
+
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body[:1_000_000])
+        await go_on.wait()
+        await stream.send_all(body[1_000_000:])
+
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(ours)
+    authority.issue_cert("localhost").configure_cert(theirs)
+    async with host(script, theirs if is_secure else None) as there, client(Wire(ours)) as http:
+        async with http.stream("GET", there.url) as response:
+            found = memoryview(bytearray(len(body) + 10))
+            taken = await body_of(response).receive_into(found[:100_000])
+            while taken < 1_000_000:  # a thread gives up when nothing comes, and says how far it is
+                taken += await trio.to_thread.run_sync(body_of(response).fill, found[taken:])
+            assert taken == 1_000_000
+            go_on.set()
+            while taken < len(body):
+                taken += await body_of(response).receive_into(found[taken:])
+                taken += await trio.to_thread.run_sync(body_of(response).fill, found[taken:])
+            assert found[: len(body)] == body
+            assert body_of(response).fill(found) == 0
+        async with http.stream("GET", there.url) as response:
+            assert await body_of(response).receive_into(memoryview(bytearray(10))) == 10
+        assert there.connections == 1
+
+
+async def test_what_ends_a_thread_early_shows_afterwards() -> None:
+    async def script(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(OK + b"Content-Length: 100000\r\n\r\n" + bytes(50_000))
+        await stream.aclose()
+        raise trio.BrokenResourceError
+
+    async with host(script) as there, client() as http, http.stream("GET", there.url) as response:
+        body, buffer = body_of(response), memoryview(bytearray(100_000))
+        taken = await body.receive_into(buffer[:10_000])
+        with pytest.raises(httpx.RemoteProtocolError):
+            while True:
+                taken += await trio.to_thread.run_sync(body.fill, buffer[taken:])
+                taken += await body.receive_into(buffer[taken:])
+        assert taken == 50_000
+
+
+async def test_a_host_that_nobody_vouches_for() -> None:
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(theirs)
+    async with host(saying(OK + b"\r\n"), theirs) as there, client() as http:
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            await http.get(there.url)
