@@ -54,6 +54,7 @@ class CachedFile:
         self._pieces = list(pieces)
         self._present = Ranges.of((piece.start, piece.end) for piece in self._pieces)
         self._generation = 0
+        self._verified: tuple[int, Piece, memoryview] | None = None  # of which generation, and its bytes
         self._lock = threading.Lock()
 
     @property
@@ -78,16 +79,10 @@ class CachedFile:
             pieces = self._between(start, end)
             for piece in pieces:
                 piece.read_ns = now_ns
-        data = None
         for piece in pieces:
-            if not piece.checked:
-                whole = self._verified_now(piece)
-                if whole is None:
-                    return None
-                if piece.start <= start and end <= piece.end:
-                    data = whole[start - piece.start : end - piece.start]
-        if data is None:
-            data = self.data.read_now(start, end)
+            if not piece.checked and not self._verify_now(piece, generation):
+                return None
+        data = self._at_hand(generation, start, end) or self.data.read_now(start, end)
         return data if generation == self._generation else None
 
     def read(self, start: int, end: int, now_ns: int) -> tuple[memoryview | None, list[Piece]]:
@@ -154,12 +149,23 @@ class CachedFile:
     def _between(self, start: int, end: int) -> list[Piece]:
         return self._pieces[bisect_right(self._pieces, start, key=_END) : bisect_left(self._pieces, end, key=_START)]
 
-    def _verified_now(self, piece: Piece) -> memoryview | None:
-        """The bytes of a piece, if they are right, and had without waiting; else None: `read` sees to it."""
-        if not IS_QUICK:
-            return None
-        data = self.data.read_now(piece.start, piece.end)
+    def _verify_now(self, piece: Piece, generation: int) -> bool:
+        """Whether the bytes of a piece are had without waiting, and right; else `read` sees to it."""
+        data = self.data.read_now(piece.start, piece.end) if IS_QUICK else None
         if data is None or checksum(data) != piece.crc32:
-            return None
+            return False
         piece.checked = True
-        return data
+        self._verified = (generation, piece, data)
+        return True
+
+    def _at_hand(self, generation: int, start: int, end: int) -> memoryview | None:
+        """Bytes of the piece that was verified last: who reads on comes for the rest of it next."""
+        if self._verified is None:
+            return None
+        of, piece, data = self._verified
+        if of != generation or not piece.start <= start < end <= piece.end:
+            self._verified = None
+            return None
+        if end == piece.end:  # it has done its service
+            self._verified = None
+        return data[start - piece.start : end - piece.start]

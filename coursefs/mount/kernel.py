@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS = Path("/sys/fs/fuse/connections")
 DEVICES = Path("/sys/class/bdi")
-#: KiB that the kernel asks for at once of a file that is read on and on: the most that one FUSE request can carry.
-#: Its default is 128, and each request costs the same.  Single reads ask for as little as before.
-READ_AHEAD = 1024
+#: KiB that the kernel asks for at once of a file that is read on and on.  Its default is 128, and each request costs the
+#: same; with more than this a player would fetch too much at its start.
+READ_AHEAD = 512
 #: reads that the kernel keeps under way for the whole mount.  Its default is 12: twelve reads that wait for a slow
 #: server would keep every cached one waiting too.
 MAX_BACKGROUND = 128

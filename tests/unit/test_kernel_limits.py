@@ -26,7 +26,7 @@ def test_they_are_written_where_the_kernel_has_them(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(kernel, "DEVICES", tmp_path)
     assert kernel.raise_limits(Path("/m"))
     assert (tmp_path / "35" / "max_background").read_text() == "128"
-    assert (tmp_path / "0:35" / "read_ahead_kb").read_text() == "1024"
+    assert (tmp_path / "0:35" / "read_ahead_kb").read_text() == "512"
     assert not kernel.raise_limits(Path("/elsewhere"))
 
 
