@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import trio
 
 from coursefs.catalog import News
+from coursefs.choosing import Chosen
 from coursefs.errors import CoursefsError, NotAllowed, leaf
 from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library
@@ -25,6 +27,7 @@ class Listed:
     account: str
     course: Course
     directory: str | None  # its path below the mount point; None: never shown so far, or not at all
+    is_shown: bool  # whether it is, or will be as soon as a mount asks for the enrolments
 
     def record(self) -> dict[str, Any]:
         """As `courses list --json` has it."""
@@ -37,7 +40,7 @@ class Listed:
             "directory": self.directory,
             "url": self.course.url,
             "enrolled": None if enrolled is None else datetime.fromtimestamp(enrolled / 1e9, UTC).isoformat(),
-            "shown": not self.course.hidden,
+            "shown": self.is_shown,
         }
 
 
@@ -61,7 +64,10 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
                 raise
             notes.append(f"{account}: {error}; as last seen")
             courses = library.courses(account)
-        found[account] = [Listed(account, course, library.directory_of(account, course)) for course in courses]
+        found[account] = [
+            Listed(account, course, library.directory_of(account, course), library.choosing.shows(account, course))
+            for course in library.choosing.with_added(account, courses)
+        ]
 
     try:
         async with open_library(settings, contents=False, read_only=True) as library, trio.open_nursery() as nursery:
@@ -74,12 +80,25 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
 
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
     """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
+    async with _own_catalogue(settings, "update") as library:
+        return [news async for news in library.update(courses)]
+
+
+async def choose(settings: LibrarySettings, courses: Sequence[str], *, shown: bool) -> list[Chosen]:
+    """Show these courses, or no longer show them (see `Choosing.choose`), while no mount has the catalogue."""
+    async with _own_catalogue(settings, "courses") as library:
+        return await library.choosing.choose(courses, shown=shown)
+
+
+@asynccontextmanager
+async def _own_catalogue(settings: LibrarySettings, command: str) -> AsyncIterator[Library]:
+    """A library without contents, whose catalogue nobody else has meanwhile."""
     catalogue = settings.catalogue
     private_folder(catalogue.parent)
-    with FileLock(catalogue.with_name("lock"), holder=f"coursefs update (pid {os.getpid()})", taken=_taken):
+    with FileLock(catalogue.with_name("lock"), holder=f"coursefs {command} (pid {os.getpid()})", taken=_taken):
         try:
             async with open_library(settings, contents=False) as library:
-                return [news async for news in library.update(courses)]
+                yield library
         except BaseExceptionGroup as group:
             raise leaf(group) from None
 

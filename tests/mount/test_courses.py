@@ -1,0 +1,57 @@
+"""The choice of courses, with the real program, with and without a mount."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.mount.world import World
+
+pytestmark = pytest.mark.mount
+
+GRAPHICS = "Interactive Computer Graphics"
+SKY = "Reading the Night Sky"
+SOUND = "Sound & Hearing - Schall & Gehör"
+
+
+def test_a_running_mount_follows_the_choice(mounted: World) -> None:
+    assert sorted(os.listdir(mounted.mountpoint)) == [GRAPHICS, SKY, SOUND]
+    before = mounted.path(GRAPHICS).stat()
+    url = f"{mounted.platform.base_url}/learn/interactive-computer-graphics/home/week/1"
+    assert mounted.run("courses", "remove", url, SKY).stdout == f"not shown: {GRAPHICS}\nnot shown: {SKY}\n"
+    assert os.listdir(mounted.mountpoint) == [SOUND]
+    assert not mounted.path(GRAPHICS).exists()
+    assert mounted.status()["accounts"][0]["courses"] == 1
+    listed = json.loads(mounted.run("courses", "list", "--all", "--json").stdout)
+    assert {one["slug"]: (one["shown"], one["directory"]) for one in listed} == {
+        "interactive-computer-graphics": (False, None),
+        "reading-the-night-sky": (False, None),
+        "sound-and-hearing": (True, SOUND),
+        "algorithms-003": (False, None),
+    }
+    assert "no course is called nonsense" in mounted.run("courses", "add", GRAPHICS, "nonsense", status=2).stderr
+    assert os.listdir(mounted.mountpoint) == [SOUND]
+
+    mounted.umount()
+    assert mounted.run("courses", "add", "interactive-computer-graphics").stdout == f"shown: {GRAPHICS}\n"
+    mounted.mount()
+    assert sorted(os.listdir(mounted.mountpoint)) == [GRAPHICS, SOUND]
+    after = mounted.path(GRAPHICS).stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
+
+    mounted.run("courses", "remove", "all")
+    assert os.listdir(mounted.mountpoint) == []
+    mounted.run("courses", "add", "all")
+    assert sorted(os.listdir(mounted.mountpoint)) == [GRAPHICS, SKY, SOUND]
+    assert mounted.platform.requests(notes=["write"]) == []
+
+
+def test_a_choice_needs_a_course_and_an_account(world: World) -> None:
+    assert "which course?" in world.run("courses", "add", status=2).stderr
+    assert "no account yet" in world.run("courses", "remove", "all", status=3).stderr
