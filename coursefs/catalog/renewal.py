@@ -182,8 +182,12 @@ class Renewal:
             log.exception("asking %s failed unexpectedly", place.account)
             raise self._noted(place, BadReply(f"{place.account}: the answer was not understood")) from None
         self._errors.pop(place, None)
-        if not place.course:
-            self._errors = {known: found for known, found in self._errors.items() if known.account != place.account}
+        self._errors = {
+            known: found
+            for known, found in self._errors.items()
+            # any answer shows that the sign-in is accepted; the list of courses, that all is well
+            if known.account != place.account or (place.course and not isinstance(found[1], NotSignedIn))
+        }
         return reply
 
     def _noted(self, place: Place, error: CoursefsError) -> CoursefsError:

@@ -96,6 +96,22 @@ def test_a_sign_in_that_ends_under_a_mount_is_eacces_and_what_is_known_stays(wor
     world.umount()
 
 
+def test_a_new_sign_in_is_taken_up_by_the_mount(world: World) -> None:
+    world.login()
+    world.mount()
+    course = world.path("Interactive Computer Graphics")
+    module = course / os.listdir(course)[0]
+    lesson = module / os.listdir(module)[0]
+    pid = world.pid
+    world.platform.new_session()
+    with pytest.raises(PermissionError):
+        os.listdir(lesson)
+    world.login()
+    assert os.listdir(lesson)
+    assert (world.pid, world.status()["accounts"][0]["trouble"]) == (pid, None)
+    world.umount()
+
+
 def test_mounted_already(world: World) -> None:
     world.login()
     world.mount()

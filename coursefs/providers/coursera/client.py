@@ -1,7 +1,6 @@
 """A client of Coursera's API, usable without a mount.
 
-    async with Transport() as transport:
-        client = CourseraClient(transport, cauth)
+    async with CourseraClient(cauth=cauth) as client:
         for membership in await client.memberships():
             print(membership.slug, membership.name)
 
@@ -13,7 +12,10 @@ or has ended), `NotAllowed` (this one thing is locked), `Gone`, `RouteGone` (the
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
 
 import trio
 
@@ -21,8 +23,10 @@ from coursefs.errors import BadReply, Gone, NotSignedIn
 from coursefs.providers.coursera import materials, replies, routes
 from coursefs.providers.coursera.materials import Materials
 from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
+from coursefs.providers.coursera.password import login_request, secrets_from_reply
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership
 from coursefs.providers.coursera.routes import Route, compound
+from coursefs.providers.coursera.session import Session
 from coursefs.transport import Bucket, Transport
 from coursefs.transport.backoff import pause
 
@@ -36,22 +40,26 @@ _ATTEMPTS = 5
 class CourseraClient:
     """Coursera for one account.
 
-    `cauth` is the value of the cookie CAUTH; it is sent to the origin of `base_url` and nowhere else.  `account` is
-    the name that the message of `NotSignedIn` speaks of; `bucket` limits how often the platform is asked.
+    `cauth` is the value of the cookie CAUTH; it is sent to the origin of `base_url` and nowhere else.  A `session` in
+    its place may find another cookie when one is refused.  `account` is the name that the message of `NotSignedIn`
+    speaks of; `bucket` limits how often the platform is asked.  Without a `transport` the client has one of its own,
+    which is closed when `async with` ends.
     """
 
     def __init__(
         self,
-        transport: Transport,
-        cauth: str,
+        transport: Transport | None = None,
+        cauth: str = "",
         *,
+        session: Session | None = None,
         base_url: str = BASE_URL,
         account: str = "coursera",
         bucket: Bucket | None = None,
     ) -> None:
-        self._transport = transport
+        self._transport = transport or Transport()
+        self._owns_transport = transport is None
         self._base_url = base_url.rstrip("/")
-        self._signed_in = bool(cauth)
+        self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
         named = "" if account == "coursera" else f" --account {account}"
         self._account = account
@@ -60,8 +68,35 @@ class CourseraClient:
             "Accept": "application/json",  # without it the platform sends its web page
             "X-Requested-With": "XMLHttpRequest",
             "Referer": f"{self._base_url}/",
-            "Cookie": f"CAUTH={cauth}",
         }
+
+    async def __aenter__(self) -> Self:
+        if self._owns_transport:
+            await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._owns_transport:
+            await self._transport.__aexit__(kind, error, trace)
+
+    async def log_in(self, email: str, password: str) -> Mapping[str, str]:
+        """Sign in by e-mail and password, once; the client asks with the cookie that it gets from then on.
+
+        Returns what to keep: `cauth`, and `expires` (seconds since 1970) where the platform says it.  The password is
+        kept nowhere.  Raises `NotSignedIn`, today always: the platform wants the answer to a captcha besides.
+        """
+        request = login_request(email, password)
+        reply = await self._transport.fetch(
+            routes.LOGIN.url(self._base_url),
+            method="POST",
+            headers={**self._headers, **request.headers},
+            content=request.content,
+        )
+        secrets = secrets_from_reply(reply, now=time.time())
+        self.session = Session(secrets)
+        return secrets
 
     async def whoami(self) -> str:
         """The numeric id of the learner whose sign-in this is."""
@@ -128,12 +163,28 @@ class CourseraClient:
         return reply
 
     async def _ask_for_another(self, tag: str | None, route: Route, **values: str) -> Envelope | None:
-        """The reply of a route; None when it is the one with this tag."""
-        if not self._signed_in:
+        """The reply of a route; None when it is the one with this tag.
+
+        A cookie that is refused is tried again if it was replaced meanwhile.
+        """
+        cauth = self.session.cauth
+        try:
+            return await self._ask_with(cauth, tag, route, values)
+        except NotSignedIn:
+            if not await self.session.is_renewed(cauth):
+                raise
+        return await self._ask_with(self.session.cauth, tag, route, values)
+
+    async def _ask_with(self, cauth: str, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
+        if not cauth and not route.public:
             raise NotSignedIn(f"{self._account}: not signed in; sign in: {self._sign_in}")
         url = route.url(self._base_url, **values)
+        headers = {**self._headers}
+        if not route.public:
+            headers["Cookie"] = f"CAUTH={cauth}"
+        if tag is not None:
+            headers["If-None-Match"] = tag
         for attempt in range(1, _ATTEMPTS + 1):
-            headers = self._headers if tag is None else {**self._headers, "If-None-Match": tag}
             reply = await self._transport.fetch(url, headers=headers, bucket=self._bucket)
             if not is_random_refusal(reply) or attempt == _ATTEMPTS:
                 break

@@ -33,7 +33,7 @@ _Parts = tuple[CourseAsset, ...]
 class CourseraProvider:
     """One account on Coursera (`coursefs.providers.base.Provider`).
 
-    `expires` is when the sign-in ends, seconds since 1970, where that is known; `clock` gives the same kind of time.
+    `clock` gives seconds since 1970.
     """
 
     def __init__(
@@ -42,13 +42,11 @@ class CourseraProvider:
         base_url: str,
         *,
         wanted: Wanted,
-        expires: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._base_url = base_url
         self._wanted = wanted
-        self._expires = expires
         self._limiter = trio.CapacityLimiter(_LISTING_REQUESTS)
         self._videos: SignedReplies[tuple[str, str], LectureVideo] = SignedReplies(
             lambda ids: client.lecture_video(*ids), lambda video: video.expires, clock=clock
@@ -59,7 +57,7 @@ class CourseraProvider:
 
     async def whoami(self) -> Identity:
         """The learner's id; the platform's answer has no name."""
-        return Identity(user_id=await self._client.whoami(), expires=self._expires)
+        return Identity(user_id=await self._client.whoami(), expires=self._client.session.expires)
 
     async def courses(self) -> Sequence[Course]:
         """Every course of the account; those of the platform that was shut off in 2016 are hidden."""

@@ -17,6 +17,7 @@ class Route:
     name: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    public: bool = False  # answers everybody: no cookie is sent
 
     def url(self, base_url: str, **values: str) -> str:
         """The absolute URL.  In the path `{id}` takes a compound id made by `compound`; all values are encoded."""
@@ -81,3 +82,7 @@ SUPPLEMENT = Route(
 )
 
 ASSETS = Route("files", "/api/assets.v1", (("ids", "{ids}"), ("fields", "name,typeName,fileExtension,url")))
+
+# -- the account ------------------------------------------------------------------------------------------------------
+
+LOGIN = Route("password sign-in", "/api/login/v3")
