@@ -13,11 +13,12 @@ import trio
 
 from coursefs.catalog import News
 from coursefs.choosing import Chosen
-from coursefs.errors import CoursefsError, NotAllowed, leaf
+from coursefs.errors import CoursefsError, NotAllowed, UsageError, leaf
 from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library
 from coursefs.lock import FileLock
 from coursefs.model import Course
+from coursefs.providers.base import Searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ class Listed:
             "enrolled": None if enrolled is None else datetime.fromtimestamp(enrolled / 1e9, UTC).isoformat(),
             "shown": self.is_shown,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A course of a public catalogue."""
+
+    account: str
+    course: Course
 
 
 async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
@@ -76,6 +85,24 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
     except BaseExceptionGroup as group:
         raise leaf(group) from None
     return [listed for account in settings.accounts for listed in found[account.name]], notes
+
+
+async def search(settings: LibrarySettings, text: str, account: str | None) -> list[Found]:
+    """Courses of the public catalogues that fit these words: of this account's platform, or of all that have one.
+
+    Raises `UsageError` for an account that is not there, `CoursefsError` when no platform can be searched.
+    """
+    if account is not None and account not in {one.name for one in settings.accounts}:
+        raise UsageError(f"no account {account}; there is {', '.join(one.name for one in settings.accounts)}")
+    try:
+        async with open_library(settings, contents=False, read_only=True) as library:
+            wanted = [name for name in library.providers if account in {None, name}]
+            able = [(name, one) for name in wanted if isinstance(one := library.providers[name], Searches)]
+            if not able:
+                raise CoursefsError(f"{', '.join(wanted)}: there is no public catalogue to be searched")
+            return [Found(name, course) for name, provider in able for course in await provider.search(text)]
+    except BaseExceptionGroup as group:
+        raise leaf(group) from None
 
 
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:

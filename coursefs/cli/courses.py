@@ -79,6 +79,30 @@ def remove(options: Globals, names: tuple[str, ...]) -> None:
     _choose(options, names, shown=False)
 
 
+@courses.command()
+@click.argument("words", nargs=-1, metavar="TEXT")
+@click.option("--account", metavar="NAME", help="Search the platform of this account alone.")
+@pass_globals
+def search(options: Globals, words: tuple[str, ...], account: str | None) -> None:
+    """Search the platforms' public catalogues for courses whose names hold these words.
+
+    \b
+    Example: coursefs courses search computer graphics
+    """
+    import trio  # noqa: PLC0415  # slow to import
+
+    from coursefs import listing  # noqa: PLC0415
+
+    text = " ".join(words)
+    if not text.strip():
+        raise UsageError("search for what?")
+    found = trio.run(listing.search, _settings(options), text, account)
+    if not found:
+        output.message(f"no course fits {text}")
+    rows = [(one.course.title, one.course.slug, one.course.url or "", one.account) for one in found]
+    output.table(rows, ("course", "slug", "address", "account"))
+
+
 def _choose(options: Globals, names: Sequence[str], *, shown: bool) -> None:
     if not names:
         raise UsageError("which course? its folder, slug, id or URL, or all")

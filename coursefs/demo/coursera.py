@@ -90,9 +90,9 @@ class ApiHost:
         resource = self._resources.get(name)
         if resource is None or "application/json" not in request.headers.get("accept", ""):
             return HTMLResponse(_PAGE)
-        if not resource.public and not self._is_signed_in(request):
-            raise not_authorized()
         query = Query(dict(request.query_params))
+        if not resource.is_public(query) and not self._is_signed_in(request):
+            raise not_authorized()
         reply = envelope(name, resource.answer(key or None, query), query, DEFAULT_FIELDS)
         return _conditional(encode(reply), request)
 

@@ -39,8 +39,8 @@ class Platform:
     """A sample platform that serves these courses.
 
     `url_life`: seconds that signed URLs live, None as on the real platform.  `memberships_page`: the most elements in
-    one page of memberships.  Port 0 is any free one.  `captcha`: no password lets anybody in.  `now` gives seconds
-    since 1970.
+    one page of a list of courses.  Port 0 is any free one.  `captcha`: no password lets anybody in.  `now` gives
+    seconds since 1970.
     """
 
     def __init__(

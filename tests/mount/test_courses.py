@@ -55,3 +55,29 @@ def test_a_running_mount_follows_the_choice(mounted: World) -> None:
 def test_a_choice_needs_a_course_and_an_account(world: World) -> None:
     assert "which course?" in world.run("courses", "add", status=2).stderr
     assert "no account yet" in world.run("courses", "remove", "all", status=3).stderr
+
+
+def test_a_specialization_and_what_is_not_enrolled_in(mounted: World) -> None:
+    base = mounted.platform.base_url
+    mounted.run("courses", "remove", "all")
+    added = mounted.run("courses", "add", f"{base}/specializations/seeing-and-hearing")
+    assert sorted(added.stdout.splitlines()) == [
+        f"shown: {GRAPHICS}",
+        f"shown: {SKY}",
+        "shown: Sound & Hearing / Schall & Gehör",
+    ]
+    assert added.stderr.startswith("coursefs: Bird Song: an Introduction to Hearing: you are not enrolled in it")
+    assert sorted(os.listdir(mounted.mountpoint)) == [GRAPHICS, SKY, SOUND]
+    said = mounted.run("courses", "add", f"{base}/learn/bird-song", status=1).stderr
+    assert said.endswith(f"you are not enrolled in it; enrol at {base}/learn/bird-song, and it is shown\n")
+    assert mounted.platform.requests(notes=["write"]) == []
+
+
+def test_the_public_catalogue_is_searched(world: World) -> None:
+    world.login()
+    found = world.run("courses", "search", "bird", "song").stdout.splitlines()
+    assert found[0].split() == ["COURSE", "SLUG", "ADDRESS", "ACCOUNT"]
+    assert found[1].split()[-3:] == ["bird-song", f"{world.platform.base_url}/learn/bird-song", "coursera"]
+    none = world.run("courses", "search", "nothing like it", "--account", "coursera")
+    assert (none.stdout, none.stderr) == ("", "no course fits nothing like it\n")
+    assert "search for what?" in world.run("courses", "search", " ", status=2).stderr

@@ -14,16 +14,19 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import trio
 
-from coursefs.errors import BadReply, Gone, NotSignedIn
+from coursefs.errors import BadReply, Gone, NotSignedIn, RouteGone
 from coursefs.providers.coursera import materials, replies, routes
 from coursefs.providers.coursera.materials import Materials
+from coursefs.providers.coursera.memberships import session_enrolments
 from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
 from coursefs.providers.coursera.password import login_request, secrets_from_reply
+from coursefs.providers.coursera.public_catalogue import PublicCatalogue, all_pages
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership
 from coursefs.providers.coursera.routes import Route, compound
 from coursefs.providers.coursera.session import Session
@@ -61,6 +64,7 @@ class CourseraClient:
         self._base_url = base_url.rstrip("/")
         self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
+        self.catalogue = PublicCatalogue(self._ask)
         named = "" if account == "coursera" else f" --account {account}"
         self._account = account
         self._sign_in = f"coursefs login coursera{named} --cauth …"
@@ -109,19 +113,16 @@ class CourseraClient:
         """All enrolments, every page of them, each course once, in the platform's order."""
         elements: list[Json] = []
         courses: dict[str, Json] = {}
-        start = "0"
-        asked: set[str] = set()
-        while start:
-            asked.add(start)
-            page = await self._ask(routes.MEMBERSHIPS, start=start)
+        older: tuple[Membership, ...] = ()
+        async for page in all_pages(self._ask, routes.MEMBERSHIPS):
+            if page.whole:
+                older = session_enrolments(page)
             page_elements, page_courses = replies.memberships(page)
             elements += page_elements
             courses |= page_courses
-            start = page.next
-            if start in asked:
-                raise BadReply(f"{self._account}: the platform's list of enrolments does not end")
         found = [replies.membership(element, courses) for element in elements]
-        return tuple({membership.course_id: membership for membership in found if membership.course_id}.values())
+        unique = {membership.course_id: membership for membership in found if membership.course_id}
+        return (*unique.values(), *older)
 
     async def materials(self, slug: str, *, tag: str | None = None) -> Materials | None:
         """The tree of a course, locked items included; None when it is still the one with this (`Materials.tag`)."""
@@ -163,10 +164,18 @@ class CourseraClient:
         return reply
 
     async def _ask_for_another(self, tag: str | None, route: Route, **values: str) -> Envelope | None:
-        """The reply of a route; None when it is the one with this tag.
+        """The reply of a route, or of what is to be asked instead of it; None when it is the one with this tag."""
+        try:
+            return await self._ask_once(tag, route, values)
+        except RouteGone as error:
+            if route.instead is None or not route.instead.needs <= values.keys():
+                raise
+            with suppress(Gone, BadReply):  # an old route that is refused is not there either
+                return await self._ask_once(tag, route.instead, values)
+            raise error from None
 
-        A cookie that is refused is tried again if it was replaced meanwhile.
-        """
+    async def _ask_once(self, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
+        """The reply of this very route; a cookie that is refused is tried again if it was replaced meanwhile."""
         cauth = self.session.cauth
         try:
             return await self._ask_with(cauth, tag, route, values)
@@ -194,5 +203,6 @@ class CourseraClient:
         return envelope(
             reply,
             what=route.name,
+            bare=route.bare,
             sign_in_again=f"{self._account}: the sign-in is no longer accepted; sign in again: {self._sign_in}",
         )

@@ -14,11 +14,12 @@ from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, RouteGone
 from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Wanted
 from coursefs.providers.coursera import item_files
 from coursefs.providers.coursera.client import CourseraClient
+from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
 from coursefs.providers.coursera.gathering import concerns_one_item, gathering
-from coursefs.providers.coursera.item_types import LECTURE, READING, course_url
+from coursefs.providers.coursera.item_types import LECTURE, READING
 from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.outline import outline
-from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership, url_expiry
+from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, url_expiry
 from coursefs.providers.coursera.signed import SignedReplies
 from coursefs.transport import is_loopback
 
@@ -61,8 +62,16 @@ class CourseraProvider:
 
     async def courses(self) -> Sequence[Course]:
         """Every course of the account; those of the platform that was shut off in 2016 are hidden."""
-        memberships = await self._client.memberships()
-        return [_course(one, self._base_url) for one in memberships if one.role != "NOT_ENROLLED"]
+        return enrolled(await self._client.memberships(), self._base_url)
+
+    async def search(self, text: str, *, limit: int = 50) -> Sequence[Course]:
+        """Courses of the public catalogue; no sign-in is needed."""
+        found = await self._client.catalogue.search(text, limit=limit)
+        return [from_catalogue(one, self._base_url) for one in found]
+
+    async def resolve(self, text: str) -> Sequence[Course]:
+        """What a slug, an id or an address names; those that the account is not enrolled in are `hidden`."""
+        return await resolved(self._client, text, self._base_url)
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
         """The tree of a course, with one request."""
@@ -168,19 +177,6 @@ class CourseraProvider:
         if is_loopback(host) and not is_loopback(urlsplit(self._base_url).hostname or ""):
             raise BadReply("the platform gave an address on this machine")
         return absolute
-
-
-def _course(membership: Membership, base_url: str) -> Course:
-    slug = membership.slug
-    enrolled = membership.enrolled
-    return Course(
-        key=membership.course_id,
-        slug=slug or membership.course_id,
-        title=membership.name or slug or membership.course_id,
-        url=course_url(base_url, slug) if slug else None,
-        enrolled_ns=None if enrolled is None else round(enrolled * 1000) * 10**6,
-        hidden=not slug or membership.course_type.startswith("v1."),
-    )
 
 
 def _video_url(video: LectureVideo, locator: Mapping[str, str]) -> str:
