@@ -163,7 +163,7 @@ class Deadline:
 
     title: str
     due_ns: int  # ns since 1970
-    key: str | None = None  # the item, where it is one
+    key: str | None = None  # of the item or the section, where it is one
     url: str | None = None
 
 

@@ -24,6 +24,8 @@ def courses() -> None:
 def list_courses(options: Globals, everything: bool, as_json: bool) -> None:
     """List your courses, asked for now; without a network, as last seen.
 
+    --json also says how you stand in each of them, as far as the platform does: progress, grade, deadlines.
+
     \b
     Example: coursefs courses list --json
     """
@@ -31,7 +33,7 @@ def list_courses(options: Globals, everything: bool, as_json: bool) -> None:
 
     from coursefs.listing import list_all  # noqa: PLC0415
 
-    rows, notes = trio.run(list_all, _settings(options))
+    rows, notes = trio.run(list_all, _settings(options), lambda row: as_json and (everything or row.is_shown))
     for note in notes:
         output.message(f"coursefs: {note}")
     shown = [row for row in rows if everything or row.is_shown]

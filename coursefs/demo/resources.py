@@ -11,6 +11,7 @@ from coursefs.demo.enrolments import Enrolments
 from coursefs.demo.materials import Materials
 from coursefs.demo.naptime import Resource
 from coursefs.demo.signing import Signer
+from coursefs.demo.standing import Standings
 
 #: what comes without being asked for; `id` always does
 DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
@@ -20,6 +21,14 @@ DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
     "onDemandSpecializations.v1": frozenset({"slug", "name", "tagline", "description"}),
     "onDemandSpecializationMemberships.v1": frozenset({"s12nId", "userId", "role", "createdAt", "lastModified"}),
     "partners.v1": frozenset({"name", "shortName"}),
+    "onDemandCoursesProgress.v1": frozenset({"modules", "lessons", "overall", "nextItem"}),
+    "onDemandHomeProgress.v1": frozenset({"userId", "courseId"}),
+    "onDemandSessionMemberships.v1": frozenset({"userId", "sessionId", "createdAt"}),
+    "onDemandSessions.v1": frozenset({"courseId", "startedAt", "endedAt"}),
+    "onDemandDeadlineSettings.v1": frozenset({"userId", "courseId", "start", "isEnabled", "moduleDeadlines"}),
+    "onDemandCourseGrades.v1": frozenset(
+        {"timestamp", "passingState", "itemGrades", "passableItemsCount", "overallOutcome", "verifiedOutcome"}
+    ),
     "onDemandCourseMaterialLessons.v1": frozenset({"moduleId", "itemIds"}),
     "onDemandCourseMaterialItems.v2": frozenset({"moduleId", "lessonId"}),
     "onDemandLectureVideos.v1": frozenset({"itemId", "courseId"}),
@@ -40,6 +49,7 @@ def resource_table(
     """
     enrolments = Enrolments(courses, memberships_page)
     catalogue = Catalogue(courses, memberships_page)
+    standings = Standings(courses)
     materials = Materials(courses)
     contents = Contents(courses, signer, cdn)
     return {
@@ -67,6 +77,14 @@ def resource_table(
         "onDemandSpecializationMemberships.v1": Resource(finders={"me": catalogue.my_specializations}),
         "instructors.v1": Resource(multi_get=catalogue.instructors, public=True),
         "partners.v1": Resource(multi_get=catalogue.partners, public=True),
+        "onDemandCoursesProgress.v1": Resource(get=standings.progress),
+        "onDemandHomeProgress.v1": Resource(get=standings.modules_done),
+        "onDemandSessionMemberships.v1": Resource(finders={"activeByUserAndCourse": standings.session}),
+        "guidedCourseSessionProgresses.v1": Resource(multi_get=standings.guided),
+        "onDemandDeadlineSettings.v1": Resource(finders={"byUserAndCourse": standings.deadlines}),
+        "onDemandCourseSchedules.v1": Resource(get=standings.schedule),
+        "onDemandCourseGrades.v1": Resource(get=standings.grade),
+        "onDemandInstructorNotes.v1": Resource(finders={"byCourse": standings.instructor_notes}),
         "onDemandCourseMaterials.v2": Resource(finders={"slug": materials.by_slug, "learner": materials.of_learner}),
         "onDemandLectureVideos.v1": Resource(get=contents.lecture_video),
         "onDemandLectureAssets.v1": Resource(get=contents.lecture_assets),

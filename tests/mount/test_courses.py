@@ -81,3 +81,25 @@ def test_the_public_catalogue_is_searched(world: World) -> None:
     none = world.run("courses", "search", "nothing like it", "--account", "coursera")
     assert (none.stdout, none.stderr) == ("", "no course fits nothing like it\n")
     assert "search for what?" in world.run("courses", "search", " ", status=2).stderr
+
+
+def test_the_list_for_programs_says_how_one_stands(world: World) -> None:
+    world.login()
+    world.platform.forget()
+    listed = {one["slug"]: one for one in json.loads(world.run("courses", "list", "--json").stdout)}
+    graphics = listed["interactive-computer-graphics"]
+    assert 0 < graphics["progress"] < 1
+    assert (graphics["grade"], graphics["passed"]) == (0.825, False)
+    assert graphics["instructors"] == ["Dr. Ada Example", "Grace Sample"]
+    assert graphics["starts"] == graphics["enrolled"] < graphics["deadlines"][0]["due"] < graphics["ends"]
+    assert graphics["deadlines"][0]["title"] == "Getting Started"
+    assert graphics["deadlines"][0]["url"] == f"{world.platform.base_url}/learn/{graphics['slug']}/home/module/1"
+    sky, sound = listed["reading-the-night-sky"], listed["sound-and-hearing"]
+    assert sky["grade"] is None and len(sky["deadlines"]) > 1  # by the schedule of the course
+    assert (sound["starts"], sound["deadlines"]) == (None, [])
+    assert world.platform.requests(notes=["write"]) == []
+    assert len(world.platform.requests()) < 3 * 10
+
+    world.platform.forget()
+    world.run("courses", "list")
+    assert [one["path"] for one in world.platform.requests()] == ["/api/memberships.v1"]

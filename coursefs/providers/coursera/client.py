@@ -22,6 +22,7 @@ import trio
 
 from coursefs.errors import BadReply, Gone, NotSignedIn, RouteGone
 from coursefs.providers.coursera import materials, replies, routes
+from coursefs.providers.coursera.learner import Learner
 from coursefs.providers.coursera.materials import Materials
 from coursefs.providers.coursera.memberships import session_enrolments
 from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
@@ -65,6 +66,7 @@ class CourseraClient:
         self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
         self.catalogue = PublicCatalogue(self._ask)
+        self.learner = Learner(self._ask, self.user_id)
         named = "" if account == "coursera" else f" --account {account}"
         self._account = account
         self._sign_in = f"coursefs login coursera{named} --cauth …"
@@ -107,7 +109,12 @@ class CourseraClient:
         user_id = replies.user_id(await self._ask(routes.WHOAMI))
         if not user_id:
             raise BadReply(f"{self._account}: the platform does not say whose sign-in this is")
+        self.session.belongs_to(user_id)
         return user_id
+
+    async def user_id(self) -> str:
+        """The same, asked for once."""
+        return self.session.user_id or await self.whoami()
 
     async def memberships(self) -> tuple[Membership, ...]:
         """All enrolments, every page of them, each course once, in the platform's order."""

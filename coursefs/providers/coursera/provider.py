@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import trio
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, RouteGone
-from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Wanted
+from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Standing, Wanted
 from coursefs.providers.coursera import item_files
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
@@ -21,6 +21,7 @@ from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.outline import outline
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, url_expiry
 from coursefs.providers.coursera.signed import SignedReplies
+from coursefs.providers.coursera.standing import item_count, needs_outline, standing
 from coursefs.transport import is_loopback
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,19 @@ class CourseraProvider:
     async def resolve(self, text: str) -> Sequence[Course]:
         """What a slug, an id or an address names; those that the account is not enrolled in are `hidden`."""
         return await resolved(self._client, text, self._base_url)
+
+    async def standing(self, course: Course) -> Standing:
+        """Progress, grade, session, deadlines and instructors, as far as the platform says them."""
+        parts = await self._client.learner.parts(course.key, course.slug, self._limiter)
+        tree = Outline(())
+        if needs_outline(parts):
+            try:
+                tree = await self.outline(course) or tree
+            except CoursefsError as error:
+                if not concerns_one_item(error):
+                    raise
+                log.info("%s: the names of what is due are not known: %s", course.slug, error)
+        return standing(parts, tree.sections, item_count(tree))
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
         """The tree of a course, with one request."""

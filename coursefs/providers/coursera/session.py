@@ -38,6 +38,10 @@ class Session:
         """Whose sign-in it is; "" where that was never asked."""
         return self._secrets.get("user_id", "")
 
+    def belongs_to(self, user_id: str) -> None:
+        """Note whose sign-in it is, as the platform says."""
+        self._secrets = {**self._secrets, "user_id": user_id}
+
     @property
     def expires(self) -> float | None:
         """When it ends, seconds since 1970, where that is known."""
