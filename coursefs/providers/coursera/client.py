@@ -4,6 +4,9 @@
         for membership in await client.memberships():
             print(membership.slug, membership.name)
 
+`client.lectures`, `client.catalogue` and `client.learner` have what is about lectures as files, about courses as
+everybody sees them, and about how the learner stands.
+
 Every method makes its requests anew, may be cancelled at any await, and raises `NotSignedIn` (the sign-in is missing
 or has ended), `NotAllowed` (this one thing is locked), `Gone`, `RouteGone` (the platform removed the route),
 `BadReply`, `NoAnswer` or `Unreachable`.  It only reads: no request of it starts an attempt or marks anything as seen.
@@ -23,6 +26,7 @@ import trio
 from coursefs.errors import BadReply, Gone, NotSignedIn, RouteGone
 from coursefs.providers.coursera import materials, replies, routes
 from coursefs.providers.coursera.learner import Learner
+from coursefs.providers.coursera.lectures import Lectures
 from coursefs.providers.coursera.materials import Materials
 from coursefs.providers.coursera.memberships import session_enrolments
 from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
@@ -67,6 +71,13 @@ class CourseraClient:
         self._bucket = bucket
         self.catalogue = PublicCatalogue(self._ask)
         self.learner = Learner(self._ask, self.user_id)
+        self.lectures = Lectures(
+            self._transport,
+            self._base_url,
+            materials=self.materials,
+            video=self.lecture_video,
+            name=self.course_name,
+        )
         named = "" if account == "coursera" else f" --account {account}"
         self._account = account
         self._sign_in = f"coursefs login coursera{named} --cauth …"
@@ -130,6 +141,10 @@ class CourseraClient:
         found = [replies.membership(element, courses) for element in elements]
         unique = {membership.course_id: membership for membership in found if membership.course_id}
         return (*unique.values(), *older)
+
+    async def course_name(self, slug: str) -> str:
+        """The name of a course, its slug where the platform says none."""
+        return (await self.catalogue.course(slug)).name or slug
 
     async def materials(self, slug: str, *, tag: str | None = None) -> Materials | None:
         """The tree of a course, locked items included; None when it is still the one with this (`Materials.tag`)."""

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from urllib.parse import urljoin, urlsplit
 
 import trio
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, RouteGone
+from coursefs.errors import CoursefsError, Gone, NotAllowed, RouteGone
 from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Standing, Wanted
 from coursefs.providers.coursera import item_files
+from coursefs.providers.coursera.addresses import absolute
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
 from coursefs.providers.coursera.gathering import concerns_one_item, gathering
@@ -22,7 +22,6 @@ from coursefs.providers.coursera.outline import outline
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, url_expiry
 from coursefs.providers.coursera.signed import SignedReplies
 from coursefs.providers.coursera.standing import item_count, needs_outline, standing
-from coursefs.transport import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +123,7 @@ class CourseraProvider:
             expires = url_expiry(url)
         if not url:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
-        return Source(self._absolute(url), expires=expires)
+        return Source(absolute(url, self._base_url), expires=expires)
 
     def _item_files(
         self,
@@ -177,20 +176,6 @@ class CourseraProvider:
         if asset is None:
             raise Gone("the platform no longer has this file")
         return asset
-
-    def _absolute(self, url: str) -> str:
-        """The URL itself, made absolute on the platform's host (subtitles come relative).
-
-        Raises `BadReply` where a platform on another machine points to this one.
-        """
-        try:
-            absolute = urljoin(f"{self._base_url}/", url)
-            host = urlsplit(absolute).hostname or ""
-        except ValueError:
-            raise BadReply("the platform gave an address that is none") from None
-        if is_loopback(host) and not is_loopback(urlsplit(self._base_url).hostname or ""):
-            raise BadReply("the platform gave an address on this machine")
-        return absolute
 
 
 def _video_url(video: LectureVideo, locator: Mapping[str, str]) -> str:
