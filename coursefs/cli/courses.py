@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -98,6 +99,8 @@ def search(options: Globals, words: tuple[str, ...], account: str | None) -> Non
     text = " ".join(words)
     if not text.strip():
         raise UsageError("search for what?")
+    if sys.stderr.isatty():
+        output.message("reading the catalogue, which takes some seconds …")
     found = trio.run(listing.search, _settings(options), text, account)
     if not found:
         output.message(f"no course fits {text}")

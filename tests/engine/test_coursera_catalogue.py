@@ -163,7 +163,7 @@ async def test_where_the_enrolments_are_gone_the_older_list_is_understood() -> N
 @pytest.mark.parametrize("answer", [NOT_THERE, WEB_PAGE])
 async def test_where_that_is_gone_too_it_is_the_newer_one_that_is_missed(answer: httpx.Response) -> None:
     answers: dict[str, Answer | list[Answer]] = {"memberships.v1": WEB_PAGE, "users/v1/me/enrollments": answer}
-    async with signed_in(answers) as (provider, platform):
+    async with signed_in(answers, base_url="https://mirror.example") as (provider, platform):
         with pytest.raises(RouteGone, match="enrolments"):
             await provider.courses()
     assert len(platform.requests) == 2

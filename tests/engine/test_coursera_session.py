@@ -10,13 +10,13 @@ import pytest
 import trio
 
 from coursefs.demo.sessions import EMAIL, PASSWORD
-from coursefs.errors import CoursefsError, NotSignedIn
+from coursefs.errors import CoursefsError, NotSignedIn, RouteGone
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider
 from coursefs.providers.coursera import CourseraClient
 from coursefs.transport import Transport
 from tests.engine.small_platform import World, small_platform
-from tests.engine.test_coursera_provider import SIGNED_OUT, copy_of, good
+from tests.engine.test_coursera_provider import SIGNED_OUT, WEB_PAGE, copy_of, good
 
 
 class Vault:
@@ -125,6 +125,53 @@ async def test_a_keyring_that_does_not_answer_is_no_new_trouble(platform: Platfo
         await provider.whoami()
     vault.error = None
     await provider.whoami()
+
+
+# -- the other host --------------------------------------------------------------------------------------------------
+
+
+class Hosts:
+    """Coursera's hosts, of which some have the API and the others send their web page."""
+
+    def __init__(self, *with_api: str) -> None:
+        self.with_api = with_api
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["cookie"] == "CAUTH=SECRET"
+        self.asked.append((request.url.host, request.url.path.rpartition("/")[2]))
+        answer = good([{"id": 7}]) if request.url.host in self.with_api else WEB_PAGE
+        return copy_of(answer)
+
+
+WWW, API = "www.coursera.org", "api.coursera.org"
+
+
+async def test_where_the_api_has_moved_to_the_other_host_it_is_asked_there() -> None:
+    hosts = Hosts(API)
+    async with Transport(http_transport=httpx.MockTransport(hosts)) as transport:
+        client = CourseraClient(transport, "SECRET")
+        assert await client.whoami() == "7"
+        await client.memberships()
+    assert [host for host, _ in hosts.asked] == [WWW, API, API, API]
+
+
+async def test_one_route_that_is_gone_is_no_move() -> None:
+    hosts = Hosts()
+    async with Transport(http_transport=httpx.MockTransport(hosts)) as transport:
+        client = CourseraClient(transport, "SECRET")
+        for _ in range(2):
+            with pytest.raises(RouteGone):
+                await client.whoami()
+    assert [host for host, _ in hosts.asked] == [WWW, API, WWW]  # looked for once
+
+
+async def test_another_platform_has_no_other_host() -> None:
+    hosts = Hosts(API)
+    async with Transport(http_transport=httpx.MockTransport(hosts)) as transport:
+        with pytest.raises(RouteGone):
+            await CourseraClient(transport, "SECRET", base_url="https://mirror.example").whoami()
+    assert [host for host, _ in hosts.asked] == ["mirror.example"]
 
 
 # -- by password -----------------------------------------------------------------------------------------------------

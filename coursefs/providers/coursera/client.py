@@ -23,7 +23,7 @@ from typing import Self
 
 import trio
 
-from coursefs.errors import BadReply, Gone, NotSignedIn, RouteGone
+from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn, RouteGone
 from coursefs.providers.coursera import materials, replies, routes
 from coursefs.providers.coursera.learner import Learner
 from coursefs.providers.coursera.lectures import Lectures
@@ -39,6 +39,8 @@ from coursefs.transport import Bucket, Transport
 from coursefs.transport.backoff import pause
 
 BASE_URL = "https://www.coursera.org"
+#: where the same API was when it was not at the address above (2018 to 2026), and may be again
+_OTHER_URLS = {BASE_URL: "https://api.coursera.org"}
 #: how many ids go into one `assets.v1`: the URL stays below 2 kB
 ASSETS_PER_REQUEST = 50
 #: how often a request is made that the platform refuses at random
@@ -48,10 +50,10 @@ _ATTEMPTS = 5
 class CourseraClient:
     """Coursera for one account.
 
-    `cauth` is the value of the cookie CAUTH; it is sent to the origin of `base_url` and nowhere else.  A `session` in
-    its place may find another cookie when one is refused.  `account` is the name that the message of `NotSignedIn`
-    speaks of; `bucket` limits how often the platform is asked.  Without a `transport` the client has one of its own,
-    which is closed when `async with` ends.
+    `cauth` is the value of the cookie CAUTH; it is sent to the origin of `base_url` and nowhere else, but to Coursera's
+    other API host where the API is no longer at the first.  A `session` in its place may find another cookie when one
+    is refused.  `account` is the name that the message of `NotSignedIn` speaks of; `bucket` limits how often the
+    platform is asked.  Without a `transport` the client has one of its own, which is closed when `async with` ends.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class CourseraClient:
         self._transport = transport or Transport()
         self._owns_transport = transport is None
         self._base_url = base_url.rstrip("/")
+        self._api_url = self._base_url
+        self._other_url = _OTHER_URLS.get(self._base_url)
         self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
         self.catalogue = PublicCatalogue(self._ask)
@@ -117,7 +121,7 @@ class CourseraClient:
 
     async def whoami(self) -> str:
         """The numeric id of the learner whose sign-in this is."""
-        user_id = replies.user_id(await self._ask(routes.WHOAMI))
+        user_id = replies.user_id(await self._ask_at_home(routes.WHOAMI))
         if not user_id:
             raise BadReply(f"{self._account}: the platform does not say whose sign-in this is")
         self.session.belongs_to(user_id)
@@ -132,7 +136,7 @@ class CourseraClient:
         elements: list[Json] = []
         courses: dict[str, Json] = {}
         older: tuple[Membership, ...] = ()
-        async for page in all_pages(self._ask, routes.MEMBERSHIPS):
+        async for page in all_pages(self._ask_at_home, routes.MEMBERSHIPS):
             if page.whole:
                 older = session_enrolments(page)
             page_elements, page_courses = replies.memberships(page)
@@ -180,6 +184,28 @@ class CourseraClient:
             found |= replies.assets(await self._ask(routes.ASSETS, ids=listed))
         return found
 
+    async def _ask_at_home(self, route: Route, **values: str) -> Envelope:
+        """As `_ask`, for what is asked first: where it is gone, the whole API may be at the other host."""
+        try:
+            return await self._ask(route, **values)
+        except RouteGone:
+            if not await self._has_moved():
+                raise
+        return await self._ask(route, **values)
+
+    async def _has_moved(self) -> bool:
+        """Whether the API knows this learner at Coursera's other host, which is asked from then on; looked for once."""
+        other = self._other_url
+        if other is None:
+            return False
+        headers = {**self._headers, "Cookie": f"CAUTH={self.session.cauth}"}
+        reply = await self._transport.fetch(routes.WHOAMI.url(other), headers=headers, bucket=self._bucket)
+        self._other_url = None
+        with suppress(CoursefsError):
+            if replies.user_id(envelope(reply, what=routes.WHOAMI.name, sign_in_again="")):
+                self._api_url = other
+        return self._api_url == other
+
     async def _ask(self, route: Route, **values: str) -> Envelope:
         reply = await self._ask_for_another(None, route, **values)
         assert reply is not None  # only a request with a tag is answered with «not modified»
@@ -209,7 +235,7 @@ class CourseraClient:
     async def _ask_with(self, cauth: str, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
         if not cauth and not route.public:
             raise NotSignedIn(f"{self._account}: not signed in; sign in: {self._sign_in}")
-        url = route.url(self._base_url, **values)
+        url = route.url(self._api_url, **values)
         headers = {**self._headers}
         if not route.public:
             headers["Cookie"] = f"CAUTH={cauth}"

@@ -30,8 +30,8 @@ class Cookie(NamedTuple):
 
 
 def cookie_host(base_url: str) -> str:
-    """The host whose cookie is the sign-in to a platform: that of its address, without `www.`."""
-    return (urlsplit(base_url).hostname or "").removeprefix("www.")
+    """The host whose cookie is the sign-in to a platform: that of its address, without `www.` or `api.`."""
+    return (urlsplit(base_url).hostname or "").removeprefix("www.").removeprefix("api.")
 
 
 def secrets_from_cauth(value: str) -> dict[str, str]:
