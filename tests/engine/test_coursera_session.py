@@ -110,10 +110,13 @@ async def test_a_sign_in_that_comes_after_the_mount(platform: Platform, transpor
 
 async def test_somebody_elses_cookie_is_not_taken(platform: Platform, transport: Transport) -> None:
     platform.cauth = "new"
-    provider = provider_with(transport, Vault(cauth="new", user_id="2"), user_id="1")
-    with pytest.raises(NotSignedIn):
+    vault = Vault(cauth="new", user_id="2")
+    provider = provider_with(transport, vault, user_id="1")
+    with pytest.raises(NotSignedIn, match="somebody else has signed in; mount anew"):
         await provider.whoami()
     assert platform.told == ["CAUTH=old"]
+    vault.secrets = {"cauth": "new", "user_id": "1"}
+    await provider.whoami()
 
 
 async def test_a_keyring_that_does_not_answer_is_no_new_trouble(platform: Platform, transport: Transport) -> None:

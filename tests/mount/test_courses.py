@@ -31,6 +31,9 @@ def test_a_running_mount_follows_the_choice(mounted: World) -> None:
         "sound-and-hearing": (True, SOUND),
         "algorithms-003": (False, None),
     }
+    table = [line.split() for line in mounted.run("courses", "list", "--all").stdout.splitlines()]
+    assert [line[-1] for line in table] == ["SHOWN", "no", "no", "no", "yes"]
+    assert len(mounted.run("courses", "list").stdout.splitlines()) == 2
     assert "no course is called nonsense" in mounted.run("courses", "add", GRAPHICS, "nonsense", status=2).stderr
     assert os.listdir(mounted.mountpoint) == [SOUND]
 

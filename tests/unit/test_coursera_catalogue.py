@@ -72,6 +72,16 @@ def test_the_recorded_list_of_courses_that_are_joined(recorded: Path) -> None:
     assert slugs == json.loads((folder / "list-courses-output.json").read_text())["courses"]
 
 
+def test_recorded_courses_of_the_catalogue_of_the_platform_of_sessions(recorded: Path) -> None:
+    folder = recorded / "coursera/coursera-dl/json"
+    row = json.loads((folder / "matrix-002-about.json").read_text())
+    (matrix,) = catalogue.courses(good({"elements": [row]}))
+    assert (matrix.id, matrix.slug, matrix.course_type) == ("198", "matrix", "v1.session")
+    assert matrix.name.startswith("Coding the Matrix")
+    found = catalogue.courses(good(json.loads((folder / "unprocessed.json").read_text())))
+    assert found and all(course.course_type == "v1.session" and course.slug for course in found)
+
+
 def test_the_specializations_of_a_learner_are_joined_by_id() -> None:
     elements = [
         {"id": "1~a", "s12nId": "a", "userId": 1, "role": "LEARNER"},

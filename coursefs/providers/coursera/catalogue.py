@@ -86,11 +86,13 @@ def linked_courses(envelope: Envelope) -> Mapping[str, CatalogueCourse]:
 
 
 def _course(row: Json, partners: Mapping[str, str], instructors: Mapping[str, str]) -> CatalogueCourse:
+    """One course; `catalog.v1`, the catalogue of the platform of sessions, called its slug `shortName`."""
+    slug, old_slug = text(row, "slug"), text(row, "shortName")
     return CatalogueCourse(
         id=identifier(row, "id"),
-        slug=text(row, "slug"),
+        slug=slug or old_slug,
         name=text(row, "name"),
-        course_type=text(row, "courseType"),
+        course_type=text(row, "courseType") or ("v1.session" if old_slug and not slug else ""),
         partners=_named(identifiers(row, "partnerIds"), partners),
         instructors=_named(identifiers(row, "instructorIds"), instructors),
     )

@@ -229,6 +229,8 @@ class CourseraClient:
             return await self._ask_with(cauth, tag, route, values)
         except NotSignedIn:
             if not await self.session.is_renewed(cauth):
+                if self.session.is_taken_over:
+                    raise NotSignedIn(f"{self._account}: somebody else has signed in; mount anew for theirs") from None
                 raise
         return await self._ask_with(self.session.cauth, tag, route, values)
 

@@ -27,6 +27,8 @@ class Session:
         self._load = load
         self._turn = trio.Lock()
         self._looks = 0
+        #: whether the sign-in that is kept now is another user's
+        self.is_taken_over = False
 
     @property
     def cauth(self) -> str:
@@ -66,8 +68,7 @@ class Session:
         return self.cauth not in {"", refused}
 
     def _take(self, secrets: Secrets) -> None:
-        if self.user_id and secrets.get("user_id") not in {None, self.user_id}:
-            log.info("somebody else has signed in; a new mount shows their courses")
-        elif secrets.get("cauth", "") not in {"", self.cauth}:
+        self.is_taken_over = bool(self.user_id) and secrets.get("user_id") not in {None, self.user_id}
+        if not self.is_taken_over and secrets.get("cauth", "") not in {"", self.cauth}:
             log.info("a new sign-in was found")
-            self._secrets = dict(secrets)
+            self._secrets = {"user_id": self.user_id, **secrets}
