@@ -90,10 +90,10 @@ class Choosing:
 
     async def _found(self, text: str, *, shown: bool) -> list[_Found]:
         """What a text names: among what is known, else after asking for the enrolments, else on the platforms."""
-        found = self._known(text)
+        found = self._known(text, shown=shown)
         if not found:
             errors = await self._ask_for_courses()
-            found = self._known(text)
+            found = self._known(text, shown=shown)
             if not found:
                 found, more = await self._resolved(text)
                 errors += more
@@ -109,13 +109,24 @@ class Choosing:
             raise NotAllowed(troubles[0])
         return found
 
-    def _known(self, text: str) -> list[_Found]:
-        return [
+    def _known(self, text: str, *, shown: bool) -> list[_Found]:
+        """The course that a text names, in each account that has it.
+
+        A course that is not shown may have the name of one that is: the one is meant that the choice would change.
+        Raises `UsageError` where that does not tell them apart.
+        """
+        found = [
             _Found(account, course, True)
             for account in self._accounts
             for course in self._store.courses(account.name)
             if names(course, self._name(account.name, course), text)
         ]
+        if _is_one_course(found):
+            return found
+        other = [one for one in found if self.shows(one.account.name, one.course) != shown]
+        if not other or not _is_one_course(other):
+            raise UsageError(f"{text} names more than one course; name it by its id: coursefs courses list --all")
+        return other
 
     def _name(self, account: str, course: Course) -> str:
         """The name of a course's directory, which it also had if it is not shown now."""
@@ -147,6 +158,10 @@ class Choosing:
             except CoursefsError as error:
                 errors.append(error)
         return errors
+
+
+def _is_one_course(found: Sequence[_Found]) -> bool:
+    return len({one.course.key for one in found}) <= 1
 
 
 def _trouble(one: _Found) -> str | None:

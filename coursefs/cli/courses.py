@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from coursefs.cli import output
 from coursefs.cli.options import Globals, pass_globals
 from coursefs.errors import UsageError
+
+if TYPE_CHECKING:
+    from coursefs.library import LibrarySettings
+
+_COLUMNS = ("course", "slug", "id", "account")
 
 
 @click.group(no_args_is_help=False)
@@ -47,9 +52,6 @@ def list_courses(options: Globals, everything: bool, as_json: bool) -> None:
         output.table([(*line, mark) for line, mark in zip(lines, marks, strict=True)], (*_COLUMNS, "shown"))
     else:
         output.table(lines, _COLUMNS)
-
-
-_COLUMNS = ("course", "slug", "id", "account")
 
 
 @courses.command()
@@ -135,7 +137,7 @@ def _chosen(options: Globals, names: Sequence[str], *, shown: bool) -> Iterator[
     yield from map(asdict, trio.run(partial(choose, _settings(options), names, shown=shown)))
 
 
-def _settings(options: Globals) -> Any:
+def _settings(options: Globals) -> LibrarySettings:
     """What the library is opened with.  Raises `NotSignedIn` when there is no account."""
     from coursefs.config import load  # noqa: PLC0415  # slow to import
     from coursefs.daemon.setup import library_settings  # noqa: PLC0415

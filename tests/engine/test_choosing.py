@@ -106,6 +106,22 @@ async def test_a_newcomer_does_not_get_the_name_of_one_that_is_not_shown(tmp_pat
         assert await shown(library) == ["Ears", "Ears (c2)", "Graphics"]
 
 
+async def test_a_name_that_two_courses_have_had_means_the_one_that_changes(tmp_path: Path, provider: Resolver) -> None:
+    async with opened(tmp_path) as library:
+        await shown(library)
+        await library.choosing.choose(["Ears"], shown=False)
+        provider.listed = [GRAPHICS, EARS, Course("c3", "other", "Ears")]
+        await library.refresh_courses("fake")
+        await library.choosing.choose(["Ears"], shown=False)  # the newcomer, as the other one is not shown
+        assert await shown(library) == ["Graphics"]
+        with pytest.raises(UsageError, match="Ears names more than one course; name it by its id"):
+            await library.choosing.choose(["Ears"], shown=True)
+        with pytest.raises(UsageError, match="more than one"):
+            await library.choosing.choose(["Ears"], shown=False)
+        await library.choosing.choose(["c3"], shown=True)
+        assert await shown(library) == ["Ears", "Graphics"]
+
+
 async def test_all_is_what_comes_later_too(tmp_path: Path, provider: Resolver) -> None:
     async with opened(tmp_path) as library:
         await shown(library)
