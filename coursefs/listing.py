@@ -22,7 +22,7 @@ from coursefs.providers.base import Grades, Provider, Searches
 
 #: courses of an account whose standing is asked for at a time, and seconds that all of them may take
 _COURSES_AT_ONCE = 3
-_STANDINGS_WITHIN = 60.0
+_STANDINGS_WITHIN = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ async def list_all(
     """Every account's courses, and a line for each account whose platform could not be asked (listed as last seen).
 
     With `standing_of` it is asked how the learner stands in these courses, where the platform says that; what cannot
-    be had within a minute is left out, and said in a line.
+    be had within three minutes is left out, and said in a line.
     Raises `NotSignedIn` when an account's sign-in has ended, and whatever kept an account that was never listed from
     being listed.
     """

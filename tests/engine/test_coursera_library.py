@@ -168,6 +168,26 @@ async def test_a_file_that_is_another_one_now_begins_anew(
     assert (await host.download(tmp_path / "a.mp4")).read_bytes() == other
 
 
+@pytest.mark.parametrize(
+    ("headers", "if_range"),
+    [
+        ({"Last-Modified": "Fri, 01 Jan 2100 12:00:00 GMT"}, "Fri, 01 Jan 2100 12:00:00 GMT"),
+        ({"ETag": 'W/"1"', "Last-Modified": "Fri, 01 Jan 2100 12:00:00 GMT"}, "Fri, 01 Jan 2100 12:00:00 GMT"),
+        ({"ETag": 'W/"1"'}, None),
+        ({}, None),
+    ],
+)
+async def test_it_is_taken_up_only_where_another_file_could_be_told(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, headers: dict[str, str], if_range: str | None
+) -> None:
+    sent = {"Content-Length": str(len(DATA)), **headers}
+    begun = httpx.Response(200, headers=sent, stream=Body(DATA[:3000], breaks=True))
+    host = Host(begun, whole() if if_range is None else rest(3000))
+    assert (await host.download(tmp_path / "a.mp4")).read_bytes() == DATA
+    assert host.requests[1].headers.get("if-range") == if_range
+    assert ("range" in host.requests[1].headers) is (if_range is not None)
+
+
 async def test_a_url_that_has_ended_is_replaced_once(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     host = Host(httpx.Response(403), whole())
     assert (await host.download(tmp_path / "a.mp4")).read_bytes() == DATA

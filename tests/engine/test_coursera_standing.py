@@ -176,4 +176,4 @@ async def test_what_takes_too_long_is_left_out(
     settings = LibrarySettings(tmp_path / "catalogue.sqlite", tmp_path / "cache", accounts, Wanted())
     rows, notes = await list_all(settings, lambda row: True)
     assert [row.standing for row in rows] == [Standing(0.25), None]
-    assert notes == ["x: how you stand in 1 of 2 courses is not known: no answer within 60 s"]
+    assert notes == ["x: how you stand in 1 of 2 courses is not known: no answer within 180 s"]

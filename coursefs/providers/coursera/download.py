@@ -52,7 +52,7 @@ async def download(
     """
     folder = trio.Path(target.parent)
     await folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{target.name[:100]}.{random.randrange(16**8):08x}.part"
+    part = folder / f".{random.randrange(16**12):012x}.part"
     try:
         async with await part.open("xb") as file:
             arrival = _Arrival(file, target.name, chunk_size, callback)
@@ -82,7 +82,7 @@ class _Arrival:
         self.chunk_size = chunk_size
         self.received = 0
         self.total = 0  # 0: not known
-        self.etag: str | None = None
+        self.validator: str | None = None  # what tells this version of the file from another one
 
     async def take(self, chunk: bytes) -> None:
         await self._file.write(chunk)
@@ -123,10 +123,8 @@ async def _fetch(transport: Transport, find_url: FindUrl, arrival: _Arrival) -> 
 async def _ask(transport: Transport, url: str, arrival: _Arrival) -> int | None:
     """Ask for what is missing; None when it all has come, else the status of the refusal."""
     headers: dict[str, str] = {}
-    if arrival.received:
-        headers["Range"] = f"bytes={arrival.received}-"
-        if arrival.etag is not None:
-            headers["If-Range"] = arrival.etag
+    if arrival.received and arrival.validator is not None:  # else nobody could tell whether it is still the same file
+        headers = {"Range": f"bytes={arrival.received}-", "If-Range": arrival.validator}
     async with transport.stream(url, headers=headers) as response:
         if response.status_code not in {200, 206}:
             return response.status_code
@@ -156,7 +154,8 @@ async def _begin(response: httpx.Response, arrival: _Arrival) -> None:
         await arrival.begin_anew()
     length = response.headers.get("content-length", "")
     arrival.total = int(length) if length.isdecimal() else 0
-    arrival.etag = response.headers.get("etag")
+    etag = response.headers.get("etag", "")
+    arrival.validator = etag if etag.startswith('"') else response.headers.get("last-modified")
 
 
 def _refusal(status: int) -> CoursefsError:
