@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import AsyncIterator, Callable
@@ -50,6 +51,18 @@ async def test_the_example_of_the_documentation(
     assert lines[-1] == f"saved as {video.relative_to(tmp_path)}"
     assert lines[-2] == f"{video.name}: {size} of {size} bytes"
     assert video.read_bytes()[4:8] == b"ftyp"
+
+
+def test_every_method_of_the_documentation_is_there() -> None:
+    text = SCRIPT.sub("", (ROOT / "docs" / "library.md").read_text())
+    named = set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)?)\(", text))
+    client = CourseraClient(Transport())
+    missing = [name for name in named if not callable(operator.attrgetter(name)(client))]
+    assert not missing
+    for part in (client.catalogue, client.learner, client.lectures):
+        public = {name for name in vars(type(part)) if not name.startswith("_")} - {"parts"}
+        group = next(name for name, value in vars(client).items() if value is part)
+        assert public <= {name.partition(".")[2] for name in named if name.startswith(f"{group}.")}
 
 
 async def test_the_lectures_of_a_course(tmp_path: Path) -> None:
