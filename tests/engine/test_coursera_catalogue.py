@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -9,8 +11,9 @@ import pytest
 
 from coursefs.demo.catalogue import DEAD, LEFT
 from coursefs.errors import BadReply, Gone, NotSignedIn, RouteGone
-from coursefs.model import Course, Wanted
-from coursefs.providers.base import Resolves, Searches
+from coursefs.model import Course
+from coursefs.providers import registry
+from coursefs.providers.base import Account, Resolves, Searches
 from coursefs.providers.coursera import CourseraClient
 from coursefs.providers.coursera.provider import CourseraProvider
 from coursefs.transport import Transport
@@ -18,8 +21,15 @@ from tests.engine.small_platform import COURSE, World, small_platform
 from tests.engine.test_coursera_provider import NOT_THERE, WEB_PAGE, Answer, Platform, good, signed_in
 
 
-def provider_of(world: World, client: CourseraClient) -> CourseraProvider:
-    return CourseraProvider(client, world.addresses.api, wanted=Wanted())
+@asynccontextmanager
+async def provider_in(world: World, *, signed_in: bool = True) -> AsyncIterator[CourseraProvider]:
+    """The provider for the small platform."""
+    secrets = {"cauth": world.addresses.cauth} if signed_in else {}
+    account = Account("coursera", {"base_url": world.addresses.api}, secrets)
+    async with Transport() as transport:
+        provider = registry.provider("coursera")(account, transport)
+        assert isinstance(provider, CourseraProvider)
+        yield provider
 
 
 def client_of(world: World, *, signed_in: bool = True) -> CourseraClient:
@@ -27,8 +37,7 @@ def client_of(world: World, *, signed_in: bool = True) -> CourseraClient:
 
 
 async def test_the_whole_catalogue_is_searched_without_a_sign_in(tmp_path: Path) -> None:
-    async with small_platform(tmp_path, memberships_page=2) as world, client_of(world, signed_in=False) as client:
-        provider = provider_of(world, client)
+    async with small_platform(tmp_path, memberships_page=2) as world, provider_in(world, signed_in=False) as provider:
         assert isinstance(provider, Searches)
         (one,) = await provider.search("song bird")
         assert (one.title, one.url) == (
@@ -51,8 +60,7 @@ async def test_no_cookie_is_sent_where_none_is_needed() -> None:
 
 @pytest.mark.parametrize("said", ["small", COURSE, "{base}/learn/small/home/week/2?specialization=x"])
 async def test_a_course_is_found_by_slug_id_and_address(tmp_path: Path, said: str) -> None:
-    async with small_platform(tmp_path) as world, client_of(world) as client:
-        provider = provider_of(world, client)
+    async with small_platform(tmp_path) as world, provider_in(world) as provider:
         assert isinstance(provider, Resolves)
         (course,) = await provider.resolve(said.format(base=world.addresses.api))
         assert (course.key, course.hidden) == (COURSE, False)
@@ -60,16 +68,14 @@ async def test_a_course_is_found_by_slug_id_and_address(tmp_path: Path, said: st
 
 
 async def test_a_specialization_is_all_its_courses(tmp_path: Path) -> None:
-    async with small_platform(tmp_path) as world, client_of(world) as client:
-        provider = provider_of(world, client)
+    async with small_platform(tmp_path) as world, provider_in(world) as provider:
         for said in (f"{world.addresses.api}/specializations/seeing-and-hearing", "seeing-and-hearing"):
             found = await provider.resolve(said)
             assert [(one.slug, one.hidden) for one in found] == [("small", False), ("bird-song", True)]
 
 
 async def test_a_slug_of_both_is_the_course_and_its_address_tells_them_apart(tmp_path: Path) -> None:
-    async with small_platform(tmp_path) as world, client_of(world) as client:
-        provider = provider_of(world, client)
+    async with small_platform(tmp_path) as world, provider_in(world) as provider:
         (course,) = await provider.resolve("machine-learning")
         asked = [entry.path for entry in world.platform.journal.entries]
         assert not any("Specializations" in path for path in asked)
@@ -80,14 +86,14 @@ async def test_a_slug_of_both_is_the_course_and_its_address_tells_them_apart(tmp
 
 @pytest.mark.parametrize("said", ["https://campus.example.edu/x", "no such thing", "no-such-thing"])
 async def test_what_is_nothing_of_the_platform(tmp_path: Path, said: str) -> None:
-    async with small_platform(tmp_path) as world, client_of(world) as client:
-        assert await provider_of(world, client).resolve(said) == ()
+    async with small_platform(tmp_path) as world, provider_in(world) as provider:
+        assert await provider.resolve(said) == ()
 
 
 async def test_an_id_of_the_dead_platform_is_said_to_be_one(tmp_path: Path) -> None:
-    async with small_platform(tmp_path) as world, client_of(world) as client:
+    async with small_platform(tmp_path) as world, provider_in(world) as provider:
         with pytest.raises(Gone, match=r"proglang-003: courses of this kind ended .* in 2016"):
-            await provider_of(world, client).resolve("proglang-003")
+            await provider.resolve("proglang-003")
 
 
 async def test_the_lists_of_the_client(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from coursefs.providers import registry
 from coursefs.providers.base import Grades
 from tests.engine.fakes import FakeProvider
 from tests.engine.small_platform import COURSE, World, small_platform
-from tests.engine.test_coursera_catalogue import client_of, provider_of
+from tests.engine.test_coursera_catalogue import client_of, provider_in
 from tests.engine.test_coursera_provider import NOT_THERE, SIGNED_OUT, WEB_PAGE, Answer, good, signed_in
 
 GONE_405 = httpx.Response(405, json={"msg": "Routing error: 'get' not implemented"})
@@ -38,8 +38,7 @@ ALL_GONE: dict[str, Answer | list[Answer]] = {
 
 
 async def standing_in(world: World) -> Standing:
-    async with client_of(world) as client:
-        provider = provider_of(world, client)
+    async with provider_in(world) as provider:
         assert isinstance(provider, Grades)
         (course,) = [one for one in await provider.courses() if one.key == COURSE]
         return await provider.standing(course)

@@ -150,11 +150,9 @@ SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
     ],
 )
 def test_what_comes_of_it(parts: Parts, expected: Standing) -> None:
-    outline = Outline(tuple(MODULES))
-    needed = of.needs_outline(parts)
-    assert standing(parts, MODULES, of.item_count(outline)) == expected
-    if not needed:
-        assert standing(parts, [], 0) == expected
+    assert standing(parts, Outline(tuple(MODULES))) == expected
+    if not of.needs_outline(parts):
+        assert standing(parts, Outline(())) == expected
 
 
 def test_the_replies_of_the_notes_fit_together(recorded: Path) -> None:
@@ -165,7 +163,7 @@ def test_the_replies_of_the_notes_fit_together(recorded: Path) -> None:
         grade=of.grade(good(seed(recorded, "onDemandCourseGrades.v1"))),
     )
     module = Section("module/SkoZT", Kind.MODULE, "Start", "start", 1)
-    found = standing(parts, [module], 20)
+    found = standing(parts, Outline((module,)))
     assert (found.done, found.grade, found.passed) == (0.02, 0.0, False)
     assert found.deadlines == (Deadline("Start", 1442213999181000000, "module/SkoZT"),)
     assert json.dumps(found.starts_ns) == "1441487282181000000"

@@ -11,6 +11,7 @@ from typing import TypeVar
 import trio
 
 from coursefs.errors import CoursefsError, Gone, NotAllowed, NotSignedIn
+from coursefs.model import Outline, Standing
 from coursefs.providers.coursera import catalogue, routes, standing
 from coursefs.providers.coursera.gathering import gathering
 from coursefs.providers.coursera.public_catalogue import Ask
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: requests under way at once; few, so that nobody who reads waits for them
+_REQUESTS = 5
+
 
 class Learner:
     """`CourseraClient.learner`.  Raises what the client raises; the platform answers for its own learner alone.
@@ -39,6 +43,7 @@ class Learner:
     def __init__(self, ask: Ask, user_id: Callable[[], Awaitable[str]]) -> None:
         self._ask = ask
         self._user_id = user_id
+        self._limiter = trio.CapacityLimiter(_REQUESTS)
 
     async def progress(self, course_id: str, slug: str) -> Progress | None:
         """What of a course is done."""
@@ -78,14 +83,23 @@ class Learner:
                     return course.instructors
         return standing.instructors(await self._ask(routes.INSTRUCTOR_NOTES, course_id=course_id))
 
-    async def parts(self, course_id: str, slug: str, limiter: trio.CapacityLimiter) -> Parts:
-        """Everything above that makes a standing, asked for at once, as much at a time as `limiter` lets through.
+    async def standing(self, course_id: str, slug: str, outline: Callable[[], Awaitable[Outline | None]]) -> Standing:
+        """All of it together.
 
-        What the platform refuses or no longer has is left out; raises what stands against the whole network.
+        `outline` gives the tree of the course; it is asked for where the names of modules, or the number of items, are
+        wanted.  What the platform refuses or no longer has is left out; raises what stands against the whole network.
         """
+        parts = await self._parts(course_id, slug)
+        tree: dict[str, object] = {}
+        if standing.needs_outline(parts):
+            async with gathering(self._limiter) as requests:
+                requests.ask(tree, "outline", partial(_tried, outline))
+        return standing.standing(parts, _of(tree, "outline", Outline) or Outline(()))
+
+    async def _parts(self, course_id: str, slug: str) -> Parts:
         await self._user_id()  # once for all
         found: dict[str, object] = {}
-        async with gathering(limiter) as requests:
+        async with gathering(self._limiter) as requests:
             requests.ask(found, "progress", partial(_tried, partial(self.progress, course_id, slug)))
             requests.ask(found, "session", partial(_tried, partial(self.session, course_id)))
             requests.ask(found, "deadlines", partial(_tried, partial(self.deadlines, course_id)))
@@ -93,7 +107,7 @@ class Learner:
             requests.ask(found, "instructors", partial(_tried, partial(self.instructors, course_id, slug)))
         deadlines = _of(found, "deadlines", DeadlineSettings)
         if deadlines is None or not deadlines.modules:
-            async with gathering(limiter) as requests:
+            async with gathering(self._limiter) as requests:
                 requests.ask(found, "schedule", partial(_tried, partial(self.schedule, course_id)))
         return Parts(
             progress=_of(found, "progress", Progress),

@@ -21,7 +21,6 @@ from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.outline import outline
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, url_expiry
 from coursefs.providers.coursera.signed import SignedReplies
-from coursefs.providers.coursera.standing import item_count, needs_outline, standing
 
 log = logging.getLogger(__name__)
 
@@ -75,16 +74,7 @@ class CourseraProvider:
 
     async def standing(self, course: Course) -> Standing:
         """Progress, grade, session, deadlines and instructors, as far as the platform says them."""
-        parts = await self._client.learner.parts(course.key, course.slug, self._limiter)
-        tree = Outline(())
-        if needs_outline(parts):
-            try:
-                tree = await self.outline(course) or tree
-            except CoursefsError as error:
-                if not concerns_one_item(error):
-                    raise
-                log.info("%s: the names of what is due are not known: %s", course.slug, error)
-        return standing(parts, tree.sections, item_count(tree))
+        return await self._client.learner.standing(course.key, course.slug, partial(self.outline, course))
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
         """The tree of a course, with one request."""

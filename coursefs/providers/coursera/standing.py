@@ -146,21 +146,21 @@ def instructors(envelope: Envelope) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def standing(parts: Parts, modules: Sequence[Section], items: int) -> Standing:
-    """All of it together.  `modules` are those of the course's outline, of `items` items altogether."""
+def standing(parts: Parts, outline: Outline) -> Standing:
+    """All of it together; of the course's outline the names of the modules and the number of items are used."""
     starts = parts.session.starts if parts.session else None
     if starts is None and parts.deadlines is not None:
         starts = parts.deadlines.starts
     ends = parts.session.ends if parts.session else None
     due = _due(parts, starts)
-    by_key = {module.key: module for module in modules}
+    by_key = {module.key: module for module in outline.sections}
     named = [
         Deadline(module.title, _ns(at), key=module.key, url=module.url)
         for key, at in due.items()
         if (module := by_key.get(f"module/{key}")) is not None
     ]
     return Standing(
-        done=_done(parts.progress, items),
+        done=_done(parts.progress, _item_count(outline)),
         grade=parts.grade.grade if parts.grade else None,
         passed=parts.grade.passed if parts.grade else None,
         starts_ns=None if starts is None else _ns(starts),
@@ -176,7 +176,7 @@ def needs_outline(parts: Parts) -> bool:
     return bool(parts.schedule or lacks_overall or (parts.deadlines and parts.deadlines.modules))
 
 
-def item_count(outline: Outline) -> int:
+def _item_count(outline: Outline) -> int:
     """How many items a course has."""
 
     def count(sections: Sequence[Section]) -> int:
