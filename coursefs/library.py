@@ -17,6 +17,7 @@ import trio
 
 from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
+from coursefs.choosing import Choosing
 from coursefs.content import CacheUse, Content, Contents, Reader
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
 from coursefs.flight import Flights
@@ -130,6 +131,7 @@ class Library:
         self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
         self.tree = Tree(store, accounts, nursery, layout=settings.layout, ages=settings.ages)
+        self.choosing = Choosing(store, self.tree, accounts)
         self.sizes = Sizes(store, self._measure, nursery)
         self.fill = Fill(self.tree, self.sizes, store, self.foreground.idle, settings.pace)
         for one in settings.accounts:
@@ -241,11 +243,7 @@ class Library:
 
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
-        node = self._store.find(Place(account), course.key)
-        if node is None or node.is_gone:
-            return None
-        parent = self._store.node(node.parent)
-        return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
+        return self.tree.directory_of(account, course)
 
     async def refresh_courses(self, account: str) -> list[Course]:
         """The account's courses, asked for now."""

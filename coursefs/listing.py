@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import trio
 
 from coursefs.catalog import News
-from coursefs.errors import CoursefsError, NotAllowed, leaf
+from coursefs.choosing import Chosen
+from coursefs.errors import CoursefsError, NotAllowed, UsageError, leaf
 from coursefs.files import private_folder
 from coursefs.library import Library, LibrarySettings, open_library
 from coursefs.lock import FileLock
-from coursefs.model import Course
+from coursefs.model import Course, Standing
+from coursefs.providers.base import Grades, Provider, Searches
+
+#: courses of an account whose standing is asked for at a time, and seconds that all of them may take
+_COURSES_AT_ONCE = 3
+_STANDINGS_WITHIN = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +32,12 @@ class Listed:
     account: str
     course: Course
     directory: str | None  # its path below the mount point; None: never shown so far, or not at all
+    is_shown: bool  # whether it is, or will be as soon as a mount asks for the enrolments
+    standing: Standing | None = None  # how the learner stands in it, where that was asked for and could be had
 
     def record(self) -> dict[str, Any]:
         """As `courses list --json` has it."""
-        enrolled = self.course.enrolled_ns
+        standing = self.standing
         return {
             "account": self.account,
             "id": self.course.key,
@@ -36,14 +45,45 @@ class Listed:
             "title": self.course.title,
             "directory": self.directory,
             "url": self.course.url,
-            "enrolled": None if enrolled is None else datetime.fromtimestamp(enrolled / 1e9, UTC).isoformat(),
-            "shown": not self.course.hidden,
+            "enrolled": _time(self.course.enrolled_ns),
+            "shown": self.is_shown,
+            "progress": standing and standing.done,
+            "grade": standing and standing.grade,
+            "passed": standing and standing.passed,
+            "starts": standing and _time(standing.starts_ns),
+            "ends": standing and _time(standing.ends_ns),
+            "deadlines": standing
+            and [
+                {"title": one.title, "due": _time(one.due_ns), "id": one.key, "url": one.url}
+                for one in standing.deadlines
+            ],
+            "instructors": standing and list(standing.instructors),
         }
 
 
-async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
+def _time(ns: int | None) -> str | None:
+    """A time as RFC 3339 has it, in UTC; None as well for one that no calendar has."""
+    try:
+        return None if ns is None else datetime.fromtimestamp(ns / 1e9, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A course of a public catalogue."""
+
+    account: str
+    course: Course
+
+
+async def list_all(
+    settings: LibrarySettings, standing_of: Callable[[Listed], bool] = lambda _: False
+) -> tuple[list[Listed], list[str]]:
     """Every account's courses, and a line for each account whose platform could not be asked (listed as last seen).
 
+    With `standing_of` it is asked how the learner stands in these courses, where the platform says that; what cannot
+    be had within three minutes is left out, and said in a line.
     Raises `NotSignedIn` when an account's sign-in has ended, and whatever kept an account that was never listed from
     being listed.
     """
@@ -61,7 +101,12 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
                 raise
             notes.append(f"{account}: {error}; as last seen")
             courses = library.courses(account)
-        found[account] = [Listed(account, course, library.directory_of(account, course)) for course in courses]
+        rows = [
+            Listed(account, course, library.directory_of(account, course), library.choosing.shows(account, course))
+            for course in library.choosing.with_added(account, courses)
+        ]
+        found[account], trouble = await _with_standing(library.providers[account], rows, standing_of)
+        notes.extend(f"{account}: {line}" for line in trouble)
 
     try:
         async with open_library(settings, contents=False, read_only=True) as library, trio.open_nursery() as nursery:
@@ -72,14 +117,74 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
     return [listed for account in settings.accounts for listed in found[account.name]], notes
 
 
+async def _with_standing(
+    provider: Provider, rows: Sequence[Listed], standing_of: Callable[[Listed], bool]
+) -> tuple[list[Listed], list[str]]:
+    """The courses with the standings that could be had, and why the others could not."""
+    wanted = [row for row in rows if not row.course.hidden and standing_of(row)]
+    if not wanted or not isinstance(provider, Grades):
+        return list(rows), []
+    grades = provider
+    found: dict[str, Standing] = {}
+    errors: list[CoursefsError] = []
+    limiter = trio.CapacityLimiter(_COURSES_AT_ONCE)
+
+    async def one(course: Course) -> None:
+        async with limiter:
+            try:
+                found[course.key] = await grades.standing(course)
+            except CoursefsError as error:
+                errors.append(error)
+
+    with trio.move_on_after(_STANDINGS_WITHIN):
+        async with trio.open_nursery() as nursery:
+            for row in wanted:
+                nursery.start_soon(one, row.course)
+    missing = len({row.course.key for row in wanted} - found.keys())
+    why = str(errors[0]) if errors else f"no answer within {_STANDINGS_WITHIN:.0f} s"
+    notes = [f"how you stand in {missing} of {len(wanted)} courses is not known: {why}"] if missing else []
+    return [replace(row, standing=found.get(row.course.key)) for row in rows], notes
+
+
+async def search(settings: LibrarySettings, text: str, account: str | None) -> list[Found]:
+    """Courses of the public catalogues that fit these words: of this account's platform, or of all that have one.
+
+    Raises `UsageError` for an account that is not there, `CoursefsError` when no platform can be searched.
+    """
+    if account is not None and account not in {one.name for one in settings.accounts}:
+        raise UsageError(f"no account {account}; there is {', '.join(one.name for one in settings.accounts)}")
+    try:
+        async with open_library(settings, contents=False, read_only=True) as library:
+            wanted = [name for name in library.providers if account in {None, name}]
+            able = [(name, one) for name in wanted if isinstance(one := library.providers[name], Searches)]
+            if not able:
+                raise CoursefsError(f"{', '.join(wanted)}: there is no public catalogue to be searched")
+            return [Found(name, course) for name, provider in able for course in await provider.search(text)]
+    except BaseExceptionGroup as group:
+        raise leaf(group) from None
+
+
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
     """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
+    async with _own_catalogue(settings, "update") as library:
+        return [news async for news in library.update(courses)]
+
+
+async def choose(settings: LibrarySettings, courses: Sequence[str], *, shown: bool) -> list[Chosen]:
+    """Show these courses, or no longer show them (see `Choosing.choose`), while no mount has the catalogue."""
+    async with _own_catalogue(settings, "courses") as library:
+        return await library.choosing.choose(courses, shown=shown)
+
+
+@asynccontextmanager
+async def _own_catalogue(settings: LibrarySettings, command: str) -> AsyncIterator[Library]:
+    """A library without contents, whose catalogue nobody else has meanwhile."""
     catalogue = settings.catalogue
     private_folder(catalogue.parent)
-    with FileLock(catalogue.with_name("lock"), holder=f"coursefs update (pid {os.getpid()})", taken=_taken):
+    with FileLock(catalogue.with_name("lock"), holder=f"coursefs {command} (pid {os.getpid()})", taken=_taken):
         try:
             async with open_library(settings, contents=False) as library:
-                return [news async for news in library.update(courses)]
+                yield library
         except BaseExceptionGroup as group:
             raise leaf(group) from None
 

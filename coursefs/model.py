@@ -48,7 +48,7 @@ class Course:
     title: str
     url: str | None = None  # web page of the course
     enrolled_ns: int | None = None  # time of enrolment, ns since 1970
-    hidden: bool = False  # enrolled, but nothing to show (a dead platform's course)
+    hidden: bool = False  # there is nothing to show: of a platform that was shut off, or the learner is not enrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Deadline:
 
     title: str
     due_ns: int  # ns since 1970
-    key: str | None = None  # the item, where it is one
+    key: str | None = None  # of the item or the section, where it is one
     url: str | None = None
 
 

@@ -13,7 +13,7 @@ from coursefs.model import Course
 
 def select(courses: Iterable[tuple[Node, Course]], text: str) -> Node:
     """The one course that `text` names.  Raises `UsageError` when it names none, or more than one."""
-    found = {node.inode: node for node, course in courses if _names(course, node.name, text)}
+    found = {node.inode: node for node, course in courses if names(course, node.name, text)}
     if not found:
         raise UsageError(f"no course is called {text}; see: coursefs courses list")
     if len(found) > 1:
@@ -21,9 +21,25 @@ def select(courses: Iterable[tuple[Node, Course]], text: str) -> Node:
     return next(iter(found.values()))
 
 
-def _names(course: Course, directory: str, text: str) -> bool:
+def names(course: Course, directory: str, text: str) -> bool:
+    """Whether `text` is a course's directory, slug, id, or the URL of one of its pages."""
     if "://" in text:
-        segments = [unquote(segment) for segment in urlsplit(text).path.split("/")]
-        return course.slug in segments or course.key in segments
+        return _is_page_of(course, text)
     plain = unicodedata.normalize("NFC", text).rstrip("/").rsplit("/", 1)[-1]
     return plain in {directory, course.slug, course.key} or text == course.key
+
+
+def _is_page_of(course: Course, url: str) -> bool:
+    segments, own = _segments(url), _segments(course.url or "")
+    if course.slug not in segments and course.key not in segments:
+        return False
+    # a programme may have the slug of a course: where the course's own address is known, the way to it counts too
+    depth = own.index(course.slug) + 1 if course.slug in own else 0
+    return segments[:depth] == own[:depth]
+
+
+def _segments(url: str) -> list[str]:
+    try:
+        return [unquote(segment) for segment in urlsplit(url).path.split("/")]
+    except ValueError:
+        return []

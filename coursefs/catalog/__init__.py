@@ -1,5 +1,6 @@
 """What exists: names, inodes, the tree and its refreshes, sizes; persisted in SQLite."""
 
+from coursefs.catalog.choice import Choice
 from coursefs.catalog.fill import Fill, Pace
 from coursefs.catalog.names import Layout
 from coursefs.catalog.news import News
@@ -9,4 +10,17 @@ from coursefs.catalog.sizes import Sizes
 from coursefs.catalog.store import Store
 from coursefs.catalog.tree import Ages, Tree
 
-__all__ = ["Ages", "Fill", "Layout", "News", "Node", "Pace", "Place", "Sizes", "Store", "Tree", "TreeAccount"]
+__all__ = [
+    "Ages",
+    "Choice",
+    "Fill",
+    "Layout",
+    "News",
+    "Node",
+    "Pace",
+    "Place",
+    "Sizes",
+    "Store",
+    "Tree",
+    "TreeAccount",
+]

@@ -38,10 +38,11 @@ def _folder(account: str, name: str, wanted: str) -> Entry:
 def course_changes(
     store: Store, account: str, directory: int, courses: Sequence[Course], layout: names.Layout, now_ns: int
 ) -> Changes:
-    """How the directory changes when these are the account's courses."""
+    """How the directory changes when these are the account's courses; of them it shows what was chosen."""
     place = Place(account)
     present = store.of_place(place, (Kind.COURSE,))
-    shown = [course for course in courses if not course.hidden]
+    choice = store.choice(account)
+    shown = [course for course in courses if choice.shows(course)]
     wishes = {
         course.key: names.Wish(
             f"{account}\x00{course.key}",

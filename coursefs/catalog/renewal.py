@@ -56,24 +56,35 @@ class Renewal:
         for account in self._accounts:
             with self._store.transaction():
                 self._write(folder_changes(self._store, account.name, account.folder, self._layout, now), now)
-                courses = self._store.courses(account.name)
-                directory = self._directories[account.name]
-                self._write(course_changes(self._store, account.name, directory, courses, self._layout, now), now)
+                self._arrange(account.name, now)
+
+    def arrange(self, account: str) -> None:
+        """Show what is chosen of the account's courses now, without asking anybody."""
+        with self._store.transaction():
+            known, added = self._store.courses(account), self._store.added(account)
+            if missing := _missing(added, known):
+                self._store.set_courses(account, [*known, *missing])
+            news = self._arrange(account, time.time_ns())
+        self._tell(news)
+
+    def _arrange(self, account: str, now_ns: int) -> Changes:
+        courses, directory = self._store.courses(account), self._directories[account]
+        return self._write(course_changes(self._store, account, directory, courses, self._layout, now_ns), now_ns)
 
     async def courses(self, account: TreeAccount) -> None:
         """Ask for the account's courses now."""
         place = Place(account.name)
         courses = [one for one in await self._asked(place, account.provider.courses) if is_sound(one.key)]
-        if not courses and self._store.courses(account.name):
+        added = self._store.added(account.name)
+        if not courses and _missing(self._store.courses(account.name), added):
             raise self._noted(place, BadReply(f"{account.name}: the platform lists no course where there were some"))
+        courses += _missing(added, courses)
         now = time.time_ns()
-        directory = self._directories[account.name]
-        changes = course_changes(self._store, account.name, directory, courses, self._layout, now)
         with self._store.transaction():
             if courses != self._store.courses(account.name):
                 self._store.set_courses(account.name, courses)
             self._store.set_fetched(place, now)
-            news = self._write(changes, now)
+            news = self._arrange(account.name, now)
         self._tell(news)
 
     async def outline(self, account: TreeAccount, directory: Node) -> None:
@@ -171,8 +182,12 @@ class Renewal:
             log.exception("asking %s failed unexpectedly", place.account)
             raise self._noted(place, BadReply(f"{place.account}: the answer was not understood")) from None
         self._errors.pop(place, None)
-        if not place.course:
-            self._errors = {known: found for known, found in self._errors.items() if known.account != place.account}
+        self._errors = {
+            known: found
+            for known, found in self._errors.items()
+            # any answer shows that the sign-in is accepted; the list of courses, that all is well
+            if known.account != place.account or (place.course and not isinstance(found[1], NotSignedIn))
+        }
         return reply
 
     def _noted(self, place: Place, error: CoursefsError) -> CoursefsError:
@@ -181,6 +196,12 @@ class Renewal:
         if isinstance(error, NotSignedIn):
             self._errors[replace(place, course="")] = found
         return error
+
+
+def _missing(some: Sequence[Course], courses: Sequence[Course]) -> list[Course]:
+    """Those of some courses that are not among these."""
+    keys = {course.key for course in courses}
+    return [course for course in some if course.key not in keys]
 
 
 def _same(asked: Step, today: Step | None) -> bool:

@@ -96,6 +96,25 @@ MIGRATIONS: tuple[str, ...] = (
         user TEXT                           -- whose account it is, as far as the sign-in says
     ) WITHOUT ROWID;
     """,
+    """
+    -- whether a course is shown; course = '': those that were never named.  No row: it is
+    CREATE TABLE choice (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        shown INTEGER NOT NULL,
+        PRIMARY KEY (account, course)
+    ) WITHOUT ROWID;
+
+    -- courses that were added by hand and are not among the enrolments
+    CREATE TABLE added (
+        account TEXT NOT NULL,
+        key TEXT NOT NULL,
+        slug TEXT NOT NULL,
+        title TEXT NOT NULL,
+        url TEXT,
+        PRIMARY KEY (account, key)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

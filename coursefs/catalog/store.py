@@ -18,6 +18,7 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from coursefs.catalog import inode as inodes
+from coursefs.catalog.choice import Choice
 from coursefs.catalog.database import copied, opened
 from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
@@ -230,10 +231,38 @@ class Store:
                 ],
             )
 
+    def choice(self, account: str) -> Choice:
+        """Which of an account's courses are shown."""
+        rows = self._database.execute("SELECT course, shown FROM choice WHERE account = ?", (account,))
+        named = {course: bool(shown) for course, shown in rows}
+        return Choice(named.pop("", True), named)
+
+    def set_choice(self, account: str, choice: Choice) -> None:
+        """Replace what was chosen."""
+        with self.transaction():
+            self._database.execute("DELETE FROM choice WHERE account = ?", (account,))
+            self._database.executemany(
+                "INSERT INTO choice VALUES (?, ?, ?)",
+                [(account, course, shown) for course, shown in {**choice.named, "": choice.others}.items()],
+            )
+
+    def added(self, account: str) -> list[Course]:
+        """The courses that were added by hand, enrolled or not."""
+        rows = self._database.execute("SELECT key, slug, title, url FROM added WHERE account = ?", (account,))
+        return [Course(*row) for row in rows]
+
+    def add(self, account: str, course: Course) -> None:
+        """Keep a course among the account's, whether the platform lists it there or not."""
+        with self.transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO added VALUES (?, ?, ?, ?, ?)",
+                (account, course.key, sound(course.slug), sound(course.title), sound(course.url)),
+            )
+
     def forget_account(self, account: str) -> None:
         """Drop everything that is known of an account; its inode numbers come back with it."""
         with self.transaction():
-            for table in ("course", "node", "step", "fetched", "used", "made_with"):
+            for table in ("course", "node", "step", "fetched", "used", "made_with", "choice", "added"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._nodes.clear()
         self._listings.clear()

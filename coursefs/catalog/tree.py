@@ -106,6 +106,14 @@ class Tree:
         """The course that a node belongs to.  Raises `Gone` when the account no longer has it."""
         return self.renewal.course(node.place)
 
+    def directory_of(self, account: str, course: Course) -> str | None:
+        """Where a course is shown: its path below the root; None while it is not."""
+        node = self.store.find(Place(account), course.key)
+        if node is None or node.is_gone:
+            return None
+        parent = self.store.node(node.parent)
+        return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
+
     # -- freshness -------------------------------------------------------------------------------------------------
 
     async def _ready(self, directory: Node) -> None:

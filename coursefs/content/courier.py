@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from coursefs.content.answers import Part, Whole, condition, judge, version_of
-from coursefs.content.body import body_of, is_framed
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Content, expects_html, same
 from coursefs.content.location import Location
@@ -18,10 +17,11 @@ from coursefs.content.planner import SKIP
 from coursefs.errors import BadReply, Stale
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
-from coursefs.transport.wire import Body, body_with_length
 
 #: bytes that a socket has at once when its server is quicker than we are
 _PLENTY = 128 * 2**10
+from coursefs.transport.body import body_of, is_framed
+from coursefs.transport.wire import Body, body_with_length
 
 
 class Courier:

@@ -11,7 +11,6 @@ import httpx
 import trio
 
 from coursefs.content.answers import Part, Whole, judge, version_of
-from coursefs.content.body import body_of, is_framed
 from coursefs.content.draft import Draft
 from coursefs.content.identity import Content, Key, expects_html, same
 from coursefs.content.location import Location
@@ -21,6 +20,7 @@ from coursefs.content.store import NoRoom
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.flight import Flights
 from coursefs.model import Source, Version
+from coursefs.transport.body import body_of, is_framed
 
 log = logging.getLogger(__name__)
 

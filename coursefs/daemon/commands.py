@@ -24,6 +24,11 @@ def commands(library: Library) -> dict[str, Command]:
         async for news in library.update([str(course) for course in wanted.get("courses", ())]):
             yield asdict(news)
 
+    async def choose(wanted: Mapping[str, Any]) -> Replies:
+        courses = [str(course) for course in wanted.get("courses", ())]
+        for chosen in await library.choosing.choose(courses, shown=bool(wanted.get("shown"))):
+            yield asdict(chosen)
+
     async def cache_info(_: Mapping[str, Any]) -> Replies:
         use = library.use()
         yield {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size}
@@ -51,4 +56,10 @@ def commands(library: Library) -> dict[str, Command]:
                     raise progress
                 yield asdict(progress)
 
-    return {"update": update, "cache-info": cache_info, "cache-clear": cache_clear, "cache-verify": cache_verify}
+    return {
+        "update": update,
+        "choose": choose,
+        "cache-info": cache_info,
+        "cache-clear": cache_clear,
+        "cache-verify": cache_verify,
+    }

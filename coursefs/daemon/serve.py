@@ -99,7 +99,7 @@ def _library_status(library: Library) -> dict[str, Any]:
             {
                 "name": one.name,
                 "provider": one.provider,
-                "courses": sum(not course.hidden for course in library.courses(one.name)),
+                "courses": sum(library.choosing.shows(one.name, course) for course in library.courses(one.name)),
                 "trouble": None if (trouble := library.tree.renewal.trouble(one.name)) is None else str(trouble),
             }
             for one in library.settings.accounts

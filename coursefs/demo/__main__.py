@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         control=options.control,
         url_life=options.url_life,
         memberships_page=options.memberships_page,
+        captcha=not options.no_captcha,
     )
     trio.run(_serve, platform, options.until_stdin_closes)
 
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--control", action="store_true", help="open a port that shows requests and makes faults")
     parser.add_argument("--url-life", type=int, metavar="SECONDS", help="how long signed URLs live")
     parser.add_argument("--memberships-page", type=int, metavar="N", default=DEFAULT_LIMIT, help="largest page")
+    parser.add_argument("--no-captcha", action="store_true", help="a password is enough to sign in, as before 2019")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input closes")
     parser.add_argument(
         "--courses", type=Path, metavar="FOLDER", default=Path(__file__).parent / "courses", help="courses to serve"

@@ -13,13 +13,15 @@ from starlette.routing import Route
 
 from coursefs.demo.faults import Faults, Switchboard, read_faults
 from coursefs.demo.journal import Journal
+from coursefs.demo.sessions import Sessions
 from coursefs.demo.signing import Signer
 
 
 class Control:
-    """`GET`/`DELETE /requests` and `GET`/`POST`/`DELETE /faults`.
+    """`GET`/`DELETE /requests`, `GET`/`POST`/`DELETE /faults` and `POST /session`.
 
     Besides the fields of `Faults`, `{"expire_urls": true}` ends every URL that was signed so far, once.
+    A new session ends the one before; the answer is its cookie.
     """
 
     def __init__(
@@ -27,11 +29,13 @@ class Control:
         journal: Journal,
         switchboard: Switchboard,
         signer: Signer,
+        sessions: Sessions,
         apply: Callable[[Faults], Awaitable[None]],
     ) -> None:
         self._journal = journal
         self._switchboard = switchboard
         self._signer = signer
+        self._sessions = sessions
         self._apply = apply
 
     def app(self) -> Starlette:
@@ -39,6 +43,7 @@ class Control:
         return Starlette(
             routes=[
                 Route("/requests", self._requests, methods=["GET", "DELETE"]),
+                Route("/session", self._session, methods=["POST"]),
                 Route("/faults", self._faults, methods=["GET", "POST", "DELETE"]),
             ]
         )
@@ -47,6 +52,9 @@ class Control:
         if request.method == "DELETE":
             self._journal.clear()
         return JSONResponse({"requests": self._journal.as_json()})
+
+    async def _session(self, _: Request) -> Response:
+        return JSONResponse({"cauth": self._sessions.renew()})
 
     async def _faults(self, request: Request) -> Response:
         if request.method == "DELETE":

@@ -19,7 +19,6 @@ from coursefs.demo.naptime import (
     Resource,
     encode,
     envelope,
-    invalid,
     not_authorized,
     not_found,
     routing_error,
@@ -27,6 +26,7 @@ from coursefs.demo.naptime import (
 )
 from coursefs.demo.ranges import none_is_new
 from coursefs.demo.resources import DEFAULT_FIELDS
+from coursefs.demo.sessions import LIFE, Sessions
 from coursefs.demo.signing import Signer
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -35,10 +35,7 @@ _SUBTITLE_TYPES = {"srt": "application/x-subrip", "vtt": "text/vtt", "txt": "tex
 
 
 class ApiHost:
-    """Answers `/api/…`; everything else is the web application's page.
-
-    `cauth` is the one cookie value that is a session.
-    """
+    """Answers `/api/…`; everything else is the web application's page."""
 
     def __init__(
         self,
@@ -46,13 +43,13 @@ class ApiHost:
         subtitles: Mapping[tuple[str, str], Path],
         signer: Signer,
         switchboard: Switchboard,
-        cauth: str,
+        sessions: Sessions,
     ) -> None:
         self._resources = resources
         self._subtitles = subtitles
         self._signer = signer
         self._switchboard = switchboard
-        self._cauth = cauth
+        self._sessions = sessions
         self._anonymous_cookies = {
             "CSRF3-Token": f"1893456000.{secrets.token_urlsafe(12)}",
             "__204u": secrets.token_hex(16),
@@ -85,7 +82,7 @@ class ApiHost:
         if name == "subtitleAssetProxy.v1":
             return await self._subtitle(request, key)
         if path == "login/v3" and request.method == "POST":
-            raise invalid("captcha")
+            return await self._log_in(request)
         if request.method not in {"GET", "HEAD"}:
             raise routing_error(f"'{request.method.lower()}'") if name in self._resources else not_authorized()
         if path == "users/v1/me/enrollments":
@@ -93,17 +90,21 @@ class ApiHost:
         resource = self._resources.get(name)
         if resource is None or "application/json" not in request.headers.get("accept", ""):
             return HTMLResponse(_PAGE)
-        if not resource.public and not self._is_signed_in(request):
-            raise not_authorized()
         query = Query(dict(request.query_params))
+        if not resource.is_public(query) and not self._is_signed_in(request):
+            raise not_authorized()
         reply = envelope(name, resource.answer(key or None, query), query, DEFAULT_FIELDS)
         return _conditional(encode(reply), request)
 
+    async def _log_in(self, request: Request) -> Response:
+        """The password sign-in: the session comes as a cookie, the body says only that it went well."""
+        cauth = self._sessions.log_in(request.headers, request.cookies, await request.body())
+        response = _json(encode({"errorCode": "OK", "message": None, "details": None}), 200)
+        response.set_cookie("CAUTH", cauth, max_age=LIFE, path="/", secure=True, httponly=True)
+        return response
+
     def _is_signed_in(self, request: Request) -> bool:
-        offered = request.cookies.get("CAUTH", "")
-        return not self._switchboard.current.refuse_sign_in and secrets.compare_digest(
-            offered.encode(), self._cauth.encode()
-        )
+        return not self._switchboard.current.refuse_sign_in and self._sessions.holds(request.cookies.get("CAUTH", ""))
 
     def _is_confused(self, request: Request) -> bool:
         """Whether cookies of this server came back without the header that belongs to them."""

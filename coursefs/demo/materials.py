@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from coursefs.demo.catalogue import USER_ID, slug_of
 from coursefs.demo.description import Course, Item, Lesson, Module
-from coursefs.demo.enrolments import USER_ID, slug_of
 from coursefs.demo.naptime import Answer, Element, Query, not_authorized, not_found, unordered
 
 #: relation -> resource, of what the demo's courses have none

@@ -91,6 +91,11 @@ class Resource:
     get_all: Callable[[Query], Answer] | None = None
     finders: Mapping[str, Callable[[Query], Answer]] = field(default_factory=dict)
     public: bool = False
+    private: frozenset[str] = frozenset()  # the finders of a public resource that need a session all the same
+
+    def is_public(self, query: Query) -> bool:
+        """Whether this can be asked without a session."""
+        return self.public and query.parameters.get("q") not in self.private
 
     def answer(self, key: str | None, query: Query) -> Answer:
         """Ask it.  Raises `Refusal`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from coursefs.demo.journal import Journal
 from coursefs.demo.media import media_files, subtitle_files
 from coursefs.demo.naptime import DEFAULT_LIMIT
 from coursefs.demo.resources import resource_table
+from coursefs.demo.sessions import Sessions
 from coursefs.demo.signing import Signer
 
 
@@ -39,7 +39,8 @@ class Platform:
     """A sample platform that serves these courses.
 
     `url_life`: seconds that signed URLs live, None as on the real platform.  `memberships_page`: the most elements in
-    one page of memberships.  Port 0 is any free one.  `now` gives seconds since 1970.
+    one page of a list of courses.  Port 0 is any free one.  `captcha`: no password lets anybody in.  `now` gives
+    seconds since 1970.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Platform:
         port: int = 0,
         cdn_port: int = 0,
         control: bool = False,
+        captcha: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.journal = Journal()
         self.switchboard = Switchboard()
         self.signer = Signer(now, url_life)
+        self.sessions = Sessions(captcha=captcha)
         self._courses = tuple(courses)
         self._memberships_page = memberships_page
         self._port = port
@@ -70,18 +73,16 @@ class Platform:
             api = ports.enter_context(bound_to(self._port))
             cdn = ports.enter_context(bound_to(self._cdn_port))
             control = ports.enter_context(bound_to(0)) if self._control else None
-            addresses = Addresses(
-                url_of(api), url_of(cdn), url_of(control) if control else None, secrets.token_urlsafe(96)
-            )
+            addresses = Addresses(url_of(api), url_of(cdn), url_of(control) if control else None, self.sessions.cauth)
             resources = resource_table(self._courses, self.signer, addresses.cdn, self._memberships_page)
             subtitles = subtitle_files(self._courses)
-            api_host = ApiHost(resources, subtitles, self.signer, self.switchboard, addresses.cauth)
+            api_host = ApiHost(resources, subtitles, self.signer, self.switchboard, self.sessions)
             media_host = MediaHost(media_files(self._courses), self.signer, self.switchboard)
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._serve_api, self.journal.recording(api_host.app(), "api"), api)
                 await nursery.start(serve_on, self.journal.recording(media_host.app(), "cdn"), cdn)
                 if control:
-                    port = Control(self.journal, self.switchboard, self.signer, self.apply)
+                    port = Control(self.journal, self.switchboard, self.signer, self.sessions, self.apply)
                     await nursery.start(serve_on, port.app(), control)
                 task_status.started(addresses)
 

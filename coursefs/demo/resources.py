@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from coursefs.demo.catalogue import Catalogue
 from coursefs.demo.contents import Contents
 from coursefs.demo.description import Course
 from coursefs.demo.enrolments import Enrolments
 from coursefs.demo.materials import Materials
 from coursefs.demo.naptime import Resource
 from coursefs.demo.signing import Signer
+from coursefs.demo.standing import Standings
 
 #: what comes without being asked for; `id` always does
 DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
     "memberships.v1": frozenset({"role", "userId", "courseId"}),
     "courses.v1": frozenset({"courseType", "slug", "name"}),
     "onDemandCourses.v1": frozenset({"courseType", "slug", "name"}),
+    "onDemandSpecializations.v1": frozenset({"slug", "name", "tagline", "description"}),
+    "onDemandSpecializationMemberships.v1": frozenset({"s12nId", "userId", "role", "createdAt", "lastModified"}),
+    "partners.v1": frozenset({"name", "shortName"}),
+    "onDemandCoursesProgress.v1": frozenset({"modules", "lessons", "overall", "nextItem"}),
+    "onDemandHomeProgress.v1": frozenset({"userId", "courseId"}),
+    "onDemandSessionMemberships.v1": frozenset({"userId", "sessionId", "createdAt"}),
+    "onDemandSessions.v1": frozenset({"courseId", "startedAt", "endedAt"}),
+    "onDemandDeadlineSettings.v1": frozenset({"userId", "courseId", "start", "isEnabled", "moduleDeadlines"}),
+    "onDemandCourseGrades.v1": frozenset(
+        {"timestamp", "passingState", "itemGrades", "passableItemsCount", "overallOutcome", "verifiedOutcome"}
+    ),
     "onDemandCourseMaterialLessons.v1": frozenset({"moduleId", "itemIds"}),
     "onDemandCourseMaterialItems.v2": frozenset({"moduleId", "lessonId"}),
     "onDemandLectureVideos.v1": frozenset({"itemId", "courseId"}),
@@ -32,27 +45,46 @@ def resource_table(
 ) -> Mapping[str, Resource]:
     """Every resource by its name.
 
-    `cdn` is the base URL of the media host, `memberships_page` the most elements in one page of memberships.
+    `cdn` is the base URL of the media host, `memberships_page` the most elements in one page of a list.
     """
     enrolments = Enrolments(courses, memberships_page)
+    catalogue = Catalogue(courses, memberships_page)
+    standings = Standings(courses)
     materials = Materials(courses)
     contents = Contents(courses, signer, cdn)
     return {
         "adminUserPermissions.v1": Resource(finders={"my": enrolments.whoami}),
         "memberships.v1": Resource(finders={"me": enrolments.memberships}),
         "courses.v1": Resource(
-            get=enrolments.course,
-            multi_get=enrolments.courses_by_id,
-            get_all=enrolments.catalogue,
-            finders={"slug": enrolments.course_by_slug},
+            get=catalogue.course,
+            multi_get=catalogue.courses_by_id,
+            get_all=catalogue.all_courses,
+            finders={"slug": catalogue.course_by_slug, "watchlist": catalogue.watch_list},
             public=True,
+            private=frozenset({"watchlist"}),
         ),
         "onDemandCourses.v1": Resource(
-            get=enrolments.course,
-            multi_get=enrolments.courses_by_id,
-            finders={"slug": enrolments.course_by_slug},
+            get=catalogue.course,
+            multi_get=catalogue.courses_by_id,
+            finders={"slug": catalogue.course_by_slug},
             public=True,
         ),
+        "onDemandSpecializations.v1": Resource(
+            get_all=catalogue.all_specializations,
+            finders={"slug": catalogue.specialization_by_slug},
+            public=True,
+        ),
+        "onDemandSpecializationMemberships.v1": Resource(finders={"me": catalogue.my_specializations}),
+        "instructors.v1": Resource(multi_get=catalogue.instructors, public=True),
+        "partners.v1": Resource(multi_get=catalogue.partners, public=True),
+        "onDemandCoursesProgress.v1": Resource(get=standings.progress),
+        "onDemandHomeProgress.v1": Resource(get=standings.modules_done),
+        "onDemandSessionMemberships.v1": Resource(finders={"activeByUserAndCourse": standings.session}),
+        "guidedCourseSessionProgresses.v1": Resource(multi_get=standings.guided),
+        "onDemandDeadlineSettings.v1": Resource(finders={"byUserAndCourse": standings.deadlines}),
+        "onDemandCourseSchedules.v1": Resource(get=standings.schedule),
+        "onDemandCourseGrades.v1": Resource(get=standings.grade),
+        "onDemandInstructorNotes.v1": Resource(finders={"byCourse": standings.instructor_notes}),
         "onDemandCourseMaterials.v2": Resource(finders={"slug": materials.by_slug, "learner": materials.of_learner}),
         "onDemandLectureVideos.v1": Resource(get=contents.lecture_video),
         "onDemandLectureAssets.v1": Resource(get=contents.lecture_assets),

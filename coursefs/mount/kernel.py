@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS = Path("/sys/fs/fuse/connections")
 DEVICES = Path("/sys/class/bdi")
-#: KiB that the kernel asks for at once of a file that is read on and on.  Its default is 128, and each request costs the
-#: same; with more than this a player would fetch too much at its start.
+#: KiB that the kernel asks for at once of a file that is read on and on.  Its default is 128, and each request costs
+#: the same; with more than this a player would fetch too much at its start.
 READ_AHEAD = 512
 #: reads that the kernel keeps under way for the whole mount.  Its default is 12: twelve reads that wait for a slow
 #: server would keep every cached one waiting too.

@@ -56,7 +56,10 @@ class Resolves(Protocol):
     """A provider that knows more courses than those of the enrolments."""
 
     async def resolve(self, text: str) -> Sequence[Course]:
-        """The courses that a slug, an id or a URL names: one, or all of a programme; () when it is not ours."""
+        """The courses that a slug, an id or a URL names: one, or all of a programme; () when it is not ours.
+
+        One that the platform shows to its learners only is `hidden` while the account is not enrolled in it.
+        """
 
 
 @runtime_checkable

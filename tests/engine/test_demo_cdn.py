@@ -16,6 +16,7 @@ from coursefs.demo.cdn import MediaHost
 from coursefs.demo.coursera import ApiHost
 from coursefs.demo.faults import Faults, Switchboard
 from coursefs.demo.ranges import Unsatisfiable, requested_range
+from coursefs.demo.sessions import Sessions
 from coursefs.demo.signing import Signer
 from tests.engine.small_platform import MP4, SLIDES, small_platform
 
@@ -202,7 +203,7 @@ async def test_a_slow_host_takes_its_time(tmp_path: Path, autojump_clock: trio.t
 async def test_a_slow_api_takes_its_time(autojump_clock: trio.testing.MockClock) -> None:
     switchboard = Switchboard()
     switchboard.set(Faults(api_delay=30.0))
-    host = ApiHost({}, {}, Signer(lambda: 0.0), switchboard, "cauth")
+    host = ApiHost({}, {}, Signer(lambda: 0.0), switchboard, Sessions())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(host.app()), base_url="http://api") as client:
         before = trio.current_time()
         assert (await client.get("/")).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from coursefs.catalog import Layout, Store
 from coursefs.catalog.inode import ROOT
 from coursefs.errors import Unreachable
 from coursefs.library import AccountSource, LibrarySettings, open_library
-from coursefs.listing import list_all
+from coursefs.listing import Listed, list_all
 from coursefs.model import Course, Wanted
 from coursefs.providers import registry
 from tests.engine.fakes import FakeProvider
@@ -52,3 +53,10 @@ def _contents(catalogue: Path) -> list[object]:
         return list(store._database.iterdump())
     finally:
         store.close()
+
+
+def test_every_field_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "courses.md").read_text()
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    documented = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(documented) == sorted(Listed("x", Course("c", "s", "t"), None, True).record())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from coursefs.demo.sessions import EMAIL, PASSWORD
 from coursefs.errors import CoursefsError
 from coursefs.mount.mountpoint import prepare
-from tests.mount.world import LIMIT, World
+from tests.mount.world import LIMIT, World, platform
 
 pytestmark = pytest.mark.mount
 
@@ -93,6 +95,22 @@ def test_a_sign_in_that_ends_under_a_mount_is_eacces_and_what_is_known_stays(wor
     assert "sign in again" in world.status()["accounts"][0]["trouble"]
     world.platform.faults()
     assert os.listdir(course / known[0] / os.listdir(course / known[0])[0])
+    world.umount()
+
+
+def test_a_new_sign_in_is_taken_up_by_the_mount(world: World) -> None:
+    world.login()
+    world.mount()
+    course = world.path("Interactive Computer Graphics")
+    module = course / os.listdir(course)[0]
+    lesson = module / os.listdir(module)[0]
+    pid = world.pid
+    world.platform.new_session()
+    with pytest.raises(PermissionError):
+        os.listdir(lesson)
+    world.login()
+    assert os.listdir(lesson)
+    assert (world.pid, world.status()["accounts"][0]["trouble"]) == (pid, None)
     world.umount()
 
 
@@ -180,3 +198,21 @@ def test_no_secret_is_ever_said_or_logged(world: World) -> None:
     for text in (world.log, config.read_text(), world.run("-v", "accounts", "--json").stdout):
         assert world.platform.cauth not in text
         assert "Signature=" not in text and "hmac=" not in text
+
+
+def test_a_password_is_tried_once_and_never_said(world: World) -> None:
+    arguments = ["login", "coursera", "--base-url", world.platform.base_url, "--email", EMAIL, "--password-stdin"]
+    done = world.run(*arguments, status=3, stdin=f"{PASSWORD}\n")
+    assert "(HTTP 400): the site now asks for a captcha" in done.stderr
+    assert PASSWORD not in done.stderr and EMAIL not in done.stderr
+    assert len(world.platform.requests()) == 1
+    assert "the password on standard input is empty" in world.run(*arguments, status=2, stdin="\n").stderr
+    assert world.run("accounts", "--json").stdout.strip() == "[]"
+
+    with platform("--no-captcha") as without:
+        arguments[3] = without.base_url
+        assert "signed in as 1000001 until " in world.run(*arguments, stdin=f"{PASSWORD}\r\n").stderr
+        (account,) = json.loads(world.run("accounts", "--json").stdout)
+        assert account["signed_in"] and account["expires"]
+        kept = [file.read_text() for file in Path(world.environment["HOME"]).rglob("*") if file.is_file()]
+        assert kept and not any(PASSWORD in text or EMAIL in text for text in kept)

@@ -50,6 +50,11 @@ class Platform:
         else:
             httpx.delete(f"{self.control}/faults", trust_env=False).raise_for_status()
 
+    def new_session(self) -> None:
+        """End the session of the learner, who signs in again with their browser."""
+        reply = httpx.post(f"{self.control}/session", trust_env=False).raise_for_status()
+        self.cauth = reply.json()["cauth"]
+
 
 @contextmanager
 def platform(*arguments: str) -> Iterator[Platform]:

@@ -134,7 +134,11 @@ def test_the_ways_to_give_the_cookie(
     ("arguments", "status", "reason"),
     [
         ([], 2, "how to sign in?"),
-        (["--cauth", "x", "--cookies", "y"], 2, "either --cauth or --cookies, not both"),
+        (["--cauth", "x", "--cookies", "y"], 2, "one way to sign in, please"),
+        (["--cauth", "x", "--browser", "firefox"], 2, "one way to sign in, please"),
+        (["--browser", "mosaic"], 2, "'mosaic' is not one of"),
+        (["--email", "a@b.example"], 2, "--email and --password-stdin belong together"),
+        (["--password-stdin"], 2, "--email and --password-stdin belong together"),
         (["--cauth", ""], 2, "empty"),
         (["--cookies", "/nonexistent/cookies.txt"], 2, "cannot read /nonexistent/cookies.txt: No such file"),
         (["--cookies", "/dev/null"], 1, "not a cookies.txt"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import CoursefsError, NotSignedIn, UsageError
-from coursefs.providers.coursera.sign_in import secrets_from_cauth, secrets_from_cookies
+from coursefs.providers.coursera.sign_in import cookie_host, secrets_from_cauth, secrets_from_cookies
 
 NOW = 1_700_000_000.0
 LATER = 1_800_000_000
@@ -111,6 +111,20 @@ def test_a_file_that_does_not_do_says_why_in_one_line(text: str, reason: str) ->
 def test_another_host_has_its_own_cookie() -> None:
     text = line() + "\n" + line(host="127.0.0.1", value="local")
     assert secrets_from_cookies(text, now=NOW, host="127.0.0.1")["cauth"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("https://www.coursera.org", "coursera.org"),
+        ("https://api.coursera.org", "coursera.org"),
+        ("https://coursera.org", "coursera.org"),
+        ("http://127.0.0.1:8080", "127.0.0.1"),
+        ("nonsense", ""),
+    ],
+)
+def test_whose_cookie_it_is(base_url: str, host: str) -> None:
+    assert cookie_host(base_url) == host
 
 
 @given(st.text())

@@ -20,6 +20,7 @@ _FLOORS = (
     {"providers", "config_keys"},
     {"config", "credentials", "content", "catalog"},
     {"selection"},
+    {"choosing"},
     {"library"},
     {"listing", "mount"},
     {"daemon"},

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coursefs.catalog import schema
+from coursefs.catalog.choice import Choice
 from coursefs.catalog.inode import ROOT
 from coursefs.catalog.node import Entry, Node, Place, Step, locator_of
 from coursefs.catalog.refresh import Changes
@@ -134,6 +135,29 @@ def test_every_step_of_the_schema_can_be_taken_one_by_one(tmp_path: Path) -> Non
         schema.migrate(database, version)
         assert schema.version_of(database) == version
     database.close()
+
+
+def test_a_catalogue_of_before_there_was_a_choice_shows_everything(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    database = sqlite3.connect(path)
+    schema.migrate(database, 2)
+    database.execute("INSERT INTO course VALUES ('coursera', 'c1', 's', 't', NULL, NULL, 0, 0)")
+    database.commit()
+    database.close()
+    store = Store(path)
+    (course,) = store.courses("coursera")
+    assert store.choice("coursera").shows(course)
+    assert store.added("coursera") == []
+    store.set_choice("coursera", Choice(others=False, named={"c1": True}))
+    store.add("coursera", Course("c2", "s2", "t2", "https://x.example"))
+    store.close()
+    store = Store(path)
+    assert store.choice("coursera") == Choice(others=False, named={"c1": True})
+    assert store.choice("other") == Choice()
+    assert store.added("coursera") == [Course("c2", "s2", "t2", "https://x.example")]
+    store.forget_account("coursera")
+    assert (store.choice("coursera"), store.added("coursera")) == (Choice(), [])
+    store.close()
 
 
 def test_a_copy_changes_nothing_on_the_disk(tmp_path: Path) -> None:

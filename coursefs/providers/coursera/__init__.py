@@ -9,6 +9,7 @@ from coursefs.errors import UsageError
 from coursefs.providers.base import Account, Provider
 from coursefs.providers.coursera.client import BASE_URL, CourseraClient
 from coursefs.providers.coursera.provider import CourseraProvider
+from coursefs.providers.coursera.session import Session
 from coursefs.transport import Bucket, Transport, require_safe_url
 
 __all__ = ["CourseraClient", "provider"]
@@ -21,21 +22,19 @@ _BURST = 30
 def provider(account: Account, transport: Transport) -> Provider:
     """Coursera for this account (entry point).  No request is made.
 
-    Settings: `base_url`, and `requests_per_second`.  Secrets: `cauth`, and `expires` (seconds since 1970) where it is
-    known.  Raises `UsageError` for settings that make no sense; a missing sign-in shows with the first request.
+    Settings: `base_url`, and `requests_per_second`.  Secrets: `cauth`, and `expires` (seconds since 1970) and `user_id`
+    where they are known; when the cookie is refused, the account's vault is looked into for another one.
+    Raises `UsageError` for settings that make no sense; a missing sign-in shows with the first request.
     """
     base_url = _base_url(account.settings.get("base_url", BASE_URL))
     client = CourseraClient(
         transport,
-        account.secrets.get("cauth", ""),
+        session=Session(account.secrets, account.vault.load if account.vault else None),
         base_url=base_url,
         account=account.name,
         bucket=Bucket(_rate(account.settings.get("requests_per_second")), _BURST),
     )
-    expires: float | None = None
-    with suppress(KeyError, ValueError):
-        expires = float(account.secrets["expires"])
-    return CourseraProvider(client, base_url, wanted=account.wanted, expires=expires)
+    return CourseraProvider(client, base_url, wanted=account.wanted)
 
 
 def _base_url(value: str) -> str:

@@ -1,9 +1,11 @@
 """A client of Coursera's API, usable without a mount.
 
-    async with Transport() as transport:
-        client = CourseraClient(transport, cauth)
+    async with CourseraClient(cauth=cauth) as client:
         for membership in await client.memberships():
             print(membership.slug, membership.name)
+
+`client.lectures`, `client.catalogue` and `client.learner` have what is about lectures as files, about courses as
+everybody sees them, and about how the learner stands.
 
 Every method makes its requests anew, may be cancelled at any await, and raises `NotSignedIn` (the sign-in is missing
 or has ended), `NotAllowed` (this one thing is locked), `Gone`, `RouteGone` (the platform removed the route),
@@ -13,20 +15,32 @@ or has ended), `NotAllowed` (this one thing is locked), `Gone`, `RouteGone` (the
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 import trio
 
-from coursefs.errors import BadReply, Gone, NotSignedIn
+from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn, RouteGone
 from coursefs.providers.coursera import materials, replies, routes
+from coursefs.providers.coursera.learner import Learner
+from coursefs.providers.coursera.lectures import Lectures
 from coursefs.providers.coursera.materials import Materials
+from coursefs.providers.coursera.memberships import session_enrolments
 from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
+from coursefs.providers.coursera.password import login_request, secrets_from_reply
+from coursefs.providers.coursera.public_catalogue import PublicCatalogue, all_pages
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership
 from coursefs.providers.coursera.routes import Route, compound
+from coursefs.providers.coursera.session import Session
 from coursefs.transport import Bucket, Transport
 from coursefs.transport.backoff import pause
 
 BASE_URL = "https://www.coursera.org"
+#: where the same API was when it was not at the address above (2018 to 2026), and may be again
+_OTHER_URLS = {BASE_URL: "https://api.coursera.org"}
 #: how many ids go into one `assets.v1`: the URL stays below 2 kB
 ASSETS_PER_REQUEST = 50
 #: how often a request is made that the platform refuses at random
@@ -36,23 +50,38 @@ _ATTEMPTS = 5
 class CourseraClient:
     """Coursera for one account.
 
-    `cauth` is the value of the cookie CAUTH; it is sent to the origin of `base_url` and nowhere else.  `account` is
-    the name that the message of `NotSignedIn` speaks of; `bucket` limits how often the platform is asked.
+    `cauth` is the value of the cookie CAUTH; it is sent to the origin of `base_url` and nowhere else, but to Coursera's
+    other API host where the API is no longer at the first.  A `session` in its place may find another cookie when one
+    is refused.  `account` is the name that the message of `NotSignedIn` speaks of; `bucket` limits how often the
+    platform is asked.  Without a `transport` the client has one of its own, which is closed when `async with` ends.
     """
 
     def __init__(
         self,
-        transport: Transport,
-        cauth: str,
+        transport: Transport | None = None,
+        cauth: str = "",
         *,
+        session: Session | None = None,
         base_url: str = BASE_URL,
         account: str = "coursera",
         bucket: Bucket | None = None,
     ) -> None:
-        self._transport = transport
+        self._transport = transport or Transport()
+        self._owns_transport = transport is None
         self._base_url = base_url.rstrip("/")
-        self._signed_in = bool(cauth)
+        self._api_url = self._base_url
+        self._other_url = _OTHER_URLS.get(self._base_url)
+        self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
+        self.catalogue = PublicCatalogue(self._ask)
+        self.learner = Learner(self._ask, self.user_id)
+        self.lectures = Lectures(
+            self._transport,
+            self._base_url,
+            materials=self.materials,
+            video=self.lecture_video,
+            name=self.course_name,
+        )
         named = "" if account == "coursera" else f" --account {account}"
         self._account = account
         self._sign_in = f"coursefs login coursera{named} --cauth …"
@@ -60,33 +89,66 @@ class CourseraClient:
             "Accept": "application/json",  # without it the platform sends its web page
             "X-Requested-With": "XMLHttpRequest",
             "Referer": f"{self._base_url}/",
-            "Cookie": f"CAUTH={cauth}",
         }
+
+    async def __aenter__(self) -> Self:
+        if self._owns_transport:
+            await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._owns_transport:
+            await self._transport.__aexit__(kind, error, trace)
+
+    async def log_in(self, email: str, password: str) -> Mapping[str, str]:
+        """Sign in by e-mail and password, once; the client asks with the cookie that it gets from then on.
+
+        Returns what to keep: `cauth`, and `expires` (seconds since 1970) where the platform says it.  The password is
+        kept nowhere.  Raises `NotSignedIn`, today always: the platform wants the answer to a captcha besides.
+        """
+        request = login_request(email, password)
+        reply = await self._transport.fetch(
+            routes.LOGIN.url(self._base_url),
+            method="POST",
+            headers={**self._headers, **request.headers},
+            content=request.content,
+        )
+        secrets = secrets_from_reply(reply, now=time.time())
+        self.session = Session(secrets)
+        return secrets
 
     async def whoami(self) -> str:
         """The numeric id of the learner whose sign-in this is."""
-        user_id = replies.user_id(await self._ask(routes.WHOAMI))
+        user_id = replies.user_id(await self._ask_at_home(routes.WHOAMI))
         if not user_id:
             raise BadReply(f"{self._account}: the platform does not say whose sign-in this is")
+        self.session.belongs_to(user_id)
         return user_id
+
+    async def user_id(self) -> str:
+        """The same, asked for once."""
+        return self.session.user_id or await self.whoami()
 
     async def memberships(self) -> tuple[Membership, ...]:
         """All enrolments, every page of them, each course once, in the platform's order."""
         elements: list[Json] = []
         courses: dict[str, Json] = {}
-        start = "0"
-        asked: set[str] = set()
-        while start:
-            asked.add(start)
-            page = await self._ask(routes.MEMBERSHIPS, start=start)
+        older: tuple[Membership, ...] = ()
+        async for page in all_pages(self._ask_at_home, routes.MEMBERSHIPS):
+            if page.whole:
+                older = session_enrolments(page)
             page_elements, page_courses = replies.memberships(page)
             elements += page_elements
             courses |= page_courses
-            start = page.next
-            if start in asked:
-                raise BadReply(f"{self._account}: the platform's list of enrolments does not end")
         found = [replies.membership(element, courses) for element in elements]
-        return tuple({membership.course_id: membership for membership in found if membership.course_id}.values())
+        unique = {membership.course_id: membership for membership in found if membership.course_id}
+        return (*unique.values(), *older)
+
+    async def course_name(self, slug: str) -> str:
+        """The name of a course, its slug where the platform says none."""
+        return (await self.catalogue.course(slug)).name or slug
 
     async def materials(self, slug: str, *, tag: str | None = None) -> Materials | None:
         """The tree of a course, locked items included; None when it is still the one with this (`Materials.tag`)."""
@@ -122,18 +184,66 @@ class CourseraClient:
             found |= replies.assets(await self._ask(routes.ASSETS, ids=listed))
         return found
 
+    async def _ask_at_home(self, route: Route, **values: str) -> Envelope:
+        """As `_ask`, for what is asked first: where it is gone, the whole API may be at the other host."""
+        try:
+            return await self._ask(route, **values)
+        except RouteGone:
+            if not await self._has_moved():
+                raise
+        return await self._ask(route, **values)
+
+    async def _has_moved(self) -> bool:
+        """Whether the API knows this learner at Coursera's other host, which is asked from then on; looked for once."""
+        other = self._other_url
+        if other is None:
+            return False
+        headers = {**self._headers, "Cookie": f"CAUTH={self.session.cauth}"}
+        reply = await self._transport.fetch(routes.WHOAMI.url(other), headers=headers, bucket=self._bucket)
+        self._other_url = None
+        with suppress(CoursefsError):
+            if replies.user_id(envelope(reply, what=routes.WHOAMI.name, sign_in_again="")):
+                self._api_url = other
+        return self._api_url == other
+
     async def _ask(self, route: Route, **values: str) -> Envelope:
         reply = await self._ask_for_another(None, route, **values)
         assert reply is not None  # only a request with a tag is answered with «not modified»
         return reply
 
     async def _ask_for_another(self, tag: str | None, route: Route, **values: str) -> Envelope | None:
-        """The reply of a route; None when it is the one with this tag."""
-        if not self._signed_in:
+        """The reply of a route, or of what is to be asked instead of it; None when it is the one with this tag."""
+        try:
+            return await self._ask_once(tag, route, values)
+        except RouteGone as error:
+            if route.instead is None or not route.instead.needs <= values.keys():
+                raise
+            with suppress(Gone, BadReply):  # an old route that is refused is not there either
+                return await self._ask_once(tag, route.instead, values)
+            raise error from None
+
+    async def _ask_once(self, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
+        """The reply of this very route; a cookie that is refused is tried again if it was replaced meanwhile."""
+        cauth = self.session.cauth
+        try:
+            return await self._ask_with(cauth, tag, route, values)
+        except NotSignedIn:
+            if not await self.session.is_renewed(cauth):
+                if self.session.is_taken_over:
+                    raise NotSignedIn(f"{self._account}: somebody else has signed in; mount anew for theirs") from None
+                raise
+        return await self._ask_with(self.session.cauth, tag, route, values)
+
+    async def _ask_with(self, cauth: str, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
+        if not cauth and not route.public:
             raise NotSignedIn(f"{self._account}: not signed in; sign in: {self._sign_in}")
-        url = route.url(self._base_url, **values)
+        url = route.url(self._api_url, **values)
+        headers = {**self._headers}
+        if not route.public:
+            headers["Cookie"] = f"CAUTH={cauth}"
+        if tag is not None:
+            headers["If-None-Match"] = tag
         for attempt in range(1, _ATTEMPTS + 1):
-            headers = self._headers if tag is None else {**self._headers, "If-None-Match": tag}
             reply = await self._transport.fetch(url, headers=headers, bucket=self._bucket)
             if not is_random_refusal(reply) or attempt == _ATTEMPTS:
                 break
@@ -143,5 +253,6 @@ class CourseraClient:
         return envelope(
             reply,
             what=route.name,
+            bare=route.bare,
             sign_in_again=f"{self._account}: the sign-in is no longer accepted; sign in again: {self._sign_in}",
         )

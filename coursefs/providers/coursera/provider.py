@@ -6,21 +6,21 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from urllib.parse import urljoin, urlsplit
 
 import trio
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, RouteGone
-from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Wanted
+from coursefs.errors import CoursefsError, Gone, NotAllowed, RouteGone
+from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Standing, Wanted
 from coursefs.providers.coursera import item_files
+from coursefs.providers.coursera.addresses import absolute
 from coursefs.providers.coursera.client import CourseraClient
+from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
 from coursefs.providers.coursera.gathering import concerns_one_item, gathering
-from coursefs.providers.coursera.item_types import LECTURE, READING, course_url
+from coursefs.providers.coursera.item_types import LECTURE, READING
 from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.outline import outline
-from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership, url_expiry
+from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, url_expiry
 from coursefs.providers.coursera.signed import SignedReplies
-from coursefs.transport import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _Parts = tuple[CourseAsset, ...]
 class CourseraProvider:
     """One account on Coursera (`coursefs.providers.base.Provider`).
 
-    `expires` is when the sign-in ends, seconds since 1970, where that is known; `clock` gives the same kind of time.
+    `clock` gives seconds since 1970.
     """
 
     def __init__(
@@ -42,13 +42,11 @@ class CourseraProvider:
         base_url: str,
         *,
         wanted: Wanted,
-        expires: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._base_url = base_url
         self._wanted = wanted
-        self._expires = expires
         self._limiter = trio.CapacityLimiter(_LISTING_REQUESTS)
         self._videos: SignedReplies[tuple[str, str], LectureVideo] = SignedReplies(
             lambda ids: client.lecture_video(*ids), lambda video: video.expires, clock=clock
@@ -59,12 +57,24 @@ class CourseraProvider:
 
     async def whoami(self) -> Identity:
         """The learner's id; the platform's answer has no name."""
-        return Identity(user_id=await self._client.whoami(), expires=self._expires)
+        return Identity(user_id=await self._client.whoami(), expires=self._client.session.expires)
 
     async def courses(self) -> Sequence[Course]:
         """Every course of the account; those of the platform that was shut off in 2016 are hidden."""
-        memberships = await self._client.memberships()
-        return [_course(one, self._base_url) for one in memberships if one.role != "NOT_ENROLLED"]
+        return enrolled(await self._client.memberships(), self._base_url)
+
+    async def search(self, text: str, *, limit: int = 50) -> Sequence[Course]:
+        """Courses of the public catalogue; no sign-in is needed."""
+        found = await self._client.catalogue.search(text, limit=limit)
+        return [from_catalogue(one, self._base_url) for one in found]
+
+    async def resolve(self, text: str) -> Sequence[Course]:
+        """What a slug, an id or an address names; those that the account is not enrolled in are `hidden`."""
+        return await resolved(self._client, text, self._base_url)
+
+    async def standing(self, course: Course) -> Standing:
+        """Progress, grade, session, deadlines and instructors, as far as the platform says them."""
+        return await self._client.learner.standing(course.key, course.slug, partial(self.outline, course))
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
         """The tree of a course, with one request."""
@@ -103,7 +113,7 @@ class CourseraProvider:
             expires = url_expiry(url)
         if not url:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
-        return Source(self._absolute(url), expires=expires)
+        return Source(absolute(url, self._base_url), expires=expires)
 
     def _item_files(
         self,
@@ -156,33 +166,6 @@ class CourseraProvider:
         if asset is None:
             raise Gone("the platform no longer has this file")
         return asset
-
-    def _absolute(self, url: str) -> str:
-        """The URL itself, made absolute on the platform's host (subtitles come relative).
-
-        Raises `BadReply` where a platform on another machine points to this one.
-        """
-        try:
-            absolute = urljoin(f"{self._base_url}/", url)
-            host = urlsplit(absolute).hostname or ""
-        except ValueError:
-            raise BadReply("the platform gave an address that is none") from None
-        if is_loopback(host) and not is_loopback(urlsplit(self._base_url).hostname or ""):
-            raise BadReply("the platform gave an address on this machine")
-        return absolute
-
-
-def _course(membership: Membership, base_url: str) -> Course:
-    slug = membership.slug
-    enrolled = membership.enrolled
-    return Course(
-        key=membership.course_id,
-        slug=slug or membership.course_id,
-        title=membership.name or slug or membership.course_id,
-        url=course_url(base_url, slug) if slug else None,
-        enrolled_ns=None if enrolled is None else round(enrolled * 1000) * 10**6,
-        hidden=not slug or membership.course_type.startswith("v1."),
-    )
 
 
 def _video_url(video: LectureVideo, locator: Mapping[str, str]) -> str:

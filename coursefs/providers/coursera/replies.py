@@ -98,14 +98,17 @@ def memberships(envelope: Envelope) -> tuple[tuple[Json, ...], Mapping[str, Json
 
 
 def membership(element: Json, courses: Mapping[str, Json]) -> Membership:
-    """One enrolment joined with its course by id: the platform's two lists need not have one order."""
+    """One enrolment joined with its course by id: the platform's two lists need not have one order.
+
+    `openCourseMemberships.v1`, of 2015, called the same fields `courseRole` and `timestamp`.
+    """
     course_id = identifier(element, "courseId")
     course = courses.get(course_id, {})
     return Membership(
         course_id=course_id,
         user_id=identifier(element, "userId"),
-        role=text(element, "role"),
-        enrolled=_seconds(integer(element, "enrolledTimestamp")),
+        role=text(element, "role") or text(element, "courseRole"),
+        enrolled=_seconds(integer(element, "enrolledTimestamp") or integer(element, "timestamp")),
         name=text(course, "name"),
         slug=text(course, "slug"),
         course_type=text(course, "courseType"),

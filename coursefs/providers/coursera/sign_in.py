@@ -1,4 +1,4 @@
-"""From what a person has, the cookie's value or a browser's cookies.txt, to the secrets of an account (pure).
+"""From what a person has, the cookie's value or those of a browser, to the secrets of an account (pure).
 
 Coursera knows a learner by one cookie, CAUTH of `.coursera.org`.  No message here repeats any of its value.
 """
@@ -6,9 +6,11 @@ Coursera knows a learner by one cookie, CAUTH of `.coursera.org`.  No message he
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from coursefs.errors import CoursefsError, NotSignedIn, UsageError
 
@@ -16,6 +18,20 @@ COOKIE = "CAUTH"
 #: the characters that a cookie's value may have (RFC 6265, 4.1.1)
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,8192}")
 _HTTP_ONLY = "#HttpOnly_"
+
+
+class Cookie(NamedTuple):
+    """One cookie of a browser."""
+
+    host: str  # without the leading dot
+    expires: float | None  # seconds since 1970; None: with the browser's session
+    name: str
+    value: str
+
+
+def cookie_host(base_url: str) -> str:
+    """The host whose cookie is the sign-in to a platform: that of its address, without `www.` or `api.`."""
+    return (urlsplit(base_url).hostname or "").removeprefix("www.").removeprefix("api.")
 
 
 def secrets_from_cauth(value: str) -> dict[str, str]:
@@ -45,11 +61,18 @@ def secrets_from_cookies(text: str, *, now: float, host: str = "coursera.org") -
     if not cookies:
         json = text.lstrip("\ufeff \r\n\t").startswith(("[", "{"))
         raise CoursefsError(f"this is not a cookies.txt in the Netscape format{', but JSON' if json else ''}")
+    return secrets_from_browser(cookies, now=now, host=host, where="this file", again="export it anew")
+
+
+def secrets_from_browser(
+    cookies: Iterable[Cookie], *, now: float, host: str, where: str = "this browser", again: str = "try again"
+) -> dict[str, str]:
+    """The same from cookies that were read already; `where` and `again` are for the messages."""
     own = [one for one in cookies if one.name == COOKIE and (one.host == host or one.host.endswith(f".{host}"))]
     if not own:
         raise CoursefsError(
-            f"there is no CAUTH cookie for {host} in this file: sign in with the browser, then export the cookies of"
-            f" {host} itself"
+            f"there is no CAUTH cookie for {host} in {where}: sign in with the browser, then {again}"
+            + (f"; the cookies of {host} itself are meant" if where == "this file" else "")
         )
     cookie = max(own, key=lambda one: float("inf") if one.expires is None else one.expires)
     secrets = secrets_from_cauth(cookie.value)
@@ -57,19 +80,12 @@ def secrets_from_cookies(text: str, *, now: float, host: str = "coursera.org") -
         return secrets
     if cookie.expires <= now:
         raise NotSignedIn(
-            f"the sign-in in this file ended {_day(cookie.expires)}: sign in with the browser, then export it anew"
+            f"the sign-in in {where} ended {_day(cookie.expires)}: sign in with the browser, then {again}"
         )
     return {**secrets, "expires": f"{cookie.expires:.0f}"}
 
 
-class _Cookie(NamedTuple):
-    host: str  # without the leading dot
-    expires: float | None  # None: with the browser's session
-    name: str
-    value: str
-
-
-def _cookie(line: str) -> _Cookie | None:
+def _cookie(line: str) -> Cookie | None:
     """The cookie of one line; None for blank lines, comments and whatever has not its seven fields."""
     line = line.removeprefix(_HTTP_ONLY)
     if line.startswith("#"):
@@ -78,7 +94,7 @@ def _cookie(line: str) -> _Cookie | None:
     if len(fields) != 7:
         return None
     host, _, _, _, expires, name, value = (field.strip() for field in fields)
-    return _Cookie(host.lower().lstrip("."), _time(expires), name, value)
+    return Cookie(host.lower().lstrip("."), _time(expires), name, value)
 
 
 def _time(value: str) -> float | None:

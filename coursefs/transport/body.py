@@ -15,13 +15,15 @@ def is_framed(response: httpx.Response) -> bool:
 
 
 @asynccontextmanager
-async def body_of(response: httpx.Response, *, decode: bool = False) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The parts of the body as they come, decompressed with `decode`, inside the context.
+async def body_of(
+    response: httpx.Response, *, decode: bool = False, chunk_size: int | None = None
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The parts of the body inside the context: as they come, or of `chunk_size` bytes; decompressed with `decode`.
 
     httpx nests generators and does not close the inner ones when the outermost is left early, which trio warns of.
     They end by themselves when their connection is closed and they are asked once more.
     """
-    parts = response.aiter_bytes() if decode else response.aiter_raw()
+    parts = response.aiter_bytes(chunk_size) if decode else response.aiter_raw(chunk_size)
     try:
         yield parts
     finally:

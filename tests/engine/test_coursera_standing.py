@@ -1,0 +1,178 @@
+"""How a learner stands, asked of the demo platform, and of one that has lost some of its routes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
+from coursefs.library import AccountSource, LibrarySettings
+from coursefs.listing import list_all
+from coursefs.model import Course, Standing, Wanted
+from coursefs.providers import registry
+from coursefs.providers.base import Grades
+from tests.engine.fakes import FakeProvider
+from tests.engine.small_platform import COURSE, World, small_platform
+from tests.engine.test_coursera_catalogue import client_of, provider_in
+from tests.engine.test_coursera_provider import NOT_THERE, SIGNED_OUT, WEB_PAGE, Answer, good, signed_in
+
+GONE_405 = httpx.Response(405, json={"msg": "Routing error: 'get' not implemented"})
+CLEAR = Course("C1", "some-course", "Some Course", "https://www.coursera.org/learn/some-course")
+PROGRESS = "onDemandCoursesProgress.v1/7~C1"
+ALL_GONE: dict[str, Answer | list[Answer]] = {
+    "adminUserPermissions.v1": good([{"id": 7}]),
+    PROGRESS: WEB_PAGE,
+    "opencourse.v1/user/7/course/some-course": WEB_PAGE,
+    "onDemandSessionMemberships.v1": GONE_405,
+    "guidedCourseSessionProgresses.v1": NOT_THERE,
+    "onDemandDeadlineSettings.v1/": NOT_THERE,
+    "onDemandCourseSchedules.v1/C1/": WEB_PAGE,
+    "onDemandCourseGrades.v1/C1": GONE_405,
+    "onDemandCourses.v1": GONE_405,
+    "courses.v1": NOT_THERE,
+    "onDemandInstructorNotes.v1/": WEB_PAGE,
+}
+
+
+async def standing_in(world: World) -> Standing:
+    async with provider_in(world) as provider:
+        assert isinstance(provider, Grades)
+        (course,) = [one for one in await provider.courses() if one.key == COURSE]
+        return await provider.standing(course)
+
+
+async def test_all_that_the_platform_says(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world:
+        found = await standing_in(world)
+        paths = [entry.path.removeprefix("/api/").partition("/")[0] for entry in world.platform.journal.entries]
+    start = 1_788_249_600_000_000_000  # 2026-09-01T08:00:00Z
+    week = 7 * 86_400 * 10**9
+    assert (found.done, found.grade, found.passed) == (1.0, 0.825, False)
+    assert (found.starts_ns, found.ends_ns) == (start, start + week)
+    (deadline,) = found.deadlines
+    assert (deadline.title, deadline.due_ns, deadline.key) == ("First", start + week - 10**6, "module/mod01")
+    assert deadline.url is not None and deadline.url.endswith("/learn/small/home/module/1")
+    assert found.instructors == ("Dr. Ada Example", "Grace Sample")
+    assert (
+        len(paths) == len(set(paths)) == 8
+    )  # one request for each, with those for the courses, the learner and the names
+    assert not any("write" in entry.notes for entry in world.platform.journal.entries)
+
+
+async def test_of_a_platform_that_has_none_of_it_nothing_is_known() -> None:
+    async with signed_in(ALL_GONE) as (provider, platform):
+        assert isinstance(provider, Grades)
+        assert await provider.standing(CLEAR) == Standing()
+    assert {request.method for request in platform.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("answer", [SIGNED_OUT, httpx.Response(400, text="x"), good([]), good([{"overall": "x"}])])
+async def test_what_fails_is_left_out_alone(answer: httpx.Response) -> None:
+    answers = ALL_GONE | {PROGRESS: answer, "onDemandCourseGrades.v1/C1": good([{"passingState": "passed"}])}
+    async with signed_in(answers) as (provider, _):
+        assert isinstance(provider, Grades)
+        assert await provider.standing(CLEAR) == Standing(passed=True)
+
+
+async def test_the_older_route_of_progress() -> None:
+    answers = ALL_GONE | {"opencourse.v1/user/7/course/some-course": httpx.Response(200, json={"overall": 40})}
+    async with signed_in(answers) as (provider, _):
+        assert isinstance(provider, Grades)
+        assert (await provider.standing(CLEAR)).done == 0.4
+
+
+async def test_deadlines_without_names_are_left_out() -> None:
+    settings = {"moduleDeadlines": [{"moduleId": "m", "deadline": 5000}], "start": 1000}
+    answers = ALL_GONE | {"onDemandDeadlineSettings.v1/": good([settings]), "onDemandCourseMaterials.v2/": NOT_THERE}
+    async with signed_in(answers) as (provider, _):
+        assert isinstance(provider, Grades)
+        assert await provider.standing(CLEAR) == Standing(starts_ns=10**9)
+
+
+async def test_the_learner_is_asked_for_once() -> None:
+    async with signed_in(ALL_GONE) as (provider, platform):
+        assert isinstance(provider, Grades)
+        await provider.standing(CLEAR)
+        await provider.standing(CLEAR)
+    assert platform.paths["adminUserPermissions.v1"] == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"onDemandCoursesProgress.v1/1000002~{COURSE}",
+        f"onDemandHomeProgress.v1/1000002~{COURSE}",
+        f"onDemandDeadlineSettings.v1?q=byUserAndCourse&userId=1000002&courseId={COURSE}",
+        f"onDemandSessionMemberships.v1?q=activeByUserAndCourse&userId=1000002&courseId={COURSE}",
+        f"guidedCourseSessionProgresses.v1?ids=1000002~{COURSE}",
+    ],
+)
+async def test_the_demo_tells_nobody_of_others(tmp_path: Path, path: str) -> None:
+    async with small_platform(tmp_path) as world:
+        assert (await world.api.get(f"/api/{path}")).status_code == 403
+        own = await world.api.get(f"/api/{path.replace('1000002', '1000001')}")
+        assert own.status_code == 200 and len(own.json()["elements"]) == 1
+
+
+async def test_modules_that_are_done(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world, client_of(world) as client:
+        done = await client.learner.modules_done(COURSE)
+        assert (done.completed, done.passed) == ((), ())
+
+
+# -- in the list of courses ------------------------------------------------------------------------------------------
+
+
+class Graded(FakeProvider):
+    def __init__(self, *courses: Course, standings: dict[str, Standing | CoursefsError]) -> None:
+        super().__init__(list(courses))
+        self.standings = standings
+
+    async def standing(self, course: Course) -> Standing:
+        await self._asked(f"standing {course.key}")
+        found = self.standings[course.key]
+        if isinstance(found, CoursefsError):
+            raise found
+        return found
+
+
+async def test_one_course_that_fails_leaves_nulls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    courses = [Course("a", "a", "A"), Course("b", "b", "B"), Course("c", "c", "C", hidden=True)]
+    good_one = Standing(0.5, 0.9, True, 0, 10**18, (), ("Ada",))
+    for error in (Unreachable("no network"), NotSignedIn("sign in")):
+        provider = Graded(*courses, standings={"a": good_one, "b": error})
+        monkeypatch.setattr(registry, "provider", lambda _, one=provider: lambda account, transport: one)
+        settings = LibrarySettings(
+            tmp_path / "catalogue.sqlite", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted()
+        )
+        rows, notes = await list_all(settings, lambda row: True)
+        records = {row.course.key: row.record() for row in rows}
+        assert records["a"]["progress"] == 0.5
+        assert records["a"]["starts"] == "1970-01-01T00:00:00+00:00"
+        assert (records["a"]["deadlines"], records["a"]["instructors"]) == ([], ["Ada"])
+        fields = ("progress", "grade", "passed", "starts", "ends", "deadlines", "instructors")
+        assert [records["b"][name] for name in fields] == [None] * 7
+        assert notes == [f"x: how you stand in 1 of 2 courses is not known: {error}"]
+        assert "standing c" not in provider.calls
+        await list_all(settings)
+        assert sum(call.startswith("standing") for call in provider.calls) == 2
+
+
+async def test_what_takes_too_long_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
+) -> None:
+    class Slow(Graded):
+        async def standing(self, course: Course) -> Standing:
+            await trio.sleep(0 if course.key == "a" else 1000)
+            return Standing(0.25)
+
+    provider = Slow(Course("a", "a", "A"), Course("b", "b", "B"), standings={})
+    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
+    accounts = [AccountSource("x", "x", {}, {})]
+    settings = LibrarySettings(tmp_path / "catalogue.sqlite", tmp_path / "cache", accounts, Wanted())
+    rows, notes = await list_all(settings, lambda row: True)
+    assert [row.standing for row in rows] == [Standing(0.25), None]
+    assert notes == ["x: how you stand in 1 of 2 courses is not known: no answer within 180 s"]

@@ -1,0 +1,169 @@
+"""How a learner stands: each reply, and what comes of all of them together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursefs.model import Deadline, Item, Kind, Outline, Section, Standing
+from coursefs.providers.coursera import standing as of
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.coursera.standing import (
+    CourseGrade,
+    CourseSession,
+    DeadlineSettings,
+    ModulesDone,
+    Parts,
+    Period,
+    Progress,
+    standing,
+)
+from tests.unit.test_coursera_catalogue import good, seed
+
+
+def page(*elements: Any, **linked: Any) -> Envelope:
+    return good({"elements": list(elements), "linked": {f"{name}.v1": rows for name, rows in linked.items()}})
+
+
+def test_the_recorded_progress_with_and_without_an_envelope(recorded: Path) -> None:
+    said = seed(recorded, "onDemandCoursesProgress.v1")
+    expected = Progress(
+        overall=0.02,
+        modules={"7vAcK": 0.0, "SkoZT": 1.0, "HPSDs": 0.0},
+        completed={"JguqW": 1441492941.52, "ENg6D": 1441492935.116},
+        next_item="mqOt5",
+    )
+    assert of.progress(good(said, bare=True)) == expected
+    assert of.progress(page(said | {"id": "1~c"})) == expected
+
+
+def test_the_recorded_deadlines_schedule_grades_and_modules(recorded: Path) -> None:
+    assert of.deadlines(good(seed(recorded, "onDemandDeadlineSettings.v1"))) == DeadlineSettings(
+        1441487282.181, True, {"SkoZT": 1442213999.181, "yd8Xq": 1442818799.181}
+    )
+    assert of.schedule(good(seed(recorded, "onDemandCourseSchedules.v1"))) == (Period(("SkoZT",), 1),)
+    assert of.grade(good(seed(recorded, "onDemandCourseGrades.v1"))) == CourseGrade(0.0, False)
+    assert of.modules_done(good(seed(recorded, "onDemandHomeProgress.v1"))) == ModulesDone((), ())
+    assert of.instructors(good(seed(recorded, "onDemandInstructorNotes.v1"))) == ()
+
+
+def test_a_session_is_what_is_joined_or_the_element_itself() -> None:
+    joined = page({"id": "m", "createdAt": 5}, onDemandSessions=[{"id": "s", "startedAt": 2000, "endedAt": 4000}])
+    guided = page({"id": "1~c", "startedAt": 2000, "endedAt": 4000, "weeks": [], "courseProgressState": "Started"})
+    assert of.session(joined) == of.session(guided) == CourseSession(2.0, 4.0)
+    assert of.session(page({"id": "m"})) is None
+
+
+def test_instructors_are_named_once_and_without_blanks() -> None:
+    rows = [{"id": "1", "fullName": " Ada "}, {"id": "2", "fullName": "Ada"}, {"id": "3"}]
+    assert of.instructors(page({}, instructors=rows)) == ("Ada",)
+
+
+@pytest.mark.parametrize(
+    ("said", "grade"),
+    [
+        ({"passingState": "passed", "overallOutcome": {"courseGrade": 0.9}}, CourseGrade(0.9, True)),
+        ({"passingState": "verifiedPassed"}, CourseGrade(None, True)),
+        ({"passingState": "somethingElse", "overallOutcome": {"courseGrade": 1}}, CourseGrade(1.0, None)),
+        ({"overallOutcome": {"courseGrade": 90}}, None),
+        ({"overallOutcome": {"courseGrade": "A"}}, None),
+        ({"overallOutcome": {"courseGrade": True}}, None),
+        ({}, None),
+    ],
+)
+def test_grades(said: Any, grade: CourseGrade | None) -> None:
+    assert of.grade(page(said)) == grade
+
+
+READERS: list[Callable[[Envelope], object]] = [
+    of.progress, of.session, of.deadlines, of.schedule, of.grade, of.modules_done, of.instructors,
+]  # fmt: skip
+NAMES = (
+    "overall modules items nextItem startedAt endedAt start isEnabled moduleDeadlines deadline moduleId defaultSchedule"
+    " periods moduleIds numberOfWeeks overallOutcome courseGrade passingState progressState timestamp fullName"
+).split()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_the_platform_sends_nothing_breaks(said: Any) -> None:
+    envelope = Envelope((said,) if isinstance(said, dict) else (), {"instructors.v1": [said]}, "")
+    for reader in READERS:
+        reader(envelope)
+
+
+# -- together --------------------------------------------------------------------------------------------------------
+
+WEEK = 7 * 86_400
+NS = 10**9
+MODULES = [
+    Section(
+        f"module/{key}",
+        Kind.MODULE,
+        title,
+        key,
+        number,
+        f"https://x.example/{number}",
+        items=(Item(f"item/{key}", "", "", 1, "lecture"),),
+    )
+    for number, (key, title) in enumerate((("a", "First"), ("b", "Second")), 1)
+]
+FIRST = Deadline("First", 1000 * NS, "module/a", "https://x.example/1")
+SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (Parts(), Standing()),
+        (Parts(progress=Progress(0.5)), Standing(done=0.5)),
+        (Parts(progress=Progress(None, {}, {"a": 1.0})), Standing(done=0.5)),
+        (Parts(grade=CourseGrade(0.7, False)), Standing(grade=0.7, passed=False)),
+        (Parts(session=CourseSession(1.5, 3.0)), Standing(starts_ns=1_500_000_000, ends_ns=3 * NS)),
+        (Parts(instructors=("Ada",)), Standing(instructors=("Ada",))),
+        (
+            Parts(deadlines=DeadlineSettings(5.0, True, {"b": 2000.0, "a": 1000.0, "gone": 3000.0})),
+            Standing(starts_ns=5 * NS, deadlines=(FIRST, SECOND)),
+        ),
+        (Parts(deadlines=DeadlineSettings(5.0, False, {"a": 1000.0})), Standing(starts_ns=5 * NS)),
+        (Parts(schedule=(Period(("a",), 1),)), Standing()),  # weeks of which nobody knows when they begin
+        (
+            Parts(session=CourseSession(0.5, None), schedule=(Period(("a",), 1), Period((), 2), Period(("b",), 1))),
+            Standing(
+                starts_ns=NS // 2,
+                deadlines=(
+                    Deadline("First", WEEK * NS + NS // 2, "module/a", "https://x.example/1"),
+                    Deadline("Second", 4 * WEEK * NS + NS // 2, "module/b", "https://x.example/2"),
+                ),
+            ),
+        ),
+    ],
+)
+def test_what_comes_of_it(parts: Parts, expected: Standing) -> None:
+    assert standing(parts, Outline(tuple(MODULES))) == expected
+    if not of.needs_outline(parts):
+        assert standing(parts, Outline(())) == expected
+
+
+def test_the_replies_of_the_notes_fit_together(recorded: Path) -> None:
+    parts = Parts(
+        progress=of.progress(good(seed(recorded, "onDemandCoursesProgress.v1"), bare=True)),
+        deadlines=of.deadlines(good(seed(recorded, "onDemandDeadlineSettings.v1"))),
+        schedule=of.schedule(good(seed(recorded, "onDemandCourseSchedules.v1"))),
+        grade=of.grade(good(seed(recorded, "onDemandCourseGrades.v1"))),
+    )
+    module = Section("module/SkoZT", Kind.MODULE, "Start", "start", 1)
+    found = standing(parts, Outline((module,)))
+    assert (found.done, found.grade, found.passed) == (0.02, 0.0, False)
+    assert found.deadlines == (Deadline("Start", 1442213999181000000, "module/SkoZT"),)
+    assert json.dumps(found.starts_ns) == "1441487282181000000"
