@@ -17,11 +17,11 @@ from coursefs.content.planner import SKIP
 from coursefs.errors import BadReply, Stale
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
+from coursefs.transport.body import body_of, is_framed
+from coursefs.transport.wire import Body, body_with_length
 
 #: bytes that a socket has at once when its server is quicker than we are
 _PLENTY = 128 * 2**10
-from coursefs.transport.body import body_of, is_framed
-from coursefs.transport.wire import Body, body_with_length
 
 
 class Courier:
