@@ -22,6 +22,7 @@ from coursefs.content.memory import Memory
 from coursefs.content.prefetch import Progress, prefetch
 from coursefs.content.reader import Reader
 from coursefs.content.services import Services
+from coursefs.content.turns import Turns
 from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_store
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
@@ -70,8 +71,6 @@ class Contents:
 
     async def __aenter__(self) -> Self:
         """Take the cache directory.  Raises `CoursefsError` while another process has it or it cannot be used."""
-        reads, writes = trio.CapacityLimiter(_READING_THREADS), trio.CapacityLimiter(_WRITING_THREADS)
-        receives = trio.CapacityLimiter(_RECEIVING_THREADS)
         store = await open_store(self._directory, max_size=self._max_size, min_free=self._min_free)
         nursery = await self._nursery_manager.__aenter__()
         self._services = Services(
@@ -81,9 +80,9 @@ class Contents:
             Memory(),
             SpareBuffers(),
             nursery,
-            reads,
-            writes,
-            receives,
+            Turns(_READING_THREADS),
+            Turns(_WRITING_THREADS),
+            Turns(_RECEIVING_THREADS),
             self._read_timeout,
         )
         self._upkeep = Upkeep(store, self._directory, self._max_size)

@@ -20,6 +20,7 @@ from coursefs.content.planner import Plan, State
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.services import Services
 from coursefs.content.store import NoRoom
+from coursefs.content.turns import NoTurn
 from coursefs.errors import BadReply, CoursefsError, Stale
 from coursefs.model import Version
 
@@ -277,24 +278,29 @@ class Entry:
             self._pulse()
             self.leave()
 
-    async def _save(self, start: int, data: memoryview, complete: Callable[[], bool] | None = None) -> None:
+    async def _save(
+        self, start: int, data: memoryview, complete: Callable[[], bool] | None = None, *, patient: bool = False
+    ) -> None:
         services, file = self._services, self._acquired()
+        is_complete = complete is None
 
-        def complete_and_put(complete: Callable[[], bool]) -> bool:
-            if is_complete := complete():
+        def put() -> None:
+            nonlocal is_complete
+            is_complete = complete is None or complete()
+            if is_complete:
                 services.store.put(file, start, data)
-            return is_complete
 
+        turns = services.writes if complete is None else services.receives
         try:
-            if complete is None:
-                await services.writing(services.store.put, file, start, data)
-            elif not await services.receiving(complete_and_put, complete):
+            await (turns.take(put) if patient else turns.take_soon(put))
+        except (NoRoom, NoTurn):
+            if not is_complete:
                 return
-        except NoRoom:
             self.unkept += 1
             self._services.memory.put(self, start, bytes(data))
-        self._pace.came(len(data), trio.current_time())
-        self._pulse()
+        if is_complete:
+            self._pace.came(len(data), trio.current_time())
+            self._pulse()
 
     def _pulse(self) -> None:
         self.changed.set()

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import trio
 
-from coursefs.content.lanes import Ticket
+from coursefs.content.lanes import Priority, Ticket
 from coursefs.content.planner import Flight
 from coursefs.content.ranges import Range
 from coursefs.errors import CoursefsError
@@ -19,8 +19,10 @@ PIECE = 2**20
 class Save(Protocol):
     """Keeps bytes."""
 
-    async def __call__(self, start: int, data: memoryview, complete: Callable[[], bool] | None = None) -> None:
-        """Keep these bytes, which belong at `start`.
+    async def __call__(
+        self, start: int, data: memoryview, complete: Callable[[], bool] | None = None, *, patient: bool = False
+    ) -> None:
+        """Keep these bytes, which belong at `start`; `patient`: nobody waits for them.
 
         With `complete`, which may block, that is called first, in the same thread; if it says False, nothing is kept.
         """
@@ -138,7 +140,9 @@ class Fetch:
             return came == len(room)
 
         size = self.received - self._buffer_start + len(room)
-        await self._save(self._buffer_start, memoryview(self._buffer or b"")[:size].toreadonly(), complete)
+        await self._save(
+            self._buffer_start, memoryview(self._buffer or b"")[:size].toreadonly(), complete, patient=self._is_patient
+        )
         self.received = min(self.received + came, self.end)
         self._announce()
         if came == len(room):
@@ -149,7 +153,7 @@ class Fetch:
         """Save what has arrived, be it a full piece or not."""
         size = self.received - self._buffer_start
         if self._buffer is not None and size:
-            await self._save(self._buffer_start, memoryview(self._buffer)[:size].toreadonly())
+            await self._save(self._buffer_start, memoryview(self._buffer)[:size].toreadonly(), patient=self._is_patient)
         self._announce()
         self._start_anew()
 
@@ -191,6 +195,10 @@ class Fetch:
         self.done = True
         for _, event in self._waiting:
             event.set()
+
+    @property
+    def _is_patient(self) -> bool:
+        return self.ticket.priority is Priority.BACKGROUND
 
     def _start_anew(self) -> None:
         """The bytes so far were saved, and are found there from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +18,7 @@ from coursefs.content.location import Location
 from coursefs.content.persistence import persist
 from coursefs.content.services import Services
 from coursefs.content.store import NoRoom
+from coursefs.content.turns import NoTurn
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.flight import Flights
 from coursefs.model import Source, Version
@@ -93,7 +95,8 @@ class Measure:
         if recorded is not None and same(recorded, version):
             self._services.store.ledger.confirm(content.key, recorded)
             return recorded
-        await self._services.writing(self._services.store.note, content.key, version)
+        with suppress(NoTurn):  # then it is asked for again next time
+            await self._services.writes.take_soon(self._services.store.note, content.key, version)
         return version
 
     async def _take(self, content: Content, response: httpx.Response, answer: Whole) -> Version | None:
@@ -128,9 +131,12 @@ class Measure:
         if draft is None:
             return None
         try:
-            await self._services.writing(self._services.store.append, draft, memoryview(piece))
+            await self._services.writes.take_soon(self._services.store.append, draft, memoryview(piece))
         except NoRoom:
             await self._services.writing(self._services.store.give_up, draft)
+            return None
+        except NoTurn:
+            self._services.nursery.start_soon(self._services.writing, self._services.store.give_up, draft)
             return None
         return draft
 

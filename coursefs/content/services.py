@@ -12,6 +12,7 @@ from coursefs.content.fetch import SpareBuffers
 from coursefs.content.lanes import Lanes
 from coursefs.content.memory import Memory
 from coursefs.content.store import Store
+from coursefs.content.turns import Turns
 from coursefs.transport import Transport
 
 P = ParamSpec("P")
@@ -28,19 +29,15 @@ class Services:
     memory: Memory
     spare: SpareBuffers
     nursery: trio.Nursery
-    reads: trio.CapacityLimiter  # threads that may wait for reads of the disk at once
-    writes: trio.CapacityLimiter  # threads that may wait for writes: apart, because a disk may be slow in these alone
-    receives: trio.CapacityLimiter  # threads that may wait for sockets, and write what came from them
+    reads: Turns  # at reading from the disk
+    writes: Turns  # at writing: apart, because a disk may be slow in that alone
+    receives: Turns  # at receiving much from a socket and writing it
     read_timeout: float  # seconds
 
     async def reading(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that reads from the disk, in a thread.  Once begun it is not interrupted by cancellation."""
-        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.reads)
+        return await self.reads.take(function, *args, **kwargs)
 
     async def writing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what changes something on the disk, or waits for such a change."""
-        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.writes)
-
-    async def receiving(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same for what receives from a socket, and may write it to the disk."""
-        return await trio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.receives)
+        return await self.writes.take(function, *args, **kwargs)

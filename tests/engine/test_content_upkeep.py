@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.content import CacheUse, Cleared, Verified, open_cache
+from coursefs.content import CacheUse, Cleared, Contents, Verified, open_cache, turns
 from coursefs.content.cachedfile import CachedFile
 from coursefs.content.datafile import DataFile
 from coursefs.content.record import Record
@@ -234,6 +234,26 @@ async def test_a_disk_that_hangs_delays_no_cached_read(tmp_path: Path, monkeypat
                 await until(lambda: hangs.is_set() and waiting(contents) == 30)
                 for _ in range(12):  # opened, read and closed again: more often than there are threads
                     assert await b.read_all(contents, content("cached"), step=MIB) == BODY
+
+
+@pytest.mark.logs
+async def test_a_disk_that_hangs_keeps_few_readers_of_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE", 0.1)
+    done: list[int] = []
+
+    async def read(contents: Contents, number: int) -> None:
+        assert await b.read_all(contents, content(f"slow {number}"), step=MIB) == BODY
+        done.append(number)
+
+    async with bench(tmp_path, BODY) as b, b.contents() as contents, trio.open_nursery() as nursery:
+        with hanging_writes(monkeypatch):
+            for number in range(30):
+                nursery.start_soon(read, contents, number)
+            # those whose pieces are in the threads that hang wait for them; there are eight such threads
+            await until(lambda: len(done) >= 22)
+        await until(lambda: len(done) == 30)
 
 
 async def test_a_check_that_takes_long_delays_no_other_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
