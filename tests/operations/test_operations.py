@@ -138,6 +138,28 @@ async def test_readdir_goes_on_where_it_stopped(
         await operations.releasedir(number)
 
 
+async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_opened(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies: dict[bytes, tuple[int, float]] = {}
+
+    def reply(token: object, name: bytes, entry: pyfuse3.EntryAttributes, following: int) -> bool:
+        replies[name] = (entry.st_size, entry.attr_timeout)
+        return True
+
+    monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+    async with opened(tmp_path, Cdn()) as operations:
+        directory = await find(operations, "Graphics", "01 Start")
+        number = await operations.opendir(directory.st_ino, CTX)
+        await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
+        assert replies[b"01 Hello.mp4"] == (0, 0)  # to be asked again before anybody sees it
+        assert replies[b"02 Read.html"] == (len("<p>Hello</p>"), KEPT)
+        await operations.getattr((await find(operations, *VIDEO)).st_ino, CTX)
+        await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
+        assert replies[b"01 Hello.mp4"] == (len(BYTES), KEPT)
+        await operations.releasedir(number)
+
+
 async def test_reading(provider: FakeProvider, tmp_path: Path) -> None:
     async with opened(tmp_path, Cdn()) as operations:
         for names, data in ((VIDEO, BYTES), (PAGE, b"<p>Hello</p>")):

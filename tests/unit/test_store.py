@@ -57,6 +57,31 @@ def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_listing_is_the_same_object_until_something_in_it_changes(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(Changes(added=(video(301, "a.mp4"), video(302, "b.mp4", "item/i2/video"))))
+    before = store.children(300)
+    assert store.children(300) is before and [store.node(node.inode) for node in before] == list(before)
+    store.set_version(302, Version(7), 5)
+    assert [node.size for node in store.children(300)] == [None, 7]
+    store.write(Changes(gone=(before[0],)))
+    assert [node.name for node in store.children(300)] == ["b.mp4"]
+    store.close()
+
+
+def test_what_memory_has_no_room_for_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coursefs.catalog.store._KEPT_NODES", 3)
+    store = store_at(tmp_path)
+    nodes = [video(301 + number, f"{number}.mp4", f"item/i{number}/video") for number in range(6)]
+    store.write(Changes(added=tuple(nodes)))
+    assert store.children(300) == tuple(nodes)
+    for node in nodes:
+        assert store.node(node.inode) == node
+        store.set_version(node.inode, Version(node.inode), 5)
+        assert [one.size for one in store.children(300) if one.size is not None] == list(range(301, node.inode + 1))
+    store.close()
+
+
 def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.write(Changes(added=(video(301, "a.mp4"),)))
