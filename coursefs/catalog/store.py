@@ -211,6 +211,15 @@ class Store:
         ).fetchone()
         return int(row[0]), int(row[1])
 
+    def count_sections(self) -> int:
+        """How many modules, lessons and folders the courses have that are shown, as far as their outlines are known."""
+        row = self._database.execute(
+            "SELECT count(*) FROM node JOIN node AS top ON top.account = node.account AND top.course = ''"
+            " AND top.key = node.course AND top.name IS NOT NULL"
+            " WHERE node.kind IN ('module', 'lesson', 'folder') AND node.item = '' AND node.name IS NOT NULL"
+        ).fetchone()
+        return int(row[0])
+
     # -- courses -------------------------------------------------------------------------------------------------
 
     def courses(self, account: str) -> list[Course]:
