@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 import trio
 
 from coursefs.catalog import Ages
@@ -156,3 +157,21 @@ async def test_without_a_network_all_that_is_known_is_listed_and_it_comes_back_b
             while library.tree.renewal.trouble("coursera") is not None:
                 assert await directories(library) == known
                 await trio.lowlevel.checkpoint()
+
+
+async def test_without_a_network_what_is_not_known_fails_soon_and_works_again_afterwards(tmp_path: Path) -> None:
+    async with a_user(tmp_path) as (platform, settings):
+        async with open_library(settings) as library:
+            (course,) = await library.children(ROOT)
+            await platform.apply(Faults(api_down=True))
+            with trio.fail_after(10), pytest.raises(Unreachable):
+                await library.children(course.inode)
+            await platform.apply(Faults())
+            assert len(await library.children(course.inode)) == 1
+        async with open_library(replace(settings, offline=True)) as library:
+            asked(platform)
+            (module,) = await library.children(course.inode)
+            (lesson, *_) = await library.children(module.inode)
+            with trio.fail_after(1), pytest.raises(Unreachable, match="offline"):
+                await library.children(lesson.inode)
+            assert asked(platform) == []
