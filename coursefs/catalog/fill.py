@@ -75,12 +75,14 @@ class Fill:
             await trio.sleep(wait)
 
     async def _all(self) -> None:
-        done = 0
+        done, total = 0, self._store.count_sections()
         for course in self._store.by_use():
-            await self._step(course)
             place = Place(course.place.account, course.key)
+            was_known = self._store.fetched_ns(place) is not None
+            await self._step(course)
+            if not was_known:
+                total = self._store.count_sections()
             directories = [node for node in self._store.of_place(place) if node.is_directory and not node.item]
-            total = self._store.count_sections()
             for directory in sorted(directories, key=lambda node: node.kind is not Kind.MODULE):
                 self.progress = Progress("filling", done, max(total, done + 1))
                 await self._step(directory)

@@ -32,9 +32,9 @@ def long_turns() -> Iterator[None]:
 
 
 class Lock:
-    """A lock that its last holder may have again at once: nobody is woken to find that it has nothing to do.
+    """A lock that its last holder may have again at once, without a turn of the loop.
 
-    Who waits is woken by every release, and waits on when somebody was faster.
+    A release wakes one of those who wait; it has the lock as soon as the last holder waits for something itself.
     """
 
     def __init__(self) -> None:
