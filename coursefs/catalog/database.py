@@ -13,15 +13,19 @@ from coursefs.catalog import schema
 
 log = logging.getLogger(__name__)
 
+#: bytes of a database that are looked through whenever it is opened, which takes a tenth of a second at most; a larger
+#: one only when the process before has not closed it, as after a crash or a power cut
+_CHECKED = 8 * 2**20
+
 
 def opened(path: Path) -> sqlite3.Connection:
     """A usable database at this path; one that is damaged or newer is renamed to `….set-aside-<time>`."""
     try:
         database = _connect(path)
-        if schema.version_of(database) <= schema.VERSION:
+        reason = _not_ours(database)
+        if reason is None:
             schema.migrate(database)
             return database
-        reason = "was written by a newer coursefs"
         database.close()
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, no space, no permission: not the database's fault
@@ -43,8 +47,9 @@ def copied(path: Path) -> sqlite3.Connection:
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as there:
-            if schema.version_of(there) <= schema.VERSION:
+            if _not_ours(there) is None:
                 there.backup(copy)
+                _require_sound(copy, path)
     except sqlite3.DatabaseError as error:
         log.info("the catalogue cannot be read: %s", error)
         copy.close()
@@ -54,12 +59,33 @@ def copied(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    log_path = path.with_name(f"{path.name}-wal")
+    was_closed = not (log_path.exists() and log_path.stat().st_size)
     database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # fails where this is no database
+        _require_sound(database, path, also_large=not was_closed)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _not_ours(database: sqlite3.Connection) -> str | None:
+    """Why this is no catalogue that this coursefs can use; None when it is one, or empty."""
+    version = schema.version_of(database)
+    if version > schema.VERSION:
+        return "was written by a newer coursefs"
+    if version == 0 and database.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        return "is a database of something else"
+    return None
+
+
+def _require_sound(database: sqlite3.Connection, path: Path, *, also_large: bool = False) -> None:
+    """Raise `sqlite3.DatabaseError` when something in the database is damaged, as far as that is looked for."""
+    if also_large or path.stat().st_size <= _CHECKED:
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)

@@ -37,7 +37,7 @@ class Pace:
 class Progress:
     """How far it is: directories that are known with the sizes of their files, of all that there are so far."""
 
-    state: str  # "waiting", "filling", "done", "off"
+    state: str  # "off", "waiting", "filling", "done"
     done: int = 0
     total: int = 0
 
@@ -57,10 +57,11 @@ class Fill:
         self._idle = idle
         self._pace = pace or Pace()
         self._failures = 0  # in a row
-        self.progress = Progress("waiting")
+        self.progress = Progress("off")
 
     async def run(self) -> None:
         """Fill until cancelled."""
+        self.progress = Progress("waiting")
         await trio.sleep(self._pace.first)
         while True:
             try:
@@ -74,13 +75,16 @@ class Fill:
             await trio.sleep(wait)
 
     async def _all(self) -> None:
-        done = 0
+        done, total = 0, self._store.count_sections()
         for course in self._store.by_use():
-            await self._step(course)
             place = Place(course.place.account, course.key)
+            was_known = self._store.fetched_ns(place) is not None
+            await self._step(course)
+            if not was_known:
+                total = self._store.count_sections()
             directories = [node for node in self._store.of_place(place) if node.is_directory and not node.item]
             for directory in sorted(directories, key=lambda node: node.kind is not Kind.MODULE):
-                self.progress = Progress("filling", done, done + len(directories))
+                self.progress = Progress("filling", done, max(total, done + 1))
                 await self._step(directory)
                 done += 1
         self.progress = Progress("filling", done, done)

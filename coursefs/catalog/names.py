@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coursefs.model import File, Placement
+from coursefs.model import File, Kind, Placement
 
 #: longest name that Linux file systems take, in bytes of UTF-8
 MAX_BYTES = 255
@@ -27,6 +27,8 @@ RESERVED = frozenset({"index.html", "playlist.m3u8", "deadlines.ics"})
 _BREAKS = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
 # C0 and C1 controls, lone surrogates, and every character that turns the direction of the text around it
 _DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# of ASCII, coursera-dl keeps letters, digits, dots, dashes and underscores of a title
+_NOT_IN_SLUGS = re.compile(r"[!-,/;-@\[-^`{-~]")
 
 
 class Layout(StrEnum):
@@ -41,6 +43,12 @@ def clean(title: str) -> str:
     text = _BREAKS.sub(" ", title)
     text = _DROPPED.sub("", text).replace("/", "-")
     return unicodedata.normalize("NFC", text).strip()
+
+
+def slugged(title: str) -> str:
+    """A title as coursera-dl writes it into a name: `_` for blanks, without other marks; but every script is kept."""
+    text = clean(title).replace(":", "-").rstrip(".")
+    return _NOT_IN_SLUGS.sub("", re.sub(r"\s", "_", text))
 
 
 def fit(name: str, limit: int) -> str:
@@ -76,7 +84,10 @@ def fold(name: str) -> str:
 
 def directory(layout: Layout, *, title: str, slug: str, position: int | None, kind: str) -> str:
     """The name that a course, a section or the stem of an item wants; never empty, at most `MAX_BYTES`."""
-    plain = clean(slug if layout is Layout.SLUG and slug else title) or clean(slug) or kind.capitalize()
+    plain = clean(title) or clean(slug)
+    if layout is Layout.SLUG:
+        plain = clean(slug) or slugged(title)
+    plain = plain or kind.capitalize()
     if position is not None:
         plain = f"{position:02d}{'_' if layout is Layout.SLUG else ' '}{plain}"
     plain = plain.lstrip(". ") or kind.capitalize()
@@ -114,17 +125,31 @@ class Wish:
 
 def wish(layout: Layout, item_stem: str, file: File) -> Wish:
     """The name that a file of an item wants.  `Placement.BESIDE` wants it within its item's `.files` directory."""
-    title = clean(file.title)
+    if layout is Layout.SLUG:
+        body = _slug_body(item_stem, file)
+    else:
+        title = clean(file.title)
+        match file.placement:
+            case Placement.MAIN:
+                body = item_stem
+            case Placement.MARKED:
+                body = f"{item_stem} ({title})"
+            case Placement.ATTACHED:
+                body = f"{item_stem} - {title or file.kind.value.capitalize()}"
+            case Placement.BESIDE:
+                body = title.lstrip(". ") or file.kind.value
+    return Wish(file.key, body, fit(clean(file.extension), 30))
+
+
+def _slug_body(item_stem: str, file: File) -> str:
+    title = slugged(file.title)
     match file.placement:
         case Placement.MAIN:
-            body = item_stem
-        case Placement.MARKED:
-            body = f"{item_stem}_{title}" if layout is Layout.SLUG else f"{item_stem} ({title})"
-        case Placement.ATTACHED:
-            body = f"{item_stem}{'_' if layout is Layout.SLUG else ' - '}{title or file.kind.value.capitalize()}"
+            return f"{item_stem}_instructions" if file.kind is Kind.READING else item_stem  # coursera-dl's word
+        case Placement.MARKED | Placement.ATTACHED:
+            return f"{item_stem}_{title or file.kind.value}"
         case Placement.BESIDE:
-            body = title.lstrip(". ") or file.kind.value
-    return Wish(file.key, body, fit(clean(file.extension), 30))
+            return title.lstrip(".") or file.kind.value
 
 
 @dataclass(frozen=True, slots=True)

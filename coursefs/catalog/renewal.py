@@ -101,7 +101,7 @@ class Renewal:
             raise self._noted(place, BadReply(f"{course.slug}: the platform lists nothing where there was a course"))
         new = outline_changes(self._store, place, directory.inode, outline, self._layout, now)
         with self._store.transaction():
-            if list(new.steps) != self._store.steps_of(place):
+            if _by_key(new.steps) != _by_key(self._store.steps_of(place)):
                 self._store.set_steps(place, new.steps)
             self._store.set_fetched(place, now, outline.tag)
             news = self._write(new.changes, now)
@@ -202,6 +202,10 @@ def _missing(some: Sequence[Course], courses: Sequence[Course]) -> list[Course]:
     """Those of some courses that are not among these."""
     keys = {course.key for course in courses}
     return [course for course in some if course.key not in keys]
+
+
+def _by_key(steps: Sequence[Step]) -> dict[str, Step]:
+    return {step.item.key: step for step in steps}
 
 
 def _same(asked: Step, today: Step | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from coursefs.catalog.node import Node, Place, Step
@@ -49,27 +50,20 @@ def _place(account: str, course: str) -> Place:
 
 def node_of(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
     """The node of a row of `READ_NODE`, without its page."""
-    (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-     identity, locator, is_gone) = row  # fmt: skip
-    return Node(
-        inode=inode,
-        parent=parent,
-        name=name,
-        wanted=name if wanted == name else wanted,  # one text for both, in thousands of nodes
-        place=_place(account, course),
-        key=key,
-        kind=_KINDS[kind],
-        mtime_ns=mtime,
-        item=sys.intern(item),
-        url=None if url is None else sys.intern(url),
-        mime_type=None if mime is None else sys.intern(mime),
-        size=size,
-        etag=etag,
-        modified_ns=modified,
-        identity=identity,
-        locator=locator,
-        is_gone=bool(is_gone),
-    )
+    return next(nodes_of([row]))
+
+
+def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]  # as above
+    """The nodes of such rows; a text that several of them have is kept once."""
+    kept: dict[str, str] = {}
+    once = kept.setdefault
+    for (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
+         identity, locator, is_gone) in rows:  # fmt: skip
+        yield Node(
+            inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
+            once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
+            identity, locator, is_gone=bool(is_gone),
+        )  # fmt: skip
 
 
 def row_of(node: Node) -> tuple[object, ...]:

@@ -15,20 +15,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachetools import LRUCache
-
 from coursefs.catalog import inode as inodes
 from coursefs.catalog.choice import Choice
 from coursefs.catalog.database import copied, opened
 from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
-from coursefs.catalog.rows import READ_NODE, STEP, UPSERT_NODE, insert, node_of, row_of, row_of_step, sound, step_of
+from coursefs.catalog.rows import (
+    READ_NODE,
+    STEP,
+    UPSERT_NODE,
+    insert,
+    node_of,
+    nodes_of,
+    row_of,
+    row_of_step,
+    sound,
+    step_of,
+)
 from coursefs.model import Course, Kind, Version
 
 log = logging.getLogger(__name__)
 
-#: nodes that are kept in memory, and as many in listings: a walk over a large account finds the second time what the
-#: first one has read
+#: nodes that are kept in memory: a walk over a large account finds the second time what the first one has read.  When
+#: there are more, all are let go: to tell which were used last would cost every request more than reading them again
 _KEPT_NODES = 1 << 16
 
 
@@ -56,8 +65,8 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self._database = copied(path) if read_only else opened(path)
-        self._nodes: LRUCache[int, Node] = LRUCache(_KEPT_NODES)
-        self._listings: LRUCache[int, tuple[Node, ...]] = LRUCache(_KEPT_NODES, getsizeof=lambda nodes: len(nodes) + 1)
+        self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
+        self._listings: dict[int, tuple[Node, ...]] = {}
         if self.node(inodes.ROOT) is None:
             root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
             self.write(Changes(added=(root,)))
@@ -83,6 +92,14 @@ class Store:
     def _rollback(self) -> None:
         with suppress(sqlite3.Error):
             self._database.rollback()
+        self._forget_all()
+
+    def _keep(self, nodes: Sequence[Node]) -> None:
+        if len(self._nodes) + len(nodes) > _KEPT_NODES:
+            self._forget_all()
+        self._nodes.update({node.inode: node for node in nodes})
+
+    def _forget_all(self) -> None:
         self._nodes.clear()
         self._listings.clear()
 
@@ -103,7 +120,8 @@ class Store:
             row = self._database.execute(f"SELECT {READ_NODE} FROM node WHERE inode = ?", (inode,)).fetchone()
             if row is None:
                 return None
-            node = self._nodes[inode] = node_of(row)
+            node = node_of(row)
+            self._keep((node,))
         return node
 
     def child(self, parent: int, name: str) -> Node | None:
@@ -114,15 +132,16 @@ class Store:
         return None if row is None else node_of(row)
 
     def children(self, parent: int) -> tuple[Node, ...]:
-        """What a directory holds, by name."""
+        """What a directory holds, by name; the very same tuple as long as nothing in it has changed."""
         listing = self._listings.get(parent)
         if listing is None:
             rows = self._database.execute(
                 f"SELECT {READ_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
                 (parent,),
             )
-            listing = self._listings[parent] = tuple(map(node_of, rows))
-            self._nodes.update((node.inode, node) for node in listing)
+            listing = tuple(nodes_of(rows))
+            self._keep(listing)
+            self._listings[parent] = listing
         return listing
 
     def page(self, inode: int) -> bytes:
@@ -192,6 +211,15 @@ class Store:
             "SELECT count(*), coalesce(sum(size), 0) FROM node WHERE name IS NOT NULL"
         ).fetchone()
         return int(row[0]), int(row[1])
+
+    def count_sections(self) -> int:
+        """How many modules, lessons and folders the courses have that are shown, as far as their outlines are known."""
+        row = self._database.execute(
+            "SELECT count(*) FROM node JOIN node AS top ON top.account = node.account AND top.course = ''"
+            " AND top.key = node.course AND top.name IS NOT NULL"
+            " WHERE node.kind IN ('module', 'lesson', 'folder') AND node.item = '' AND node.name IS NOT NULL"
+        ).fetchone()
+        return int(row[0])
 
     # -- courses -------------------------------------------------------------------------------------------------
 
@@ -264,8 +292,7 @@ class Store:
         with self.transaction():
             for table in ("course", "node", "step", "fetched", "used", "made_with", "choice", "added"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
-        self._nodes.clear()
-        self._listings.clear()
+        self._forget_all()
 
     # -- steps and freshness ---------------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 _SECOND = 1_000_000_000
 #: ns by which a stored time may lie ahead of the clock before the clock is held to have been wrong
 _AHEAD = 60 * _SECOND
+#: directories that list sections and files alone
+_OF_FILES = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
 #: seconds that the root waits for an account that was never listed, when it has others to show
 _FOR_ANOTHER = 3.0
 
@@ -96,7 +98,7 @@ class Tree:
 
     def known_children(self, inode: int) -> Sequence[Node] | None:
         """What a directory holds, where nothing has to be asked for it; None: `children` knows more."""
-        return self.store.children(inode) if time.time_ns() < self._settled.get(inode, 0) else None
+        return self.store.children(inode) if self._is_settled(inode) else None
 
     def known_child(self, inode: int, name: str) -> Node | None:
         """The node of this name, where it is known; None: `child` knows more."""
@@ -166,10 +168,17 @@ class Tree:
         asked_ns = self.store.fetched_ns(place)
         await self._fresh(place, 0, asked_ns, self._ages.outline, lambda: self._renew_outline(account, directory))
 
-    async def _files_ready(self, directory: Node, place: Place) -> None:
+    def _is_settled(self, inode: int) -> bool:
+        """Whether all that a directory lists is known and fresh; never where that is more than sections and files."""
         now = time.time_ns()
-        if now < self._settled.get(directory.inode, 0):
+        if inode not in self._settled and self.node(inode).kind in _OF_FILES:
+            self._settled[inode] = self._all_due_ns(self.store.asked(inode))
+        return now < self._settled.get(inode, 0)
+
+    async def _files_ready(self, directory: Node, place: Place) -> None:
+        if self._is_settled(directory.inode):
             return
+        now = time.time_ns()
         asked = self.store.asked(directory.inode)
         if self._all_due_ns(asked) < now:
             known = not asked.never or any(node.item for node in self.store.children(directory.inode))
@@ -185,7 +194,7 @@ class Tree:
         due = self._all_due_ns(asked)
         if due < now and self.renewal.failed_lately(place, self._ages.failed):
             due = now + int(self._ages.failed * _SECOND)
-        if directory.kind is not Kind.COURSE:  # which has an outline besides
+        if directory.kind in _OF_FILES:
             self._settled[directory.inode] = due
 
     def _all_due_ns(self, asked: Asked) -> int:

@@ -88,8 +88,9 @@ def _show(mount: Mapping[str, Any]) -> None:
     click.echo(f"  known: {catalogue['entries']} files and folders, {output.size(catalogue['bytes'])}")
     click.echo(f"  cache: {output.size(cache['bytes'])} of {output.size(cache['max_size'])} in {cache['directory']}")
     fill = mount["fill"]
-    if fill["state"] == "filling":
-        click.echo(f"  learning what nobody has looked at yet: {fill['done']} of {fill['total']} folders")
+    if fill["total"] and fill["state"] != "done":
+        pauses = "" if fill["state"] == "filling" else " (pauses)"
+        click.echo(f"  learning what nobody has looked at yet: {fill['done']} of {fill['total']} folders{pauses}")
     if mount["open_files"]:
         click.echo(f"  open files: {mount['open_files']}")
 

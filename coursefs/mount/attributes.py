@@ -26,26 +26,35 @@ def attributes(node: Node, options: MountOptions) -> pyfuse3.EntryAttributes:
     A file whose size was never asked for says 0 and is not to be remembered: the kernel asks again (`getattr`) before
     any program sees it, and gets the exact size then.
     """
+    return described(blank(options), node, options)
+
+
+def blank(options: MountOptions) -> pyfuse3.EntryAttributes:
+    """What all nodes of a mount have in common."""
     entry = pyfuse3.EntryAttributes()
-    entry.st_ino = node.inode
     entry.generation = 0
-    kept = KEPT if node.is_directory or node.size is not None else 0.0
-    entry.attr_timeout = kept
     entry.entry_timeout = KEPT
-    if node.is_directory:
-        entry.st_mode = stat.S_IFDIR | (0o555 & ~options.umask)
-        entry.st_nlink = 1  # not 2 + sub-directories: find(1) takes 1 for "not counted"
-        entry.st_size = 0
-    else:
-        entry.st_mode = stat.S_IFREG | (0o444 & ~options.umask)
-        entry.st_nlink = 1
-        entry.st_size = node.size or 0
+    entry.st_nlink = 1  # of directories not 2 + sub-directories: find(1) takes 1 for "not counted"
     entry.st_uid = options.uid
     entry.st_gid = options.gid
     entry.st_rdev = 0
     entry.st_blksize = _BLOCK_SIZE
+    return entry
+
+
+def described(entry: pyfuse3.EntryAttributes, node: Node, options: MountOptions) -> pyfuse3.EntryAttributes:
+    """The same object, with all that is the node's own: a listing describes thousands with one."""
+    entry.st_ino = node.inode
+    if node.is_directory:
+        size, kept = 0, KEPT
+        entry.st_mode = stat.S_IFDIR | (0o555 & ~options.umask)
+    else:
+        size, kept = node.size or 0, 0.0 if node.size is None else KEPT
+        entry.st_mode = stat.S_IFREG | (0o444 & ~options.umask)
+    entry.attr_timeout = kept
+    entry.st_size = size
     # never 0 for a file with bytes, cached or not: `tar -S` would archive a hole
-    entry.st_blocks = -(-entry.st_size // _BLOCK)
+    entry.st_blocks = -(-size // _BLOCK)
     entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
     return entry
 

@@ -15,7 +15,7 @@ import trio
 
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
-from coursefs.mount.attributes import absent, attributes
+from coursefs.mount.attributes import absent, attributes, blank, described
 from coursefs.mount.guard import answered, guarded
 from coursefs.mount.options import MountOptions
 
@@ -120,10 +120,12 @@ class Operations(pyfuse3.Operations):
             parent = self._library.node(directory.parent)
             if not pyfuse3.readdir_reply(token, b"..", attributes(parent, self._options), 2):
                 return
+        entry = blank(self._options)
+        is_of_now = self._library.known_children(directory.inode) is children
         for index in range(max(0, start_id - _FIRST_OFFSET + 1), len(children)):
             node = children[index]
             # as of now, not of opendir: a size that was learned meanwhile must not be taken back
-            now = attributes(self._library.node(node.inode), self._options)
+            now = described(entry, node if is_of_now else self._library.node(node.inode), self._options)
             if not pyfuse3.readdir_reply(token, node.name.encode(), now, index + _FIRST_OFFSET):
                 return
 

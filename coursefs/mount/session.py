@@ -18,6 +18,7 @@ from coursefs.mount.kernel import raise_limits
 from coursefs.mount.mountpoint import prepare
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
+from coursefs.mount.turns import long_turns
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +41,12 @@ async def mount(
         libfuse.init(operations, mountpoint, _kernel_options(options))
         try:
             library.on_change(_tell_kernel)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_on_signal, signals, nursery)
-                nursery.start_soon(_answers, mountpoint, lambda: mounted(operations))
-                await pyfuse3.main()
-                nursery.cancel_scope.cancel()
+            with long_turns():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_end_on_signal, signals, nursery)
+                    nursery.start_soon(_answers, mountpoint, lambda: mounted(operations))
+                    await pyfuse3.main()
+                    nursery.cancel_scope.cancel()
         finally:
             library.on_change(lambda *_: None)
             # lazily: programs that are still in there keep their open files, and get an error from them

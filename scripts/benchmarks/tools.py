@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +28,15 @@ class Mounted:
     """A file system that answers."""
 
     path: Path
-    pid: int  # of its daemon
+    pid: Callable[[], int]  # of its daemon; asking may take its time, which belongs to no measurement
 
     def resident_bytes(self) -> int:
         """Memory of the daemon (VmRSS)."""
-        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():
+        pid = self.pid()
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
-        raise Trouble(f"process {self.pid} has ended")
+        raise Trouble(f"process {pid} has ended")
 
 
 class Trouble(Exception):
@@ -85,7 +86,7 @@ class Rclone:
                 if process.poll() is not None or time.monotonic() > end:
                     raise Trouble(f"rclone does not mount: {(home / 'rclone.log').read_text()}")
                 time.sleep(0.01)
-            yield Mounted(path, process.pid)
+            yield Mounted(path, lambda: process.pid)
         finally:
             _unmount(path)
             try:
@@ -106,10 +107,14 @@ class Coursefs:
         """See `Tool`."""
         path = _mountpoint(home)
         environment = self._environment(url, home)
+
+        def pid() -> int:
+            (status,) = json.loads(_coursefs(environment, "status", "--json", str(path)))["mounts"]
+            return int(status["pid"])
+
         try:
             _coursefs(environment, "mount", str(path))
-            (status,) = json.loads(_coursefs(environment, "status", "--json", str(path)))["mounts"]
-            yield Mounted(path, int(status["pid"]))
+            yield Mounted(path, pid)
         except (Trouble, subprocess.SubprocessError) as error:
             raise Trouble(f"{error}\n{_logged(home)}") from error
         finally:

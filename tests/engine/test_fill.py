@@ -62,6 +62,35 @@ async def test_everything_is_learned_the_last_used_course_first(
         nursery.cancel_scope.cancel()
 
 
+async def test_its_progress_counts_all_that_is_known_so_far(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    provider, filling = provider_of_two(), Filling()
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await walk(tree, "One", "01 Start")
+        await walk(tree, "Two", "01 Start")
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        assert fill.progress.state == "off"  # whoever switched it off sees that it does not run
+        seen: list[tuple[str, int, int]] = []
+        learn = tree.learn
+
+        async def learned(directory: Node) -> None:
+            seen.append((fill.progress.state, fill.progress.done, fill.progress.total))
+            await learn(directory)
+
+        tree.learn = learned  # type: ignore[method-assign]  # to look at it in the middle
+        nursery.start_soon(fill.run)
+        await trio.testing.wait_all_tasks_blocked()
+        assert fill.progress.state == "waiting"
+        await trio.sleep(600)
+        assert [one for one in dict.fromkeys(seen) if one[0] == "filling"] == [("filling", 0, 2), ("filling", 1, 2)]
+        assert tree.store.count_sections() == 2
+        provider.listed = [Course("c1", "one", "One")]
+        await tree.update_courses("coursera")
+        assert tree.store.count_sections() == 1  # those of a course that is gone are not counted
+        nursery.cancel_scope.cancel()
+
+
 async def test_it_gives_way_to_whoever_waits(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     provider, filling = provider_of_two(), Filling()
     async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:

@@ -15,8 +15,8 @@ from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.catalog.refresh import Changes
 from coursefs.errors import BadReply, NotAllowed, NotSignedIn, Unreachable
-from coursefs.model import Course, Outline
-from tests.engine.fakes import FakeProvider, lecture, reading, section
+from coursefs.model import Course, Outline, Remote
+from tests.engine.fakes import FakeProvider, lecture, reading, section, video
 
 COURSE = Course("c1", "graphics", "Graphics ", "https://x/learn/graphics")
 HELLO = lecture("a", "Hello", 1)
@@ -164,6 +164,12 @@ async def test_an_empty_answer_does_not_delete_a_tree(tmp_path: Path) -> None:
             assert await listing(tree) == ["Graphics"]
             assert await listing(tree, "Graphics") == ["01 Start"]
             await trio.testing.wait_all_tasks_blocked()
+        assert "lists nothing where there was a course" in str(tree.renewal.trouble("coursera"))  # as `status` says
+        provider.listed, provider.outlines["c1"] = [COURSE], Outline((section("m", "Start", 1, HELLO),))
+        await listing(tree)
+        await listing(tree, "Graphics")
+        await trio.testing.wait_all_tasks_blocked()
+        assert tree.renewal.trouble("coursera") is None
 
 
 async def test_one_broken_item_never_breaks_its_lesson(tmp_path: Path) -> None:
@@ -221,6 +227,48 @@ async def test_a_refresh_without_news_changes_nothing(tmp_path: Path) -> None:
             await trio.testing.wait_all_tasks_blocked()
         assert changes == []
         assert await walk(tree, "Graphics", "01 Start") == before
+
+
+async def test_a_refresh_without_news_writes_nothing_but_when_it_was(tmp_path: Path) -> None:
+    provider = provider_of(HELLO)
+    lessons = [section(f"s{key}", f"Part {key}", 9 - key, lecture(f"x{key}", "X", 1)) for key in range(5)]
+    provider.outlines["c1"] = Outline((*provider.outlines["c1"].sections, *lessons))
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        await listing(tree, "Graphics", "01 Start")
+        await trio.testing.wait_all_tasks_blocked()
+        written: list[str] = []
+        tree.store._database.set_trace_callback(written.append)
+        provider.calls.clear()
+        await listing(tree)
+        await listing(tree, "Graphics")
+        await listing(tree, "Graphics", "01 Start")
+        await trio.testing.wait_all_tasks_blocked()
+        assert {call.split()[0] for call in provider.calls} == {"courses", "outline", "files"}
+        when = ("INSERT OR REPLACE INTO fetched", "UPDATE step SET fetched_ns")
+        assert [one for one in written if one.startswith(when)] != []
+        assert [one for one in written if not one.startswith((*when, "SELECT", "BEGIN", "COMMIT"))] == []
+
+
+async def test_times_move_with_content_alone(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, AGAIN)
+    provider.contents["item/a"] = list(reading(HELLO, "<p>"))
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        page = await walk(tree, "Graphics", "01 Start", "01 Hello.html")
+        film = await walk(tree, "Graphics", "01 Start", "02 Again.mp4")
+        provider.outlines["c1"] = Outline(
+            (section("m", "Start", 1, replace(HELLO, title="Hallo", url="https://x/a"), replace(AGAIN, title="Noch")),)
+        )
+        provider.contents["item/b"] = [replace(video(AGAIN), url="https://x/b", mime_type="video/x")]
+        await tree.update_course(await walk(tree, "Graphics"))
+        renamed = await walk(tree, "Graphics", "01 Start", "01 Hallo.html")
+        assert (renamed.inode, renamed.mtime_ns) == (page.inode, page.mtime_ns)
+        renamed = await walk(tree, "Graphics", "01 Start", "02 Noch.mp4")
+        assert (renamed.inode, renamed.mtime_ns, renamed.url) == (film.inode, film.mtime_ns, "https://x/b")
+        other = replace(video(AGAIN), body=Remote("another", {}))
+        provider.contents |= {"item/a": list(reading(HELLO, "<p>Other")), "item/b": [other]}
+        await tree.update_course(await walk(tree, "Graphics"))
+        assert (await walk(tree, "Graphics", "01 Start", "01 Hallo.html")).mtime_ns > page.mtime_ns
+        assert (await walk(tree, "Graphics", "01 Start", "02 Noch.mp4")).mtime_ns > film.mtime_ns
 
 
 async def test_a_reading_links_to_the_files_beside_it(tmp_path: Path) -> None:

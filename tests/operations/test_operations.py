@@ -20,7 +20,7 @@ import trio.testing
 from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, LibrarySettings, open_library
 from coursefs.model import Course, Outline, Wanted
-from coursefs.mount.attributes import KEPT
+from coursefs.mount.attributes import KEPT, KEPT_PROBE
 from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
@@ -111,6 +111,8 @@ async def test_lookup_of_nothing_is_remembered_and_dots_work_for_every_inode(
         assert (await operations.lookup(directory.st_ino, b".", CTX)).st_ino == directory.st_ino
         parent = await operations.lookup(directory.st_ino, b"..", CTX)
         assert parent.st_ino == (await find(operations, "Graphics")).st_ino
+        probe = await operations.lookup(directory.st_ino, b".Trash-1000", CTX)
+        assert (probe.st_ino, probe.entry_timeout) == (0, KEPT_PROBE)  # the kernel itself answers the next ones
         root = await operations.lookup(pyfuse3.ROOT_INODE, b"..", CTX)
         assert root.st_ino == pyfuse3.ROOT_INODE
 
@@ -135,6 +137,55 @@ async def test_readdir_goes_on_where_it_stopped(
         for room in range(1, 7):  # noqa: B007  # `reply` reads it
             await operations.readdir(number, replies[-1][1] if replies else 0, token)
         assert [name for name, _ in replies] == [b".", b"..", b"01 Hello.mp4", b"02 Read.html"]
+        await operations.releasedir(number)
+
+
+@pytest.mark.parametrize("gone", ["lecture", "course"])
+async def test_what_the_platform_dropped_stays_readable_for_who_has_it_open(
+    provider: FakeProvider, tmp_path: Path, gone: str
+) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        film, page = await find(operations, *VIDEO), await find(operations, *PAGE)
+        handles = [(await operations.open(one.st_ino, os.O_RDONLY, CTX)).fh for one in (film, page)]
+        assert bytes(await operations.read(handles[0], 0, 10)) == BYTES[:10]
+        library = operations._library
+        if gone == "course":
+            provider.listed = [Course("c2", "other", "Other")]
+            await library.tree.update_courses("fake")
+            assert (await operations.lookup(pyfuse3.ROOT_INODE, b"Graphics", CTX)).st_ino == 0
+        else:
+            provider.outlines["c1"] = Outline((section("m", "Start", 1, lecture("n", "New", 1)),))
+            (course,) = await library.children(pyfuse3.ROOT_INODE)
+            await library.tree.update_course(course)
+            directory = await find(operations, "Graphics", "01 Start")
+            for name in (b"01 Hello.mp4", b"02 Read.html"):
+                assert (await operations.lookup(directory.st_ino, name, CTX)).st_ino == 0
+        assert bytes(await operations.read(handles[0], 0, 1 << 20)) == BYTES
+        assert bytes(await operations.read(handles[1], 0, 1 << 20)) == b"<p>Hello</p>"
+        assert (await operations.getattr(film.st_ino, CTX)).st_size == len(BYTES)
+        for handle in handles:
+            await operations.release(handle)
+
+
+async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_opened(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies: dict[bytes, tuple[int, float]] = {}
+
+    def reply(token: object, name: bytes, entry: pyfuse3.EntryAttributes, following: int) -> bool:
+        replies[name] = (entry.st_size, entry.attr_timeout)
+        return True
+
+    monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+    async with opened(tmp_path, Cdn()) as operations:
+        directory = await find(operations, "Graphics", "01 Start")
+        number = await operations.opendir(directory.st_ino, CTX)
+        await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
+        assert replies[b"01 Hello.mp4"] == (0, 0)  # to be asked again before anybody sees it
+        assert replies[b"02 Read.html"] == (len("<p>Hello</p>"), KEPT)
+        await operations.getattr((await find(operations, *VIDEO)).st_ino, CTX)
+        await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
+        assert replies[b"01 Hello.mp4"] == (len(BYTES), KEPT)
         await operations.releasedir(number)
 
 

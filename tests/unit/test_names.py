@@ -63,10 +63,34 @@ def test_title_directory(title: str, position: int | None, name: str) -> None:
     assert directory(Layout.TITLE, title=title, slug="", position=position, kind="lecture") == name
 
 
-def test_slug_layout_is_that_of_coursera_dl() -> None:
-    assert directory(Layout.SLUG, title="Week 1", slug="week-1", position=1, kind="module") == "01_week-1"
-    attached = File("k", Kind.ATTACHMENT, Placement.ATTACHED, "Slides", ".pdf", "application/pdf", Page(""))
-    assert wish(Layout.SLUG, "01_welcome", attached).name == "01_welcome_Slides.pdf"
+@pytest.mark.parametrize(
+    ("slug", "title", "name"),
+    [
+        ("week-1", "Week 1", "01_week-1"),
+        ("", "Week 1: (Über) Points & Lines?", "01_Week_1-_Über_Points__Lines"),
+        ("", "Вступление", "01_Вступление"),
+        ("", "???", "01_Module"),
+    ],
+)
+def test_slug_directory(slug: str, title: str, name: str) -> None:
+    assert directory(Layout.SLUG, title=title, slug=slug, position=1, kind="module") == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "placement", "title", "name"),
+    [
+        (Kind.VIDEO, Placement.MAIN, "", "01_welcome.x"),
+        (Kind.READING, Placement.MAIN, "", "01_welcome_instructions.x"),
+        (Kind.ATTACHMENT, Placement.ATTACHED, "Slides of week 1", "01_welcome_Slides_of_week_1.x"),
+        (Kind.ATTACHMENT, Placement.ATTACHED, "", "01_welcome_attachment.x"),
+        (Kind.LINK, Placement.MARKED, "quiz", "01_welcome_quiz.x"),
+        (Kind.IMAGE, Placement.BESIDE, "../an ear", "-an_ear.x"),
+        (Kind.IMAGE, Placement.BESIDE, "..", "image.x"),
+    ],
+)
+def test_wish_in_slugs(kind: Kind, placement: Placement, title: str, name: str) -> None:
+    file = File("k", kind, placement, title, ".x", "x/y", Page(""))
+    assert wish(Layout.SLUG, "01_welcome", file).name == name
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,31 @@ def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_listing_is_the_same_object_until_something_in_it_changes(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(Changes(added=(video(301, "a.mp4"), video(302, "b.mp4", "item/i2/video"))))
+    before = store.children(300)
+    assert store.children(300) is before and [store.node(node.inode) for node in before] == list(before)
+    store.set_version(302, Version(7), 5)
+    assert [node.size for node in store.children(300)] == [None, 7]
+    store.write(Changes(gone=(before[0],)))
+    assert [node.name for node in store.children(300)] == ["b.mp4"]
+    store.close()
+
+
+def test_what_memory_has_no_room_for_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coursefs.catalog.store._KEPT_NODES", 3)
+    store = store_at(tmp_path)
+    nodes = [video(301 + number, f"{number}.mp4", f"item/i{number}/video") for number in range(6)]
+    store.write(Changes(added=tuple(nodes)))
+    assert store.children(300) == tuple(nodes)
+    for node in nodes:
+        assert store.node(node.inode) == node
+        store.set_version(node.inode, Version(node.inode), 5)
+        assert [one.size for one in store.children(300) if one.size is not None] == list(range(301, node.inode + 1))
+    store.close()
+
+
 def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.write(Changes(added=(video(301, "a.mp4"),)))
@@ -110,23 +135,107 @@ def test_a_forgotten_account_leaves_nothing(tmp_path: Path) -> None:
     store.close()
 
 
+def damaged(path: Path, damage: str) -> None:
+    """A catalogue of many nodes with this damage."""
+    store = Store(path)
+    store.write(Changes(added=tuple(video(301 + n, f"{n}.mp4", f"item/i{n}/video") for n in range(300))))
+    store.close()
+    data = bytearray(path.read_bytes())
+    match damage:
+        case "garbage":
+            data = bytearray(b"this is no database" * 1000)
+        case "cut short":
+            data = data[: len(data) // 2]
+        case "empty head":
+            data[:100] = bytes(100)
+        case "holes":
+            for page in range(4096, len(data), 3 * 4096):
+                data[page : page + 4096] = b"\xff" * 4096
+        case "newer" | "other":
+            other = sqlite3.connect(path)
+            if damage == "other":
+                other.executescript("PRAGMA user_version = 0; DROP TABLE step; CREATE TABLE letters (a)")
+            else:
+                other.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+            other.commit()
+            other.close()
+            return
+    path.write_bytes(data)
+
+
 @pytest.mark.logs
-@pytest.mark.parametrize("damage", ["garbage", "newer"])
+@pytest.mark.parametrize("damage", ["garbage", "cut short", "empty head", "holes", "newer", "other"])
 def test_a_damaged_or_newer_catalogue_is_set_aside(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "catalogue.sqlite"
-    if damage == "garbage":
-        path.write_bytes(b"this is no database" * 1000)
-    else:
-        newer = sqlite3.connect(path)
-        newer.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
-        newer.close()
+    damaged(path, damage)
+    before = path.read_bytes()
+    copy = Store(path, read_only=True)  # as commands have it beside a mount
+    assert copy.totals()[0] in {1, 301}
+    assert len(copy.children(300)) in {0, 300}
+    copy.close()
     store = Store(path)
-    assert store.node(ROOT) is not None
+    assert (store.node(ROOT) is not None, store.totals(), store.children(300)) == (True, (1, 0), ())
+    store.write(Changes(added=(video(301, "a.mp4"),)))
     store.close()
-    assert len(list(tmp_path.glob("*.set-aside-*"))) == 1
-    assert "set aside" in caplog.text
+    (aside,) = tmp_path.glob("*.set-aside-*")
+    assert aside.read_bytes() == before
+    assert "set aside" in caplog.text and str(aside) in caplog.text
+
+
+@pytest.mark.logs
+@pytest.mark.parametrize("was_closed", [True, False])
+def test_a_large_catalogue_is_looked_through_after_a_crash_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_closed: bool
+) -> None:
+    monkeypatch.setattr("coursefs.catalog.database._CHECKED", 0)
+    path = tmp_path / "catalogue.sqlite"
+    damaged(path, "holes")
+    if not was_closed:
+        path.with_name(f"{path.name}-wal").write_bytes(b"what the process before has left")
+    try:
+        Store(path).close()
+    except sqlite3.DatabaseError:  # found where the damage lies
+        assert was_closed
+    assert bool(list(tmp_path.glob("*.set-aside-*"))) is not was_closed
+
+
+def test_a_catalogue_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    database = sqlite3.connect(path)
+    database.executescript(
+        f"""{schema.MIGRATIONS[0]}
+        INSERT INTO course VALUES ('a', 'c', 'slug', 'Title', 'https://x', 7, 0, 0);
+        INSERT INTO node VALUES
+            (1, 1, '', '', '', '', '', 'root', 3, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+            (300, 1, 'Title', 'Title', 'a', '', 'c', 'course', 4, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+            (301, 300, '01 A.mp4', '01 A.mp4', 'a', 'c', 'i/video', 'video', 5, 'i', 'https://x/i', 'video/mp4', 1000,
+             '"e"', 5, 'video/i', '{{"item": "i"}}', NULL),
+            (302, 300, NULL, '02 B.html', 'a', 'c', 'j/page', 'reading', 6, 'j', NULL, 'text/html', 3, 'd', NULL, NULL,
+             NULL, x'3c703e');
+        INSERT INTO step VALUES
+            ('a', 'c', 'i', 300, '01 A', '01 A', 'A', 'a', 1, 'lecture', NULL, NULL, '{{"k": "v"}}', 9, NULL);
+        INSERT INTO fetched VALUES ('a', '', 8), ('a', 'c', 9);
+        PRAGMA user_version = 1;"""
+    )
+    database.close()
+    store = Store(path)
+    assert store.courses("a") == [Course("c", "slug", "Title", "https://x", 7)]
+    (course,) = store.children(ROOT)
+    (video_node,) = store.children(300)
+    assert (course.inode, course.kind, video_node.inode, video_node.mtime_ns) == (300, Kind.COURSE, 301, 5)
+    assert (video_node.version, video_node.remote) == (Version(1000, '"e"', 5), Remote("video/i", {"item": "i"}))
+    gone = store.find(Place("a", "c"), "j/page")
+    assert gone is not None and gone.is_gone and store.page(302) == b"<p>"
+    (step,) = store.steps(300)
+    assert (step.item, step.fetched_ns) == (Item("i", "A", "a", 1, "lecture", details={"k": "v"}), 9)
+    assert (store.fetched_ns(Place("a")), store.fetched_ns(Place("a", "c")), store.tag(Place("a", "c"))) == (8, 9, None)
+    store.write(Changes(gone=(video_node,)))
+    store.set_used(Place("a", "c"), 10)
+    assert [node.inode for node in store.by_use()] == [300]
+    store.close()
+    assert not list(tmp_path.glob("*.set-aside-*"))
 
 
 def test_every_step_of_the_schema_can_be_taken_one_by_one(tmp_path: Path) -> None:
