@@ -15,17 +15,19 @@ from pathlib import Path
 
 import trio
 
+from coursefs.activity import Activity
 from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.content import CacheUse, Content, Contents, Reader
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
 from coursefs.flight import Flights
 from coursefs.foreground import Foreground
+from coursefs.handle import Handle
 from coursefs.model import Course, Kind, Remote, Source, Version, Wanted
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider, Vault
 from coursefs.selection import select
-from coursefs.transport import Transport
+from coursefs.transport import Traffic, Transport
 
 log = logging.getLogger(__name__)
 
@@ -69,45 +71,6 @@ class LibrarySettings:
     pace: Pace | None = None
 
 
-class Handle:
-    """An open file.  Reads give exactly the bytes that were asked for, up to the end of the file."""
-
-    def __init__(self, library: Library, node: Node, source: Reader | bytes) -> None:
-        self.node = node
-        self._library = library
-        self._source = source
-
-    async def read(self, offset: int, length: int) -> bytes | memoryview:
-        """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
-        if isinstance(self._source, bytes):
-            if self._library.node(self.node.inode).etag != self.node.etag:
-                # the kernel has its new size already: old bytes would stay under it for ever
-                raise Stale("the page has changed; open it again")
-            return memoryview(self._source)[offset : offset + length]
-        try:
-            with self._library.foreground.request():
-                data = await self._source.read(offset, length)
-        except CoursefsError as error:
-            self._library.note_error(self.node, error)
-            raise
-        self._library.note_error(self.node, None)
-        return data
-
-    def read_now(self, offset: int, length: int) -> memoryview | None:
-        """The bytes as `read` gives them, where they can be had without waiting; None: ask with `read`."""
-        if isinstance(self._source, bytes):
-            return None
-        data = self._source.read_now(offset, length)
-        if data is not None:
-            self._library.note_error(self.node, None)
-        return data
-
-    def close(self) -> None:
-        """Let go of what is being fetched for this handle alone."""
-        if not isinstance(self._source, bytes):
-            self._source.close()
-
-
 class Library:
     """Made by `open_library`.  Inode numbers name files and directories; `ROOT` is the top."""
 
@@ -127,6 +90,7 @@ class Library:
         self._confirmations: Flights[int, bool] = Flights(nursery)
         self._no_confirmation_before = float("-inf")  # trio's clock
         self._errors: dict[int, str] = {}
+        self.activity = Activity()
         self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
         self.tree = Tree(store, accounts, nursery, layout=settings.layout, ages=settings.ages)
@@ -152,6 +116,11 @@ class Library:
         """Whether nothing is asked of any platform."""
         return self._transport.offline
 
+    @property
+    def traffic(self) -> Traffic:
+        """What goes through the network."""
+        return self._transport.traffic
+
     def node(self, inode: int) -> Node:
         """A node as far as it is known, without any request.  Raises `Gone`."""
         return self.tree.node(inode)
@@ -166,6 +135,7 @@ class Library:
                 exact = await self.sizes.exact(node)
         except CoursefsError as error:
             self._errors[inode] = str(error)
+            self.activity.note(self.path(node), error)
             raise
         self._errors.pop(inode, None)
         return exact
@@ -199,9 +169,15 @@ class Library:
         """
         node = await self._confirmed(await self.attributes(inode))
         remote, version = node.remote, node.version
+        source: Reader | bytes
         if remote is None or version is None:
-            return Handle(self, node, self._store.page(inode))
-        return Handle(self, node, self.contents.open(self._content(node, remote), version))
+            source = self._store.page(inode)
+        else:
+            source = self.contents.open(self._content(node, remote), version)
+        reading = self.activity.opened(inode, lambda: self.path(node))
+        return Handle(
+            node, source, reading, self.foreground, self.note_error, lambda: self.node(inode).etag == node.etag
+        )
 
     def cached_bytes(self, node: Node) -> int:
         """How many bytes of a file can be read without any request."""
@@ -220,6 +196,7 @@ class Library:
             self._errors.pop(node.inode, None)
             return
         self._errors[node.inode] = str(error)
+        self.activity.note(self.path(node), error)
         if isinstance(error, (Stale, Gone)):
             self._nursery.start_soon(self._look_again, node)
 
@@ -242,10 +219,16 @@ class Library:
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
         node = self._store.find(Place(account), course.key)
-        if node is None or node.is_gone:
-            return None
-        parent = self._store.node(node.parent)
-        return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
+        return None if node is None or node.is_gone else self.path(node)
+
+    def path(self, node: Node) -> str:
+        """Where a node is, or was, below the root; "" for the root itself."""
+        names = []
+        here: Node | None = node
+        while here is not None and here.inode != ROOT:
+            names.append(here.name)
+            here = self._store.node(here.parent)
+        return "/".join(reversed(names))
 
     async def refresh_courses(self, account: str) -> list[Course]:
         """The account's courses, asked for now."""

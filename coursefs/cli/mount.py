@@ -58,7 +58,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
 
     readiness = Readiness()
     library = replace(library_settings(settings, places, parsed), fill=settings.refresh.fill)
-    job = Job(library, mountpoint, parsed, places.runtime_dir)
+    job = Job(library, mountpoint, parsed, places.runtime_dir, metrics_port=settings.metrics.port)
     start_log(options, readiness.is_background)
     run(job, readiness)
 

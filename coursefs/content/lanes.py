@@ -27,6 +27,11 @@ class Ticket:
     priority: Priority
     _called: trio.Event = field(default_factory=trio.Event)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has its lane; else it waits for one."""
+        return self._called.is_set()
+
 
 class Lanes:
     """Lets `total` requests run, `per_group` of them for one file.

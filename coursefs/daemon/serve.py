@@ -6,17 +6,18 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from coursefs import __version__
-from coursefs.daemon import socket
+from coursefs.daemon import http, metrics, socket
 from coursefs.daemon.claims import claimed
 from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
+from coursefs.daemon.report import library_report
 from coursefs.defects import Defect, told
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
@@ -40,6 +41,7 @@ class Job:
     options: MountOptions
     runtime_dir: Path
     is_demo: bool = False
+    metrics_port: int | None = None  # of 127.0.0.1; None: on the control socket alone
 
 
 def run(job: Job, readiness: Readiness) -> None:
@@ -72,8 +74,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
 
         state: list[Operations] = []
 
-        async def status(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-            yield {
+        def status() -> dict[str, Any]:
+            return {
                 "mountpoint": str(mountpoint),
                 "pid": os.getpid(),
                 "version": __version__,
@@ -82,32 +84,21 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 "ready": bool(state),
                 "offline": library.offline,
                 "open_files": state[0].open_files if state else 0,
-                **_library_status(library),
+                **library_report(library),
             }
 
-        known = {"status": status, **commands(library)}
-        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), known):
+        async def say_status(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+            yield status()
+
+        async def say_metrics() -> tuple[str, str]:
+            return metrics.CONTENT_TYPE, metrics.text(status())
+
+        known = {"status": say_status, **commands(library)}
+        pages = {"/metrics": say_metrics}
+        control = socket.path_for(job.runtime_dir, mountpoint)
+        async with socket.serving(control, known, pages), http.serving(job.metrics_port, pages):
             await mount(library, mountpoint, job.options, mounted=mounted)
         log.info("unmounted %s", mountpoint)
-
-
-def _library_status(library: Library) -> dict[str, Any]:
-    files, size = library.totals()
-    use = library.use()
-    return {
-        "accounts": [
-            {
-                "name": one.name,
-                "provider": one.provider,
-                "courses": sum(not course.hidden for course in library.courses(one.name)),
-                "trouble": None if (trouble := library.tree.renewal.trouble(one.name)) is None else str(trouble),
-            }
-            for one in library.settings.accounts
-        ],
-        "catalogue": {"entries": files, "bytes": size},
-        "fill": asdict(library.fill.progress),
-        "cache": {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size},
-    }
 
 
 async def check_accounts(library: Library) -> list[str]:

@@ -30,6 +30,7 @@ from coursefs.transport.backoff import RETRIED_STATUSES, pause, retry_after_seco
 from coursefs.transport.bucket import Bucket
 from coursefs.transport.hosts import Origin, require_safe_url
 from coursefs.transport.outage import Outages
+from coursefs.transport.traffic import Counted, Traffic
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Transport:
     ) -> None:
         self.offline = offline
         self.read_timeout = read_timeout
+        self.traffic = Traffic()
         self._outages = Outages()
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
@@ -123,11 +125,13 @@ class Transport:
         other methods are sent once.  Raises `Unreachable`, `NoAnswer` or `BadReply`.
         """
         host = _origin(url).host
+        counts = self.traffic.of(host)
         attempts = _ATTEMPTS if method == "GET" else 1
         with trio.move_on_after(self.read_timeout):
             for attempt in range(1, attempts + 1):
                 if bucket is not None:
-                    await bucket.take()
+                    with counts.wait():
+                        await bucket.take()
                 retry_after = None
                 try:
                     async with self.stream(url, headers=headers, method=method, content=content) as response:
@@ -138,8 +142,12 @@ class Transport:
                 else:
                     if reply.status not in RETRIED_STATUSES or attempt == attempts:
                         return reply
-                    retry_after = retry_after_seconds(reply.headers.get("retry-after"), time.time())
-                await trio.sleep(pause(attempt, retry_after, random.random()))
+                    now = time.time()
+                    retry_after = retry_after_seconds(reply.headers.get("retry-after"), now)
+                    if retry_after is not None:
+                        counts.paused_until = now + retry_after
+                with counts.wait():
+                    await trio.sleep(pause(attempt, retry_after, random.random()))
         raise NoAnswer(f"{host}: no answer within {self.read_timeout:.0f} s")
 
     @asynccontextmanager
@@ -190,13 +198,24 @@ class Transport:
         started = trio.current_time()
         if self._outages.is_out(origin, started):
             raise NoAnswer(f"{origin.host}: does not answer")
+        counts = self.traffic.of(origin.host)
         try:
             response = await self._client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            now = trio.current_time()
-            self._outages.failed(origin, now - started, now)
+        except httpx.RequestError as error:
+            counts.failures += 1
+            if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                now = trio.current_time()
+                self._outages.failed(origin, now - started, now)
             raise
         self._outages.worked(origin)
+        self.traffic.answered(origin.host, response.status_code)
+
+        def arrived(size: int) -> None:
+            counts.received += size
+            self.traffic.meter.add(size, trio.current_time())
+
+        if isinstance(response.stream, httpx.AsyncByteStream) and not response.is_closed:
+            response.stream = Counted(response.stream, arrived)
         return response
 
 

@@ -19,7 +19,7 @@ _FLOORS = (
     {"transport"},
     {"providers", "config_keys"},
     {"config", "credentials", "content", "catalog"},
-    {"selection"},
+    {"activity", "handle", "selection"},
     {"library"},
     {"listing", "mount"},
     {"daemon"},
