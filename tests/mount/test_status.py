@@ -141,3 +141,14 @@ def test_verbose_says_of_each_read_whether_it_was_cached(world: World) -> None:
     assert ("0", "hit") in more
     assert json.dumps(world.platform.cauth) not in world.log and world.platform.cauth not in world.log
     assert "Signature" not in world.log and "?" not in "".join(re.findall(r"GET \S+", world.log))
+
+
+def test_the_doctor_of_a_mount_that_is_well_and_of_one_that_is_not(mounted: World) -> None:
+    said = json.loads(mounted.run("doctor", "--json").stdout)
+    checks = {one["check"]: one["state"] for one in said["checks"]}
+    assert said["ok"]
+    assert checks["clock"] == checks["account coursera"] == checks["routes of coursera"] == checks["catalogue"] == "ok"
+    assert mounted.platform.cauth not in json.dumps(said)
+    mounted.platform.faults(refuse_sign_in=True)
+    done = mounted.run("doctor", status=3, lines=0)
+    assert "SIGN IN  account coursera" in done.stdout and "coursefs login coursera" in done.stdout

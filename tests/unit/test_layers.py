@@ -22,7 +22,7 @@ _FLOORS = (
     {"activity", "handle", "selection"},
     {"library"},
     {"listing", "mount"},
-    {"daemon"},
+    {"daemon", "doctor"},
     {"cli"},
     {"__main__"},
 )
