@@ -79,7 +79,7 @@ class Library:
         settings: LibrarySettings,
         store: Store,
         transport: Transport,
-        providers: Mapping[str, Provider],
+        providers: dict[str, Provider],
         nursery: trio.Nursery,
     ) -> None:
         self.settings = settings
@@ -258,6 +258,12 @@ class Library:
             return [node for node, _ in directories]
         return [select(directories, text) for text in selection]
 
+    def sign_in_again(self, account: AccountSource) -> None:
+        """Speak to this account's platform with other secrets from now on."""
+        provider = provider_of(account, self.settings.wanted, self._transport)
+        self.providers[account.name] = provider
+        self.tree.set_provider(account.name, provider)
+
     def on_change(self, tell: Callable[[Sequence[Node], Sequence[tuple[int, str]]], None]) -> None:
         """Have every change told: nodes whose attributes changed, and (directory, name) pairs that are gone or new."""
         self.sizes.on_change = lambda node: tell([node], [])
@@ -334,12 +340,7 @@ async def open_library(
     """
     own = transport or Transport(read_timeout=settings.read_timeout, offline=settings.offline)
     async with own:
-        providers = {
-            one.name: registry.provider(one.provider)(
-                Account(one.name, one.settings, one.secrets, settings.wanted, one.vault), own
-            )
-            for one in settings.accounts
-        }
+        providers = {one.name: provider_of(one, settings.wanted, own) for one in settings.accounts}
         store = Store(settings.catalogue, read_only=read_only)
         try:
             async with trio.open_nursery() as nursery:
@@ -349,6 +350,12 @@ async def open_library(
                 nursery.cancel_scope.cancel()
         finally:
             store.close()
+
+
+def provider_of(account: AccountSource, wanted: Wanted, transport: Transport) -> Provider:
+    """An account's provider.  Raises `UsageError` when there is none of that name."""
+    create = registry.provider(account.provider)
+    return create(Account(account.name, account.settings, account.secrets, wanted, account.vault), transport)
 
 
 def require_accounts(accounts: Sequence[AccountSource]) -> None:

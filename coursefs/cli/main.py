@@ -39,6 +39,7 @@ COMMANDS = {
     "update": Entry("coursefs.cli.update:update", "Ask now for what is new."),
     "cache": Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
     "status": Entry("coursefs.cli.status:status", "Say how a mount is doing."),
+    "service": Entry("coursefs.cli.service:service", "Have systemd mount at every login."),
     "doctor": Entry("coursefs.cli.doctor:doctor", "Look for what keeps it from working here."),
 }
 

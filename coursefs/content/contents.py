@@ -155,6 +155,13 @@ class Contents:
         """Let it leave the cache like everything else."""
         await self._set_pinned(content, False)
 
+    def limit(self, *, max_size: int, min_free: int, streams: int) -> None:
+        """Other limits from now on; what is too much leaves when more comes."""
+        self._max_size, self._min_free = max_size, min_free
+        self._services.store.limit(max_size=max_size, min_free=min_free)
+        self._upkeep.max_size = max_size
+        self._lanes.per_group = streams
+
     def fetching(self) -> list[Fetching]:
         """The requests for bytes that run now or wait for their turn."""
         return [

@@ -105,6 +105,10 @@ class Store:
         sizes = [row.cached for _, row in self.ledger.rows() if row.cached]
         return sum(sizes), len(sizes)
 
+    def limit(self, *, max_size: int, min_free: int) -> None:
+        """Other limits from the next write on; see `__init__`."""
+        self._room.max_size, self._room.min_free = max_size, min_free
+
     # What waits for the disk, but for no write
 
     def acquire(self, key: Key, version: Version) -> CachedFile:

@@ -54,13 +54,13 @@ class Upkeep:
     def __init__(self, store: Store, directory: Path, max_size: int) -> None:
         self._store = store
         self._directory = directory
-        self._max_size = max_size
+        self.max_size = max_size
         self._thread = trio.CapacityLimiter(1)
 
     def use(self) -> CacheUse:
         """How full the cache is."""
         size, files = self._store.totals()
-        return CacheUse(size, files, self._max_size, self._directory)
+        return CacheUse(size, files, self.max_size, self._directory)
 
     async def verify(self, progress: Callable[[Verified], None] | None = None) -> Verified:
         """Read every cached byte, compare it with its checksum, and drop the pieces that are wrong.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 from coursefs.mount.session import mount
+from coursefs.reload import Applied, apply
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Job:
     runtime_dir: Path
     is_demo: bool = False
     metrics_port: int | None = None  # of 127.0.0.1; None: on the control socket alone
+    #: reads settings and secrets again; blocking.  None: there is nothing to be read
+    again: Callable[[], LibrarySettings] | None = None
 
 
 def run(job: Job, readiness: Readiness) -> None:
@@ -70,7 +74,7 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             for note in notes:
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
-            readiness.ready(notes)
+            readiness.ready(notes, f"{mountpoint} is mounted")
 
         state: list[Operations] = []
 
@@ -93,12 +97,59 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
         async def say_metrics() -> tuple[str, str]:
             return metrics.CONTENT_TYPE, metrics.text(status())
 
-        known = {"status": say_status, **commands(library)}
+        reloading = trio.Lock()
+
+        async def reload() -> Applied:
+            async with reloading:
+                readiness.manager.reloading()
+                try:
+                    return await reloaded(library, job.again)
+                finally:
+                    readiness.manager.ready(f"{mountpoint} is mounted")
+
+        async def say_reload(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+            yield asdict(await reload())
+
+        async def hung_up() -> None:
+            try:
+                await reload()
+            except CoursefsError as error:
+                log.error("the settings stay as they are: %s", error)  # noqa: TRY400  # one line says it
+
+        known = {"status": say_status, "reload": say_reload, **commands(library)}
         pages = {"/metrics": say_metrics}
         control = socket.path_for(job.runtime_dir, mountpoint)
         async with socket.serving(control, known, pages), http.serving(job.metrics_port, pages):
-            await mount(library, mountpoint, job.options, mounted=mounted)
+            # SIGHUP tells a daemon to read its settings again, and everybody else that the terminal is gone
+            stays = readiness.is_background or readiness.is_service
+            await mount(library, mountpoint, job.options, mounted=mounted, hung_up=hung_up if stays else None)
         log.info("unmounted %s", mountpoint)
+        readiness.manager.stopping()
+
+
+async def reloaded(library: Library, again: Callable[[], LibrarySettings] | None) -> Applied:
+    """Read settings and secrets again, change what can change, and say the rest in the log.
+
+    Raises `CoursefsError` when they cannot be read; everything stays as it was then.
+    """
+    if again is None:
+        return Applied()
+    applied = apply(library, await trio.to_thread.run_sync(again))
+    for name in applied.signed_in:
+        log.info("%s: has a new sign-in", name)
+        library.start(partial(_ask_again, library, name))
+    if applied.changed:
+        log.info("read again: %s", ", ".join(applied.changed))
+    if applied.waiting:
+        log.warning("changed, but not before the next mount: %s", ", ".join(applied.waiting))
+    return applied
+
+
+async def _ask_again(library: Library, account: str) -> None:
+    try:
+        await library.refresh_courses(account)
+    except CoursefsError as error:
+        log.warning("%s: %s", account, error)
 
 
 async def check_accounts(library: Library) -> list[str]:

@@ -11,10 +11,9 @@ import trio
 from coursefs.credentials import expiry
 from coursefs.doctor.finding import Finding, State
 from coursefs.errors import CoursefsError, NotSignedIn
-from coursefs.library import AccountSource
+from coursefs.library import AccountSource, provider_of
 from coursefs.model import Wanted
-from coursefs.providers import registry
-from coursefs.providers.base import Account, HasRoutes, Provider
+from coursefs.providers.base import HasRoutes, Provider
 from coursefs.transport import Transport
 
 #: seconds that clocks may differ: signed addresses and tokens are made for minutes
@@ -57,9 +56,7 @@ async def _account(account: AccountSource, wanted: Wanted, transport: Transport)
     with trio.move_on_after(_PATIENCE):
         findings += await _clock(account, transport)
         try:
-            create = registry.provider(account.provider)
-            given = Account(account.name, account.settings, account.secrets, wanted, account.vault)
-            provider = create(given, transport)
+            provider = provider_of(account, wanted, transport)
             identity = await provider.whoami()
             expires = expiry(account.secrets) or identity.expires
             who = f"signed in as {identity.name or identity.user_id}"
