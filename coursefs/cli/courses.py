@@ -10,7 +10,11 @@ from coursefs.cli.options import Globals, pass_globals
 
 @click.group(no_args_is_help=False)
 def courses() -> None:
-    """List the courses that you are enrolled in."""
+    """List the courses that you are enrolled in.
+
+    \b
+    Example: coursefs courses list
+    """
 
 
 @courses.command("list")

@@ -27,6 +27,9 @@ def coursera(options: Globals, account: str, base_url: str | None, cauth: str | 
 
     The cookie is tried at once, and kept only when the platform accepts it.  Without --cauth and --cookies it is
     taken from COURSERA_CAUTH in the environment.
+
+    \b
+    Example: coursefs login coursera --cauth -
     """
     from coursefs.providers.coursera.sign_in import secrets_from_cauth, secrets_from_cookies  # noqa: PLC0415  # slow to import
 

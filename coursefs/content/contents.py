@@ -158,7 +158,8 @@ class Contents:
     def limit(self, *, max_size: int, min_free: int, streams: int) -> None:
         """Other limits from now on; what is too much leaves when more comes."""
         self._max_size, self._min_free = max_size, min_free
-        self._services.store.limit(max_size=max_size, min_free=min_free)
+        room = self._services.store.room
+        room.max_size, room.min_free = max_size, min_free
         self._upkeep.max_size = max_size
         self._lanes.per_group = streams
 

@@ -21,7 +21,7 @@ _FLOORS = (
     {"config", "credentials", "content", "catalog"},
     {"activity", "handle", "selection"},
     {"library"},
-    {"listing", "mount", "reload"},
+    {"forgetting", "listing", "mount", "reload"},
     {"daemon", "doctor"},
     {"cli"},
     {"__main__"},
