@@ -174,9 +174,11 @@ class Transport:
                 if origin != own:
                     given = {name: value for name, value in given.items() if name.lower() in _ALONG}
                 request = self._client.build_request(method, url, headers=given, content=content)
+                started = trio.current_time()
                 response = await self._connected(request, origin)
                 try:
-                    log.debug("%s %s -> %d", method, place(url), response.status_code)
+                    if log.isEnabledFor(logging.DEBUG):
+                        _log_request(method, url, given, response.status_code, trio.current_time() - started)
                     target = response.headers.get("location")
                     if response.status_code not in _REDIRECTS or target is None or method != "GET":
                         yield response
@@ -235,9 +237,24 @@ def _redirected(url: str, target: str, by: Origin) -> tuple[str, Origin]:
         raise BadReply(f"{by.host}: redirects to an address that is not safe") from None
 
 
+def _log_request(method: str, url: str, headers: Mapping[str, str], status: int, seconds: float) -> None:
+    """One line to search for; of the headers, all but which bytes are wanted may be secrets."""
+    part = next((value for name, value in headers.items() if name.lower() == "range"), "-")
+    text = "request method=%s host=%s path=%s range=%s status=%d ms=%.1f"
+    parts = urlsplit(url)
+    log.debug(text, method, parts.hostname, parts.path, part, status, 1e3 * seconds)
+
+
 def _unreachable(url: str, error: Exception) -> CoursefsError:
     reason = "connection failed" if isinstance(error, httpx.ConnectError) else "connection broken"
-    log.debug("%s: %s: %s", place(url), type(error).__name__, error)
+    said = str(error)
+    log.debug(
+        "request host=%s path=%s error=%s reason=%r",
+        urlsplit(url).hostname,
+        urlsplit(url).path,
+        type(error).__name__,
+        "" if "://" in said or "?" in said else said,  # an address may hold a signature
+    )
     return Unreachable(f"cannot reach {urlsplit(url).hostname}: {reason}")
 
 
