@@ -42,7 +42,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     Example: coursefs mount ~/courses
     """
     from coursefs.config import load  # noqa: PLC0415  # slow to import
-    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
+    from coursefs.mount.mountpoint import prepare, require_binding, require_fuse  # noqa: PLC0415
     from coursefs.mount.options import as_text, parse  # noqa: PLC0415
 
     places = options.places()
@@ -56,6 +56,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
         in_background(arguments, places.log_dir / "mount.log")
         return
 
+    require_binding()
     # by far the slowest: only the process that stays needs it
     from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coursefs.doctor.finding import Finding, State
+from coursefs.errors import CoursefsError
 from coursefs.mount.kernel import CONNECTIONS
+from coursefs.mount.mountpoint import require_binding
 
 _DEVICE = Path("/dev/fuse")
 _FUSE_CONF = Path("/etc/fuse.conf")
@@ -65,6 +67,10 @@ def binding() -> Finding:
             "is not installed",
             "sudo apt install libfuse3-dev pkg-config gcc python3-dev && pip install pyfuse3",
         )
+    try:
+        require_binding()
+    except CoursefsError as error:
+        return Finding("pyfuse3", State.PROBLEM, str(error), "sudo apt install libfuse3-3")
     return Finding("pyfuse3", State.OK, f"version {importlib.metadata.version('pyfuse3')}")
 
 

@@ -52,6 +52,16 @@ def require_fuse() -> None:
         raise CoursefsError("fusermount3 is missing: install it with `sudo apt install fuse3`")
 
 
+def require_binding() -> None:
+    """Raise `CoursefsError` when libfuse cannot be loaded: slow, so for the process that mounts."""
+    try:
+        import pyfuse3  # noqa: F401, PLC0415  # built with the headers of a libfuse that may be gone by now
+    except ImportError as error:
+        raise CoursefsError(
+            f"libfuse cannot be loaded ({error}): install it with `sudo apt install libfuse3-3`"
+        ) from None
+
+
 def prepare(path: Path) -> Path:
     """The absolute path of a directory that can be mounted on now.
 

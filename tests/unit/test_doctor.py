@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,8 +59,17 @@ def test_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is set" in machine.allow_other(conf).message
 
 
-def test_a_machine_without_the_binding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_the_binding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert machine.binding().state is State.OK
+    with monkeypatch.context() as gone:
+        (tmp_path / "pyfuse3.py").write_text("raise ImportError('libfuse3.so.3: cannot open shared object file')")
+        gone.delitem(sys.modules, "pyfuse3", raising=False)
+        gone.syspath_prepend(tmp_path)
+        assert "libfuse3-3" in str(machine.binding().advice)
+        assert main(["mount", "-f", str(tmp_path)]) == 1
+        assert "libfuse cannot be loaded" in capsys.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert "libfuse3-dev" in str(machine.binding().advice)
 
