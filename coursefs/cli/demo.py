@@ -24,7 +24,7 @@ def demo(options: Globals, mountpoint: Path | None, background: bool) -> None:
     They are shown at MOUNTPOINT (~/courses if not said).  Your own accounts, catalogue and cache are not touched.
 
     \b
-    Example: coursefs demo ~/courses
+    Example: coursefs demo
     """
     from coursefs.mount import mountinfo  # noqa: PLC0415  # slow to import
     from coursefs.mount.mountpoint import prepare, require_binding, require_fuse  # noqa: PLC0415

@@ -66,7 +66,7 @@ def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
     """Your courses are a folder.
 
     \b
-    Example: coursefs demo ~/courses
+    Example: coursefs demo
     """
     ctx.obj = Globals(config, verbose)
     _log_to_stderr(verbose)

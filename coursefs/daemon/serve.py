@@ -6,8 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from coursefs.daemon import http, metrics, socket
 from coursefs.daemon.claims import claimed
 from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
+from coursefs.daemon.reloading import Reloading
 from coursefs.daemon.report import library_report
 from coursefs.defects import Defect, told
 from coursefs.errors import CoursefsError, NotSignedIn
@@ -26,7 +26,6 @@ from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 from coursefs.mount.session import mount
-from coursefs.reload import Applied, apply
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +73,10 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             for note in notes:
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
-            readiness.ready(notes, f"{mountpoint} is mounted")
+            readiness.ready(notes, ready)
 
         state: list[Operations] = []
+        ready = f"{mountpoint} is mounted"
 
         def status() -> dict[str, Any]:
             return {
@@ -97,59 +97,16 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
         async def say_metrics() -> tuple[str, str]:
             return metrics.CONTENT_TYPE, metrics.text(status())
 
-        reloading = trio.Lock()
-
-        async def reload() -> Applied:
-            async with reloading:
-                readiness.manager.reloading()
-                try:
-                    return await reloaded(library, job.again)
-                finally:
-                    readiness.manager.ready(f"{mountpoint} is mounted")
-
-        async def say_reload(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-            yield asdict(await reload())
-
-        async def hung_up() -> None:
-            try:
-                await reload()
-            except CoursefsError as error:
-                log.error("the settings stay as they are: %s", error)  # noqa: TRY400  # one line says it
-
-        known = {"status": say_status, "reload": say_reload, **commands(library)}
+        reloading = Reloading(library, job.again, readiness.manager, ready)
+        known = {"status": say_status, "reload": reloading.command, **commands(library)}
         pages = {"/metrics": say_metrics}
         control = socket.path_for(job.runtime_dir, mountpoint)
         async with socket.serving(control, known, pages), http.serving(job.metrics_port, pages):
             # SIGHUP tells a daemon to read its settings again, and everybody else that the terminal is gone
-            stays = readiness.is_background or readiness.is_service
-            await mount(library, mountpoint, job.options, mounted=mounted, hung_up=hung_up if stays else None)
+            on_hangup = reloading.on_hangup if readiness.is_background or readiness.is_service else None
+            await mount(library, mountpoint, job.options, mounted=mounted, hung_up=on_hangup)
         log.info("unmounted %s", mountpoint)
         readiness.manager.stopping()
-
-
-async def reloaded(library: Library, again: Callable[[], LibrarySettings] | None) -> Applied:
-    """Read settings and secrets again, change what can change, and say the rest in the log.
-
-    Raises `CoursefsError` when they cannot be read; everything stays as it was then.
-    """
-    if again is None:
-        return Applied()
-    applied = apply(library, await trio.to_thread.run_sync(again))
-    for name in applied.signed_in:
-        log.info("%s: has a new sign-in", name)
-        library.start(partial(_ask_again, library, name))
-    if applied.changed:
-        log.info("read again: %s", ", ".join(applied.changed))
-    if applied.waiting:
-        log.warning("changed, but not before the next mount: %s", ", ".join(applied.waiting))
-    return applied
-
-
-async def _ask_again(library: Library, account: str) -> None:
-    try:
-        await library.refresh_courses(account)
-    except CoursefsError as error:
-        log.warning("%s: %s", account, error)
 
 
 async def check_accounts(library: Library) -> list[str]:

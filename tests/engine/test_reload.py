@@ -6,9 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from coursefs.catalog import Ages
-from coursefs.errors import NotSignedIn
+from coursefs.daemon.notify import Manager
+from coursefs.daemon.reloading import Reloading
+from coursefs.errors import NotSignedIn, UsageError
 from coursefs.library import AccountSource, LibrarySettings, open_library
 from coursefs.model import Course, Wanted
 from coursefs.providers import registry
@@ -80,3 +84,34 @@ async def test_accounts_come_and_go_with_a_mount(tmp_path: Path, accounts: list[
         applied = apply(library, replace(settings(tmp_path), accounts=accounts))
         assert applied.signed_in == () and len(applied.waiting) == 1
         assert [(one.name, one.secrets["token"]) for one in library.settings.accounts] == [("campus", "old")]
+
+
+@pytest.mark.logs
+async def test_settings_that_cannot_be_read_change_nothing_and_end_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems: list[Exception] = [UsageError("config.toml:1: no"), OSError(5, "disk")]
+
+    def again() -> LibrarySettings:
+        raise problems[0]
+
+    async with open_library(settings(tmp_path)) as library:
+        reloading = Reloading(library, again, Manager(), "mounted")
+        with pytest.raises(UsageError):
+            await reloading.now()
+        await reloading.on_hangup()
+        problems.pop(0)
+        await reloading.on_hangup()
+        assert library.settings == settings(tmp_path)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "the settings stay as they are: config.toml:1: no",
+        "the settings could not be read again",
+    ]
+
+
+async def test_a_new_sign_in_is_tried_at_once(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    async with open_library(settings(tmp_path)) as library:
+        replies = Reloading(library, lambda: settings(tmp_path, account("good")), Manager(), "mounted").command({})
+        assert [reply["signed_in"] async for reply in replies] == [("campus",)]
+        await trio.testing.wait_all_tasks_blocked()
+        assert [course.key for course in library.courses("campus")] == ["c"]
