@@ -8,7 +8,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class ManPages(BuildHookInterface):  # type: ignore[type-arg]  # it is generic for hatchling alone
+class ManPages(BuildHookInterface):
     """Adds build/man/*.1 as share/man/man1/*.1."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
