@@ -13,8 +13,8 @@ import trio
 from coursefs.content import Fetching
 from coursefs.content.lanes import Priority
 from coursefs.credentials import expiry
-from coursefs.errors import NotSignedIn
-from coursefs.library import AccountSource, Library
+from coursefs.errors import Gone, NotSignedIn
+from coursefs.library import AccountSource, Library, Node
 
 _WORDS = {Priority.READ: "read", Priority.AHEAD: "ahead", Priority.BACKGROUND: "background"}
 
@@ -40,7 +40,7 @@ def library_report(library: Library) -> dict[str, Any]:
                 "path": one.path,
                 "offset": one.offset,
                 "size": node.size or 0,
-                "cached": library.cached_bytes(node),
+                "cached": _cached(library, node),
             }
             for one, node in reading
         ],
@@ -64,6 +64,14 @@ def _account(library: Library, account: AccountSource) -> dict[str, Any]:
         "expires": expires,
         "trouble": None if trouble is None else str(trouble),
     }
+
+
+def _cached(library: Library, node: Node) -> int:
+    """Bytes of a file that are kept; 0 where its course is no longer there, which an open file may outlive."""
+    try:
+        return library.cached_bytes(node)
+    except Gone:
+        return 0
 
 
 def _fetching(one: Fetching, path: str | None) -> dict[str, Any]:
