@@ -51,6 +51,13 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """`[metrics]`: for Prometheus."""
+
+    port: int | None = None  # of 127.0.0.1; None: on the control socket alone
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """`[accounts.NAME]`."""
 
@@ -68,6 +75,7 @@ class Settings:
     network: Network = field(default_factory=Network)
     refresh: Refresh = field(default_factory=Refresh)
     layout: Layout = field(default_factory=Layout)
+    metrics: Metrics = field(default_factory=Metrics)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
 
 
@@ -139,7 +147,9 @@ def _settings(text: str, path: Path) -> Settings:
 
 def _from_document(document: dict[str, Any]) -> Settings:
     sections = checked(
-        document, (), {name: lambda value: value for name in ("cache", "network", "refresh", "layout", "accounts")}
+        document,
+        (),
+        {name: lambda value: value for name in ("cache", "network", "refresh", "layout", "metrics", "accounts")},
     )
     cache = checked(sections.get("cache", {}), ("cache",), config_keys.CACHE)
     accounts = table(sections.get("accounts", {}), ("accounts",))
@@ -148,6 +158,7 @@ def _from_document(document: dict[str, Any]) -> Settings:
         network=Network(**checked(sections.get("network", {}), ("network",), config_keys.NETWORK)),
         refresh=Refresh(**checked(sections.get("refresh", {}), ("refresh",), config_keys.REFRESH)),
         layout=Layout(**checked(sections.get("layout", {}), ("layout",), config_keys.LAYOUT)),
+        metrics=Metrics(**checked(sections.get("metrics", {}), ("metrics",), config_keys.METRICS)),
         accounts={name: _account(name, account) for name, account in accounts.items()},
     )
 

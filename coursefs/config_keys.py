@@ -75,6 +75,12 @@ def _streams(value: object) -> int:
     return value
 
 
+def _port(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise UsageError("expected the number of a port, from 1 to 65535")
+    return value
+
+
 def _switch(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -112,6 +118,7 @@ REFRESH: Mapping[str, Check] = {
     "fill": _switch,
 }
 LAYOUT: Mapping[str, Check] = {"names": _names, "subtitles": _subtitles, "video": _video}
+METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": address, "server": address}
 _ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {"coursera": {"base_url": address}}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trio
 
+from coursefs.activity import Activity
 from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.choosing import Choosing
@@ -22,11 +23,12 @@ from coursefs.content import CacheUse, Content, Contents, Reader
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Stale
 from coursefs.flight import Flights
 from coursefs.foreground import Foreground
+from coursefs.handle import Handle
 from coursefs.model import Course, Kind, Remote, Source, Version, Wanted
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider, Vault
 from coursefs.selection import select
-from coursefs.transport import Transport
+from coursefs.transport import Traffic, Transport
 
 log = logging.getLogger(__name__)
 
@@ -70,45 +72,6 @@ class LibrarySettings:
     pace: Pace | None = None
 
 
-class Handle:
-    """An open file.  Reads give exactly the bytes that were asked for, up to the end of the file."""
-
-    def __init__(self, library: Library, node: Node, source: Reader | bytes) -> None:
-        self.node = node
-        self._library = library
-        self._source = source
-
-    async def read(self, offset: int, length: int) -> bytes | memoryview:
-        """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
-        if isinstance(self._source, bytes):
-            if self._library.node(self.node.inode).etag != self.node.etag:
-                # the kernel has its new size already: old bytes would stay under it for ever
-                raise Stale("the page has changed; open it again")
-            return memoryview(self._source)[offset : offset + length]
-        try:
-            with self._library.foreground.request():
-                data = await self._source.read(offset, length)
-        except CoursefsError as error:
-            self._library.note_error(self.node, error)
-            raise
-        self._library.note_error(self.node, None)
-        return data
-
-    def read_now(self, offset: int, length: int) -> memoryview | None:
-        """The bytes as `read` gives them, where they can be had without waiting; None: ask with `read`."""
-        if isinstance(self._source, bytes):
-            return None
-        data = self._source.read_now(offset, length)
-        if data is not None:
-            self._library.note_error(self.node, None)
-        return data
-
-    def close(self) -> None:
-        """Let go of what is being fetched for this handle alone."""
-        if not isinstance(self._source, bytes):
-            self._source.close()
-
-
 class Library:
     """Made by `open_library`.  Inode numbers name files and directories; `ROOT` is the top."""
 
@@ -117,7 +80,7 @@ class Library:
         settings: LibrarySettings,
         store: Store,
         transport: Transport,
-        providers: Mapping[str, Provider],
+        providers: dict[str, Provider],
         nursery: trio.Nursery,
     ) -> None:
         self.settings = settings
@@ -128,6 +91,7 @@ class Library:
         self._confirmations: Flights[int, bool] = Flights(nursery)
         self._no_confirmation_before = float("-inf")  # trio's clock
         self._errors: dict[int, str] = {}
+        self.activity = Activity()
         self.foreground = Foreground()
         accounts = [TreeAccount(one.name, providers[one.name], one.folder) for one in settings.accounts]
         self.tree = Tree(store, accounts, nursery, layout=settings.layout, ages=settings.ages)
@@ -154,6 +118,11 @@ class Library:
         """Whether nothing is asked of any platform."""
         return self._transport.offline
 
+    @property
+    def traffic(self) -> Traffic:
+        """What goes through the network."""
+        return self._transport.traffic
+
     def node(self, inode: int) -> Node:
         """A node as far as it is known, without any request.  Raises `Gone`."""
         return self.tree.node(inode)
@@ -168,6 +137,7 @@ class Library:
                 exact = await self.sizes.exact(node)
         except CoursefsError as error:
             self._errors[inode] = str(error)
+            self.activity.note(self.path(node), error)
             raise
         self._errors.pop(inode, None)
         return exact
@@ -201,9 +171,15 @@ class Library:
         """
         node = await self._confirmed(await self.attributes(inode))
         remote, version = node.remote, node.version
+        source: Reader | bytes
         if remote is None or version is None:
-            return Handle(self, node, self._store.page(inode))
-        return Handle(self, node, self.contents.open(self._content(node, remote), version))
+            source = self._store.page(inode)
+        else:
+            source = self.contents.open(self._content(node, remote), version)
+        reading = self.activity.opened(inode, lambda: self.path(node))
+        return Handle(
+            node, source, reading, self.foreground, self.note_error, lambda: self.node(inode).etag == node.etag
+        )
 
     def cached_bytes(self, node: Node) -> int:
         """How many bytes of a file can be read without any request."""
@@ -222,6 +198,7 @@ class Library:
             self._errors.pop(node.inode, None)
             return
         self._errors[node.inode] = str(error)
+        self.activity.note(self.path(node), error)
         if isinstance(error, (Stale, Gone)):
             self._nursery.start_soon(self._look_again, node)
 
@@ -244,6 +221,15 @@ class Library:
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
         return self.tree.directory_of(account, course)
+
+    def path(self, node: Node) -> str:
+        """Where a node is, or was, below the root; "" for the root itself."""
+        names = []
+        here: Node | None = node
+        while here is not None and here.inode != ROOT:
+            names.append(here.name)
+            here = self._store.node(here.parent)
+        return "/".join(reversed(names))
 
     async def refresh_courses(self, account: str) -> list[Course]:
         """The account's courses, asked for now."""
@@ -272,6 +258,12 @@ class Library:
         if not selection or "all" in selection:
             return [node for node, _ in directories]
         return [select(directories, text) for text in selection]
+
+    def sign_in_again(self, account: AccountSource) -> None:
+        """Speak to this account's platform with other secrets from now on."""
+        provider = provider_of(account, self.settings.wanted, self._transport)
+        self.providers[account.name] = provider
+        self.tree.set_provider(account.name, provider)
 
     def on_change(self, tell: Callable[[Sequence[Node], Sequence[tuple[int, str]]], None]) -> None:
         """Have every change told: nodes whose attributes changed, and (directory, name) pairs that are gone or new."""
@@ -349,12 +341,7 @@ async def open_library(
     """
     own = transport or Transport(read_timeout=settings.read_timeout, offline=settings.offline)
     async with own:
-        providers = {
-            one.name: registry.provider(one.provider)(
-                Account(one.name, one.settings, one.secrets, settings.wanted, one.vault), own
-            )
-            for one in settings.accounts
-        }
+        providers = {one.name: provider_of(one, settings.wanted, own) for one in settings.accounts}
         store = Store(settings.catalogue, read_only=read_only)
         try:
             async with trio.open_nursery() as nursery:
@@ -364,6 +351,12 @@ async def open_library(
                 nursery.cancel_scope.cancel()
         finally:
             store.close()
+
+
+def provider_of(account: AccountSource, wanted: Wanted, transport: Transport) -> Provider:
+    """An account's provider.  Raises `UsageError` when there is none of that name."""
+    create = registry.provider(account.provider)
+    return create(Account(account.name, account.settings, account.secrets, wanted, account.vault), transport)
 
 
 def require_accounts(accounts: Sequence[AccountSource]) -> None:

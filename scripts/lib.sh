@@ -1,5 +1,7 @@
-# Shared by scripts/quickstart and scripts/test: what a machine needs, and the project's own .venv.
+# Shared by the scripts: what a machine needs, and the project's own environments.
 # shellcheck shell=bash
+
+venv=.venv # another one where a script says so
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -32,6 +34,21 @@ find_python() {
     fail "Python 3.11 or newer is needed; install it (on Debian and Ubuntu: python3.12 python3.12-venv python3.12-dev) and run this again"
 }
 
+# One interpreter for each version of Python that is supported and here, oldest first.
+every_python() {
+    local candidate number
+    local -A found=()
+    for candidate in python3.{11..19} python3 "$HOME"/.pyenv/versions/3.*/bin/python3 \
+        "$HOME"/.local/share/uv/python/cpython-3.*/bin/python3; do
+        number=$("$candidate" -c 'import sys, venv; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue
+        [[ -n ${found[$number]-} ]] || found[$number]=$(type -P "$candidate")
+    done
+    for number in "${!found[@]}"; do
+        printf '%s %s\n' "$number" "${found[$number]}"
+    done | sort --version-sort | cut -d ' ' -f 2-
+}
+
 compiler_works() {
     have cc && printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - 2>/dev/null
 }
@@ -42,7 +59,7 @@ missing_packages() {
     local python=$1
     have fusermount3 || echo fuse3
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "${python##*/}-venv"
-    .venv/bin/python -c 'import pyfuse3' 2>/dev/null && return # built already
+    "$venv/bin/python" -c 'import pyfuse3' 2>/dev/null && return # built already
     have pkg-config || echo pkg-config
     { have pkg-config && pkg-config --exists fuse3; } || echo libfuse3-dev
     compiler_works || echo gcc libc6-dev
@@ -67,20 +84,20 @@ install_packages() {
         fail "apt-get could not install: $*"
 }
 
-# Make .venv and install the project into it, in place; quick when it is there already.  $2: extras, such as [test].
+# Make the environment $venv and install the project into it, in place; quick when it is there already.  $2: extras, such as [test].
 install_project() {
     local python=$1 extras=${2-}
-    local stamp=.venv/.coursefs$extras now
+    local stamp=$venv/.coursefs$extras now
     now="$PWD $(sha256sum <pyproject.toml)"
-    if [[ -r $stamp && $(<"$stamp") == "$now" ]] && .venv/bin/coursefs --version >/dev/null 2>&1; then
+    if [[ -r $stamp && $(<"$stamp") == "$now" ]] && "$venv/bin/coursefs" --version >/dev/null 2>&1; then
         return
     fi
-    if ! .venv/bin/pip --version >/dev/null 2>&1; then
-        say "Making .venv with $("$python" --version)"
-        "$python" -m venv --clear .venv
+    if ! "$venv/bin/pip" --version >/dev/null 2>&1; then
+        say "Making $venv with $("$python" --version)"
+        "$python" -m venv --clear "$venv"
     fi
-    say "Installing coursefs$extras into .venv (a minute or two the first time)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".$extras" ||
+    say "Installing coursefs$extras into $venv (a minute or two the first time)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras" ||
         fail "pip could not install coursefs; the reason is above"
     printf '%s\n' "$now" >"$stamp"
 }

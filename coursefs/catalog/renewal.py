@@ -144,6 +144,10 @@ class Renewal:
             raise Gone("the course is no longer among the enrolments")
         return course
 
+    def forgive(self, account: str) -> None:
+        """What went wrong with this account may go well now."""
+        self._errors = {place: found for place, found in self._errors.items() if place.account != account}
+
     def trouble(self, account: str) -> CoursefsError | None:
         """What went wrong with this account last and has not gone well since; None when all is well."""
         errors = [found for place, found in self._errors.items() if place.account == account]

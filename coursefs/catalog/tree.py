@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 from cachetools import LRUCache
@@ -26,6 +26,7 @@ from coursefs.catalog.store import Asked, Store
 from coursefs.errors import CoursefsError, Gone, NotSignedIn
 from coursefs.flight import Flights
 from coursefs.model import Course, Kind
+from coursefs.providers.base import Provider
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,15 @@ class Tree:
         self.store = store
         self.renewal = Renewal(store, accounts, layout)
         self._accounts = {account.name: account for account in accounts}
-        self._ages = ages or Ages()
+        self.ages = ages or Ages()
         self._flights: Flights[tuple[Place, int], None] = Flights(nursery)
         #: until when (ns) nothing has to be asked for a directory's files; forgotten whenever something was
         self._settled: LRUCache[int, int] = LRUCache(1 << 16)
+
+    def set_provider(self, account: str, provider: Provider) -> None:
+        """Ask this account's platform through another provider from now on, also where the last one failed."""
+        self._accounts[account] = replace(self._accounts[account], provider=provider)
+        self.renewal.forgive(account)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -160,13 +166,13 @@ class Tree:
     async def _courses_ready(self, account: TreeAccount) -> None:
         place = Place(account.name)
         asked_ns = self.store.fetched_ns(place)
-        await self._fresh(place, 0, asked_ns, self._ages.courses, lambda: self.renewal.courses(account))
+        await self._fresh(place, 0, asked_ns, self.ages.courses, lambda: self.renewal.courses(account))
 
     async def _outline_ready(self, directory: Node) -> None:
         place = Place(directory.place.account, directory.key)
         account = self._account(place)
         asked_ns = self.store.fetched_ns(place)
-        await self._fresh(place, 0, asked_ns, self._ages.outline, lambda: self._renew_outline(account, directory))
+        await self._fresh(place, 0, asked_ns, self.ages.outline, lambda: self._renew_outline(account, directory))
 
     def _is_settled(self, inode: int) -> bool:
         """Whether all that a directory lists is known and fresh; never where that is more than sections and files."""
@@ -192,8 +198,8 @@ class Tree:
             await self._fresh(place, directory.inode, oldest if known else None, 0.0, renew)
             asked = self.store.asked(directory.inode)
         due = self._all_due_ns(asked)
-        if due < now and self.renewal.failed_lately(place, self._ages.failed):
-            due = now + int(self._ages.failed * _SECOND)
+        if due < now and self.renewal.failed_lately(place, self.ages.failed):
+            due = now + int(self.ages.failed * _SECOND)
         if directory.kind in _OF_FILES:
             self._settled[directory.inode] = due
 
@@ -202,14 +208,14 @@ class Tree:
         now = time.time_ns()
         if asked.never or (asked.newest_ns or 0) > now + _AHEAD:
             return 0
-        files = (now if asked.oldest_ns is None else asked.oldest_ns) + int(self._ages.files * _SECOND)
+        files = (now if asked.oldest_ns is None else asked.oldest_ns) + int(self.ages.files * _SECOND)
         if asked.oldest_broken_ns is None:
             return files
-        return min(files, asked.oldest_broken_ns + int(self._ages.broken_item * _SECOND))
+        return min(files, asked.oldest_broken_ns + int(self.ages.broken_item * _SECOND))
 
     def _due_ns(self, step: Step) -> int:
         """When an item is to be asked for again."""
-        age = self._ages.broken_item if step.error else self._ages.files
+        age = self.ages.broken_item if step.error else self.ages.files
         if step.fetched_ns is None or step.fetched_ns > time.time_ns() + _AHEAD:
             return 0
         return step.fetched_ns + int(age * _SECOND)
@@ -223,7 +229,7 @@ class Tree:
         """
         if asked_ns is None:
             await self._flights.join((place, inode), update)
-        elif asked_ns == 0 and not self.renewal.failed_lately(place, self._ages.failed):
+        elif asked_ns == 0 and not self.renewal.failed_lately(place, self.ages.failed):
             try:
                 await self._flights.join((place, inode), update)
             except CoursefsError as error:
@@ -242,7 +248,7 @@ class Tree:
             except Exception:
                 log.exception("a refresh failed unexpectedly")
 
-        if not self.renewal.failed_lately(place, self._ages.failed):
+        if not self.renewal.failed_lately(place, self.ages.failed):
             self._flights.start((place, inode), quietly)
 
     async def _renew_outline(self, account: TreeAccount, directory: Node) -> None:

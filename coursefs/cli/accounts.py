@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import click
 
-from coursefs.cli import output
+from coursefs import config_keys
+from coursefs.cli import completing, output
 from coursefs.cli.options import Globals, pass_globals
 from coursefs.config import AccountSettings, load, remove_account
 from coursefs.credentials import Credentials, expiry
@@ -18,7 +19,11 @@ from coursefs.errors import CoursefsError, UsageError
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_globals
 def accounts(options: Globals, as_json: bool) -> None:
-    """List the accounts, and whether a sign-in is stored for each.  No platform is asked."""
+    """List the accounts, and whether a sign-in is stored for each.  No platform is asked.
+
+    \b
+    Example: coursefs accounts --json
+    """
     places = options.places()
     credentials = Credentials(places)
     known = load(places.config_file).accounts.values()
@@ -35,16 +40,35 @@ def accounts(options: Globals, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("account")
+@click.argument("account", shell_complete=completing.accounts)
+@click.option("--cache", "with_cache", is_flag=True, help="Also drop what is cached and known of its courses.")
 @pass_globals
-def logout(options: Globals, account: str) -> None:
-    """Forget ACCOUNT: its sign-in here, and its part of the settings.  What is cached stays."""
+def logout(options: Globals, account: str, with_cache: bool) -> None:
+    """Forget ACCOUNT: its sign-in here, and its part of the settings.
+
+    What is cached stays, for the day when it comes back, unless --cache is given: then everything of the account goes,
+    what is pinned too.  That needs the cache for itself: unmount first.
+
+    \b
+    Example: coursefs logout coursera
+    """
     places = options.places()
-    known = load(places.config_file).accounts
+    settings = load(places.config_file)
+    known = settings.accounts
+    dropped = None
+    if with_cache:  # first, because a mount may refuse it
+        from coursefs.forgetting import forget_account  # noqa: PLC0415  # slow to import
+
+        config_keys.account_name(account)
+        cache_dir = settings.cache.directory or places.cache_dir
+        dropped = forget_account(account, places.state_dir / "catalogue.sqlite", settings.cache, cache_dir)
     forgotten = Credentials(places).delete(account)
-    if not remove_account(places.config_file, account) and not forgotten:
+    if not remove_account(places.config_file, account) and not forgotten and not (dropped and dropped.files):
         raise UsageError(f"no account {account}" + (f"; there is {', '.join(known)}" if known else ""))
     output.message(f"{account}: signed out")
+    if dropped is not None:
+        size = output.size(dropped.bytes)
+        output.message(f"{account}: dropped {size} in {dropped.files} files, and what was known of its courses")
 
 
 def _sign_in(credentials: Credentials, name: str, now: float) -> tuple[bool | None, float | None]:

@@ -16,7 +16,11 @@ Reply = Mapping[str, Any]
 
 @click.group(no_args_is_help=False)
 def cache() -> None:
-    """Look after the contents that are kept on this disk."""
+    """Look after the contents that are kept on this disk.
+
+    \b
+    Example: coursefs cache info
+    """
 
 
 @cache.command()

@@ -20,7 +20,11 @@ _COLUMNS = ("course", "slug", "id", "account")
 
 @click.group(no_args_is_help=False)
 def courses() -> None:
-    """List your courses, and choose which of them the mount shows."""
+    """List your courses, and choose which of them the mount shows.
+
+    \b
+    Example: coursefs courses list
+    """
 
 
 @courses.command("list")

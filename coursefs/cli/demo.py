@@ -24,10 +24,10 @@ def demo(options: Globals, mountpoint: Path | None, background: bool) -> None:
     They are shown at MOUNTPOINT (~/courses if not said).  Your own accounts, catalogue and cache are not touched.
 
     \b
-    Example: coursefs demo ~/courses
+    Example: coursefs demo
     """
     from coursefs.mount import mountinfo  # noqa: PLC0415  # slow to import
-    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
+    from coursefs.mount.mountpoint import prepare, require_binding, require_fuse  # noqa: PLC0415
 
     require_fuse()
     if mountpoint is None:
@@ -41,6 +41,7 @@ def demo(options: Globals, mountpoint: Path | None, background: bool) -> None:
         in_background([*global_options(options), "demo", "--", str(mountpoint)], places.log_dir / "mount.log")
         return
 
+    require_binding()
     from coursefs.config import Settings  # noqa: PLC0415
     from coursefs.daemon.platform import demo_accounts  # noqa: PLC0415
     from coursefs.daemon.readiness import Readiness  # noqa: PLC0415

@@ -34,6 +34,10 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def summary(self, name: str) -> str:
+        """What the help of this group says of a command, without a full stop."""
+        return self._entries[name].summary.rstrip(".")
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in self._entries.items()])

@@ -13,4 +13,8 @@ PLATFORMS = {
 
 @click.command(cls=LazyGroup, entries=PLATFORMS, no_args_is_help=False)
 def login() -> None:
-    """Sign in to a platform."""
+    """Sign in to a platform.
+
+    \b
+    Example: coursefs login coursera --cauth -
+    """

@@ -42,6 +42,9 @@ def coursera(
 
     The cookie is tried at once, and kept only when the platform accepts it; a mount that runs takes it up.  Where no
     option says how, it is taken from COURSERA_CAUTH in the environment.
+
+    \b
+    Example: coursefs login coursera --cauth -
     """
     settings = load(options.places().config_file)
     base_url = _base_url(settings.accounts.get(account_name(account)), base_url)

@@ -39,6 +39,9 @@ COMMANDS = {
     "update": Entry("coursefs.cli.update:update", "Ask now for what is new."),
     "cache": Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
     "status": Entry("coursefs.cli.status:status", "Say how a mount is doing."),
+    "service": Entry("coursefs.cli.service:service", "Have systemd mount at every login."),
+    "doctor": Entry("coursefs.cli.doctor:doctor", "Look for what keeps it from working here."),
+    "completion": Entry("coursefs.cli.completion:completion", "Print what a shell needs to complete commands."),
 }
 
 
@@ -60,7 +63,11 @@ COMMANDS = {
 )
 @click.pass_context
 def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
-    """Your courses are a folder."""
+    """Your courses are a folder.
+
+    \b
+    Example: coursefs demo
+    """
     ctx.obj = Globals(config, verbose)
     _log_to_stderr(verbose)
     if ctx.invoked_subcommand is None:

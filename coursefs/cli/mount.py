@@ -6,12 +6,17 @@ import os
 import select
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from coursefs.cli import output
 from coursefs.cli.options import Globals, pass_globals
 from coursefs.errors import CoursefsError, NoAnswer
+
+if TYPE_CHECKING:
+    from coursefs.config import Settings
+    from coursefs.library import LibrarySettings
 
 #: seconds that a mount may take to answer, and that its process may take to end
 _READY_WITHIN = 90.0
@@ -37,7 +42,7 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
     Example: coursefs mount ~/courses
     """
     from coursefs.config import load  # noqa: PLC0415  # slow to import
-    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
+    from coursefs.mount.mountpoint import prepare, require_binding, require_fuse  # noqa: PLC0415
     from coursefs.mount.options import as_text, parse  # noqa: PLC0415
 
     places = options.places()
@@ -51,23 +56,39 @@ def mount(options: Globals, mountpoint: Path, foreground: bool, texts: tuple[str
         in_background(arguments, places.log_dir / "mount.log")
         return
 
+    require_binding()
     # by far the slowest: only the process that stays needs it
     from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
     from coursefs.daemon.serve import Job, run  # noqa: PLC0415
     from coursefs.daemon.setup import library_settings  # noqa: PLC0415
 
     readiness = Readiness()
-    library = replace(library_settings(settings, places, parsed), fill=settings.refresh.fill)
-    job = Job(library, mountpoint, parsed, places.runtime_dir)
-    start_log(options, readiness.is_background)
+
+    def library(settings: Settings) -> LibrarySettings:
+        return replace(library_settings(settings, places, parsed), fill=settings.refresh.fill)
+
+    job = Job(
+        library(settings),
+        mountpoint,
+        parsed,
+        places.runtime_dir,
+        metrics_port=settings.metrics.port,
+        again=lambda: library(load(places.config_file)),
+    )
+    start_log(options, readiness.is_background or readiness.is_service)
     run(job, readiness)
 
 
 @click.command()
 @click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.option(
+    "-l", "--lazy", is_flag=True, help="Also while it is in use: now for all, and for those when they are done."
+)
 @pass_globals
-def umount(options: Globals, mountpoint: Path) -> None:
+def umount(options: Globals, mountpoint: Path, lazy: bool) -> None:
     """Take the folder at MOUNTPOINT away again, and wait until its process has ended.
+
+    Where programs have something of it open, they are named, and nothing is done without --lazy.
 
     \b
     Example: coursefs umount ~/courses
@@ -82,9 +103,12 @@ def umount(options: Globals, mountpoint: Path) -> None:
         raise CoursefsError(f"{path}: no coursefs is mounted there")
     control = socket.path_for(options.places().runtime_dir, path)
     pid = socket.owner(control)
-    unused = unmount(path)
-    if pid is not None:
-        _wait_for_end(pid, path, _ENDS_WITHIN if unused else _ENDS_IN_USE_WITHIN)
+    unused = unmount(path, lazily=lazy)
+    if pid is not None and not _has_ended(pid, _ENDS_WITHIN if unused else _ENDS_IN_USE_WITHIN):
+        if not lazy:
+            raise NoAnswer(f"{path}: unmounted, but its process {pid} has not ended yet")
+        output.message(f"{path}: unmounted; its process {pid} ends when nobody has anything of it open any more")
+        return
     socket.remove_leftover(control)
 
 
@@ -121,14 +145,14 @@ def start_log(options: Globals, is_background: bool) -> None:
         logs.to_file_like_journal(options.verbose)
 
 
-def _wait_for_end(pid: int, path: Path, seconds: float) -> None:
+def _has_ended(pid: int, seconds: float) -> bool:
+    """Whether a process ends within so many seconds."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
-        return
+        return True
     try:
         ended, _, _ = select.select([process], [], [], seconds)
     finally:
         os.close(process)
-    if not ended:
-        raise NoAnswer(f"{path}: unmounted, but its process {pid} has not ended yet")
+    return bool(ended)

@@ -11,7 +11,7 @@ import click
 from coursefs.cli import output
 from coursefs.config import AccountSettings, Settings, add_account
 from coursefs.credentials import Credentials, expiry
-from coursefs.errors import NotSignedIn, UsageError
+from coursefs.errors import CoursefsError, NotSignedIn, UsageError
 from coursefs.model import Identity
 from coursefs.places import Places
 
@@ -50,6 +50,23 @@ def sign_in(places: Places, settings: Settings, account: AccountSettings, secret
     output.message(
         f"{account.name}: signed in as {identity.name or identity.user_id}{until}; kept in {credentials.where}"
     )
+
+    _tell_mount(places)
+
+
+def _tell_mount(places: Places) -> None:
+    """Have a mount that runs go on with the new sign-in."""
+    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
+
+    mount = socket.mount_of_user(places.runtime_dir)
+    if mount is None:
+        return
+    try:
+        for reply in socket.ask(mount, "reload"):
+            if reply["waiting"]:
+                output.message(f"seen by the mount when it is mounted again: {', '.join(reply['waiting'])}")
+    except CoursefsError as error:
+        output.message(f"the mount goes on with the old sign-in: {error}; unmount it, and mount it again")
 
 
 async def _whoami(settings: Settings, account: AccountSettings, secrets: Mapping[str, str]) -> Identity:

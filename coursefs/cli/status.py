@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,56 @@ import click
 
 from coursefs.cli import output
 from coursefs.cli.options import Globals, pass_globals
-from coursefs.errors import CoursefsError, NoAnswer
+from coursefs.cli.status_text import lines_of
+from coursefs.errors import CoursefsError, NoAnswer, UsageError
+
+_NOTHING = "nothing is mounted; to mount: coursefs mount ~/courses"
+#: seconds between two looks of --watch
+_EVERY = 1.0
 
 
 @click.command()
 @click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="For programs; docs/status.md describes every field.")
+@click.option("--watch", is_flag=True, help="Go on saying it, until Ctrl-C.")
 @pass_globals
-def status(options: Globals, mountpoint: Path | None, as_json: bool) -> None:
+def status(options: Globals, mountpoint: Path | None, as_json: bool, watch: bool) -> None:
     """Say how the mount at MOUNTPOINT, or every mount, is doing.
 
     \b
     Example: coursefs status ~/courses
     """
-    mounts = _all(options) if mountpoint is None else [_one(options, mountpoint)]
+
+    def look() -> list[Mapping[str, Any]]:
+        return _all(options) if mountpoint is None else [_one(options, mountpoint)]
+
+    if watch:
+        _watch(look, as_json)
+        return
+    mounts = look()
     if as_json:
         output.show_json({"mounts": mounts})
     elif not mounts:
-        output.message("nothing is mounted; to mount: coursefs mount ~/courses")
-    for each in [] if as_json else mounts:
-        _show(each)
+        output.message(_NOTHING)
+    else:
+        for line in lines_of(mounts, time.time()):
+            click.echo(line)
+
+
+def _watch(look: Callable[[], list[Mapping[str, Any]]], as_json: bool) -> None:
+    """Show the status again and again, until Ctrl-C or until there is none to show."""
+    from rich.console import Console  # noqa: PLC0415  # slow to import
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    if as_json or not console.is_terminal or console.is_dumb_terminal:
+        raise UsageError("--watch is for a terminal; for programs there is --json")
+    with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        while True:
+            lines = lines_of(look(), time.time()) or [_NOTHING]
+            live.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True), refresh=True)
+            time.sleep(_EVERY)
 
 
 def _one(options: Globals, mountpoint: Path) -> Mapping[str, Any]:
@@ -76,27 +107,3 @@ def _all(options: Globals) -> list[Mapping[str, Any]]:
 def _silent(path: Path, pid: int | None) -> str:
     process = "its process" if pid is None else f"its process {pid}"
     return f"{path}: {process} does not answer; `coursefs umount {path}` takes the mount away"
-
-
-def _show(mount: Mapping[str, Any]) -> None:
-    cache, catalogue = mount["cache"], mount["catalogue"]
-    state = ("demo, " if mount["demo"] else "") + ("offline, " if mount["offline"] else "")
-    click.echo(f"{mount['mountpoint']}: {state}up for {_span(time.time() - mount['since'])}, process {mount['pid']}")
-    for account in mount["accounts"]:
-        trouble = f"; {account['trouble']}" if account["trouble"] else ""
-        click.echo(f"  {account['name']}: {account['courses']} courses{trouble}")
-    click.echo(f"  known: {catalogue['entries']} files and folders, {output.size(catalogue['bytes'])}")
-    click.echo(f"  cache: {output.size(cache['bytes'])} of {output.size(cache['max_size'])} in {cache['directory']}")
-    fill = mount["fill"]
-    if fill["total"] and fill["state"] != "done":
-        pauses = "" if fill["state"] == "filling" else " (pauses)"
-        click.echo(f"  learning what nobody has looked at yet: {fill['done']} of {fill['total']} folders{pauses}")
-    if mount["open_files"]:
-        click.echo(f"  open files: {mount['open_files']}")
-
-
-def _span(seconds: float) -> str:
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    if hours >= 48:
-        return f"{hours // 24} days"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else f"{int(seconds)} s"

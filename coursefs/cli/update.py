@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from coursefs.cli import completing
 from coursefs.cli.options import Globals, pass_globals
 
 
 @click.command()
-@click.argument("courses", nargs=-1, metavar="[COURSE… | all]")
+@click.argument("courses", nargs=-1, metavar="[COURSE… | all]", shell_complete=completing.courses)
 @pass_globals
 def update(options: Globals, courses: tuple[str, ...]) -> None:
     """Ask the platforms now for what is new, course by course in the order given, and say what it is.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from coursefs.content.courier import Courier
 from coursefs.content.entry import Entry
 from coursefs.content.fetch import SpareBuffers
 from coursefs.content.identity import Content, Key
-from coursefs.content.lanes import Lanes
+from coursefs.content.lanes import Lanes, Priority
 from coursefs.content.location import Find, Location
 from coursefs.content.measure import Measure
 from coursefs.content.memory import Memory
@@ -27,6 +28,20 @@ from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_st
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
 from coursefs.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """A request for bytes of one content."""
+
+    key: Key
+    size: int  # bytes of the whole content
+    start: int
+    received: int  # the next byte that will come
+    end: int
+    priority: Priority
+    runs: bool  # else it waits for its turn
+
 
 #: requests for bytes that run at once, for all files together
 _LANES = 24
@@ -151,6 +166,24 @@ class Contents:
     async def unpin(self, content: Content) -> None:
         """Let it leave the cache like everything else."""
         await self._set_pinned(content, False)
+
+    def limit(self, *, max_size: int, min_free: int, streams: int) -> None:
+        """Other limits from now on; what is too much leaves when more comes."""
+        self._max_size, self._min_free = max_size, min_free
+        room = self._services.store.room
+        room.max_size, room.min_free = max_size, min_free
+        self._upkeep.max_size = max_size
+        self._lanes.per_group = streams
+
+    def fetching(self) -> list[Fetching]:
+        """The requests for bytes that run now or wait for their turn."""
+        return [
+            Fetching(
+                entry.key, entry.version.size, one.start, one.received, one.end, one.ticket.priority, one.ticket.runs
+            )
+            for entry in self._entries.values()
+            for one in entry.fetches
+        ]
 
     def use(self) -> CacheUse:
         """How full the cache is."""

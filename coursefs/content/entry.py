@@ -118,6 +118,11 @@ class Entry:
         finally:
             file.wanted.remove(span)
 
+    async def missing(self, start: int, end: int) -> int:
+        """How many of these bytes are neither on disk nor in memory."""
+        gaps = self._at_hand(await self.opened()).missing(start, end)
+        return sum(gap.end - gap.start for gap in gaps)
+
     async def opened(self) -> CachedFile:
         """The cached pieces, and the file they are in."""
         if self.file is None:

@@ -27,6 +27,11 @@ class Ticket:
     priority: Priority
     _called: trio.Event = field(default_factory=trio.Event)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has its lane; else it waits for one."""
+        return self._called.is_set()
+
 
 class Lanes:
     """Lets `total` requests run, `per_group` of them for one file.
@@ -39,7 +44,7 @@ class Lanes:
 
     def __init__(self, *, total: int, per_group: int) -> None:
         self._total = total
-        self._per_group = per_group
+        self.per_group = per_group
         self._running: list[Ticket] = []
         self._waiting: list[Ticket] = []
 
@@ -69,7 +74,7 @@ class Lanes:
 
     def is_full(self, group: Hashable) -> bool:
         """Whether one more request for this file would have to wait for another one of it to end."""
-        return sum(ticket.group == group for ticket in self._running) >= self._per_group
+        return sum(ticket.group == group for ticket in self._running) >= self.per_group
 
     def _admit(self) -> None:
         while (ticket := self._next()) is not None:
@@ -92,7 +97,7 @@ class Lanes:
 
         def may_go(ticket: Ticket) -> bool:
             spare = 0 if ticket.priority is Priority.READ else 1
-            return room[ticket.priority] and of_group[ticket.group] < max(1, self._per_group - spare)
+            return room[ticket.priority] and of_group[ticket.group] < max(1, self.per_group - spare)
 
         def order(ticket: Ticket) -> tuple[Priority, int]:
             return ticket.priority, 0 if ticket.priority is Priority.READ else of_group[ticket.group]

@@ -21,8 +21,12 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.record = Record(path)
-        self._rows = self.record.rows()
-        self._pins = self.record.pins()
+        try:
+            self._rows = self.record.rows()
+            self._pins = self.record.pins()
+        except BaseException:
+            self.record.close()
+            raise
         self._touched: set[Key] = set()
         self.used = sum(row.cached for row in self._rows.values())  # bytes
         self.edges = sum(row.edges for row in self._rows.values())  # bytes

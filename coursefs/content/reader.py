@@ -60,6 +60,10 @@ class Reader:
             self._at_once += len(data)
         return data
 
+    async def missing(self, offset: int, length: int) -> int:
+        """How many of these bytes are not at hand: what a read of them waits for the network for."""
+        return await self._entry.missing(offset, min(offset + length, self._entry.version.size))
+
     def close(self) -> None:
         """No more reads; fetches that only this reader wanted are given up.  May be called twice."""
         if not self._closed:

@@ -24,8 +24,8 @@ class Room:
         self.drafted = 0  # bytes in drafts, which count but cannot leave
         self._place = place
         self._ledger = ledger
-        self._max_size = max_size
-        self._min_free = min_free
+        self.max_size = max_size
+        self.min_free = min_free
 
     def excess(self, incoming: int) -> int:
         """How many bytes are too many with so many more.  Raises `OSError`."""
@@ -33,19 +33,19 @@ class Room:
         return excess(
             used=self._ledger.used + self.drafted,
             incoming=incoming,
-            max_size=self._max_size,
+            max_size=self.max_size,
             free=disk.f_bavail * disk.f_frsize,
-            min_free=self._min_free,
+            min_free=self.min_free,
         )
 
     def wanted(self, incoming: int) -> int:
         """How many bytes are to leave now: none, or enough for a while."""
         missing = self.excess(incoming)
-        return max(missing, min(self._max_size // 64, _MOST_SPARE)) if missing else 0
+        return max(missing, min(self.max_size // 64, _MOST_SPARE)) if missing else 0
 
     def leaving(self, files: Mapping[tuple[Key, Version], CachedFile], wanted: int) -> list[Candidate]:
         """What leaves to give so many bytes, in order."""
-        favour = self._ledger.edges <= self._max_size // 4
+        favour = self._ledger.edges <= self.max_size // 4
         return choose(self._candidates(files), wanted, favour_edges=favour)
 
     def part_of(self, candidate: Candidate, file: CachedFile, wanted: int) -> list[Piece]:

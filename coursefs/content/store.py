@@ -69,7 +69,7 @@ class Store:
             (directory / "CACHEDIR.TAG").write_text(_TAG, encoding="ascii")
             self._place.mkdir(mode=0o700, exist_ok=True)
             self.ledger = Ledger(self._place / "record.sqlite")
-            self._room = Room(self._place, self.ledger, max_size=max_size, min_free=min_free)
+            self.room = Room(self._place, self.ledger, max_size=max_size, min_free=min_free)
             self._sweep()
         except BaseException:
             self._directory_lock.release()
@@ -220,6 +220,11 @@ class Store:
             file = self._file(key, row.version)
             return sum(piece.size for piece in self._drop(file, file.pieces()))
 
+    def forget(self, key: Key) -> None:
+        """Forget that a content was ever here.  Raises `OSError`, `sqlite3.Error`."""
+        with self._changes:
+            self._remove(key)
+
     def draft(self) -> Draft:
         """A file for a body whose version is not known before it has come to its end."""
         return Draft(self._place / f"draft-{time.time_ns()}")
@@ -233,12 +238,12 @@ class Store:
             except (OSError, NoRoom) as error:
                 self._warn(error)
                 raise NoRoom from error
-            self._room.drafted += len(data)
+            self.room.drafted += len(data)
 
     def keep(self, draft: Draft, key: Key, version: Version) -> None:
         """The draft is the whole content, in this version.  Without effect where that version is in use already."""
         with self._changes:
-            self._room.drafted -= draft.size
+            self.room.drafted -= draft.size
             try:
                 row = self._recorded(key, version)
                 known = self._files.get((key, version))
@@ -264,7 +269,7 @@ class Store:
     def give_up(self, draft: Draft) -> None:
         """The draft is of no use."""
         with self._changes:
-            self._room.drafted -= draft.size
+            self.room.drafted -= draft.size
             draft.remove()
 
     # Files
@@ -360,16 +365,16 @@ class Store:
         return leaving
 
     def _make_room(self, incoming: int) -> None:
-        wanted = self._room.wanted(incoming)
+        wanted = self.room.wanted(incoming)
         if not wanted:
             return
-        for candidate in self._room.leaving(self._files, wanted):
+        for candidate in self.room.leaving(self._files, wanted):
             row = self.ledger.row(candidate.key)
             if row is not None and wanted > 0:
                 file = self._file(candidate.key, row.version)
-                pieces = self._room.part_of(candidate, file, wanted)
+                pieces = self.room.part_of(candidate, file, wanted)
                 wanted -= sum(piece.size for piece in self._drop(file, pieces))
-        if self._room.excess(incoming):
+        if self.room.excess(incoming):
             raise NoRoom("its limits leave no room")
 
     def _warn(self, error: Exception) -> None:

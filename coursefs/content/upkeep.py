@@ -54,13 +54,13 @@ class Upkeep:
     def __init__(self, store: Store, directory: Path, max_size: int) -> None:
         self._store = store
         self._directory = directory
-        self._max_size = max_size
+        self.max_size = max_size
         self._thread = trio.CapacityLimiter(1)
 
     def use(self) -> CacheUse:
         """How full the cache is."""
         size, files = self._store.totals()
-        return CacheUse(size, files, self._max_size, self._directory)
+        return CacheUse(size, files, self.max_size, self._directory)
 
     async def verify(self, progress: Callable[[Verified], None] | None = None) -> Verified:
         """Read every cached byte, compare it with its checksum, and drop the pieces that are wrong.
@@ -106,6 +106,24 @@ class Upkeep:
             except (OSError, sqlite3.Error) as error:
                 raise CoursefsError(f"the cache {self._directory} cannot be cleared: {error}") from error
             done = replace(done, files=done.files + 1, bytes=done.bytes + size)
+        return done
+
+    async def forget(self, account: str) -> Cleared:
+        """Drop everything of an account, pinned or not, and that it was ever there; nothing of it may be open.
+
+        Raises `CoursefsError` when the disk fails.
+        """
+        done = Cleared()
+        try:
+            for key, row in self._store.ledger.rows():
+                if key.account == account:
+                    done = replace(done, files=done.files + bool(row.cached), bytes=done.bytes + row.cached)
+                    await trio.to_thread.run_sync(self._store.forget, key, limiter=self._thread)
+            for key in self._store.ledger.record.pins():
+                if key.account == account:
+                    await trio.to_thread.run_sync(self._store.pin, key, False, limiter=self._thread)
+        except (OSError, sqlite3.Error) as error:
+            raise CoursefsError(f"the cache {self._directory} cannot be cleared: {error}") from error
         return done
 
     def _check(self, file: CachedFile, pieces: list[Piece]) -> int:

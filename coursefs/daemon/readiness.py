@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from coursefs.daemon.notify import Manager
 from coursefs.errors import CoursefsError
 
 #: names the file descriptor of the pipe to a process that was started in the background
@@ -36,20 +37,24 @@ class Report:
 
 
 class Readiness:
-    """The reporting end: the pipe of a background process, or nobody."""
+    """The reporting end: the pipe of a background process, the service manager, or nobody."""
 
     def __init__(self) -> None:
         number = os.environ.pop(VARIABLE, "")
         self._pipe = int(number) if number.isdecimal() else None
         self.is_background = self._pipe is not None
+        self.manager = Manager()
+        self.is_service = bool(self.manager)
 
-    def ready(self, notes: Sequence[str] = ()) -> None:
-        """Say that the mount answers."""
+    def ready(self, notes: Sequence[str] = (), status: str = "") -> None:
+        """Say that the mount answers; `status` is one line for who looks at the service."""
         self._send(Report(notes=tuple(notes)))
+        self.manager.ready(status)
 
     def failed(self, error: CoursefsError) -> None:
-        """Say why it never will."""
+        """Say why it never will, or why it ends."""
         self._send(Report(error.exit_status, str(error)))
+        self.manager.stopping(str(error))
 
     def _send(self, report: Report) -> None:
         pipe, self._pipe = self._pipe, None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from coursefs import __version__
-from coursefs.daemon import socket
+from coursefs.daemon import http, metrics, socket
 from coursefs.daemon.claims import claimed
 from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
+from coursefs.daemon.reloading import Reloading
+from coursefs.daemon.report import library_report
 from coursefs.defects import Defect, told
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
@@ -40,6 +42,9 @@ class Job:
     options: MountOptions
     runtime_dir: Path
     is_demo: bool = False
+    metrics_port: int | None = None  # of 127.0.0.1; None: on the control socket alone
+    #: reads settings and secrets again; blocking.  None: there is nothing to be read
+    again: Callable[[], LibrarySettings] | None = None
 
 
 def run(job: Job, readiness: Readiness) -> None:
@@ -68,12 +73,13 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             for note in notes:
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
-            readiness.ready(notes)
+            readiness.ready(notes, ready)
 
         state: list[Operations] = []
+        ready = f"{mountpoint} is mounted"
 
-        async def status(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-            yield {
+        def status() -> dict[str, Any]:
+            return {
                 "mountpoint": str(mountpoint),
                 "pid": os.getpid(),
                 "version": __version__,
@@ -82,32 +88,25 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 "ready": bool(state),
                 "offline": library.offline,
                 "open_files": state[0].open_files if state else 0,
-                **_library_status(library),
+                **library_report(library),
             }
 
-        known = {"status": status, **commands(library)}
-        async with socket.serving(socket.path_for(job.runtime_dir, mountpoint), known):
-            await mount(library, mountpoint, job.options, mounted=mounted)
+        async def say_status(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+            yield status()
+
+        async def say_metrics() -> tuple[str, str]:
+            return metrics.CONTENT_TYPE, metrics.text(status())
+
+        reloading = Reloading(library, job.again, readiness.manager, ready)
+        known = {"status": say_status, "reload": reloading.command, **commands(library)}
+        pages = {"/metrics": say_metrics}
+        control = socket.path_for(job.runtime_dir, mountpoint)
+        async with socket.serving(control, known, pages), http.serving(job.metrics_port, pages):
+            # SIGHUP tells a daemon to read its settings again, and everybody else that the terminal is gone
+            on_hangup = reloading.on_hangup if readiness.is_background or readiness.is_service else None
+            await mount(library, mountpoint, job.options, mounted=mounted, hung_up=on_hangup)
         log.info("unmounted %s", mountpoint)
-
-
-def _library_status(library: Library) -> dict[str, Any]:
-    files, size = library.totals()
-    use = library.use()
-    return {
-        "accounts": [
-            {
-                "name": one.name,
-                "provider": one.provider,
-                "courses": sum(library.choosing.shows(one.name, course) for course in library.courses(one.name)),
-                "trouble": None if (trouble := library.tree.renewal.trouble(one.name)) is None else str(trouble),
-            }
-            for one in library.settings.accounts
-        ],
-        "catalogue": {"entries": files, "bytes": size},
-        "fill": asdict(library.fill.progress),
-        "cache": {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size},
-    }
+        readiness.manager.stopping()
 
 
 async def check_accounts(library: Library) -> list[str]:

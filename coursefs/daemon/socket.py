@@ -4,8 +4,8 @@
     <- {"reply": {...}}            any number of them
     <- {"end": 0, "message": ""}   exit status, and what is wrong if it is not 0
 
-Only the owner can connect.  A command ends when whoever asked for it goes away.  Whatever a client does, and whatever
-a command raises, the mount goes on.
+A request of HTTP (`GET /metrics`) is answered as such.  Only the owner can connect.  A command ends when whoever asked
+for it goes away.  Whatever a client does, and whatever a command raises, the mount goes on.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 
 import trio
 
+from coursefs.daemon import http
 from coursefs.errors import CoursefsError, NoAnswer, leaf
 from coursefs.lock import FileLock
 
@@ -53,8 +54,10 @@ def lock_for(path: Path) -> Path:
 
 
 @asynccontextmanager
-async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
-    """Answer commands as long as the context lasts; nothing is left behind."""
+async def serving(
+    path: Path, commands: Mapping[str, Command], pages: Mapping[str, http.Page] | None = None
+) -> AsyncIterator[None]:
+    """Answer commands, and pages for clients of HTTP, as long as the context lasts; nothing is left behind."""
     path.unlink(missing_ok=True)  # of a process that was killed: the mount point is ours now, so is its socket
     with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
         with _address(path) as address:
@@ -64,7 +67,9 @@ async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[
         try:
             async with trio.open_nursery() as nursery:
                 # trio's own loop: it outlives clients that are gone before they are accepted, and a full file table
-                nursery.start_soon(trio.serve_listeners, partial(_answer, commands), [trio.SocketListener(bound)])
+                nursery.start_soon(
+                    trio.serve_listeners, partial(_answer, commands, pages or {}), [trio.SocketListener(bound)]
+                )
                 yield
                 nursery.cancel_scope.cancel()
         finally:
@@ -81,25 +86,33 @@ def _address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-async def _answer(commands: Mapping[str, Command], stream: trio.SocketStream) -> None:
+async def _answer(commands: Mapping[str, Command], pages: Mapping[str, http.Page], stream: trio.SocketStream) -> None:
     try:
         with trio.move_on_after(_ASKED_WITHIN) as asking:
-            wanted = await _request(stream)
-        if not asking.cancelled_caught:
-            await _carry_out(stream, commands, wanted)
+            data = await _line(stream)
+        if asking.cancelled_caught:
+            return
+        if http.is_http(data):
+            await http.answer(stream, data, pages)
+        else:
+            await _carry_out(stream, commands, _request(data))
     except trio.BrokenResourceError:
         log.debug("a client of the control socket went away")
     except Exception:
         log.exception("a client of the control socket could not be answered")
 
 
-async def _request(stream: trio.SocketStream) -> Mapping[str, Any]:
+async def _line(stream: trio.SocketStream) -> bytes:
     data = b""
     while not data.endswith(b"\n") and len(data) < _MAX_REQUEST:
         part = await stream.receive_some()
         if not part:
             break
         data += part
+    return data
+
+
+def _request(data: bytes) -> Mapping[str, Any]:
     try:
         wanted = json.loads(data)
     except (ValueError, RecursionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,9 +15,12 @@ from pathlib import Path
 
 from coursefs.errors import CoursefsError, NoAnswer
 from coursefs.mount import mountinfo
+from coursefs.mount.holders import holders
 
 #: seconds that a mount gets to answer
 _ANSWERS_WITHIN = 3.0
+#: processes that are named when a mount is in use
+_NAMED = 5
 #: not stat: the kernel may still remember what a dead process said
 _QUESTION = """
 import os, sys
@@ -46,6 +50,16 @@ def require_fuse() -> None:
         raise CoursefsError("no FUSE for you: /dev/fuse may not be opened by this user")
     if shutil.which("fusermount3") is None:
         raise CoursefsError("fusermount3 is missing: install it with `sudo apt install fuse3`")
+
+
+def require_binding() -> None:
+    """Raise `CoursefsError` when libfuse cannot be loaded: slow, so for the process that mounts."""
+    try:
+        import pyfuse3  # noqa: F401, PLC0415  # built with the headers of a libfuse that may be gone by now
+    except ImportError as error:
+        raise CoursefsError(
+            f"libfuse cannot be loaded ({error}): install it with `sudo apt install libfuse3-3`"
+        ) from None
 
 
 def prepare(path: Path) -> Path:
@@ -110,19 +124,28 @@ def life(path: Path, within: float = _ANSWERS_WITHIN) -> Life:
     return Life.GONE if number in {errno.ENOTCONN, errno.ECONNABORTED} else Life.ANSWERS
 
 
-def unmount(path: Path) -> bool:
-    """Take a mount away: one that is in use too if nobody is behind it any more, or does not answer.
+def unmount(path: Path, *, lazily: bool = False) -> bool:
+    """Take a mount away: one that is in use too if nobody is behind it any more, or does not answer, or `lazily`.
 
-    Returns whether nobody uses it any more.  Raises `CoursefsError` when it is in use, or cannot be taken away.
+    Returns whether nobody uses it any more, as far as is known.  Raises `CoursefsError` when it is in use, which says
+    by whom, or when it cannot be taken away.
     """
     try:
-        _unmount(path)
+        _unmount(path, lazily=lazily)
     except _Busy:
         if life(path) is Life.ANSWERS:
-            raise
+            raise CoursefsError(_in_use(path)) from None
         _unmount(path, lazily=True)
         return False
-    return True
+    return not lazily
+
+
+def _in_use(path: Path) -> str:
+    known = holders(path)
+    most = ", ".join(map(str, known[:_NAMED]))
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    by = f" by {most}{more}" if known else ""
+    return f"{path}: is in use{by}; close that and try again, or: coursefs umount --lazy {shlex.quote(str(path))}"
 
 
 class _Busy(CoursefsError):
@@ -144,6 +167,6 @@ def _unmount(path: Path, *, lazily: bool = False) -> None:
     if done.returncode == 0:
         return
     if "busy" in done.stderr.lower():
-        raise _Busy(f"{path}: is in use; close what is open there and try again (or: fusermount3 -uz {path})")
+        raise _Busy(f"{path}: is in use")
     lines = done.stderr.strip().splitlines()
     raise CoursefsError(f"{path}: cannot be unmounted: {lines[-1] if lines else 'unknown reason'}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,15 +27,21 @@ _GRACE = 2.0
 
 
 async def mount(
-    library: Library, mountpoint: Path, options: MountOptions, *, mounted: Callable[[Operations], None]
+    library: Library,
+    mountpoint: Path,
+    options: MountOptions,
+    *,
+    mounted: Callable[[Operations], None],
+    hung_up: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Mount, serve until somebody unmounts or SIGTERM, SIGINT or SIGHUP comes, and leave no mount behind.
 
-    `mounted` is called as soon as the mount answers.  Raises `CoursefsError` when it cannot be mounted.  There is one
+    `mounted` is called as soon as the mount answers; `hung_up`, where it is given, whenever SIGHUP comes, which ends
+    nothing then.  Raises `CoursefsError` when it cannot be mounted.  There is one
     session in a process: that is how libfuse's binding is made.
     """
     operations = Operations(library, options)
-    async with _signals() as signals:
+    async with _signals(hung_up is not None) as signals:
         # once more: since it was looked at, platforms were asked, and somebody else may have mounted there
         await trio.to_thread.run_sync(prepare, mountpoint)
         libfuse.init(operations, mountpoint, _kernel_options(options))
@@ -43,7 +49,7 @@ async def mount(
             library.on_change(_tell_kernel)
             with long_turns():
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_end_on_signal, signals, nursery)
+                    nursery.start_soon(_end_on_signal, signals, nursery, hung_up)
                     nursery.start_soon(_answers, mountpoint, lambda: mounted(operations))
                     await pyfuse3.main()
                     nursery.cancel_scope.cancel()
@@ -68,16 +74,21 @@ async def _answers(mountpoint: Path, then: Callable[[], None]) -> None:
 
 
 @asynccontextmanager
-async def _signals() -> AsyncIterator[AsyncIterator[int]]:
+async def _signals(always_hangup: bool) -> AsyncIterator[AsyncIterator[int]]:
     numbers = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it to outlive its terminal
+    if always_hangup or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it to outlive its terminal
         numbers.append(signal.SIGHUP)
     with trio.open_signal_receiver(*numbers) as received:
         yield received
 
 
-async def _end_on_signal(signals: AsyncIterator[int], nursery: trio.Nursery) -> None:
+async def _end_on_signal(
+    signals: AsyncIterator[int], nursery: trio.Nursery, hung_up: Callable[[], Awaitable[None]] | None
+) -> None:
     async for number in signals:
+        if number == signal.SIGHUP and hung_up is not None:
+            nursery.start_soon(hung_up)
+            continue
         log.info("%s: unmounting", signal.Signals(number).name)
         pyfuse3.terminate()
         await trio.sleep(_GRACE)  # `main` ends earlier, and cancels this, when no request is under way

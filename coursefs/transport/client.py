@@ -30,7 +30,8 @@ from coursefs.transport.backoff import RETRIED_STATUSES, pause, retry_after_seco
 from coursefs.transport.bucket import Bucket
 from coursefs.transport.hosts import Origin, require_safe_url
 from coursefs.transport.outage import Outages
-from coursefs.transport.wire import Wire
+from coursefs.transport.traffic import Counted, Traffic
+from coursefs.transport.wire import Wire, body_with_length
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Transport:
     ) -> None:
         self.offline = offline
         self.read_timeout = read_timeout
+        self.traffic = Traffic()
         self._outages = Outages()
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
@@ -130,11 +132,13 @@ class Transport:
         other methods are sent once.  Raises `Unreachable`, `NoAnswer` or `BadReply`.
         """
         host = _origin(url).host
+        counts = self.traffic.of(host)
         attempts = _ATTEMPTS if method == "GET" else 1
         with trio.move_on_after(self.read_timeout):
             for attempt in range(1, attempts + 1):
                 if bucket is not None:
-                    await bucket.take()
+                    with counts.wait():
+                        await bucket.take()
                 retry_after = None
                 try:
                     async with self.stream(url, headers=headers, method=method, content=content) as response:
@@ -145,8 +149,12 @@ class Transport:
                 else:
                     if reply.status not in RETRIED_STATUSES or attempt == attempts:
                         return reply
-                    retry_after = retry_after_seconds(reply.headers.get("retry-after"), time.time())
-                await trio.sleep(pause(attempt, retry_after, random.random()))
+                    now = time.time()
+                    retry_after = retry_after_seconds(reply.headers.get("retry-after"), now)
+                    if retry_after is not None:
+                        counts.paused_until = now + retry_after
+                with counts.wait():
+                    await trio.sleep(pause(attempt, retry_after, random.random()))
         raise NoAnswer(f"{host}: no answer within {self.read_timeout:.0f} s")
 
     @asynccontextmanager
@@ -176,9 +184,11 @@ class Transport:
                 if origin != own:
                     given = {name: value for name, value in given.items() if name.lower() in _ALONG}
                 request = client.build_request(method, url, headers=given, content=content)
+                started = trio.current_time()
                 response = await self._connected(client, request, origin)
                 try:
-                    log.debug("%s %s -> %d", method, place(url), response.status_code)
+                    if log.isEnabledFor(logging.DEBUG):
+                        _log_request(method, url, given, response.status_code, trio.current_time() - started)
                     target = response.headers.get("location")
                     if response.status_code not in _REDIRECTS or target is None or method != "GET":
                         yield response
@@ -200,13 +210,27 @@ class Transport:
         started = trio.current_time()
         if self._outages.is_out(origin, started):
             raise NoAnswer(f"{origin.host}: does not answer")
+        counts = self.traffic.of(origin.host)
         try:
             response = await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            now = trio.current_time()
-            self._outages.failed(origin, now - started, now)
+        except httpx.RequestError as error:
+            counts.failures += 1
+            if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                now = trio.current_time()
+                self._outages.failed(origin, now - started, now)
             raise
         self._outages.worked(origin)
+        self.traffic.answered(origin.host, response.status_code)
+
+        def arrived(size: int) -> None:
+            counts.received += size
+            self.traffic.meter.add(size, trio.current_time())
+
+        body = body_with_length(response)
+        if body is not None:
+            body.arrived = arrived
+        elif isinstance(response.stream, httpx.AsyncByteStream) and not response.is_closed:
+            response.stream = Counted(response.stream, arrived)
         return response
 
 
@@ -226,9 +250,24 @@ def _redirected(url: str, target: str, by: Origin) -> tuple[str, Origin]:
         raise BadReply(f"{by.host}: redirects to an address that is not safe") from None
 
 
+def _log_request(method: str, url: str, headers: Mapping[str, str], status: int, seconds: float) -> None:
+    """One line to search for; of the headers, all but which bytes are wanted may be secrets."""
+    part = next((value for name, value in headers.items() if name.lower() == "range"), "-")
+    text = "request method=%s host=%s path=%s range=%s status=%d ms=%.1f"
+    parts = urlsplit(url)
+    log.debug(text, method, parts.hostname, parts.path, part, status, 1e3 * seconds)
+
+
 def _unreachable(url: str, error: Exception) -> CoursefsError:
     reason = "connection failed" if isinstance(error, httpx.ConnectError) else "connection broken"
-    log.debug("%s: %s: %s", place(url), type(error).__name__, error)
+    said = str(error)
+    log.debug(
+        "request host=%s path=%s error=%s reason=%r",
+        urlsplit(url).hostname,
+        urlsplit(url).path,
+        type(error).__name__,
+        "" if "://" in said or "?" in said else said,  # an address may hold a signature
+    )
     return Unreachable(f"cannot reach {urlsplit(url).hostname}: {reason}")
 
 

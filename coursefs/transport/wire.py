@@ -147,6 +147,8 @@ class Body(httpx.AsyncByteStream):
         self._left = _length(method, head)  # bytes to come; None: h11 finds the end
         self._early = memoryview(b"" if self._left is None else connection.early)
         self._can_go_on = _keeps_alive(head) and (self._left is None or len(self._early) <= self._left)
+        self.arrived: Callable[[int], None] = lambda _: None  # told of bytes that came, on the event loop
+        self._untold = 0  # bytes that a thread took
 
     @property
     def has_known_length(self) -> bool:
@@ -167,6 +169,7 @@ class Body(httpx.AsyncByteStream):
             if not count:
                 raise httpx.RemoteProtocolError("the server hung up before the end of the body")
         self._left -= count
+        self._tell(count)
         return count
 
     def fill(self, buffer: memoryview) -> int:
@@ -178,6 +181,7 @@ class Body(httpx.AsyncByteStream):
             return 0
         count = self._open().fill(buffer[: self._left])
         self._left -= count
+        self._untold += count
         return count
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -193,6 +197,7 @@ class Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Keep the connection for the next request where the body has come to its end; else close it."""
+        self._tell(0)
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -200,6 +205,11 @@ class Body(httpx.AsyncByteStream):
             self._wire.give_back(connection)
         else:
             connection.close()
+
+    def _tell(self, count: int) -> None:
+        count, self._untold = count + self._untold, 0
+        if count:
+            self.arrived(count)
 
     def _open(self) -> _Connection:
         if self._connection is None:

@@ -135,3 +135,27 @@ async def test_a_bucket_lets_a_burst_through_and_then_its_rate(autojump_clock: t
         for _ in range(7):
             nursery.start_soon(take)
     assert [round(at - started, 6) for at in times] == [0, 0, 0, 0.5, 1.0, 1.5, 2.0]
+
+
+async def test_a_request_is_a_line_of_the_log_without_anything_secret(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/broken":
+            raise httpx.ReadError("of https://x.org/broken?Signature=s3cret")
+        if request.url.path == "/away":
+            raise httpx.ConnectError("[Errno -2] Name or service not known")
+        return httpx.Response(206, content=b"ok", headers={"set-cookie": "a=s3cret"})
+
+    secrets = {"Cookie": "CAUTH=s3cret", "Authorization": "Bearer s3cret", "Range": "bytes=0-1"}
+    async with transport(answer) as web:
+        with caplog.at_level("INFO", "coursefs"):
+            await web.fetch("https://x.org/f?Signature=s3cret", headers=secrets)
+        assert caplog.text == ""
+        with caplog.at_level("DEBUG", "coursefs"):
+            await web.fetch("https://x.org/a/f.mp4?Signature=s3cret#s3cret", headers=secrets)
+            for path in ("broken", "away"):
+                with pytest.raises(Unreachable):
+                    await web.fetch(f"https://x.org/{path}?Signature=s3cret", method="POST", headers=secrets)
+    assert "s3cret" not in caplog.text
+    assert "request method=GET host=x.org path=/a/f.mp4 range=bytes=0-1 status=206 ms=" in caplog.text
+    assert "request host=x.org path=/broken error=ReadError reason=''" in caplog.text
+    assert "error=ConnectError reason='[Errno -2] Name or service not known'" in caplog.text

@@ -17,6 +17,7 @@ import pytest
 import trio
 import trio.testing
 
+from coursefs.daemon.report import library_report
 from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, LibrarySettings, open_library
 from coursefs.model import Course, Outline, Wanted
@@ -385,3 +386,19 @@ async def test_a_mount_point_is_looked_at_once_more_before_it_is_covered(
         (mountpoint / "mine").touch()
         with pytest.raises(CoursefsError, match="is not empty"):
             await mount(operations._library, mountpoint, MountOptions(), mounted=lambda _: None)
+
+
+async def test_the_status_outlives_the_course_of_an_open_file(provider: FakeProvider, tmp_path: Path) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        library = operations._library
+        found = await find(operations, *VIDEO)
+        handle = await operations.open(found.st_ino, os.O_RDONLY, CTX)
+        await operations.read(handle.fh, 0, 10)
+        (reading,) = library_report(library)["reading"]
+        assert (reading["path"], reading["offset"], reading["size"]) == ("/".join(VIDEO), 10, len(BYTES))
+        provider.listed = [Course("c2", "other", "Other")]
+        await library.refresh_courses("fake")
+        (reading,) = library_report(library)["reading"]
+        assert (reading["path"], reading["cached"]) == ("/".join(VIDEO), 0)
+        await operations.release(handle.fh)
+        assert library_report(library)["reading"] == []

@@ -1,0 +1,95 @@
+"""A mount's status as metrics for Prometheus: its text format 0.0.4 (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Metric(NamedTuple):
+    name: str
+    kind: str
+    help: str
+    samples: Iterable[tuple[Mapping[str, str], float | None]]  # labels, value; None: not known, so left out
+
+
+def text(status: Mapping[str, Any]) -> str:
+    """The metrics of a status as `coursefs.daemon.serve` makes it."""
+    return "".join(f"{line}\n" for metric in _metrics(status) for line in _lines(metric))
+
+
+def _metrics(status: Mapping[str, Any]) -> Iterator[_Metric]:
+    cache, reads, network, fill = status["cache"], status["reads"], status["network"], status["fill"]
+    accounts = [({"account": one["name"], "provider": one["provider"]}, one) for one in status["accounts"]]
+    hosts = [({"host": one["host"]}, one) for one in status["hosts"]]
+    running = [one["priority"] for one in status["fetching"]]
+
+    def single(name: str, kind: str, about: str, value: float) -> _Metric:
+        return _Metric(f"coursefs_{name}", kind, about, [({}, value)])
+
+    yield _Metric(
+        "coursefs_info", "gauge", "The coursefs that serves the mount.", [({"version": status["version"]}, 1)]
+    )
+    yield single("start_time_seconds", "gauge", "When it was mounted, since 1970.", status["since"])
+    yield single("offline", "gauge", "Whether nothing is asked of any platform.", status["offline"])
+    yield single("open_files", "gauge", "Files that programs have open.", status["open_files"])
+    yield single("reads_total", "counter", "Reads that were answered.", reads["answered"])
+    yield single("read_failures_total", "counter", "Reads that failed.", reads["failed"])
+    yield single("read_bytes_total", "counter", "Bytes that were given to programs.", reads["bytes"])
+    yield single("received_bytes_total", "counter", "Bytes that came through the network.", network["received"])
+    yield single("cache_bytes", "gauge", "Bytes in the content cache.", cache["bytes"])
+    yield single("cache_files", "gauge", "Files of which something is in the cache.", cache["files"])
+    yield single("cache_limit_bytes", "gauge", "The most bytes to keep in the cache.", cache["max_size"])
+    yield single("catalogue_entries", "gauge", "Files and folders that are known.", status["catalogue"]["entries"])
+    yield single("fill_known_folders", "gauge", "Folders that are known with all sizes.", fill["done"])
+    yield single("fill_folders", "gauge", "Folders that there are so far.", fill["total"])
+    yield _Metric(
+        "coursefs_fetches",
+        "gauge",
+        "Requests for bytes that run or wait.",
+        [
+            ({"priority": word, "state": state}, count)
+            for word, waiting in status["queue"].items()
+            for state, count in (("running", running.count(word)), ("waiting", waiting))
+        ],
+    )
+    for name, about, key in (
+        ("account_courses", "Courses that are shown.", "courses"),
+        ("account_signed_in", "Whether the sign-in is accepted, as far as is known.", "signed_in"),
+        ("account_expires_seconds", "When the sign-in ends, since 1970, where that is known.", "expires"),
+    ):
+        yield _Metric(f"coursefs_{name}", "gauge", about, [(labels, one[key]) for labels, one in accounts])
+    for name, kind, about, key in (
+        ("requests_total", "counter", "Requests that were answered.", "requests"),
+        (
+            "request_failures_total",
+            "counter",
+            "Requests without an answer, or with a status of 500 and more.",
+            "failures",
+        ),
+        ("requests_limited_total", "counter", "Requests that were answered with 429.", "limited"),
+        ("requests_waiting", "gauge", "Requests that wait for their turn.", "waiting"),
+        ("host_received_bytes_total", "counter", "Bytes that came from a host.", "received"),
+    ):
+        yield _Metric(f"coursefs_{name}", kind, about, [(labels, one[key]) for labels, one in hosts])
+
+
+def _lines(metric: _Metric) -> Iterator[str]:
+    samples = [(labels, value) for labels, value in metric.samples if value is not None]
+    if not samples:
+        return
+    yield f"# HELP {metric.name} {metric.help}"
+    yield f"# TYPE {metric.name} {metric.kind}"
+    for labels, value in samples:
+        inside = ",".join(f'{name}="{_escaped(label)}"' for name, label in labels.items())
+        yield f"{metric.name}{{{inside}}} {_number(value)}" if inside else f"{metric.name} {_number(value)}"
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(float(value))

@@ -1,0 +1,123 @@
+"""What the command line says of itself: help, completion, man pages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from coursefs.catalog import Store
+from coursefs.cli.main import cli, main
+from coursefs.model import Course
+from coursefs.places import places
+
+_ROOT = Path(__file__).parents[2]
+
+
+def commands(
+    command: click.Command = cli, name: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with its words."""
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for word in command.list_commands(context):
+            found = command.get_command(context, word)
+            assert found is not None
+            yield from commands(found, (*name, word))
+
+
+EVERY = dict(commands())
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_every_help_has_an_example_that_can_be_typed(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    (example,) = re.findall(r"^ *Example: coursefs (.*)$", out, re.MULTILINE)
+    assert tuple(example.split()[: len(words)]) == words
+    command = max((known for known in EVERY if tuple(example.split()[: len(known)]) == known), key=len)
+    arguments = example.split()[len(command) :]
+    EVERY[command].make_context(command[-1], [*arguments], resilient_parsing=False)
+    for parameter in EVERY[words].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{parameter.name} says nothing of itself"
+
+
+def test_no_module_of_a_command_is_slow_to_import() -> None:
+    """Tab, --help and short commands come at once: what is slow is imported when it is used."""
+    program = (
+        "import sys, click\n"
+        "from coursefs.cli.main import cli\n"
+        "def walk(command):\n"
+        "    context = click.Context(command)\n"
+        "    for name in getattr(command, 'list_commands', lambda _: ())(context):\n"
+        "        walk(command.get_command(context, name))\n"
+        "walk(cli)\n"
+        "sys.exit(sorted({'trio', 'httpx', 'keyring', 'rich', 'tomlkit', 'lxml', 'pyfuse3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_that_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_COURSEFS_COMPLETE" in script
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    assert subprocess.run([program, "-n"], input=script, text=True, check=False).returncode == 0
+
+
+def completed(*words: str) -> list[str]:
+    """What Tab offers behind these words."""
+    environment = {
+        **os.environ,
+        "_COURSEFS_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["coursefs", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    program = "import sys; sys.argv = ['coursefs']; from coursefs.cli.main import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def test_tab_completes_commands_accounts_and_courses(own_home: Path) -> None:
+    assert completed("logo") == ["logout"]
+    assert completed("logout", "c") == completed("update", "alg") == []
+    file = places().config_file
+    file.parent.mkdir(parents=True)
+    file.write_text("[accounts.campus]\n[accounts.coursera]\n[accounts.edx]\n")
+    store = Store(places().state_dir / "catalogue.sqlite")
+    store.set_courses("coursera", [Course("1", "algorithms", "Algorithms"), Course("2", "algebra", "A", hidden=True)])
+    store.close()
+    assert completed("logout", "c") == ["campus", "coursera"]
+    assert completed("update", "al") == ["algorithms", "all"]
+
+
+def test_each_command_has_a_man_page_with_its_help(tmp_path: Path) -> None:
+    pytest.importorskip("click_man")
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "SOURCE_DATE_EPOCH": "0"}
+    command = [sys.executable, str(_ROOT / "scripts" / "make-man"), str(tmp_path / "man")]
+    subprocess.run(command, check=True, env=environment)
+    pages = {path.name: path.read_text() for path in (tmp_path / "man").iterdir()}
+    assert set(pages) == {"-".join(["coursefs", *words]) + ".1" for words in EVERY}
+    assert "1970-01-01" in pages["coursefs.1"]
+    assert "coursefs umount ~/courses" in pages["coursefs-umount.1"]
+    assert not any("\b" in page or "..." in page.partition("SYNOPSIS")[0] for page in pages.values())
+    program = shutil.which("man")
+    if program is not None:
+        page = str(tmp_path / "man" / "coursefs-umount.1")
+        done = subprocess.run([program, "--warnings", "-l", page], capture_output=True, text=True, check=True)
+        assert (done.stderr, "--lazy" in done.stdout) == ("", True)

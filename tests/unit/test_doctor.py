@@ -1,0 +1,185 @@
+"""What the doctor looks at, each thing well and ill; the whole of it against the demo platform is in tests/mount."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from coursefs.cli.main import main
+from coursefs.doctor import disk, machine
+from coursefs.doctor.finding import Finding, State, exit_status
+from coursefs.doctor.platforms import clock, platforms
+from coursefs.errors import NotSignedIn, Unreachable
+from coursefs.library import AccountSource
+from coursefs.model import Course, Identity, Outline, Route, Wanted
+from coursefs.places import places
+from coursefs.providers import registry
+from coursefs.providers.base import Account
+from coursefs.transport import Transport
+from tests.engine.fakes import FakeProvider
+
+
+def of(*states: State) -> int:
+    return exit_status(Finding("x", state, "") for state in states)
+
+
+def test_the_worst_decides_the_status() -> None:
+    assert of() == of(State.OK, State.NOTE) == 0
+    assert of(State.OK, State.SIGN_IN) == 3
+    assert of(State.SIGN_IN, State.PROBLEM) == 1
+
+
+def test_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = machine.device(tmp_path / "fuse")
+    assert missing.state is State.PROBLEM and "modprobe fuse" in str(missing.advice)
+    (tmp_path / "fuse").touch()
+    assert machine.device(tmp_path / "fuse").state is State.OK
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.fusermount(False).state is State.PROBLEM
+    assert machine.fusermount(True).state is State.NOTE
+    (tmp_path / "fusermount3").touch(mode=0o755)
+    assert machine.fusermount(False) == Finding("fusermount3", State.OK, str(tmp_path / "fusermount3"))
+    assert "older than 4.20" in machine.kernel("4.19.0-5-amd64", tmp_path).message
+    assert "fusectl" in str(machine.kernel("6.1.0", tmp_path).advice)
+    assert machine.kernel("6.1.0", Path("/")) == Finding("kernel", State.OK, "6.1.0")
+    conf = tmp_path / "fuse.conf"
+    conf.write_text("# user_allow_other\n")
+    assert "is not set" in machine.allow_other(conf).message
+    conf.write_text("#x\nuser_allow_other # for the NAS\n")
+    assert "is set" in machine.allow_other(conf).message
+
+
+def test_a_machine_without_the_binding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert machine.binding().state is State.OK
+    with monkeypatch.context() as gone:
+        (tmp_path / "pyfuse3.py").write_text("raise ImportError('libfuse3.so.3: cannot open shared object file')")
+        gone.delitem(sys.modules, "pyfuse3", raising=False)
+        gone.syspath_prepend(tmp_path)
+        assert "libfuse3-3" in str(machine.binding().advice)
+        assert main(["mount", "-f", str(tmp_path)]) == 1
+        assert "libfuse cannot be loaded" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert "libfuse3-dev" in str(machine.binding().advice)
+
+
+def test_folders(tmp_path: Path) -> None:
+    assert disk.writable("x", tmp_path / "a" / "b").state is State.OK
+    (tmp_path / "file").touch()
+    wrong = disk.writable("x", tmp_path / "file" / "b")
+    assert wrong.state is State.PROBLEM and "is no folder" in wrong.message
+    secrets = tmp_path / "my secrets"
+    assert disk.private("x", secrets).state is State.OK
+    secrets.mkdir(mode=0o700)
+    (secrets / "a.json").touch(mode=0o644)
+    wrong = disk.private("x", secrets)
+    assert wrong.state is State.PROBLEM and f"'{secrets}'" in str(wrong.advice)
+    (secrets / "a.json").chmod(0o600)
+    assert disk.private("x", secrets).state is State.OK
+
+
+def test_room(tmp_path: Path) -> None:
+    assert disk.room(tmp_path / "not" / "there", 0).state is State.OK
+    assert "coursefs cache clear" in str(disk.room(tmp_path, 2**60).advice)
+
+
+def test_databases(tmp_path: Path) -> None:
+    path = tmp_path / "one.sqlite"
+    assert disk.database("x", path, "again").state is State.OK
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE a (b)")
+    database.close()
+    assert disk.database("x", path, "again").state is State.OK
+    path.write_bytes(b"no database at all" * 1000)
+    assert disk.database("x", path, "again").state is State.PROBLEM
+
+
+def test_the_clock() -> None:
+    now = time.time()
+    assert clock("x", None, now) is None
+    assert clock("x", "yesterday", now) is None
+    well, late = clock("x", formatdate(now + 60), now), clock("x", formatdate(now + 3600), now)
+    assert well is not None and well.state is State.OK
+    assert late is not None and late.state is State.PROBLEM and "60 minutes behind" in late.message
+
+
+@dataclass
+class Platform(FakeProvider):
+    """A provider that says of its routes how they are."""
+
+    said: Identity = field(default_factory=lambda: Identity("1", "Ada"))
+    gone: list[Route] = field(default_factory=list)
+
+    async def whoami(self) -> Identity:
+        await super().whoami()
+        return self.said
+
+    def routes(self) -> Sequence[Route]:
+        return self.gone
+
+
+def ask(provider: Platform, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+    def create(_: Account, __: Transport) -> Platform:
+        return provider
+
+    monkeypatch.setattr(registry, "provider", lambda _: create)
+    account = AccountSource("campus", "fake", {"server": "https://campus.example"}, {"token": "s3cret"})
+
+    async def run() -> list[Finding]:
+        answer = httpx.MockTransport(lambda _: httpx.Response(200, headers={"date": formatdate(time.time())}))
+        async with Transport(http_transport=answer) as transport:
+            return await platforms([account], Wanted(), transport)
+
+    return trio.run(run)
+
+
+def test_an_account_that_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    course = Course("c", "c", "C")
+    found = ask(Platform([course], {"c": Outline(())}, gone=[Route("video")]), monkeypatch)
+    assert [(one.check, one.state) for one in found] == [
+        ("clock", State.OK),
+        ("account campus", State.OK),
+        ("routes of campus", State.OK),
+    ]
+
+
+def test_an_account_that_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, ended) = ask(Platform(failure=NotSignedIn("campus: it has ended")), monkeypatch)
+    assert ended.state is State.SIGN_IN and "coursefs login fake --account campus" in str(ended.advice)
+    (_, away) = ask(Platform(failure=Unreachable("cannot reach campus.example")), monkeypatch)
+    assert away.state is State.PROBLEM and away.message == "cannot reach campus.example"
+    (_, soon) = ask(Platform(said=Identity("1", expires=time.time() + 7000)), monkeypatch)
+    assert soon.state is State.NOTE and "ends in 2 hours" in soon.message
+    *_, route = ask(Platform(gone=[Route("video (v1)", "404")]), monkeypatch)
+    assert (route.state, route.message) == (State.PROBLEM, "video (v1): 404")
+
+
+def test_settings_that_are_wrong_are_one_finding_among_others(capsys: pytest.CaptureFixture[str]) -> None:
+    file = places().config_file
+    file.parent.mkdir(parents=True)
+    file.write_text("[cache]\nmax_sise = 1\n")
+    assert main(["doctor", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert not said["ok"]
+    (wrong,) = [one for one in said["checks"] if one["check"] == "settings"]
+    assert "max_sise" in wrong["message"] and str(file) in wrong["advice"]
+    assert {"FUSE device", "disk space", "accounts"} < {one["check"] for one in said["checks"]}
+
+
+def test_lines_for_a_person(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_DEVICE", Path("/dev/no-fuse"))
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "PROBLEM  FUSE device: /dev/no-fuse is missing"
+    assert out[1].startswith("         -> sudo modprobe fuse")

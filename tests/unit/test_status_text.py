@@ -1,0 +1,158 @@
+"""The status of a mount, in lines for a person and as metrics."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from coursefs.cli import output
+from coursefs.cli.status_text import lines_of, span
+from coursefs.daemon import http, metrics
+
+NOW = 1_700_000_000.0
+STATUS: dict[str, Any] = {
+    "mountpoint": "/home/me/courses",
+    "pid": 42,
+    "version": '1 "β"\\',
+    "demo": False,
+    "since": NOW - 7500,
+    "ready": True,
+    "offline": False,
+    "open_files": 1,
+    "accounts": [
+        {
+            "name": "campus",
+            "provider": "panopto",
+            "server": None,
+            "courses": 3,
+            "signed_in": True,
+            "expires": NOW + 7200,
+            "trouble": None,
+        }
+    ],
+    "catalogue": {"entries": 10, "bytes": 2048},
+    "fill": {"state": "filling", "done": 3, "total": 9},
+    "cache": {"directory": "/c", "bytes": 1024, "files": 1, "max_size": 4096},
+    "reads": {"answered": 5, "bytes": 640, "failed": 1},
+    "network": {"received": 4096, "rate": 1536.5},
+    "reading": [{"path": "A/1.mp4", "offset": 50, "size": 100, "cached": 75}],
+    "fetching": [
+        {
+            "account": "campus",
+            "content": "x",
+            "path": None,
+            "start": 0,
+            "received": 1024,
+            "end": 2048,
+            "size": 4096,
+            "priority": "ahead",
+        }
+    ],
+    "queue": {"read": 0, "ahead": 2, "background": 1},
+    "hosts": [
+        {
+            "host": "h.org",
+            "requests": 9,
+            "failures": 0,
+            "limited": 2,
+            "waiting": 1,
+            "paused_until": NOW + 30,
+            "received": 1,
+        }
+    ],
+    "errors": [{"at": NOW - 60, "path": "A/2.mp4", "message": "no\x1b[2J answer", "count": 2}],
+}
+
+
+def test_lines_for_a_person() -> None:
+    assert lines_of([STATUS], NOW) == [
+        "/home/me/courses: up for 2 h 5 min, process 42",
+        f"  campus: 3 courses, signed in until {output.day(NOW + 7200)} (2 h 0 min left)",
+        "  known: 10 files and folders, 2.0 KiB",
+        "  cache: 1.0 KiB of 4.0 KiB in /c",
+        "  learning what nobody has looked at yet: 3 of 9 folders",
+        "  network: 1.5 KiB/s, 4.0 KiB since the start",
+        "  reading:",
+        "    A/1.mp4: at 50%, 75% of 100 bytes cached",
+        "  fetching:",
+        "    x: 1.0 KiB of 2.0 KiB (ahead)",
+        "  waiting for their turn: 2 ahead, 1 background",
+        "  h.org: 1 requests wait, it wants a pause of 30 s, said 2 times that it was asked too often",
+        "  errors lately:",
+        "    1 min ago, A/2.mp4: no\ufffd[2J answer (2 times)",
+    ]
+
+
+def test_long_lists_are_cut_and_ended_sign_ins_are_said() -> None:
+    status = copy.deepcopy(STATUS)
+    status["reading"] *= 20
+    status["accounts"][0] |= {"signed_in": False, "trouble": "sign in again"}
+    lines = lines_of([status], NOW)
+    assert sum("A/1.mp4" in line for line in lines) == 8
+    assert "    and 12 more" in lines
+    assert "  campus: 3 courses, not signed in; sign in again" in lines
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.5, "0 s"), (61, "1 min"), (3600, "1 h 0 min"), (200_000, "2 days")])
+def test_spans(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_metrics_are_in_the_format_of_prometheus() -> None:
+    text = metrics.text(STATUS)
+    sample = re.compile(r'(coursefs_[a-z_]+)(\{([a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? -?[0-9.e+]+')
+    typed: dict[str, str] = {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in typed
+            typed[name] = kind
+        elif not line.startswith("# HELP "):
+            found = sample.fullmatch(line)
+            assert found, line
+            assert (typed[found[1]] == "counter") == found[1].endswith("_total")
+    assert 'coursefs_info{version="1 \\"β\\"\\\\"} 1\n' in text
+    assert 'coursefs_fetches{priority="ahead",state="running"} 1\n' in text
+    assert 'coursefs_fetches{priority="ahead",state="waiting"} 2\n' in text
+    assert "coursefs_account_signed_in{" in text
+    assert text.endswith("\n")
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    status = copy.deepcopy(STATUS)
+    status["accounts"][0]["expires"] = None
+    assert "account_expires" not in metrics.text(status)
+
+
+async def _answered(request: bytes) -> bytes:
+    async def page() -> tuple[str, str]:
+        return "text/plain", "größer"
+
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(http.answer, theirs, b"", {"/metrics": page})
+        for part in (request[:9], request[9:]):
+            await ours.send_all(part)
+        return bytes(await ours.receive_some())
+
+
+async def test_http() -> None:
+    said = await _answered(b"GET /metrics?x HTTP/1.1\r\nHost: x\r\n\r\n")
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Length: 8" in head and body.decode() == "größer"
+    head, _, body = (await _answered(b"HEAD /metrics HTTP/1.1\r\n\r\n")).partition(b"\r\n\r\n")
+    assert b"Content-Length: 8" in head and body == b""
+    assert (await _answered(b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
+    assert (await _answered(b"POST /metrics HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 405 ")
+    assert (await _answered(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\r\n\r\n")).startswith(b"HTTP/1.1 405 ")
+
+
+async def test_a_client_of_http_that_says_nothing_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    _, theirs = trio.testing.memory_stream_pair()
+    await http.answer(theirs, b"GET /metrics", {})
