@@ -2,8 +2,19 @@
 
 from coursefs.content.contents import Contents
 from coursefs.content.identity import Content
-from coursefs.content.prefetch import Progress
+from coursefs.content.prefetch import CacheFull, Progress
 from coursefs.content.reader import Reader
 from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_cache
 
-__all__ = ["CacheUse", "Cleared", "Content", "Contents", "Progress", "Reader", "Upkeep", "Verified", "open_cache"]
+__all__ = [
+    "CacheFull",
+    "CacheUse",
+    "Cleared",
+    "Content",
+    "Contents",
+    "Progress",
+    "Reader",
+    "Upkeep",
+    "Verified",
+    "open_cache",
+]

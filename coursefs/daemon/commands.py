@@ -26,7 +26,7 @@ def commands(library: Library) -> dict[str, Command]:
 
     async def cache_info(_: Mapping[str, Any]) -> Replies:
         use = library.use()
-        yield {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size}
+        yield asdict(use) | {"directory": str(use.directory)}
 
     async def cache_clear(_: Mapping[str, Any]) -> Replies:
         yield asdict(await library.contents.clear())
