@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -74,12 +75,22 @@ async def list_all(settings: LibrarySettings) -> tuple[list[Listed], list[str]]:
 
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
     """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
+    async with opened_by(settings, "update", contents=False) as library:
+        return [news async for news in library.update(courses)]
+
+
+@asynccontextmanager
+async def opened_by(settings: LibrarySettings, command: str, *, contents: bool = True) -> AsyncIterator[Library]:
+    """The library for a command alone, while no mount has the catalogue (and the cache, with `contents`).
+
+    Raises `CoursefsError` that says who has them.
+    """
     catalogue = settings.catalogue
     private_folder(catalogue.parent)
-    with FileLock(catalogue.with_name("lock"), holder=f"coursefs update (pid {os.getpid()})", taken=_taken):
+    with FileLock(catalogue.with_name("lock"), holder=f"coursefs {command} (pid {os.getpid()})", taken=_taken):
         try:
-            async with open_library(settings, contents=False) as library:
-                return [news async for news in library.update(courses)]
+            async with open_library(settings, contents=contents) as library:
+                yield library
         except BaseExceptionGroup as group:
             raise leaf(group) from None
 
