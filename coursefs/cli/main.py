@@ -37,6 +37,10 @@ COMMANDS = {
     "accounts": Entry("coursefs.cli.accounts:accounts", "List the accounts."),
     "courses": Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
     "update": Entry("coursefs.cli.update:update", "Ask now for what is new."),
+    "fetch": Entry("coursefs.cli.fetch:fetch", "Bring contents into the cache, to have them without a network."),
+    "pin": Entry("coursefs.cli.pin:pin", "Keep files in the cache, whatever else comes."),
+    "unpin": Entry("coursefs.cli.pin:unpin", "Let files leave the cache again."),
+    "download": Entry("coursefs.cli.download:download", "Make plain copies of your courses in another folder."),
     "cache": Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
     "status": Entry("coursefs.cli.status:status", "Say how a mount is doing."),
 }

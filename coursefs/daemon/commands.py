@@ -11,6 +11,7 @@ import trio
 
 from coursefs.content import Verified
 from coursefs.daemon.socket import Command
+from coursefs.daemon.transfers import transfers
 from coursefs.errors import CoursefsError
 from coursefs.library import Library
 
@@ -51,4 +52,10 @@ def commands(library: Library) -> dict[str, Command]:
                     raise progress
                 yield asdict(progress)
 
-    return {"update": update, "cache-info": cache_info, "cache-clear": cache_clear, "cache-verify": cache_verify}
+    return {
+        "update": update,
+        "cache-info": cache_info,
+        "cache-clear": cache_clear,
+        "cache-verify": cache_verify,
+        **transfers(library),
+    }
