@@ -49,7 +49,7 @@ class Folder:
         self._swept: set[Path] = set()
         self._turn = threading.Lock()
         with self._refusals(root):
-            root.mkdir(parents=True, exist_ok=True)
+            self._make(root)
             _sweep(root)
             self._coarseness = _coarseness(root)
 
@@ -65,7 +65,7 @@ class Folder:
         """Make a folder."""
         place = self._root / path
         with self._refusals(place):
-            place.mkdir(parents=True, exist_ok=True)
+            self._make(place)
 
     def require_room(self, size: int) -> None:
         """Raise `NoSpace` where so many bytes more certainly do not fit."""
@@ -79,7 +79,7 @@ class Folder:
         with self._refusals(place):
             with self._turn:
                 if place.parent not in self._swept:
-                    place.parent.mkdir(parents=True, exist_ok=True)
+                    self._make(place.parent)
                     _sweep(place.parent)
                     self._swept.add(place.parent)
             return Copy(place, 0o666 & ~self._umask)
@@ -95,6 +95,20 @@ class Folder:
             raise BadReply(f"{copy.size} bytes came in place of {node.size}")
         with self._refusals(copy.place):
             copy.finish(node.mtime_ns)
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder and those above it, with the modes of whoever asked for the copies."""
+        if folder.is_dir():
+            return
+        self._make(folder.parent)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if not folder.is_dir():  # else another thread has made it
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+        else:
+            with suppress(PermissionError):  # FAT has no modes
+                folder.chmod(0o777 & ~self._umask)
 
     @contextmanager
     def _refusals(self, place: Path) -> Iterator[None]:
@@ -165,7 +179,8 @@ class Download:
         node = await self._library.sizes.exact(found.node)
         if await trio.to_thread.run_sync(self._folder.has, found.path, node):
             return None
-        return Task(found.path, node, node.size or 0)
+        size = node.size or 0
+        return Task(found.path, node, size, is_at_hand=self._library.cached_bytes(node) >= size)
 
     async def carry(self, task: Task, came: Callable[[int], None]) -> None:
         """See `Job`."""

@@ -38,7 +38,7 @@ class Fetch:
                 " name less, or give the cache more room (cache.max_size)"
             )
         came_with_its_size = found.node.size is None and not missing
-        return Task(found.path, node, missing) if missing or came_with_its_size else None
+        return Task(found.path, node, missing, not missing) if missing or came_with_its_size else None
 
     async def carry(self, task: Task, came: Callable[[int], None]) -> None:
         """See `Job`."""
@@ -94,7 +94,7 @@ class Pin:
         size = found.node.size
         self.complete += size is not None and self._library.contents.cached_bytes(content) >= size
         is_done = self._library.contents.pinned(content) == self._pinned
-        return None if is_done else Task(found.path, found.node, 0)
+        return None if is_done else Task(found.path, found.node, 0, is_at_hand=True)
 
     async def carry(self, task: Task, came: Callable[[int], None]) -> None:  # noqa: ARG002  # there are no bytes
         """See `Job`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,8 @@ async def resolve(library: Library, targets: Sequence[Target]) -> list[Node]:
     """What each of the targets names; without any, or with `all`, the root.
 
     A path in the mount comes first, then a path below the root, then a course by its directory's name, slug, id or
-    URL.  Raises `UsageError` for what is none of these, and whatever keeps the courses from being known.
+    URL.  The enrolments are asked for again where a name is not known.  Raises `UsageError` for what is none of these,
+    and whatever keeps the courses from being known.
     """
     root = library.node(ROOT)
     if not targets or any(target.text == EVERYTHING for target in targets):
@@ -65,7 +67,13 @@ async def resolve(library: Library, targets: Sequence[Target]) -> list[Node]:
     for node in await library.tree.children(root):
         if node.kind is Kind.ACCOUNT:  # so that its courses can be named
             await library.tree.children(node)
-    return [await _resolved(library, root, target) for target in targets]
+    try:
+        return [await _resolved(library, root, target) for target in targets]
+    except UsageError:
+        with suppress(CoursefsError):
+            for account in library.settings.accounts:
+                await library.refresh_courses(account.name)
+        return [await _resolved(library, root, target) for target in targets]
 
 
 async def _resolved(library: Library, root: Node, target: Target) -> Node:
@@ -101,26 +109,26 @@ def _name(text: str) -> str:
 
 
 async def walk(
-    library: Library, targets: Sequence[Node], wanted: Callable[[Node], bool] = lambda _: True
+    library: Library, targets: Sequence[Node], may_ask: Callable[[str], bool] = lambda _: True
 ) -> AsyncGenerator[Found | Trouble | Outdated, None]:
     """Every file at and below the targets, each once, in the order of the tree, and every empty directory.
 
-    What is old is asked for again first.  Directories that are not `wanted` are left out.  Sizes may be unknown.
+    What is old is asked for again first, unless nothing `may_ask` of its account any more: then it is as it is known.
+    Sizes may be unknown.
     """
     seen: set[int] = set()
     waiting = [(_path(library, node), node) for node in reversed(targets)]
     while waiting:
         path, node = waiting.pop()
-        if node.inode in seen or not wanted(node):
+        if node.inode in seen:
             continue
         seen.add(node.inode)
         if not node.is_directory:
             missing = _unavailable(library, node)
             yield Found(path, node) if missing is None else Trouble(path, node.place.account, missing)
             continue
-        await library.foreground.idle(0.0)  # whatever somebody waits for goes first
         try:
-            children = await library.tree.current(node)
+            children = await _children(library, node, may_ask)
         except CoursefsError as error:
             yield Trouble(path, node.place.account, error)
             continue
@@ -129,6 +137,13 @@ async def walk(
         if not children:
             yield Found(path, node)
         waiting += [(f"{path}/{child.name}" if path else child.name, child) for child in reversed(children)]
+
+
+async def _children(library: Library, node: Node, may_ask: Callable[[str], bool]) -> Sequence[Node]:
+    if not may_ask(node.place.account):
+        return library.tree.store.children(node.inode)
+    await library.foreground.idle(0.0)  # whatever somebody waits for goes first
+    return await library.tree.current(node)
 
 
 def _path(library: Library, node: Node) -> str:

@@ -36,6 +36,7 @@ class Task:
     path: str
     node: Node
     missing: int
+    is_at_hand: bool = False  # nothing is asked of the platform for it
 
 
 class Job(Protocol):
@@ -87,7 +88,10 @@ class State:
 
 @dataclass(slots=True)
 class Endurance:
-    """Which accounts are given up (pure): without a sign-in at once, without a network after a few failures."""
+    """Which accounts are given up (pure): without a sign-in at once, without a network after a few failures.
+
+    Of such an account nothing is asked any more; what is known and cached of it is still worked on.
+    """
 
     given_up: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
@@ -141,7 +145,7 @@ class Transfer:
 
     async def _look(self, targets: Sequence[Node], send: trio.MemorySendChannel[Task]) -> None:
         with send:
-            async with aclosing(walk(self._library, targets, self._is_worth_asking)) as every:
+            async with aclosing(walk(self._library, targets, self._may_ask)) as every:
                 async for found in every:
                     try:
                         task = await self._looked_at(found)
@@ -163,19 +167,23 @@ class Transfer:
                 self._failed(path, account, error)
                 return None
         self._count(files=not found.node.is_directory)
+        account = found.node.place.account
+        if found.node.identity is not None and found.node.size is None and not self._may_ask(account):
+            self._count(failed=1)
+            return None
         try:
             task = await self._job.look(found)
         except NoSpace:
             raise
         except CoursefsError as error:
-            self._failed(found.path, found.node.place.account, error)
+            self._failed(found.path, account, error)
             return None
         self._count(there=task is None and not found.node.is_directory)
         return task
 
     async def _work(self, receive: trio.MemoryReceiveChannel[Task], everything: trio.CancelScope) -> None:
         async for task in receive:
-            if not self._is_worth_asking(task.node):
+            if not task.is_at_hand and not self._may_ask(task.node.place.account):
                 self._count(failed=1, bytes=-task.missing)
                 continue
             try:
@@ -187,7 +195,8 @@ class Transfer:
                 self._failed(task.path, task.node.place.account, error)
             else:
                 self._count(new=1)
-                self._endurance.worked(task.node.place.account)
+                if not task.is_at_hand:
+                    self._endurance.worked(task.node.place.account)
 
     async def _carry(self, task: Task) -> None:
         done = 0
@@ -207,8 +216,8 @@ class Transfer:
             self._count(bytes=done - task.missing)  # what failed will not come
             del self._moving[task.path]
 
-    def _is_worth_asking(self, node: Node) -> bool:
-        return node.place.account not in self._endurance.given_up
+    def _may_ask(self, account: str) -> bool:
+        return account not in self._endurance.given_up
 
     def _failed(self, path: str, account: str, error: CoursefsError) -> None:
         self._count(failed=1)
@@ -216,7 +225,7 @@ class Transfer:
             return
         self._endurance.failed(account, error)
         if account in self._endurance.given_up:
-            self._say(account, error, "the rest of it is left out")
+            self._say(account, error, "what is not at hand of it is left out")
         else:
             self._say(path, error)
 

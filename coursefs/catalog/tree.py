@@ -96,8 +96,9 @@ class Tree:
         return await self.children(directory)
 
     def outdated(self, directory: Node) -> list[tuple[str, CoursefsError]]:
-        """The accounts of which what a directory holds could not be asked for again, and why."""
-        errors = ((place.account, self.renewal.error(place)) for place in self._asked_of(directory))
+        """The accounts of which what a directory holds could not be asked for again just now, and why."""
+        failed = [place for place in self._asked_of(directory) if self.renewal.failed_lately(place, self._ages.failed)]
+        errors = ((place.account, self.renewal.error(place)) for place in failed)
         return [(account, error) for account, error in errors if error is not None]
 
     def _asked_of(self, directory: Node) -> list[Place]:

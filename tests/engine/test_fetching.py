@@ -80,7 +80,7 @@ async def test_without_a_sign_in_it_ends_with_3_after_one_line(shelf: Shelf) -> 
         shelf.provider.failure = NotSignedIn("signed out")
         reply = await run(library, "fetch")
         assert counts(reply)[3] == 3 and reply["state"]["failed"]
-        assert reply["failures"] == [["x", "signed out; the rest of it is left out"]]
+        assert reply["failures"] == [["x", "signed out; what is not at hand of it is left out"]]
 
 
 async def test_listings_that_could_not_be_asked_for_again_are_a_failure_though_all_is_there(shelf: Shelf) -> None:
@@ -272,3 +272,12 @@ async def test_two_names_of_the_same_bytes_come_once(shelf: Shelf) -> None:
         assert counts(await run(library, "fetch", *PATHS)) in {(2, 0, 0, 0), (1, 1, 0, 0)}
         assert _ranges(shelf).total == 300 * KIB
         assert sum(end - start for _, start, end in shelf.cdn.asked if end - start > 1) == 300 * KIB
+
+
+async def test_without_a_sign_in_what_is_at_hand_is_still_counted_as_there(shelf: Shelf) -> None:
+    async with shelf.opened() as library:
+        await run(library, "fetch", PATHS[1])
+    async with shelf.opened() as library:
+        shelf.provider.failure = NotSignedIn("signed out")
+        reply = await run(library, "fetch", *PATHS)
+        assert counts(reply) == (0, 1, 1, 3), "the first is not there, the second is"

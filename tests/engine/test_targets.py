@@ -149,3 +149,11 @@ async def test_a_page_that_stands_for_what_is_not_to_be_had_is_a_trouble(shelf: 
 )
 def test_where_a_path_lies_below_a_mount_point(mountpoint: str, path: str, parts: tuple[str, ...] | None) -> None:
     assert below(Path(mountpoint), Path(path)) == parts
+
+
+async def test_a_course_that_is_new_today_can_be_named(shelf: Shelf) -> None:
+    async with shelf.opened() as library:
+        await paths(library, Target("Graphics"))
+        shelf.provider.listed.append(Course("c2", "ears", "Ears"))
+        shelf.provider.outlines["c2"] = Outline((section("m", "One", 1, lecture("x", "Ear", 1)),))
+        assert await paths(library, Target("ears")) == ["Ears/01 One/01 Ear.mp4"]

@@ -180,7 +180,7 @@ def test_a_command_alone_and_a_mount_do_not_meet(mounted: World, tmp_path: Path)
 def test_an_ended_sign_in_is_said_once_and_3(mounted: World) -> None:
     mounted.platform.faults(refuse_sign_in=True)
     said = mounted.run("fetch", "interactive-computer-graphics", status=3).stderr
-    assert "the rest of it is left out" in said
+    assert "what is not at hand of it is left out" in said
 
 
 def test_pins_are_shown_and_kept(mounted: World) -> None:
