@@ -9,8 +9,9 @@ from typing import Any
 
 import trio
 
+from coursefs.copies import Folder
 from coursefs.daemon.socket import Command, Reply
-from coursefs.download import Download, Folder
+from coursefs.download import Download
 from coursefs.errors import CoursefsError
 from coursefs.fetching import Fetch, Pin
 from coursefs.library import Library

@@ -15,8 +15,8 @@ import pytest
 import trio
 
 from coursefs.catalog import Node, Place
+from coursefs.copies import Copy, Folder, portable
 from coursefs.daemon.transfers import transfers
-from coursefs.download import Copy, Folder
 from coursefs.errors import CoursefsError
 from coursefs.library import Library
 from coursefs.model import Course, Kind, Outline
@@ -301,3 +301,37 @@ async def test_folders_have_the_mode_of_whoever_asked(shelf: Shelf, to: Path) ->
     async with shelf.opened() as library:
         await download(library, to)
     assert {path.stat().st_mode & 0o777 for path in (to, *to.rglob("*")) if path.is_dir()} == {0o750}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("Graphics/01 Start/01 Hello.mp4", "Graphics/01 Start/01 Hello.mp4"),
+        ("What is a wave?/02 A: B.mp4", "What is a wave？/02 A： B.mp4"),
+        ('<a>|"b"*\\/c...', "＜a＞｜＂b＂＊＼/c..．"),
+        ("Größe…/日本", "Größe…/日本"),
+    ],
+)
+def test_names_that_every_disk_can_have(path: str, expected: str) -> None:
+    assert portable(path) == expected
+
+
+async def test_on_a_disk_that_refuses_some_names_they_are_others(
+    shelf: Shelf, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As FAT does it."""
+    hello = replace(HELLO, title="Hello: how are you?")
+    shelf.provider.outlines["c1"] = Outline((section("m", "Who?", 1, hello),))
+    real = os.open
+
+    def choosy(path: Any, *arguments: Any, **options: Any) -> int:
+        if set("?:") & set(os.fsdecode(path)):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return real(path, *arguments, **options)
+
+    async with shelf.opened() as library:
+        await library.tree.children(await node(library, "Graphics/01 Who?"))
+        monkeypatch.setattr(os, "open", choosy)
+        assert counts(await download(library, to)) == (1, 0, 0, 0)
+        assert files(to).keys() == {"Graphics/01 Who？/01 Hello： how are you？.mp4"}
+        assert counts(await download(library, to)) == (0, 1, 0, 0)

@@ -138,6 +138,24 @@ def test_ctrl_c_is_one_line_and_the_next_run_goes_on(mounted: World, tmp_path: P
     assert same(mounted.mountpoint, copies)
 
 
+def test_what_came_before_ctrl_c_is_not_asked_for_again(mounted: World) -> None:
+    video = mounted.path(VIDEO)
+    size = video.stat().st_size
+    mounted.platform.faults(cdn_stall=100_000)
+    with running(mounted, "fetch", video) as process:
+        until(lambda: bool(mounted.platform.requests(port="cdn", bytes=100_000)), "the film was on its way")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=LIMIT) == 130
+    short = size - 2 * 2**20  # the second of two requests, which was complete
+    until(lambda: int(os.getxattr(video, "user.coursefs.cached")) > short, "what had come of the first was kept")
+    had = int(os.getxattr(video, "user.coursefs.cached"))
+    mounted.platform.faults()
+    mounted.platform.forget()
+    assert mounted.run("fetch", video).stdout.startswith("1 new")
+    assert sum(one["bytes"] for one in mounted.platform.requests(port="cdn")) == size - had
+    assert video.read_bytes() == expected_files()[VIDEO].read_bytes()
+
+
 @pytest.mark.parametrize("is_mounted", [True, False])
 def test_kill_9_leaves_no_half_file_under_its_name(mounted: World, tmp_path: Path, is_mounted: bool) -> None:
     """Whoever writes is killed: the command alone, or the mount."""

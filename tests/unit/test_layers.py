@@ -23,7 +23,7 @@ _FLOORS = (
     {"library"},
     {"listing", "mount", "targets"},
     {"transfer"},
-    {"fetching"},
+    {"copies", "fetching"},
     {"download"},
     {"daemon"},
     {"cli"},
