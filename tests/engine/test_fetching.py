@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio.testing
 
+from coursefs.catalog import Ages
 from coursefs.content.ranges import Ranges
 from coursefs.daemon.transfers import transfers
 from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotAllowed, NotSignedIn, Unreachable
@@ -93,6 +94,14 @@ async def test_listings_that_could_not_be_asked_for_again_are_a_failure_though_a
         reply = await run(library, "fetch")
         assert counts(reply) == (0, 4, 0, 3)
         assert reply["failures"] == [["x", "signed out; its courses are as they were seen last"]]
+
+
+async def test_offline_by_choice_nothing_need_be_asked_for(shelf: Shelf) -> None:
+    async with shelf.opened() as library:
+        await run(library, "fetch")
+    shelf.settings = replace(shelf.settings, offline=True, ages=Ages(0.0, 0.0, 0.0))
+    async with shelf.opened() as library:
+        assert counts(await run(library, "fetch")) == (0, 4, 0, 0)
 
 
 async def test_without_a_network_it_gives_up_after_a_few(shelf: Shelf) -> None:
