@@ -72,7 +72,7 @@ def test_fetched_it_is_read_without_a_network(mounted: World, tmp_path: Path) ->
     assert mounted.platform.requests() == []
 
 
-def test_paths_are_those_of_the_mount_wherever_one_is(mounted: World) -> None:
+def test_paths_are_those_of_the_mount_and_reasons_are_one_line(mounted: World) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "coursefs", "fetch", "02 Depth/01 A Torus in Motion.mp4"],
         cwd=mounted.path(VIDEO).parent.parent,
@@ -89,6 +89,9 @@ def test_paths_are_those_of_the_mount_wherever_one_is(mounted: World) -> None:
     assert mounted.run("fetch", mounted.path(VIDEO)).stdout.startswith("0 new, 1 already there")
     assert "no such file or folder" in mounted.run("fetch", f"{mounted.path(VIDEO)}x", status=2).stderr
     assert "no course is called" in mounted.run("fetch", "x", status=2).stderr
+    mounted.platform.faults(refuse_sign_in=True)
+    said = mounted.run("fetch", "interactive-computer-graphics", status=3).stderr
+    assert "what is not at hand of it is left out" in said
 
 
 def test_a_path_in_the_demo_is_fetched_by_the_demo(world: World) -> None:
@@ -193,12 +196,6 @@ def test_a_command_alone_and_a_mount_do_not_meet(mounted: World, tmp_path: Path)
         _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 128 + signal.SIGTERM
     assert err.count("\n") == 1
-
-
-def test_an_ended_sign_in_is_said_once_and_3(mounted: World) -> None:
-    mounted.platform.faults(refuse_sign_in=True)
-    said = mounted.run("fetch", "interactive-computer-graphics", status=3).stderr
-    assert "what is not at hand of it is left out" in said
 
 
 def test_pins_are_shown_and_kept(mounted: World) -> None:
