@@ -39,6 +39,12 @@ class Flights(Generic[K, T]):
         """Start the making unless it is under way; the event is set when it has ended, well or not."""
         return self._start(key, make).landed
 
+    async def wait(self, key: K) -> None:
+        """Return when no making of it is under way, however it ended."""
+        flight = self._flights.get(key)
+        if flight is not None:
+            await flight.landed.wait()
+
     async def join(self, key: K, make: Callable[[], Awaitable[T]]) -> T:
         """What the making gives; its exception is raised for everyone who waits."""
         flight = self._start(key, make)

@@ -181,12 +181,15 @@ class Library:
             node, source, reading, self.foreground, self.note_error, lambda: self.node(inode).etag == node.etag
         )
 
+    def content(self, node: Node) -> Content | None:
+        """What the cache knows the bytes of a file by; None for a page of our own, and for a directory."""
+        remote = node.remote
+        return None if remote is None else self._content(node, remote)
+
     def cached_bytes(self, node: Node) -> int:
         """How many bytes of a file can be read without any request."""
-        remote = node.remote
-        if remote is None:
-            return node.size or 0
-        return self.contents.cached_bytes(self._content(node, remote))
+        content = self.content(node)
+        return node.size or 0 if content is None else self.contents.cached_bytes(content)
 
     def last_error(self, node: Node) -> str | None:
         """Why the last read of a file failed; None when it did not."""
@@ -348,7 +351,7 @@ async def open_library(
                 library = Library(settings, store, own, providers, nursery)
                 async with library.contents if contents else nullcontext():
                     yield library
-                nursery.cancel_scope.cancel()
+                    nursery.cancel_scope.cancel()  # what is under way ends before the cache that it uses
         finally:
             store.close()
 

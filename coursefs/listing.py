@@ -166,24 +166,27 @@ async def search(settings: LibrarySettings, text: str, account: str | None) -> l
 
 async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
     """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
-    async with _own_catalogue(settings, "update") as library:
+    async with opened_by(settings, "update", contents=False) as library:
         return [news async for news in library.update(courses)]
 
 
 async def choose(settings: LibrarySettings, courses: Sequence[str], *, shown: bool) -> list[Chosen]:
     """Show these courses, or no longer show them (see `Choosing.choose`), while no mount has the catalogue."""
-    async with _own_catalogue(settings, "courses") as library:
+    async with opened_by(settings, "courses", contents=False) as library:
         return await library.choosing.choose(courses, shown=shown)
 
 
 @asynccontextmanager
-async def _own_catalogue(settings: LibrarySettings, command: str) -> AsyncIterator[Library]:
-    """A library without contents, whose catalogue nobody else has meanwhile."""
+async def opened_by(settings: LibrarySettings, command: str, *, contents: bool = True) -> AsyncIterator[Library]:
+    """The library for a command alone, while no mount has the catalogue (and the cache, with `contents`).
+
+    Raises `CoursefsError` that says who has them.
+    """
     catalogue = settings.catalogue
     private_folder(catalogue.parent)
     with FileLock(catalogue.with_name("lock"), holder=f"coursefs {command} (pid {os.getpid()})", taken=_taken):
         try:
-            async with open_library(settings, contents=False) as library:
+            async with open_library(settings, contents=contents) as library:
                 yield library
         except BaseExceptionGroup as group:
             raise leaf(group) from None

@@ -153,6 +153,10 @@ class Renewal:
         errors = [found for place, found in self._errors.items() if place.account == account]
         return max(errors, key=lambda found: found[0])[1] if errors else None
 
+    def error(self, place: Place) -> CoursefsError | None:
+        """What went wrong when this place was asked last; None when it went well."""
+        return self._errors.get(place, (0.0, None))[1]
+
     def failed_lately(self, place: Place, within: float) -> bool:
         """Whether asking this place went wrong within so many seconds."""
         at, _ = self._errors.get(place, (float("-inf"), None))

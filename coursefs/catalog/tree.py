@@ -92,6 +92,33 @@ class Tree:
             return [node for node in shown if node.place.account in self._accounts]
         return shown
 
+    async def current(self, directory: Node) -> Sequence[Node]:
+        """What a directory holds now: what is old is asked for again first, and as it was where that fails.
+
+        Raises what kept it from being known when it never was.
+        """
+        await self._ready(directory)
+        for place in self._asked_of(directory):
+            await self._flights.wait((place, 0))
+            await self._flights.wait((place, directory.inode))
+        return await self.children(directory)
+
+    def outdated(self, directory: Node) -> list[tuple[str, CoursefsError]]:
+        """The accounts of which what a directory holds could not be asked for again just now, and why."""
+        failed = [place for place in self._asked_of(directory) if self.renewal.failed_lately(place, self.ages.failed)]
+        errors = ((place.account, self.renewal.error(place)) for place in failed)
+        return [(account, error) for account, error in errors if error is not None]
+
+    def _asked_of(self, directory: Node) -> list[Place]:
+        """Of which places it is asked what a directory holds."""
+        match directory.kind:
+            case Kind.ROOT:
+                return [Place(account.name) for account in self._accounts.values() if account.folder is None]
+            case Kind.COURSE:
+                return [Place(directory.place.account, directory.key)]
+            case _:
+                return [directory.place]
+
     async def child(self, directory: Node, name: str) -> Node | None:
         """The node of this name; None when a directory that is known does not have it."""
         node = self.store.child(directory.inode, name)

@@ -38,6 +38,8 @@ def info(options: Globals, as_json: bool) -> None:
         return
     used, most = output.size(found["bytes"]), output.size(found["max_size"])
     click.echo(f"{used} of {most} in {found['files']} files in {found['directory']}")
+    if found["pinned_files"]:
+        click.echo(f"{output.size(found['pinned_bytes'])} of it pinned, in {found['pinned_files']} files")
 
 
 @cache.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -138,7 +139,7 @@ class Contents:
         """Bring all of a content into the cache, behind everybody who reads.
 
         `progress` is told how far it is, at the start and whenever a piece has come.  May be cancelled, and goes on
-        where it was when it is called again.  Raises `CoursefsError`, also when the cache has no room for it.
+        where it was when it is called again.  Raises `CoursefsError`; `CacheFull` when there is no room for it.
         """
         version = await self.measure(content)
         await prefetch(self._entry(content, version), content.remote.identity, progress)
@@ -161,11 +162,36 @@ class Contents:
 
     async def pin(self, content: Content) -> None:
         """Let nothing of it leave the cache by itself; survives restarts and new versions.  Fetches nothing."""
-        await self._set_pinned(content, True)
+        await self._write_pin(content.key, True)
 
     async def unpin(self, content: Content) -> None:
         """Let it leave the cache like everything else."""
-        await self._set_pinned(content, False)
+        await self._write_pin(content.key, False)
+
+    async def unpin_all(self) -> int:
+        """Unpin everything, also what no tree shows any more; how many files that were."""
+        pins = self._services.store.ledger.pins()
+        for key in pins:
+            await self._write_pin(key, False)
+        return len(pins)
+
+    @asynccontextmanager
+    async def passing(self, content: Content, version: Version) -> AsyncIterator[None]:
+        """What comes into the cache of this version inside the context leaves it again when that ends well.
+
+        What was there before stays, and so does all of it when it is pinned or somebody else has it open then.
+        """
+        entry = self._entry(content, version)
+        entry.join()
+        try:
+            file = await entry.opened()
+            before = file.present
+            yield
+            if not entry.is_shared and not self.pinned(content):
+                passed = [piece for piece in file.pieces() if not before.covers(piece.start, piece.end)]
+                await self._services.writing(self._services.store.drop, file, passed)
+        finally:
+            entry.leave()
 
     def limit(self, *, max_size: int, min_free: int, streams: int) -> None:
         """Other limits from now on; what is too much leaves when more comes."""
@@ -197,9 +223,9 @@ class Contents:
         """See `Upkeep.clear`."""
         return await self._upkeep.clear(keep_pinned=keep_pinned)
 
-    async def _set_pinned(self, content: Content, pinned: bool) -> None:
+    async def _write_pin(self, key: Key, pinned: bool) -> None:
         try:
-            await self._services.writing(self._services.store.pin, content.key, pinned)
+            await self._services.writing(self._services.store.pin, key, pinned)
         except sqlite3.Error as error:
             raise CoursefsError(f"the cache {self._directory} cannot remember that: {error}") from error
 

@@ -63,6 +63,11 @@ class Entry:
         """Whether the platform has another version by now."""
         return self.file is not None and self.file.dead
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it has more than one user, not counting what is on its way."""
+        return self._users - len(self._fetches) > 1
+
     def join(self) -> None:
         """One user more."""
         self._users += 1
@@ -268,7 +273,9 @@ class Entry:
                     try:
                         await self._courier.carry(fetch, self._comes_anyway)
                     finally:
-                        await fetch.flush()
+                        # what was brought in the background, for later, is kept even when it is broken off
+                        with trio.CancelScope(shield=fetch.ticket.priority is Priority.BACKGROUND):
+                            await fetch.flush()
         except Stale as stale:
             error = stale
             await self._services.writing(self._services.store.discard, self._acquired())

@@ -51,6 +51,10 @@ class Ledger:
         row = self._rows.get(key)
         return row.version if row else None
 
+    def pins(self) -> list[Key]:
+        """All that is pinned, whether there is anything of it or not."""
+        return list(self._pins)
+
     def is_pinned(self, key: Key) -> bool:
         """Whether a content never leaves."""
         return key in self._pins

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import trio
 
 from coursefs.content.entry import Entry, Handle
 from coursefs.content.fetch import Fetch
@@ -16,6 +19,8 @@ from coursefs.errors import CoursefsError, Stale
 _REQUEST = 2 * MIB
 #: requests that are under way or wait for a lane
 _AT_ONCE = 6
+#: seconds after which it is looked what has come of pieces that are not complete yet
+_TELL_EVERY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,15 @@ class Progress:
     name: str
 
 
+class CacheFull(CoursefsError):
+    """The cache has no room for it, and nothing that may leave."""
+
+
 async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None] | None) -> None:
     """Bring what is missing of a content into the cache.
 
     What was brought stays when this is cancelled or fails, and is not asked for again.  Raises `Stale` when the
-    platform has another version, `CoursefsError` when the cache cannot keep it, and whatever stands against it.
+    platform has another version, `CacheFull` when the cache cannot keep it, and whatever stands against it.
     """
     handle = Handle()
     size = entry.version.size
@@ -46,9 +55,11 @@ async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None]
         while True:
             changed = entry.changed
             present = file.present
-            if progress is not None and present.total != told:
-                progress(Progress(max(0, present.total - max(told, 0)), present.total, size, name))
-                told = present.total
+            if progress is not None:
+                have = Ranges.of((*present, *(fetch.in_memory for fetch in entry.fetches))).total
+                if have != told:
+                    progress(Progress(max(0, have - max(told, 0)), have, size, name))
+                    told = have
             if file.dead:
                 raise Stale("the platform has changed this file")
             if present.covers(0, size):
@@ -62,11 +73,12 @@ async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None]
             coming = Ranges.of((*present, *((fetch.start, fetch.end) for fetch in entry.fetches)))
             spans = _requests(Ranges.of((*coming, *asked)).missing(0, size))
             if entry.unkept != unkept or (not spans and not fetches and not coming.covers(0, size)):
-                raise CoursefsError("the cache has no room for it")
+                raise CacheFull("the cache has no room for it")
             for span in spans[: _AT_ONCE - len(fetches)]:
                 asked = asked.add(*span)
                 fetches.append((entry.start(span, handle, Priority.BACKGROUND), span))
-            await changed.wait()
+            with trio.move_on_after(math.inf if progress is None else _TELL_EVERY):
+                await changed.wait()
     finally:
         entry.let_go(handle)
         entry.leave()

@@ -151,14 +151,18 @@ class Store:
         if idle and was_read:
             self.ledger.touch(file.key, file.version)
 
-    def drop_damaged(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        """Forget pieces whose bytes are not right; returns those that were still believed in."""
+    def drop(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
+        """Forget pieces; returns those that were still there."""
         with self._changes:
             try:
-                dropped = self._drop(file, pieces)
+                return self._drop(file, pieces)
             except (OSError, sqlite3.Error) as error:
                 self._warn(error)
                 return []
+
+    def drop_damaged(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
+        """Forget pieces whose bytes are not right; returns those that were still believed in."""
+        dropped = self.drop(file, pieces)
         if dropped:
             log.warning("%d pieces of a cached file are damaged and will be fetched again", len(dropped))
         return dropped

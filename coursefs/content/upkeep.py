@@ -20,12 +20,17 @@ _STEP = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """What the cache holds, in bytes and files, and where."""
+    """What the cache holds, in bytes and files, and where; and how much of it is pinned.
+
+    `pinned_files` are all that are pinned, be anything of them there or not.
+    """
 
     bytes: int
     files: int
     max_size: int
     directory: Path
+    pinned_bytes: int = 0
+    pinned_files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ class Upkeep:
     def use(self) -> CacheUse:
         """How full the cache is."""
         size, files = self._store.totals()
-        return CacheUse(size, files, self.max_size, self._directory)
+        pins = self._store.ledger.pins()
+        pinned = sum(self._store.cached_bytes(key) for key in pins)
+        return CacheUse(size, files, self.max_size, self._directory, pinned, len(pins))
 
     async def verify(self, progress: Callable[[Verified], None] | None = None) -> Verified:
         """Read every cached byte, compare it with its checksum, and drop the pieces that are wrong.

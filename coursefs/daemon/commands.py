@@ -11,6 +11,7 @@ import trio
 
 from coursefs.content import Verified
 from coursefs.daemon.socket import Command
+from coursefs.daemon.transfers import transfers
 from coursefs.errors import CoursefsError
 from coursefs.library import Library
 
@@ -31,7 +32,7 @@ def commands(library: Library) -> dict[str, Command]:
 
     async def cache_info(_: Mapping[str, Any]) -> Replies:
         use = library.use()
-        yield {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size}
+        yield asdict(use) | {"directory": str(use.directory)}
 
     async def cache_clear(_: Mapping[str, Any]) -> Replies:
         yield asdict(await library.contents.clear())
@@ -62,4 +63,5 @@ def commands(library: Library) -> dict[str, Command]:
         "cache-info": cache_info,
         "cache-clear": cache_clear,
         "cache-verify": cache_verify,
+        **transfers(library),
     }

@@ -170,7 +170,7 @@ async def test_a_cache_without_a_mount_can_be_looked_after(tmp_path: Path) -> No
         damage(b.directory, 9)
         asked = len(b.server.requests)
         async with open_cache(b.directory, max_size=2**30, min_free=0) as upkeep:
-            assert upkeep.use() == CacheUse(2 * len(BODY), 2, 2**30, b.directory)
+            assert upkeep.use() == CacheUse(2 * len(BODY), 2, 2**30, b.directory, len(BODY), 1)
             found = await upkeep.verify()
             assert found.bad_files == 2
             left = len(BODY) - found.bad_bytes // 2

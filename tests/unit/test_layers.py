@@ -22,7 +22,10 @@ _FLOORS = (
     {"activity", "handle", "selection"},
     {"choosing"},
     {"library"},
-    {"forgetting", "listing", "mount", "reload"},
+    {"forgetting", "listing", "mount", "reload", "targets"},
+    {"transfer"},
+    {"copies", "fetching"},
+    {"download"},
     {"daemon", "doctor"},
     {"cli"},
     {"__main__"},
@@ -72,6 +75,7 @@ def test_all_but_the_mount_works_without_pyfuse3() -> None:
     code = (
         "import sys; sys.modules['pyfuse3'] = None\n"
         "import coursefs.cli.main, coursefs.cli.mount, coursefs.cli.courses, coursefs.cli.status, coursefs.cli.login\n"
+        "import coursefs.cli.transfers, coursefs.daemon.transfers, coursefs.download\n"
         "import coursefs.library, coursefs.listing, coursefs.catalog, coursefs.content, coursefs.providers.coursera\n"
         "import coursefs.mount.mountpoint, coursefs.mount.options, coursefs.mount.mountinfo, coursefs.daemon.setup"
     )

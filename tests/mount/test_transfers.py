@@ -1,0 +1,250 @@
+"""`fetch`, `pin` and `download` as programs: through a mount or without one, interrupted, killed, and gone on with."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.mount.test_life import VIDEO
+from tests.mount.test_tree import GRAPHICS, expected_files
+from tests.mount.world import LIMIT, World, until
+
+pytestmark = pytest.mark.mount
+
+
+@contextmanager
+def running(world: World, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on while the test does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "coursefs", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=world.environment,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two trees are the same, in names, bytes, sizes and dates."""
+    names = files(one)
+    return names == files(other) and all(
+        filecmp.cmp(one / name, other / name, shallow=False)
+        and (one / name).stat().st_mtime_ns == (other / name).stat().st_mtime_ns
+        for name in names
+    )
+
+
+def as_nobody(world: World, folder: Path) -> World:
+    """The same user without any account: what works must be the mount's doing."""
+    environment = world.environment | {"XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    return World(world.mountpoint, world.platform, environment)
+
+
+def test_fetched_it_is_read_without_a_network(mounted: World, tmp_path: Path) -> None:
+    nobody = as_nobody(mounted, tmp_path / "nothing")
+    assert nobody.run("fetch").stdout.endswith(" already there, 0 failed\n")
+    mounted.platform.forget()
+    assert nobody.run("fetch", "all").stdout.startswith("0 new, ")
+    assert mounted.platform.requests(port="cdn") == []
+    mounted.umount()
+    mounted.mount("-o", "offline")
+    mounted.platform.forget()
+    for name, source in expected_files().items():
+        assert mounted.path(name).read_bytes() == source.read_bytes()
+    assert mounted.platform.requests() == []
+
+
+def test_paths_are_those_of_the_mount_and_reasons_are_one_line(mounted: World) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "coursefs", "fetch", "02 Depth/01 A Torus in Motion.mp4"],
+        cwd=mounted.path(VIDEO).parent.parent,
+        env=mounted.environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 new (2.0 MiB), 0 already there")
+    size = mounted.path(VIDEO).stat().st_size
+    assert os.getxattr(mounted.path(VIDEO), "user.coursefs.cached") == str(size).encode()
+    assert mounted.run("fetch", mounted.path(VIDEO)).stdout.startswith("0 new, 1 already there")
+    assert "no such file or folder" in mounted.run("fetch", f"{mounted.path(VIDEO)}x", status=2).stderr
+    assert "no course is called" in mounted.run("fetch", "x", status=2).stderr
+    mounted.platform.faults(refuse_sign_in=True)
+    said = mounted.run("fetch", "interactive-computer-graphics", status=3).stderr
+    assert "what is not at hand of it is left out" in said
+
+
+def test_a_path_in_the_demo_is_fetched_by_the_demo(world: World) -> None:
+    world.run("demo", "--background", world.mountpoint)
+    assert "1 new" in world.run("fetch", world.path(VIDEO)).stdout
+    assert "no account yet" in world.run("fetch", status=3).stderr
+    world.umount()
+
+
+def test_download_is_the_same_tree_with_a_mount_and_without_and_the_next_run_has_nothing_to_do(
+    mounted: World, tmp_path: Path
+) -> None:
+    by_mount, alone = tmp_path / "one", tmp_path / "other"
+    assert mounted.run("download", "--to", by_mount).stdout.endswith(" 0 skipped, 0 failed\n")
+    assert same(mounted.mountpoint, by_mount)
+    assert "lies in the mount itself" in mounted.run("download", "--to", mounted.path("x"), status=2).stderr
+    mounted.umount()
+    assert mounted.run("download", "all", "--to", alone).stdout.endswith(" 0 skipped, 0 failed\n")
+    assert same(by_mount, alone)
+    mounted.platform.forget()
+    assert mounted.run("download", "all", "--to", by_mount).stdout.startswith("0 new, ")
+    assert mounted.platform.requests(port="cdn") == []
+    assert not any(Path(name).name.startswith(".") for name in files(by_mount))
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_ctrl_c_is_one_line_and_the_next_run_goes_on(mounted: World, tmp_path: Path, is_mounted: bool) -> None:
+    copies = tmp_path / "copies"
+    if not is_mounted:
+        mounted.umount()
+    mounted.platform.faults(cdn_stall=100_000)
+    with running(mounted, "download", "--to", copies) as process:
+        until(lambda: len(mounted.platform.requests(port="cdn", bytes=100_000)) >= 3, "films were on their way")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+    assert (process.returncode, out) == (130, "")
+    assert err.startswith("coursefs: interrupted") and err.count("\n") == 1
+    until(lambda: not list(copies.rglob(".*")), "nothing half was left")
+    whole = {name: (copies / name).stat().st_ctime_ns for name in files(copies)}
+    assert whole and VIDEO not in whole
+    mounted.platform.faults()
+    done = mounted.run("download", "--to", copies)
+    assert f", {len(whole)} skipped, 0 failed" in done.stdout
+    assert {name: (copies / name).stat().st_ctime_ns for name in whole} == whole
+    if not is_mounted:
+        mounted.mount()
+    assert same(mounted.mountpoint, copies)
+
+
+def test_what_came_before_ctrl_c_is_not_asked_for_again(mounted: World) -> None:
+    video = mounted.path(VIDEO)
+    size = video.stat().st_size
+    mounted.platform.faults(cdn_stall=100_000)
+    with running(mounted, "fetch", video) as process:
+        until(lambda: bool(mounted.platform.requests(port="cdn", bytes=100_000)), "the film was on its way")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=LIMIT) == 130
+    short = size - 2 * 2**20  # the second of two requests, which was complete
+    until(lambda: int(os.getxattr(video, "user.coursefs.cached")) > short, "what had come of the first was kept")
+    had = int(os.getxattr(video, "user.coursefs.cached"))
+    mounted.platform.faults()
+    mounted.platform.forget()
+    assert mounted.run("fetch", video).stdout.startswith("1 new")
+    assert sum(one["bytes"] for one in mounted.platform.requests(port="cdn")) == size - had
+    assert video.read_bytes() == expected_files()[VIDEO].read_bytes()
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_kill_9_leaves_no_half_file_under_its_name(mounted: World, tmp_path: Path, is_mounted: bool) -> None:
+    """Whoever writes is killed: the command alone, or the mount."""
+    copies = tmp_path / "copies"
+    if not is_mounted:
+        mounted.umount()
+    mounted.platform.faults(cdn_stall=100_000)
+    with running(mounted, "download", "--to", copies) as process:
+        until(lambda: len(mounted.platform.requests(port="cdn", bytes=100_000)) >= 3, "films were on their way")
+        os.kill(mounted.pid if is_mounted else process.pid, signal.SIGKILL)
+        _, err = process.communicate(timeout=LIMIT)
+    if is_mounted:
+        assert process.returncode == 1
+        assert err == "coursefs: the mount ended before it was done\n"
+        mounted.umount()
+    left = files(copies)
+    assert any(name.endswith(".part") for name in left)
+    expected = expected_files()
+    for name in left & expected.keys():
+        assert (copies / name).read_bytes() == expected[name].read_bytes()
+    mounted.platform.faults()
+    mounted.run("download", "--to", copies)
+    mounted.mount()
+    assert same(mounted.mountpoint, copies)
+
+
+def test_a_command_alone_and_a_mount_do_not_meet(mounted: World, tmp_path: Path) -> None:
+    mounted.umount()
+    mounted.platform.faults(cdn_stall=100_000)
+    with running(mounted, "fetch") as process:
+        until(lambda: bool(mounted.platform.requests(port="cdn", bytes=100_000)), "a film was on its way")
+        assert "in use by coursefs fetch" in mounted.run("mount", mounted.mountpoint, status=1).stderr
+        assert "in use by coursefs fetch" in mounted.run("fetch", status=1).stderr
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert err.count("\n") == 1
+
+
+def test_pins_are_shown_and_kept(mounted: World) -> None:
+    mounted.path(VIDEO).read_bytes()
+    size = mounted.path(VIDEO).stat().st_size
+    pinned = mounted.run("pin", f"{GRAPHICS}/02 Shapes That Move").stdout
+    number, words = pinned.split(" ", 1)
+    assert words.startswith("files pinned, ") and words.endswith(" of them wholly there (see: fetch)\n")
+    found = json.loads(mounted.run("cache", "info", "--json").stdout)
+    assert found["pinned_files"] == int(number) and found["pinned_bytes"] >= size
+    assert f"pinned, in {number} files" in mounted.run("cache", "info").stdout
+    assert json.loads(mounted.run("cache", "clear", "--json").stdout)["kept_bytes"] == found["pinned_bytes"]
+    assert mounted.run("unpin", "all").stdout == f"{number} files unpinned\n"
+    assert "pinned" not in mounted.run("cache", "info").stdout
+
+
+def test_on_a_terminal_there_are_bars_and_they_leave_nothing_behind(mounted: World) -> None:
+    mounted.platform.faults(cdn_stall=100_000)
+    main, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "coursefs", "fetch", str(mounted.path(VIDEO))],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        env=mounted.environment | {"TERM": "xterm", "COLUMNS": "100"},
+    ) as process:
+        os.close(terminal)
+        said = _until(main, b"0.1/2.0 MiB")
+        mounted.platform.faults()
+        said += _rest(main)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith("1 new (2.0 MiB)")
+    os.close(main)
+    assert b"01 A Torus in Motion.mp4" in said
+    assert said.endswith(b"\x1b[1A\x1b[2K"), "the last line is taken back"
+
+
+def _until(terminal: int, words: bytes) -> bytes:
+    said = b""
+    while words not in said:
+        said += os.read(terminal, 65536)
+    return said
+
+
+def _rest(terminal: int) -> bytes:
+    said = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # the other side is closed
+            return said
+        said += part
