@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone, Unreachable
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone, Unreachable, UsageError
 from coursefs.model import Course, File, Item, Page, Remote
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider
@@ -232,6 +232,135 @@ async def test_locked_items_are_never_asked_for() -> None:
     assert isinstance(locked.body, Page) and "needs a paid enrolment" in locked.body.html
 
 
+def told(resource: str) -> httpx.Response:
+    """A reply with one text in it, in the shape of this resource."""
+    text = {
+        "typeName": "cml",
+        "definition": {"value": '<co-content><text>Do it.</text><img assetId="p"/></co-content>'},
+    }
+    return {
+        "programming": good([{"submissionLearnerSchema": {"definition": {"assignmentInstructions": text}}}]),
+        "exercise": good([{"assignmentInstructions": text}]),
+        "peer": good([{"instructions": {"introduction": text}}]),
+        "discussion": good([{}], {"onDemandDiscussionPromptQuestions.v1": [{"content": {"question": text}}]}),
+    }[resource]
+
+
+INSTRUCTED = [
+    ("gradedProgramming", "onDemandProgrammingLearnerAssignments.v1/C1~a", "programming"),
+    ("ungradedProgramming", "onDemandProgrammingLearnerAssignments.v1/C1~a", "programming"),
+    ("programming", "onDemandProgrammingImmediateInstructions.v1/C1~a", "exercise"),
+    ("phasedPeer", "onDemandPeerAssignmentInstructions.v1/", "peer"),
+    ("discussionPrompt", "onDemandDiscussionPrompts.v1/7~C1~a", "discussion"),
+]
+
+
+@pytest.mark.parametrize(("type_name", "path", "shape"), INSTRUCTED)
+async def test_instructions_are_a_page_with_their_pictures_beside_it(type_name: str, path: str, shape: str) -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "adminUserPermissions.v1": good([{"id": 7}]),
+        path: told(shape),
+        "assets.v1": assets_reply,
+    }
+    async with signed_in(answers) as (provider, platform):
+        for _ in range(2):
+            files = await provider.files(COURSE, [item("a", type_name)])
+            assert names(files["item/a"]) == ["a/page", "a/asset/p"]
+    needs_learner = type_name in {"phasedPeer", "discussionPrompt"}
+    assert platform.paths == {path: 2, "assets.v1": 2} | ({"adminUserPermissions.v1": 1} if needs_learner else {})
+    assert {request.method for request in platform.requests} == {"GET"}
+    if type_name == "phasedPeer":
+        asked = next(one for one in platform.requests if one.url.path.endswith(path)).url.params
+        assert (asked["userId"], asked["courseId"], asked["itemId"]) == ("7", "C1", "a")
+
+
+@pytest.mark.parametrize(("type_name", "path", "shape"), INSTRUCTED)
+@pytest.mark.parametrize("answer", [WEB_PAGE, LOCKED, NOT_THERE, good([])])
+async def test_without_instructions_there_is_a_link_page(
+    type_name: str, path: str, shape: str, answer: httpx.Response
+) -> None:
+    answers: dict[str, Answer | list[Answer]] = {"adminUserPermissions.v1": good([{"id": 7}]), path: answer}
+    async with signed_in(answers) as (provider, _):
+        files = (await provider.files(COURSE, [item("a", type_name)]))["item/a"]
+    assert names(files) == ["a/link"]
+
+
+async def test_instructions_that_may_come_next_time_are_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    path = "onDemandProgrammingLearnerAssignments.v1/C1~a"
+    async with signed_in({path: httpx.Response(503)}) as (provider, _):
+        files = (await provider.files(COURSE, [item("a", "gradedProgramming")]))["item/a"]
+    assert isinstance(files, BadReply)
+
+
+@pytest.mark.parametrize(
+    "type_name", ["quiz", "exam", "staffGraded", "ungradedAssignment", "ungradedLab", "notebook", "ungradedWidget",
+                  "ungradedLti", "gradedLti", "coach", "gradedPeer", "placeholder", "listeningBooth"]
+)  # fmt: skip
+async def test_what_lives_on_its_web_page_is_never_asked_for(type_name: str) -> None:
+    async with signed_in({}) as (provider, platform):
+        files = await provider.files(COURSE, [item("a", type_name)])
+    assert names(files["item/a"]) == ["a/link"]
+    assert platform.requests == []
+
+
+RESOURCES = Item("references", "Resources", "resources", None, "references", f"{BASE}/learn/some-course")
+
+
+async def test_the_resources_tab_costs_one_request_and_one_for_all_its_files() -> None:
+    content = {"org.coursera.ondemand.reference.AssetReferenceContent": {"assetId": "t"}}
+    text = {"id": "t", "typeName": "cml", "definition": {"value": '<co-content><img assetId="p"/></co-content>'}}
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandReferences.v1/": good(
+            [{"id": "r", "name": "Tables", "content": content}], {"openCourseAssets.v1": [text]}
+        ),
+        "assets.v1": assets_reply,
+    }
+    async with signed_in(answers) as (provider, platform):
+        files = await provider.files(COURSE, [RESOURCES])
+    assert [one.key for one in files["references"]] == ["references/r/page", "references/r/asset/p"]  # type: ignore[union-attr]
+    assert platform.paths == {"onDemandReferences.v1/": 1, "assets.v1": 1}
+    assert platform.requests[0].url.params["q"] == "courseListed"
+
+
+@pytest.mark.parametrize("answer", [good([]), NOT_THERE, WEB_PAGE, LOCKED])
+async def test_a_course_without_resources_shows_none(answer: httpx.Response) -> None:
+    async with signed_in({"onDemandReferences.v1/": answer}) as (provider, _):
+        assert (await provider.files(COURSE, [RESOURCES]))["references"] == []
+
+
+async def test_resources_that_may_come_next_time_are_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    async with signed_in({"onDemandReferences.v1/": httpx.Response(500)}) as (provider, _):
+        assert isinstance((await provider.files(COURSE, [RESOURCES]))["references"], BadReply)
+
+
+async def test_settings_choose_formats_and_duplicates() -> None:
+    mixed = {"id": "m", "name": "Talk.extended-description-mixed.mp4", "url": {"url": f"{CDN}/m"}}
+    answers = lectures("a") | {"onDemandLectureAssets.v1/C1~a/": wrappers("m"), "assets.v1": good([mixed])}
+    reply = video_reply()
+    body = reply.json()
+    body["linked"]["onDemandVideos.v1"][0]["subtitlesVtt"] = {
+        "en": f"/api/subtitleAssetProxy.v1/s?expiry={END}000&hmac=v"
+    }
+    answers["onDemandLectureVideos.v1/C1~a"] = httpx.Response(200, json=body)
+    async with signed_in(answers, subtitle_formats="vtt", duplicates="true") as (provider, _):
+        files = (await provider.files(COURSE, [item("a")]))["item/a"]
+        assert names(files) == ["a/video", "a/caption/en.vtt", "a/asset/m"]
+        source = await provider.source(COURSE, remote(files, "item/a/caption/en.vtt"), fresh=False)
+        assert source.url == f"{BASE}/api/subtitleAssetProxy.v1/s?expiry={END}000&hmac=v"
+    async with signed_in(answers) as (provider, _):
+        files = (await provider.files(COURSE, [item("a")]))["item/a"]
+    assert names(files) == ["a/video", "a/subtitle/en.srt", "a/transcript/en.txt"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"subtitle_formats": "srt\npdf"}, {"duplicates": "yes"}, {"requests_per_second": "0"}]
+)
+async def test_settings_that_make_no_sense(settings: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=next(iter(settings))):
+        async with signed_in({}, **settings):
+            pass
+
+
 @pytest.mark.parametrize(
     ("path", "answer", "error"),
     [
@@ -263,7 +392,7 @@ async def test_an_asset_request_that_may_be_better_next_time_fails_those_who_nee
 @pytest.mark.parametrize("path", ["assets.v1", "onDemandLectureAssets.v1/C1~a/"])
 @pytest.mark.parametrize("answer", [WEB_PAGE, LOCKED])
 async def test_a_lecture_can_be_watched_though_its_attachments_are_refused(path: str, answer: httpx.Response) -> None:
-    async with signed_in(lectures("a") | {path: answer}) as (provider, _):
+    async with signed_in(lectures("a") | {path: answer, "assetUrls.v1": WEB_PAGE}) as (provider, _):
         files = await provider.files(COURSE, [item("a")])
     assert names(files["item/a"]) == ["a/video", "a/subtitle/en.srt", "a/transcript/en.txt", "a/attachments"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from coursefs.pages import beside_url
-from coursefs.providers.coursera.cml import AssetRef, assets, render, sanitised
+from coursefs.providers.coursera.cml import AssetRef, assets, render, sanitised, says_something
 
 _LINKS = {"A1": beside_url("item/A1"), "B2": beside_url("item/B2")}
 _REL = 'rel="noopener noreferrer"'
@@ -150,6 +150,68 @@ def _body(cml: str) -> str:
 )
 def test_elements(cml: str, expected: str) -> None:
     assert _body(cml) == expected
+
+
+_TOP = "https://www.coursera.org/learn/some-course/supplement/a/welcome"
+
+
+@pytest.mark.parametrize(
+    ("href", "target"),
+    [
+        ("/learn/x/resources/zVvo7?a=b#c", "https://www.coursera.org/learn/x/resources/zVvo7?a=b#c"),
+        (" /learn/x ", "https://www.coursera.org/learn/x"),
+        ("//elsewhere.org/x", "https://elsewhere.org/x"),
+        ("https://x.org/", "https://x.org/"),
+        ("/x?Expires=1&amp;Signature=s", None),
+        ("//[", None),
+        ("#below", None),
+        ("x.pdf", None),
+        ("javascript:x", None),
+    ],
+)
+def test_links_within_the_platform(href: str, target: str | None) -> None:
+    rendered = render(f"<co-content><text><a href='{href}'>l</a></text></co-content>", {}, page_url=_TOP)
+    link = "l" if target is None else f'<a href="{target.replace("&", "&amp;")}" {_REL}>l</a>'
+    assert rendered == f'<div class="cml"><p>{link}</p></div>'
+
+
+@pytest.mark.parametrize(
+    ("cml", "expected"),
+    [
+        ("<heading level='2'>The  Title</heading><text>a</text>", "<p>a</p>"),
+        ("<text></text> <heading>the title.</heading><text>a</text>", "<p>a</p>"),
+        ("<div><h1>The Title</h1></div><p>a</p>", "<p>a</p>"),
+        ("<heading>The Title</heading><heading>The Title</heading>", "<h2>The Title</h2>"),
+        ("<heading>Another</heading><heading>The Title</heading>", "<h2>Another</h2><h2>The Title</h2>"),
+        ("<text>a</text><heading>The Title</heading>", "<p>a</p><h2>The Title</h2>"),
+        ("words <heading>The Title</heading>", "<p>words</p><h2>The Title</h2>"),
+        (
+            "<text><img assetId='none'/></text><heading>The Title</heading>",
+            '<p><span class="missing">Image (not available)</span></p><h2>The Title</h2>',
+        ),
+    ],
+)
+def test_the_title_at_the_top_is_not_said_again(cml: str, expected: str) -> None:
+    rendered = render(f"<co-content>{cml}</co-content>", {}, title="The Title")
+    assert rendered == f'<div class="cml">{expected}</div>'
+
+
+def test_a_text_without_a_title_keeps_an_empty_heading_out() -> None:
+    assert render("<heading> </heading><heading>a</heading>", {}, title="") == '<div class="cml"><h2>a</h2></div>'
+
+
+@pytest.mark.parametrize(
+    ("cml", "says"),
+    [
+        ("<co-content><text/><text> </text></co-content>", False),
+        ("", False),
+        ("<co-content><text>a</text></co-content>", True),
+        ("<co-content><img src='https://x.org/i.png'/></co-content>", True),
+        ("<co-content><asset id='a'/></co-content>", True),
+    ],
+)
+def test_empty_texts_are_known(cml: str, says: bool) -> None:
+    assert says_something(cml) is says
 
 
 def test_assets_are_found_in_order_and_once() -> None:

@@ -85,7 +85,7 @@ def test_a_whole_course() -> None:
         details={"item_id": "a"},
     )
     assert first.sections[1].items[0].url == f"{BASE}/learn/some-course/assignment-submission/c/slug-c"
-    assert got.items == ()
+    assert keys(got.items) == [(None, "references")]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_is_listed_nowhere_is_appended() -> None:
     assert keys(module.sections[0].items) == [(1, "item/in-gone")]
     assert keys(module.items) == [(3, "item/in-module")]
     assert keys(got.sections[2].items) == [(1, "item/in-h")]
-    assert keys(got.items) == [(4, "item/in-course")]
+    assert keys(got.items) == [(4, "item/in-course"), (None, "references")]
 
 
 def test_nothing_is_shown_twice() -> None:
@@ -181,6 +181,30 @@ def test_a_course_of_nothing_is_empty() -> None:
 def test_locks(fields: dict[str, Any], locked: str | None) -> None:
     got = tree(module_ids=["M"], modules=[{"id": "M"}], items=[item("a", moduleId="M", **fields)])
     assert got.sections[0].items[0].locked == locked
+
+
+@pytest.mark.parametrize(
+    ("fields", "details"),
+    [
+        ({}, {}),
+        ({"contentSummary": {"typeName": "lecture", "definition": {"hasInVideoAssessment": True}}},
+         {"in_video_quiz": "true"}),
+        ({"contentSummary": None,
+          "content": {"typeName": "lecture", "definition": {"videoId": "v", "assets": ["a@1", "b"]}}},
+         {"video_id": "v", "wrapper_ids": "a,b"}),
+        ({"contentSummary": None, "content": {"typeName": "lecture", "definition": {"assetId": "a@12"}}},
+         {"wrapper_ids": "a"}),
+    ],
+)  # fmt: skip
+def test_what_is_asked_with_later_is_remembered(fields: dict[str, Any], details: dict[str, str]) -> None:
+    got = tree(module_ids=["M"], modules=[{"id": "M"}], items=[item("a", moduleId="M", **fields)])
+    (one,) = got.sections[0].items
+    assert (one.type_name, dict(one.details)) == ("lecture", {"item_id": "a", **details})
+
+
+def test_the_resources_tab_is_the_last_item_of_a_course() -> None:
+    got = tree(module_ids=["M"], modules=[{"id": "M"}])
+    assert got.items == (Item("references", "Resources", "resources", None, "references", f"{BASE}/learn/some-course"),)
 
 
 @pytest.mark.parametrize(

@@ -100,16 +100,38 @@ def test_recorded_flat_asset_urls_are_understood(recorded: Path) -> None:
     found = replies.assets(load(recorded / "coursera/coursera-dl/json/asset-urls-three.json"))
     assert len(found) == 3
     assert all(asset.url and asset.expires for asset in found.values())
+    assert all("." in asset.name for asset in found.values()), "the name is in the path of the URL"
 
 
 def test_recorded_subtitle_maps_keep_their_own_urls(recorded: Path) -> None:
     video = json.loads((recorded / "coursera/coursera-dl/json/video-reply-1.json").read_text())
-    got = replies.lecture_video(reply(linked={"onDemandVideos.v1": [video]}))
-    assert got.renditions == {}  # the old shape of sources
+    got = replies.lecture_video(Envelope((), {}, "", whole=video))
+    assert got == replies.lecture_video(reply(linked={"onDemandVideos.v1": [video]}))
     assert got.subtitles.keys() == got.transcripts.keys() >= {"en", "zh-CN", "pt-BR"}
     assert got.subtitles["en"] == video["subtitles"]["en"]
     assert got.transcripts["en"] == video["subtitlesTxt"]["en"] != got.subtitles["en"]
     assert got.expires == 1495238400.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "renditions"),
+    [
+        ("video-reply-1.json", "video-output-1.json", {"540p": "mw"}),
+        ("video-reply-2.json", "video-output-2.json", {"540p": "mw", "original": "mw"}),
+    ],
+)
+def test_recorded_old_videos_have_all_that_their_own_parser_found(
+    recorded: Path, name: str, expected: str, renditions: dict[str, str]
+) -> None:
+    folder = recorded / "coursera/coursera-dl/json"
+    got = replies.lecture_video(Envelope((), {}, "", whole=json.loads((folder / name).read_text())))
+    shown = {word: ("m" if one.mp4 else "") + ("w" if one.webm else "") for word, one in got.renditions.items()}
+    assert shown == renditions
+    urls = {f"{language}.{kind}": url for kind in ("srt", "txt") for language, url in got.texts(kind).items()}
+    found = json.loads((folder / expected).read_text())
+    for key in found.keys() & urls.keys():
+        assert found[key] == f"https://api.coursera.org{urls[key]}"
+    assert {key for key in found if key.endswith(("srt", "txt"))} <= urls.keys()
 
 
 def test_ends_of_recorded_signed_urls(recorded: Path) -> None:
@@ -145,6 +167,22 @@ def test_renditions_of_every_shape() -> None:
         "original": Rendition(0, "https://c/o.mp4", ""),
     }
     assert (got.subtitles, got.transcripts, got.expires) == ({"de": "/de.srt"}, {}, 1000.0)
+
+
+def test_old_sources_of_every_shape() -> None:
+    sources = [
+        {"resolution": "360p", "formatSources": {"video/mp4": "https://c/3.mp4?Expires=2000", "video/webm": None}},
+        {"formatSources": {"video/webm": "https://c/o.webm"}},
+        {"resolution": "a/b", "formatSources": {"video/mp4": "https://c/second-without-resolution.mp4"}},
+        {"resolution": "540p", "formatSources": {}},
+        {"resolution": "720p"},
+    ]
+    got = replies.lecture_video(Envelope((), {}, "", whole={"sources": sources, "subtitles": {"en": "/s"}}))
+    assert got.renditions == {
+        "360p": Rendition(360, "https://c/3.mp4?Expires=2000", ""),
+        "original": Rendition(0, "", "https://c/o.webm"),
+    }
+    assert (got.texts("srt"), got.texts("vtt"), got.texts("pdf"), got.expires) == ({"en": "/s"}, {}, {}, 2000.0)
 
 
 def test_no_repr_shows_a_signed_url() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
@@ -29,6 +29,7 @@ class Envelope:
     linked: Json
     next: str  # opaque; "": this is the last page
     tag: str | None = None  # the reply's ETag
+    whole: Json = field(default_factory=dict, repr=False)  # of a route that is older than the envelope: all it said
 
     def related(self, resource: str) -> tuple[Json, ...]:
         """The linked objects of a resource, such as `courses.v1`."""
@@ -88,14 +89,17 @@ def is_random_refusal(reply: Reply) -> bool:
     return reply.status == 400 and reply.body.lstrip().startswith(_CONFUSED_DEPUTY)
 
 
-def envelope(reply: Reply, *, what: str, sign_in_again: str) -> Envelope:
+def envelope(reply: Reply, *, what: str, sign_in_again: str, bare: bool = False) -> Envelope:
     """The envelope of a reply of any status, or the error that it means.
 
-    `what` was asked for (`lecture video`); `sign_in_again` is the message of `NotSignedIn`.  The status alone says
-    too little: 403 is a dead session or one locked item, 404 a missing object or a route that was removed.
+    `what` was asked for (`lecture video`); `sign_in_again` is the message of `NotSignedIn`; `bare`: the route is older
+    than the envelope.  The status alone says too little: 403 is a dead session or one locked item, 404 a missing
+    object or a route that was removed.
     """
     content = _json_object(reply)
     if reply.status == 200 and content is not None:
+        if bare:
+            return Envelope((), {}, "", tag=reply.headers.get("etag"), whole=content)
         if not isinstance(content.get("elements"), list):
             raise BadReply(f"{what}: the platform's answer holds no list of elements")
         return Envelope(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from coursefs.model import Course, Item, Kind, Outline, Section
-from coursefs.providers.coursera.item_types import course_url, item_url, module_url
+from coursefs.providers.coursera.item_types import REFERENCES, course_url, item_url, module_url
 from coursefs.providers.coursera.materials import MaterialItem, MaterialLesson, MaterialModule, Materials
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
@@ -21,7 +21,7 @@ def outline(materials: Materials, course: Course, base_url: str) -> Outline:
 
     Nothing that the reply holds is lost: what no list names is appended to the parent that it names itself, items of
     no known lesson to their module, and what belongs nowhere to the course.  What is listed but not described (preview
-    mode leaves such items out) keeps its place.
+    mode leaves such items out) keeps its place.  The Resources tab comes last, as an item of the course.
     """
     modules = {one: materials.modules.get(one) or MaterialModule(one, "", "", ()) for one in materials.module_ids}
     modules |= materials.modules
@@ -84,7 +84,9 @@ def outline(materials: Materials, course: Course, base_url: str) -> Outline:
     sections += [lesson_section(lesson, place, page) for place, lesson in enumerate(homeless, len(sections) + 1)]
     settled = {one for ids in loose_ids.values() for one in ids}
     rest = [item.id for item in loose if item.id not in settled]
-    return Outline(sections=tuple(sections), items=items(rest, len(sections) + 1, course.slug, page), tag=materials.tag)
+    others = items(rest, len(sections) + 1, course.slug, page)
+    resources = (_resources(page),) if sections or others else ()
+    return Outline(sections=tuple(sections), items=(*others, *resources), tag=materials.tag)
 
 
 def lesson_item_ids(lesson: MaterialLesson, groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -146,5 +148,18 @@ def _item(course: Course, base_url: str, material: MaterialItem, *, position: in
         type_name=material.type_name,
         url=own_page or page,
         locked=lock_text(material.lock_reason) if material.locked else None,
-        details={"item_id": material.id},
+        details={name: value for name, value in _details(material) if value},
     )
+
+
+def _details(material: MaterialItem) -> Iterable[tuple[str, str]]:
+    """What is asked with later; the old materials alone say more than the id."""
+    yield "item_id", material.id
+    yield "in_video_quiz", "true" if material.in_video_quiz else ""
+    yield "video_id", material.video_id
+    yield "wrapper_ids", ",".join(material.wrapper_ids)
+
+
+def _resources(page: str) -> Item:
+    """The Resources tab: its entries are files of the course, which are asked for when somebody looks there."""
+    return Item(key=REFERENCES, title="Resources", slug="resources", position=None, type_name=REFERENCES, url=page)

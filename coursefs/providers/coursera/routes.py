@@ -1,12 +1,15 @@
 """Every address of Coursera's API that coursefs asks, as a table: routes die, and then one line changes here.
 
-Facts: the resources answered in 2026-05 to 2026-10; field names that the platform does not know are dropped by it
-silently; relations come only when `includes` names them.
+Facts: the resources without `instead` answered in 2026-05 to 2026-10, but for the instructions (client code of 2021 to
+2026); field names that the platform does not know are dropped by it silently; relations come only when `includes`
+names them.  What stands behind `instead` is the API as it was documented in 2017.  Most of it was removed in 2022; a
+platform of one's own may still have it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Formatter
 from urllib.parse import quote, urlencode
 
 
@@ -14,9 +17,23 @@ from urllib.parse import quote, urlencode
 class Route:
     """A path below the base URL and its query; `{name}` stands for a value that the caller gives."""
 
-    name: str
+    name: str  # what is asked for, for a person
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    instead: Route | None = None  # what to ask where the platform has removed this one
+    bare: bool = False  # its replies are older than the envelope
+
+    @property
+    def resource(self) -> str:
+        """What the platform calls it: `onDemandLectureVideos.v1`; of `opencourse.v1` the part too."""
+        name, _, rest = self.path.removeprefix("/api/").partition("/")
+        return f"{name}/{rest.partition('/')[0]}" if self.bare else name
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The names of the values without which it cannot be asked."""
+        texts = (self.path, *(value for _, value in self.query))
+        return frozenset(name for text in texts for _, name, _, _ in Formatter().parse(text) if name)
 
     def url(self, base_url: str, **values: str) -> str:
         """The absolute URL.  In the path `{id}` takes a compound id made by `compound`; all values are encoded."""
@@ -45,6 +62,40 @@ MEMBERSHIPS = Route(
     ),
 )
 
+_OPEN_COURSE = Route(
+    "course materials",
+    "/api/opencourse.v1/course/{slug}",
+    (("showLockedItems", "true"),),
+    bare=True,
+)
+
+_OLD_MATERIALS = Route(
+    "course materials",
+    "/api/onDemandCourseMaterials.v1/",
+    (
+        ("q", "slug"),
+        ("slug", "{slug}"),
+        (
+            "includes",
+            "moduleIds,lessonIds,passableItemGroups,passableItemGroupChoices,passableLessonElements,itemIds,tracks",
+        ),
+        (
+            "fields",
+            "moduleIds,"
+            "onDemandCourseMaterialModules.v1(name,slug,description,timeCommitment,lessonIds,optional),"
+            "onDemandCourseMaterialLessons.v1(name,slug,timeCommitment,elementIds,optional,trackId),"
+            "onDemandCourseMaterialPassableItemGroups.v1(requiredPassedCount,passableItemGroupChoiceIds,trackId),"
+            "onDemandCourseMaterialPassableItemGroupChoices.v1(name,description,itemIds),"
+            "onDemandCourseMaterialPassableLessonElements.v1(gradingWeight),"
+            "onDemandCourseMaterialItems.v1(name,slug,timeCommitment,content,isLocked,lockableByItem,"
+            "itemLockedReasonCode,trackId),"
+            "onDemandCourseMaterialTracks.v1(passablesCount)",
+        ),
+        ("showLockedItems", "true"),
+    ),
+    instead=_OPEN_COURSE,
+)
+
 MATERIALS = Route(
     "course materials",
     "/api/onDemandCourseMaterials.v2/",
@@ -64,15 +115,22 @@ MATERIALS = Route(
         ),
         ("showLockedItems", "true"),
     ),
+    instead=_OLD_MATERIALS,
 )
 
+#: `{video_id}` is in the old materials alone: the present ones name no video
 LECTURE_VIDEO = Route(
     "lecture video",
     "/api/onDemandLectureVideos.v1/{id}",
     (("includes", "video"), ("fields", "onDemandVideos.v1(sources,subtitles,subtitlesVtt,subtitlesTxt)")),
+    instead=Route("lecture video", "/api/opencourse.v1/video/{video_id}", bare=True),
 )
 
 LECTURE_ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
+
+#: one wrapper by its id, without the `@1` that the old materials put behind it; asked where both of the above and below
+#: are gone and the old materials said its id
+COURSE_ASSET = Route("parts of an item", "/api/openCourseAssets.v1/{id}")
 
 SUPPLEMENT = Route(
     "reading",
@@ -80,4 +138,55 @@ SUPPLEMENT = Route(
     (("includes", "asset"), ("fields", "openCourseAssets.v1(typeName),openCourseAssets.v1(definition)")),
 )
 
-ASSETS = Route("files", "/api/assets.v1", (("ids", "{ids}"), ("fields", "name,typeName,fileExtension,url")))
+ASSETS = Route(
+    "files",
+    "/api/assets.v1",
+    (("ids", "{ids}"), ("fields", "name,typeName,fileExtension,url")),
+    instead=Route("files", "/api/assetUrls.v1", (("ids", "{ids}"),)),  # their URLs alone
+)
+
+#: the Resources tab; the reply holds the texts too
+REFERENCES = Route(
+    "resources",
+    "/api/onDemandReferences.v1/",
+    (
+        ("courseId", "{course_id}"),
+        ("q", "courseListed"),
+        ("fields", "name,shortId,slug,content"),
+        ("includes", "assets"),
+    ),
+)
+
+PROGRAMMING = Route(
+    "programming assignment",
+    "/api/onDemandProgrammingLearnerAssignments.v1/{id}",
+    (("fields", "submissionLearnerSchema"),),
+)
+
+PROGRAMMING_EXERCISE = Route("programming assignment", "/api/onDemandProgrammingImmediateInstructions.v1/{id}")
+
+PEER_ASSIGNMENT = Route(
+    "peer assignment",
+    "/api/onDemandPeerAssignmentInstructions.v1/",
+    (
+        ("q", "latest"),
+        ("userId", "{user_id}"),
+        ("courseId", "{course_id}"),
+        ("itemId", "{item_id}"),
+        ("includes", "gradingMetadata,reviewSchemas,submissionSchemas"),
+        (
+            "fields",
+            "instructions,"
+            "onDemandPeerAssignmentGradingMetadata.v1(requiredAuthoredReviewCount,isMentorGraded,assignmentDetails),"
+            "onDemandPeerReviewSchemas.v1(reviewSchema),"
+            "onDemandPeerSubmissionSchemas.v1(submissionSchema)",
+        ),
+    ),
+)
+
+#: the id is that of the learner, the course and the item
+DISCUSSION = Route(
+    "discussion",
+    "/api/onDemandDiscussionPrompts.v1/{id}",
+    (("fields", "onDemandDiscussionPromptQuestions.v1(content),promptType,question"), ("includes", "question")),
+)
