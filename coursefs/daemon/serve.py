@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from coursefs.daemon.readiness import Readiness
 from coursefs.defects import Defect, told
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
+from coursefs.model import Route
 from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 from coursefs.mount.session import mount
+from coursefs.providers.base import HasRoutes, Provider
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ def _library_status(library: Library) -> dict[str, Any]:
                 "provider": one.provider,
                 "courses": sum(not course.hidden for course in library.courses(one.name)),
                 "trouble": None if (trouble := library.tree.renewal.trouble(one.name)) is None else str(trouble),
+                "routes": [asdict(route) for route in _routes(library.providers[one.name])],
             }
             for one in library.settings.accounts
         ],
@@ -108,6 +111,10 @@ def _library_status(library: Library) -> dict[str, Any]:
         "fill": asdict(library.fill.progress),
         "cache": {"directory": str(use.directory), "bytes": use.bytes, "files": use.files, "max_size": use.max_size},
     }
+
+
+def _routes(provider: Provider) -> Sequence[Route]:
+    return provider.routes() if isinstance(provider, HasRoutes) else ()
 
 
 async def check_accounts(library: Library) -> list[str]:
