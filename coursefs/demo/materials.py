@@ -102,9 +102,11 @@ def _item(module: Module, lesson: Lesson, item: Item) -> Element:
         "name": item.name,
         "slug": item.slug,
         "timeCommitment": item.duration_ms,
-        "contentSummary": {"typeName": item.type, "definition": _definition(item)},
+        "contentSummary": {"typeName": item.type, "definition": definition(item)},
         "trackId": "core",
     }
+    if item.censored:
+        return element | {"name": "", "slug": "", "contentSummary": {"typeName": "", "definition": {}}}
     if item.locked is not None:  # items that are open carry none of these keys
         element |= {
             "isLocked": True,
@@ -114,10 +116,11 @@ def _item(module: Module, lesson: Lesson, item: Item) -> Element:
     return element
 
 
-def _definition(item: Item) -> Element:
+def definition(item: Item) -> Element:
+    """What the tree tells of an item of its type."""
     match item.type:
         case "lecture":
-            return {"duration": item.duration_ms, "hasInVideoAssessment": False}
+            return {"duration": item.duration_ms, "hasInVideoAssessment": item.in_video_quiz}
         case "supplement":
             return {"assetTypeName": "cml", "containsWidget": False}
         case "staffGraded" | "ungradedAssignment":

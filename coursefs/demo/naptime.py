@@ -91,6 +91,7 @@ class Resource:
     get_all: Callable[[Query], Answer] | None = None
     finders: Mapping[str, Callable[[Query], Answer]] = field(default_factory=dict)
     public: bool = False
+    bare: Callable[[str, Query], Element] | None = None  # older than the envelope: everything below one name
 
     def answer(self, key: str | None, query: Query) -> Answer:
         """Ask it.  Raises `Refusal`."""

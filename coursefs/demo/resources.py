@@ -9,7 +9,10 @@ from coursefs.demo.description import Course
 from coursefs.demo.enrolments import Enrolments
 from coursefs.demo.materials import Materials
 from coursefs.demo.naptime import Resource
+from coursefs.demo.old_materials import OldMaterials
 from coursefs.demo.signing import Signer
+from coursefs.demo.tabs import ResourcesTab
+from coursefs.demo.tasks import Tasks
 
 #: what comes without being asked for; `id` always does
 DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
@@ -18,12 +21,16 @@ DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
     "onDemandCourses.v1": frozenset({"courseType", "slug", "name"}),
     "onDemandCourseMaterialLessons.v1": frozenset({"moduleId", "itemIds"}),
     "onDemandCourseMaterialItems.v2": frozenset({"moduleId", "lessonId"}),
+    "onDemandCourseMaterialItems.v1": frozenset({"moduleId", "lessonId"}),
     "onDemandLectureVideos.v1": frozenset({"itemId", "courseId"}),
     "onDemandLectureAssets.v1": frozenset({"itemId", "courseId"}),
     "onDemandSupplements.v1": frozenset({"itemId", "courseId"}),
     "openCourseAssets.v1": frozenset({"itemId", "courseId", "typeName", "definition"}),
     "assets.v1": frozenset({"name", "typeName", "url"}),
     "assetUrls.v1": frozenset({"url", "expires"}),
+    "onDemandReferences.v1": frozenset({"courseId"}),
+    "onDemandProgrammingLearnerAssignments.v1": frozenset({"itemId", "courseId"}),
+    "onDemandProgrammingImmediateInstructions.v1": frozenset({"itemId", "courseId", "assignmentInstructions"}),
 }
 
 
@@ -37,6 +44,9 @@ def resource_table(
     enrolments = Enrolments(courses, memberships_page)
     materials = Materials(courses)
     contents = Contents(courses, signer, cdn)
+    tasks = Tasks(contents)
+    tabs = ResourcesTab(courses)
+    old = OldMaterials(courses, contents)
     return {
         "adminUserPermissions.v1": Resource(finders={"my": enrolments.whoami}),
         "memberships.v1": Resource(finders={"me": enrolments.memberships}),
@@ -60,4 +70,11 @@ def resource_table(
         "openCourseAssets.v1": Resource(get=contents.wrapper),
         "assets.v1": Resource(get=contents.asset, multi_get=contents.assets),
         "assetUrls.v1": Resource(multi_get=contents.asset_urls),
+        "onDemandReferences.v1": Resource(finders={"courseListed": tabs.listed, "shortId": tabs.by_short_id}),
+        "onDemandProgrammingLearnerAssignments.v1": Resource(get=tasks.programming),
+        "onDemandProgrammingImmediateInstructions.v1": Resource(get=tasks.exercise),
+        "onDemandPeerAssignmentInstructions.v1": Resource(finders={"latest": tasks.peer_assignment}),
+        "onDemandDiscussionPrompts.v1": Resource(get=tasks.discussion),
+        "onDemandCourseMaterials.v1": Resource(finders={"slug": old.by_slug}),
+        "opencourse.v1": Resource(bare=old.open_course),
     }

@@ -160,6 +160,17 @@ async def test_a_lecture_by_the_old_routes() -> None:
     assert platform.paths["opencourse.v1/video/V"] == 2
 
 
+async def test_an_old_lecture_without_attachments_is_complete() -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandLectureVideos.v1/C1~a": video_reply(),
+        "onDemandLectureAssets.v1/C1~a/": WEB_PAGE,
+    }
+    one = Item("item/a", "A", "a", 1, "lecture", f"{BASE}/x", None, {"item_id": "a", "wrapper_ids": ""})
+    async with signed_in(answers) as (provider, _):
+        files = await provider.files(COURSE, [one])
+    assert names(files["item/a"]) == ["a/video", "a/subtitle/en.srt", "a/transcript/en.txt"]
+
+
 async def test_without_a_video_id_there_is_no_old_route() -> None:
     async with signed_in({"onDemandLectureVideos.v1/C1~a": WEB_PAGE, "onDemandLectureAssets.v1/C1~a/": good()}) as (
         provider,

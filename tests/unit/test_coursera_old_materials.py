@@ -40,7 +40,7 @@ def test_a_recorded_locked_item_of_v1(recorded: Path) -> None:
     row = json.loads((folder / "v1-locked-gradedProgramming-item.json").read_text())
     item = materials.material_item(row)
     assert (item.id, item.type_name, item.locked, item.lock_reason) == ("AUd0k", "gradedProgramming", True, "PREMIUM")
-    assert (item.video_id, item.wrapper_ids) == ("", ())
+    assert (item.video_id, item.wrapper_ids) == ("", None)
 
 
 def test_the_documented_frame_of_v1_is_an_empty_course(recorded: Path) -> None:

@@ -194,6 +194,8 @@ def test_locks(fields: dict[str, Any], locked: str | None) -> None:
          {"video_id": "v", "wrapper_ids": "a,b"}),
         ({"contentSummary": None, "content": {"typeName": "lecture", "definition": {"assetId": "a@12"}}},
          {"wrapper_ids": "a"}),
+        ({"contentSummary": None, "content": {"typeName": "lecture", "definition": {"assets": []}}},
+         {"wrapper_ids": ""}),
     ],
 )  # fmt: skip
 def test_what_is_asked_with_later_is_remembered(fields: dict[str, Any], details: dict[str, str]) -> None:

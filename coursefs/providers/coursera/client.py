@@ -116,7 +116,7 @@ class CourseraClient:
         return replies.lecture_video(await self._ask(routes.LECTURE_VIDEO, id=compound(course_id, item_id), **old))
 
     async def lecture_assets(
-        self, course_id: str, item_id: str, wrapper_ids: Sequence[str] = ()
+        self, course_id: str, item_id: str, wrapper_ids: Sequence[str] | None = None
     ) -> tuple[CourseAsset, ...]:
         """What is attached to a lecture; for the platform 404 is one of the ways to say nothing.
 
@@ -128,7 +128,7 @@ class CourseraClient:
             return ()
 
     async def supplement(
-        self, course_id: str, item_id: str, wrapper_ids: Sequence[str] = ()
+        self, course_id: str, item_id: str, wrapper_ids: Sequence[str] | None = None
     ) -> tuple[CourseAsset, ...]:
         """The parts of a reading, in order; `wrapper_ids` as for `lecture_assets`."""
         return await self._parts(routes.SUPPLEMENT, course_id, item_id, wrapper_ids)
@@ -189,13 +189,13 @@ class CourseraClient:
         return found
 
     async def _parts(
-        self, route: Route, course_id: str, item_id: str, wrapper_ids: Sequence[str]
+        self, route: Route, course_id: str, item_id: str, wrapper_ids: Sequence[str] | None
     ) -> tuple[CourseAsset, ...]:
         """The wrappers of an item, all with one request; where that route is gone and their ids are known, singly."""
         try:
             return replies.course_assets(await self._ask(route, id=compound(course_id, item_id)))
         except RouteGone:
-            if not wrapper_ids:
+            if wrapper_ids is None:
                 raise
         found = [await self._ask(routes.COURSE_ASSET, id=compound(one)) for one in wrapper_ids]
         return tuple(part for reply in found for part in replies.wrappers(reply))

@@ -107,7 +107,8 @@ class ItemLister:
             requests.ask(answers.references, key, partial(client.references, course.key))
             return
         ids = (course.key, item.details.get("item_id", ""))
-        wrapper_ids = tuple(filter(None, item.details.get("wrapper_ids", "").split(",")))
+        told = item.details.get("wrapper_ids")
+        wrapper_ids = None if told is None else tuple(filter(None, told.split(",")))
         if kind == item_types.LECTURE:
             video_ids = VideoIds(*ids, item.details.get("video_id", ""))
             requests.ask(answers.videos, key, partial(self.videos.get, video_ids, fresh=True))

@@ -48,7 +48,7 @@ class MaterialItem:
     lock_reason: str  # PREMIUM …; ""
     in_video_quiz: bool = False  # the lecture stops for questions
     video_id: str = ""  # the old materials alone say it, and what follows
-    wrapper_ids: tuple[str, ...] = ()  # of attachments, or of the text
+    wrapper_ids: tuple[str, ...] | None = None  # of attachments, or of the text; None: not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,7 @@ def material_item(row: Json) -> MaterialItem:
     content = record(row, "contentSummary") or record(row, "content")
     definition = record(content, "definition")
     wrappers = identifiers(definition, "assets") or tuple(filter(None, [identifier(definition, "assetId")]))
+    is_told = bool(wrappers) or isinstance(definition.get("assets"), list)
     return MaterialItem(
         id=identifier(row, "id"),
         lesson_id=identifier(row, "lessonId"),
@@ -129,5 +130,6 @@ def material_item(row: Json) -> MaterialItem:
         lock_reason=text(row, "itemLockedReasonCode") or text(lock, "reasonCode"),
         in_video_quiz=definition.get("hasInVideoAssessment") is True,
         video_id=identifier(definition, "videoId"),
-        wrapper_ids=tuple(one.partition("@")[0] for one in wrappers),  # `giAxucda…@1`: the version is no part of it
+        # `giAxucda…@1`: the version is no part of it
+        wrapper_ids=tuple(one.partition("@")[0] for one in wrappers) if is_told else None,
     )

@@ -7,7 +7,7 @@ later moves nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from coursefs.model import Course, Item, Kind, Outline, Section
 from coursefs.providers.coursera.item_types import REFERENCES, course_url, item_url, module_url
@@ -148,16 +148,19 @@ def _item(course: Course, base_url: str, material: MaterialItem, *, position: in
         type_name=material.type_name,
         url=own_page or page,
         locked=lock_text(material.lock_reason) if material.locked else None,
-        details={name: value for name, value in _details(material) if value},
+        details=dict(_details(material)),
     )
 
 
-def _details(material: MaterialItem) -> Iterable[tuple[str, str]]:
+def _details(material: MaterialItem) -> Iterator[tuple[str, str]]:
     """What is asked with later; the old materials alone say more than the id."""
     yield "item_id", material.id
-    yield "in_video_quiz", "true" if material.in_video_quiz else ""
-    yield "video_id", material.video_id
-    yield "wrapper_ids", ",".join(material.wrapper_ids)
+    if material.in_video_quiz:
+        yield "in_video_quiz", "true"
+    if material.video_id:
+        yield "video_id", material.video_id
+    if material.wrapper_ids is not None:
+        yield "wrapper_ids", ",".join(material.wrapper_ids)
 
 
 def _resources(page: str) -> Item:
