@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from coursefs.demo.description import Course, Reference
 from coursefs.demo.media import made_id
-from coursefs.demo.naptime import Answer, Element, Query, not_found, unordered
+from coursefs.demo.naptime import Answer, Element, Query, not_found, page, unordered
 
 _CONTENT = "org.coursera.ondemand.reference.AssetReferenceContent"
 
@@ -19,7 +19,10 @@ class ResourcesTab:
 
     def listed(self, query: Query) -> Answer:
         """`?q=courseListed&courseId=`: what the tab shows; the texts are joined on `includes=assets`."""
-        return _answer(self._of(query), query, lambda one: one.listed)
+        course = self._of(query)
+        answer = _answer(course, query, lambda one: one.listed)
+        part = page(answer.elements, query)
+        return Answer(part.elements, answer.linked, part.paging)
 
     def by_short_id(self, query: Query) -> Answer:
         """`?q=shortId&courseId=&shortId=`: one entry, listed or not."""

@@ -171,16 +171,22 @@ async def test_pages_that_go_in_a_circle_end() -> None:
     assert len(platform.requests) == 2
 
 
-async def test_the_outline_takes_one_request() -> None:
+async def test_the_outline_takes_one_request_and_a_look_for_resources() -> None:
     linked = {
         "onDemandCourseMaterialModules.v1": [{"id": "M", "name": "Week 1", "slug": "week-1", "lessonIds": ["L"]}],
         "onDemandCourseMaterialLessons.v1": [{"id": "L", "name": "Start", "slug": "start", "itemIds": ["a"]}],
     }
     answer = good([{"id": "C1", "moduleIds": ["M"]}], linked)
-    async with signed_in({"onDemandCourseMaterials.v2/": answer}) as (provider, platform):
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandCourseMaterials.v2/": answer,
+        "onDemandReferences.v1/": good(),
+    }
+    async with signed_in(answers) as (provider, platform):
         outline = await provider.outline(COURSE)
     assert outline is not None and outline.sections[0].sections[0].items[0].key == "item/a"
-    (request,) = platform.requests
+    assert outline.items == ()
+    request, look = platform.requests
+    assert (look.url.params["courseId"], look.url.params["limit"]) == ("C1", "1")
     assert request.url.params["slug"] == "some-course"
     assert request.url.params["showLockedItems"] == "true"
 
@@ -326,6 +332,42 @@ async def test_the_resources_tab_costs_one_request_and_one_for_all_its_files() -
 async def test_a_course_without_resources_shows_none(answer: httpx.Response) -> None:
     async with signed_in({"onDemandReferences.v1/": answer}) as (provider, _):
         assert (await provider.files(COURSE, [RESOURCES]))["references"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (good([{"id": "r"}]), True),
+        (good([]), False),
+        (NOT_THERE, False),
+        (LOCKED, False),
+        (WEB_PAGE, False),
+        (httpx.Response(500), True),
+        (good([{"id": "r"}], paging={"next": "1"}), True),
+    ],
+)
+async def test_resources_are_an_item_where_there_may_be_any(
+    answer: httpx.Response, shown: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandCourseMaterials.v2/": good([{"id": "C1", "moduleIds": ["M"]}]),
+        "onDemandReferences.v1/": answer,
+    }
+    async with signed_in(answers) as (provider, _):
+        outline = await provider.outline(COURSE)
+    assert outline is not None and [one.key for one in outline.items] == ["references"] * shown
+
+
+async def test_a_tab_that_is_kept_back_is_no_ended_sign_in() -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandReferences.v1/": SIGNED_OUT,
+        "adminUserPermissions.v1": good([{"id": 7}]),
+    }
+    async with signed_in(answers) as (provider, _):
+        assert (await provider.files(COURSE, [RESOURCES]))["references"] == []
+    async with signed_in(answers | {"adminUserPermissions.v1": SIGNED_OUT}) as (provider, _):
+        with pytest.raises(NotSignedIn):
+            await provider.files(COURSE, [RESOURCES])
 
 
 async def test_resources_that_may_come_next_time_are_waited_for(autojump_clock: trio.testing.MockClock) -> None:

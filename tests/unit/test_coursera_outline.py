@@ -23,6 +23,7 @@ def tree(
     modules: list[dict[str, Any]] | None = None,
     lessons: list[dict[str, Any]] | None = None,
     items: list[dict[str, Any]] | None = None,
+    has_resources: bool = False,
     **others: list[dict[str, Any]],
 ) -> Outline:
     linked = {
@@ -31,7 +32,8 @@ def tree(
         f"{PREFIX}Items.v2": items or [],
         **{PREFIX + name: rows for name, rows in others.items()},
     }
-    return outline(materials(Envelope(({"id": "Ab3", "moduleIds": module_ids},), linked, "")), COURSE, BASE)
+    found = materials(Envelope(({"id": "Ab3", "moduleIds": module_ids},), linked, ""))
+    return outline(found, COURSE, BASE, has_resources=has_resources)
 
 
 def item(item_id: str, type_name: str = "lecture", **fields: object) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def test_a_whole_course() -> None:
         details={"item_id": "a"},
     )
     assert first.sections[1].items[0].url == f"{BASE}/learn/some-course/assignment-submission/c/slug-c"
-    assert keys(got.items) == [(None, "references")]
+    assert got.items == ()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_what_is_listed_nowhere_is_appended() -> None:
     assert keys(module.sections[0].items) == [(1, "item/in-gone")]
     assert keys(module.items) == [(3, "item/in-module")]
     assert keys(got.sections[2].items) == [(1, "item/in-h")]
-    assert keys(got.items) == [(4, "item/in-course"), (None, "references")]
+    assert keys(got.items) == [(4, "item/in-course")]
 
 
 def test_nothing_is_shown_twice() -> None:
@@ -205,8 +207,11 @@ def test_what_is_asked_with_later_is_remembered(fields: dict[str, Any], details:
 
 
 def test_the_resources_tab_is_the_last_item_of_a_course() -> None:
-    got = tree(module_ids=["M"], modules=[{"id": "M"}])
-    assert got.items == (Item("references", "Resources", "resources", None, "references", f"{BASE}/learn/some-course"),)
+    loose = [item("in-course", moduleId="nowhere")]
+    got = tree(module_ids=["M"], modules=[{"id": "M"}], items=loose, has_resources=True)
+    assert got.items[1:] == (
+        Item("references", "Resources", "resources", None, "references", f"{BASE}/learn/some-course"),
+    )
 
 
 @pytest.mark.parametrize(

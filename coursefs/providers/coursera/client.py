@@ -133,12 +133,25 @@ class CourseraClient:
         """The parts of a reading, in order; `wrapper_ids` as for `lecture_assets`."""
         return await self._parts(routes.SUPPLEMENT, course_id, item_id, wrapper_ids)
 
+    async def has_references(self, course_id: str) -> bool:
+        """Whether the Resources tab of a course lists anything.  Raises as `references` does."""
+        return bool((await self._references(routes.ANY_REFERENCE, course_id)).elements)
+
     async def references(self, course_id: str) -> tuple[Reference, ...]:
-        """What the Resources tab of a course lists, with its texts; for the platform 404 is one way to say nothing."""
+        """What the Resources tab of a course lists, with its texts.
+
+        Raises `NotAllowed` where the platform keeps it back, though it does so in the words of an ended session.
+        """
+        return resources.references(await self._references(routes.REFERENCES, course_id))
+
+    async def _references(self, route: Route, course_id: str) -> Envelope:
         try:
-            return resources.references(await self._ask(routes.REFERENCES, course_id=course_id))
+            return await self._ask(route, course_id=course_id)
         except Gone:
-            return ()
+            return Envelope((), {}, "")  # for the platform one of the ways to say nothing
+        except NotSignedIn:
+            await self.whoami()  # which raises it again where it is true
+            raise NotAllowed("resources: the platform keeps them back") from None
 
     async def programming(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a programming assignment; nothing is begun."""

@@ -11,12 +11,12 @@ from typing import NamedTuple, TypeVar
 
 import trio
 
-from coursefs.errors import CoursefsError, Gone, NotAllowed, RouteGone
+from coursefs.errors import CoursefsError, Gone
 from coursefs.model import Course, File, Item
 from coursefs.providers.coursera import item_files, item_types, text_files
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
-from coursefs.providers.coursera.gathering import Gathering, concerns_one_item, gathering
+from coursefs.providers.coursera.gathering import Gathering, concerns_one_item, gathering, is_final
 from coursefs.providers.coursera.instructions import Instructions
 from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo
@@ -155,7 +155,7 @@ class ItemLister:
             refused, parts = parts, ()
         if isinstance(assets, CoursefsError):
             refused, assets = (assets if item_files.asset_ids(parts) else refused), {}
-        if refused is not None and not _is_final(refused):
+        if refused is not None and not is_final(refused):
             return refused
         files = item_files.lecture_files(course, item, video=video, parts=parts, assets=assets, choice=self._choice)
         if refused is not None:
@@ -200,7 +200,7 @@ def _reading(
         return text_files.reading_files(course, item, parts, assets)
     if not item_files.asset_ids(parts):
         return text_files.reading_files(course, item, parts, {})
-    if not _is_final(assets):
+    if not is_final(assets):
         return assets
     refused = item_files.refused_attachments(course, item, assets)
     return [*text_files.reading_files(course, item, parts, {}), refused]
@@ -211,10 +211,10 @@ def _instructions(
 ) -> Sequence[File] | CoursefsError:
     """What refuses to tell the instructions for good is told in their place: the step itself is on the web anyway."""
     if isinstance(told, CoursefsError):
-        return [text_files.refused_instructions(course, item, told)] if _is_final(told) else told
+        return [text_files.refused_instructions(course, item, told)] if is_final(told) else told
     if not isinstance(assets, CoursefsError):
         return text_files.instruction_files(course, item, told, assets)
-    if text_files.instruction_asset_ids(told) and not _is_final(assets):
+    if text_files.instruction_asset_ids(told) and not is_final(assets):
         return assets
     return text_files.instruction_files(course, item, told, {})
 
@@ -227,18 +227,13 @@ def _references(
 ) -> Sequence[File] | CoursefsError:
     """A course without a Resources tab has no file of it, and neither has one whose tab the platform keeps back."""
     if isinstance(references, CoursefsError):
-        return [] if _is_final(references) else references
+        return [] if is_final(references) else references
     if not isinstance(assets, CoursefsError):
         return text_files.reference_files(course, item, references, assets)
-    if any(item_files.asset_ids(one.parts) for one in references) and not _is_final(assets):
+    if any(item_files.asset_ids(one.parts) for one in references) and not is_final(assets):
         return assets
     return text_files.reference_files(course, item, references, {})
 
 
 def _good(answers: Mapping[str, V | CoursefsError]) -> Iterable[V]:
     return (one for one in answers.values() if not isinstance(one, CoursefsError))
-
-
-def _is_final(error: CoursefsError) -> bool:
-    """Whether asking again soon would give the same: refused, gone, or the route was removed."""
-    return isinstance(error, (NotAllowed, Gone, RouteGone))

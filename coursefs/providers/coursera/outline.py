@@ -16,12 +16,13 @@ from coursefs.providers.coursera.materials import MaterialItem, MaterialLesson, 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 
-def outline(materials: Materials, course: Course, base_url: str) -> Outline:
+def outline(materials: Materials, course: Course, base_url: str, *, has_resources: bool) -> Outline:
     """The modules of a course, their lessons and items.
 
     Nothing that the reply holds is lost: what no list names is appended to the parent that it names itself, items of
     no known lesson to their module, and what belongs nowhere to the course.  What is listed but not described (preview
-    mode leaves such items out) keeps its place.  The Resources tab comes last, as an item of the course.
+    mode leaves such items out) keeps its place.  The Resources tab comes last, where there is anything
+    in it, as an item of the course.
     """
     modules = {one: materials.modules.get(one) or MaterialModule(one, "", "", ()) for one in materials.module_ids}
     modules |= materials.modules
@@ -85,7 +86,7 @@ def outline(materials: Materials, course: Course, base_url: str) -> Outline:
     settled = {one for ids in loose_ids.values() for one in ids}
     rest = [item.id for item in loose if item.id not in settled]
     others = items(rest, len(sections) + 1, course.slug, page)
-    resources = (_resources(page),) if sections or others else ()
+    resources = (_resources(page),) if has_resources and (sections or others) else ()
     return Outline(sections=tuple(sections), items=(*others, *resources), tag=materials.tag)
 
 

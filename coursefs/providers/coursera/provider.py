@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urljoin, urlsplit
 
-from coursefs.errors import BadReply, CoursefsError, Gone
+from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
 from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Source
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
+from coursefs.providers.coursera.gathering import is_final
 from coursefs.providers.coursera.item_lister import ItemLister, VideoIds
 from coursefs.providers.coursera.item_types import course_url
 from coursefs.providers.coursera.outline import outline
@@ -49,9 +50,11 @@ class CourseraProvider:
         return [_course(one, self._base_url) for one in memberships if one.role != "NOT_ENROLLED"]
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
-        """The tree of a course, with one request."""
+        """The tree of a course, with one request, and with another one where it has changed."""
         found = await self._client.materials(course.slug, tag=tag)
-        return None if found is None else outline(found, course, self._base_url)
+        if found is None:
+            return None
+        return outline(found, course, self._base_url, has_resources=await self._has_resources(course))
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         """The files of these items: two requests for a lecture, one for a reading, one for fifty of their assets."""
@@ -71,6 +74,13 @@ class CourseraProvider:
         if not url:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
         return Source(self._absolute(url), expires=expires)
+
+    async def _has_resources(self, course: Course) -> bool:
+        """Whether there is a Resources tab to look into; where nobody knows, the one who looks will be told."""
+        try:
+            return await self._client.has_references(course.key)
+        except CoursefsError as error:
+            return isinstance(error, NotSignedIn) or not is_final(error)
 
     def routes(self) -> Sequence[Route]:
         """The routes of the platform that were used so far, and which of them are gone."""

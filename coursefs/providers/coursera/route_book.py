@@ -33,21 +33,21 @@ class RouteBook:
 
     def __init__(self, clock: Callable[[], float] = trio.current_time) -> None:
         self._clock = clock
-        self._pages: dict[Route, _Page] = {}
+        self._pages: dict[str, _Page] = {}  # by what is asked and with which resource
 
     def require(self, route: Route) -> None:
         """Raises `RouteGone` while it is useless to ask this route."""
-        page = self._pages.get(route)
+        page = self._pages.get(_name(route))
         if page is not None and page.trouble is not None and self._clock() < page.rests_until:
             raise RouteGone(page.trouble)
 
     def answered(self, route: Route) -> None:
         """It is there: with what was asked for, or with a refusal of its own."""
-        self._pages[route] = _Page()
+        self._pages[_name(route)] = _Page()
 
     def gone(self, route: Route, error: RouteGone) -> None:
         """It answered as a removed one does."""
-        page = self._pages.setdefault(route, _Page())
+        page = self._pages.setdefault(_name(route), _Page())
         page.trouble = str(error)
         page.failures += 1
         if page.failures >= _ACCIDENTS:
@@ -55,4 +55,8 @@ class RouteBook:
 
     def routes(self) -> Sequence[model.Route]:
         """Every route that was used, in the order of first use."""
-        return [model.Route(f"{route.name} ({route.resource})", page.trouble) for route, page in self._pages.items()]
+        return [model.Route(name, page.trouble) for name, page in self._pages.items()]
+
+
+def _name(route: Route) -> str:
+    return f"{route.name} ({route.resource})"

@@ -157,6 +157,13 @@ REFERENCES = Route(
     ),
 )
 
+#: whether there is anything in it
+ANY_REFERENCE = Route(
+    "resources",
+    "/api/onDemandReferences.v1/",
+    (("courseId", "{course_id}"), ("q", "courseListed"), ("fields", "shortId"), ("limit", "1")),
+)
+
 PROGRAMMING = Route(
     "programming assignment",
     "/api/onDemandProgrammingLearnerAssignments.v1/{id}",
