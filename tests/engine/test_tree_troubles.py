@@ -57,6 +57,21 @@ async def test_what_lies_beside_the_modules_does_not_keep_them_back(tmp_path: Pa
     assert provider.calls.count("files item/r") == 1, "and is not asked for at every look"
 
 
+async def test_what_lies_beside_the_modules_belongs_to_the_first_listing(tmp_path: Path) -> None:
+    provider = FakeProvider(listed=[replace(COURSE, enrolled_ns=7)])
+    provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO),), (lecture("r", "Resources", None),))
+    async with opened(tmp_path, provider) as tree:
+        assert (await walk(tree, "Graphics")).mtime_ns == 7
+        assert await listing(tree, "Graphics") == ["01 Start", "Resources.mp4"]
+        assert (await walk(tree, "Graphics")).mtime_ns == 7, "nobody has seen it otherwise"
+        provider.contents["item/r"] = []
+        directory = await walk(tree, "Graphics")
+        steps = tree.store.steps(directory.inode)
+        await tree.renewal.files(TreeAccount("coursera", provider), directory, steps[0].place, steps)
+        assert await listing(tree, "Graphics") == ["01 Start"]
+        assert (await walk(tree, "Graphics")).mtime_ns > 7
+
+
 async def test_an_item_that_moves_while_it_is_asked_for_shows_in_its_new_place(tmp_path: Path) -> None:
     class Slow(FakeProvider):
         slow: trio.Event | None = None
