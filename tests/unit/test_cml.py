@@ -261,7 +261,7 @@ _WORDS = st.text("abcxyz<>&\"'$\\{}^ \n\u200b\x07é", max_size=12)
 
 
 @st.composite
-def _hostile_cml(draw: st.DrawFn) -> str:
+def hostile_cml(draw: st.DrawFn) -> str:
     pieces = []
     for _ in range(draw(st.integers(0, 12))):
         attributes = draw(st.lists(st.tuples(_NAMES, _HOSTILE), max_size=3))
@@ -270,7 +270,7 @@ def _hostile_cml(draw: st.DrawFn) -> str:
     return "".join(pieces)
 
 
-@given(_hostile_cml() | st.text())
+@given(hostile_cml() | st.text())
 def test_nothing_acts_and_nothing_remote_is_loaded(cml: str) -> None:
     rendered = render(cml, _LINKS)
     assert rendered == render(cml, _LINKS)
@@ -320,7 +320,7 @@ def test_all_words_survive(cml: str) -> None:
     assert (sorted(shown) == sorted(words)) if "<table" in cml else (shown == words)
 
 
-def _recorded_cml(folder: Path) -> Iterator[str]:
+def recorded_cml(folder: Path) -> Iterator[str]:
     def texts(value: object) -> Iterator[str]:
         if isinstance(value, dict):
             for inner in value.values():
@@ -339,7 +339,7 @@ def _recorded_cml(folder: Path) -> Iterator[str]:
 
 def test_everything_recorded_renders_and_loses_no_word(recorded: Path) -> None:
     found = 0
-    for cml in _recorded_cml(recorded / "coursera"):
+    for cml in recorded_cml(recorded / "coursera"):
         found += 1
         links = {asset.id: beside_url(asset.id) for asset in assets(cml)}
         tree = html.fragment_fromstring(render(cml, links))
