@@ -108,6 +108,7 @@ async def test_a_course_of_69_items_costs_at_most_two_requests_an_item(tmp_path:
     assert counts == {
         "onDemandCourseMaterials.v2": 1,
         "onDemandReferences.v1": 1,
+        "courses.v1": 1,
         "onDemandLectureVideos.v1": LECTURES,
         "onDemandLectureAssets.v1": LECTURES,
         "onDemandSupplements.v1": READINGS,

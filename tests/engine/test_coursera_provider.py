@@ -171,7 +171,7 @@ async def test_pages_that_go_in_a_circle_end() -> None:
     assert len(platform.requests) == 2
 
 
-async def test_the_outline_takes_one_request_and_a_look_for_resources() -> None:
+async def test_the_outline_takes_one_request_and_two_for_what_is_beside_it() -> None:
     linked = {
         "onDemandCourseMaterialModules.v1": [{"id": "M", "name": "Week 1", "slug": "week-1", "lessonIds": ["L"]}],
         "onDemandCourseMaterialLessons.v1": [{"id": "L", "name": "Start", "slug": "start", "itemIds": ["a"]}],
@@ -180,12 +180,18 @@ async def test_the_outline_takes_one_request_and_a_look_for_resources() -> None:
     answers: dict[str, Answer | list[Answer]] = {
         "onDemandCourseMaterials.v2/": answer,
         "onDemandReferences.v1/": good(),
+        "courses.v1": good([{"id": "C1", "primaryLanguages": ["de"]}]),
     }
     async with signed_in(answers) as (provider, platform):
         outline = await provider.outline(COURSE)
-    assert outline is not None and outline.sections[0].sections[0].items[0].key == "item/a"
+    assert outline is not None
+    (found,) = outline.sections[0].sections[0].items
+    assert (found.key, found.details) == ("item/a", {"item_id": "a", "language": "de"})
     assert outline.items == ()
-    request, look = platform.requests
+    request, *others = platform.requests
+    (look,) = (one for one in others if "References" in one.url.path)
+    (language,) = (one for one in others if "courses" in one.url.path)
+    assert (language.url.params["ids"], language.url.params["fields"]) == ("C1", "primaryLanguages")
     assert (look.url.params["courseId"], look.url.params["limit"]) == ("C1", "1")
     assert request.url.params["slug"] == "some-course"
     assert request.url.params["showLockedItems"] == "true"
@@ -352,6 +358,7 @@ async def test_resources_are_an_item_where_there_may_be_any(
     answers: dict[str, Answer | list[Answer]] = {
         "onDemandCourseMaterials.v2/": good([{"id": "C1", "moduleIds": ["M"]}]),
         "onDemandReferences.v1/": answer,
+        "courses.v1": answer,
     }
     async with signed_in(answers) as (provider, _):
         outline = await provider.outline(COURSE)

@@ -41,7 +41,7 @@ OLD_TREE = {
     },
 }
 V2, V1, NESTED = "onDemandCourseMaterials.v2/", "onDemandCourseMaterials.v1/", "opencourse.v1/course/some-course"
-TAB = "onDemandReferences.v1/"
+TAB, INFO = "onDemandReferences.v1/", "courses.v1"
 
 
 def tree_reply() -> httpx.Response:
@@ -56,12 +56,13 @@ def troubles(provider: Provider) -> dict[str, bool]:
 
 @pytest.mark.parametrize("gone", GONE)
 async def test_a_removed_tree_is_asked_for_by_the_old_routes(gone: httpx.Response) -> None:
-    async with signed_in({V2: gone, V1: tree_reply(), TAB: good()}) as (provider, platform):
+    async with signed_in({V2: gone, V1: tree_reply(), TAB: good(), INFO: good()}) as (provider, platform):
         outline = await provider.outline(COURSE)
     assert outline is not None and outline.sections[0].items[0].key == "item/a"
-    assert list(platform.paths) == [V2, V1, TAB]
+    assert list(platform.paths)[:2] == [V2, V1]
     assert troubles(provider) == {
         "resources (onDemandReferences.v1)": False,
+        "course (courses.v1)": False,
         "course materials (onDemandCourseMaterials.v2)": True,
         "course materials (onDemandCourseMaterials.v1)": False,
     }
@@ -70,12 +71,12 @@ async def test_a_removed_tree_is_asked_for_by_the_old_routes(gone: httpx.Respons
 @pytest.mark.parametrize("gone", [*GONE, NOT_THERE, BAD_REQUEST])
 async def test_the_oldest_tree_comes_last(gone: httpx.Response) -> None:
     nested = httpx.Response(200, json=OLD_TREE)
-    answers: dict[str, Answer | list[Answer]] = {V2: WEB_PAGE, V1: gone, NESTED: nested, TAB: good()}
+    answers: dict[str, Answer | list[Answer]] = {V2: WEB_PAGE, V1: gone, NESTED: nested, TAB: good(), INFO: good()}
     async with signed_in(answers) as (provider, platform):
         outline = await provider.outline(COURSE)
     assert outline is not None and outline.sections[0].sections[0].items[0].key == "item/a"
-    assert list(platform.paths) == [V2, V1, NESTED, TAB]
-    assert platform.requests[-2].url.params["showLockedItems"] == "true"
+    assert list(platform.paths)[:3] == [V2, V1, NESTED]
+    assert platform.requests[2].url.params["showLockedItems"] == "true"
 
 
 @pytest.mark.parametrize("gone", [*GONE, NOT_THERE, BAD_REQUEST])
@@ -107,15 +108,15 @@ async def test_a_server_in_trouble_has_removed_nothing(autojump_clock: trio.test
 
 
 async def test_a_removed_route_rests_for_a_while(autojump_clock: trio.testing.MockClock) -> None:
-    async with signed_in({V2: WEB_PAGE, V1: tree_reply(), TAB: good()}) as (provider, platform):
+    async with signed_in({V2: WEB_PAGE, V1: tree_reply(), TAB: good(), INFO: good()}) as (provider, platform):
         for _ in range(10):
             await provider.outline(COURSE)
-        assert platform.paths == {V2: 3, V1: 10, TAB: 10}, "after three such answers it is useless to ask"
+        assert platform.paths == {V2: 3, V1: 10, TAB: 10, INFO: 10}, "after three such answers it is useless to ask"
         await trio.sleep(1000)
         platform.answers[V2] = good([{"id": "C1", "moduleIds": []}])
         await provider.outline(COURSE)
         await provider.outline(COURSE)
-    assert platform.paths == {V2: 5, V1: 10, TAB: 12}, "it is tried again, and then used again"
+    assert platform.paths == {V2: 5, V1: 10, TAB: 12, INFO: 12}, "it is tried again, and then used again"
     assert troubles(provider)["course materials (onDemandCourseMaterials.v2)"] is False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +295,17 @@ def test_a_recorded_reading_of_two_parts_is_one_page(recorded: Path) -> None:
     assert "For those interested" in html(page) and "Some useful papers" in html(page)
 
 
+def test_a_recorded_reading_keeps_every_link_that_its_own_parser_found(recorded: Path) -> None:
+    folder = recorded / "coursera/coursera-dl/json"
+    reply = json.loads((folder / "supplement-multiple-assets-input.json").read_text())
+    (page,) = reading_files(COURSE, item("supplement"), course_assets(Envelope((), reply["linked"], "")), {})
+    expected = json.loads((folder / "supplement-multiple-assets-output.json").read_text())
+    urls = [url for links in expected.values() for url, _ in links]
+    assert len(urls) == 3
+    for url in urls:
+        assert escape(url) in html(page)
+
+
 def test_a_reading_without_cml_falls_back_to_the_platforms_rendering() -> None:
     part = CourseAsset("x", "cml", html="<h2>Title</h2><script>alert(1)</script><p>Rendered</p>")
     (page,) = reading_files(COURSE, item("supplement"), [part], {})
@@ -315,6 +327,12 @@ def test_a_page_does_not_say_its_title_twice() -> None:
     again = cml('<heading level="1"> welcome:</heading><text>Hello</text><heading level="2">Welcome</heading>')
     (page,) = reading_files(COURSE, item("supplement"), [again], {})
     assert html(page).count("elcome</h") == 2, "one at the top of the page, and the one of a later section"
+
+
+@pytest.mark.parametrize(("details", "language"), [({}, ""), ({"language": "pt-BR"}, "pt-BR"), ({"language": '"'}, "")])
+def test_a_page_says_its_language(details: dict[str, str], language: str) -> None:
+    (page,) = reading_files(COURSE, replace(item("supplement"), details=details), [cml("<text>Olá</text>")], {})
+    assert f'<html lang="{language}">' in html(page)
 
 
 def test_links_to_the_platform_itself_lead_there() -> None:

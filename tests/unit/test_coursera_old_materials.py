@@ -9,7 +9,7 @@ from typing import Any
 from coursefs.model import Course
 from coursefs.providers.coursera import materials, old_materials
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.coursera.outline import outline
+from coursefs.providers.coursera.outline import Aside, outline
 
 BASE = "https://www.coursera.org"
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
@@ -23,7 +23,7 @@ def test_a_recorded_lesson_in_its_course(recorded: Path) -> None:
     folder = recorded / "coursera/coursera-dl/define-comments"
     lesson = json.loads((folder / "v1-lesson-with-lecture-content.json").read_text())
     got = old_materials.materials(nested({"id": "M", "name": "Week 1", "slug": "week-1", "elements": [lesson]}))
-    (module,) = outline(got, COURSE, BASE, has_resources=False).sections
+    (module,) = outline(got, COURSE, BASE, Aside()).sections
     (section,) = module.sections
     (item,) = section.items
     assert (module.title, section.key, section.title) == ("Week 1", "lesson/6ydIh", "Введение в теорию игр")
@@ -47,7 +47,7 @@ def test_the_documented_frame_of_v1_is_an_empty_course(recorded: Path) -> None:
     reply = json.loads((recorded / "coursera/seeds/onDemandCourseMaterials.v1-skeleton.json").read_text())["reply"]
     got = materials.materials(Envelope(tuple(reply["elements"]), reply["linked"], ""))
     assert got.course_id == "Qx-vkAocEeWAYyIACmGIdw"
-    assert outline(got, COURSE, BASE, has_resources=False).sections == ()
+    assert outline(got, COURSE, BASE, Aside()).sections == ()
 
 
 def test_both_old_shapes_give_the_tree_of_the_present_one() -> None:
@@ -82,6 +82,6 @@ def test_both_old_shapes_give_the_tree_of_the_present_one() -> None:
             ],
         }
     )  # fmt: skip
-    assert outline(old_materials.materials(old), COURSE, BASE, has_resources=False) == outline(
-        materials.materials(new), COURSE, BASE, has_resources=False
-    )
+    both = (old_materials.materials(old), materials.materials(new))
+    trees = [outline(one, COURSE, BASE, Aside()) for one in both]
+    assert trees[0] == trees[1]

@@ -134,6 +134,43 @@ def test_recorded_old_videos_have_all_that_their_own_parser_found(
     assert {key for key in found if key.endswith(("srt", "txt"))} <= urls.keys()
 
 
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("supplement-open-course-assets-typename-url-reply-1.json", ["asset"]),
+        ("supplement-open-course-assets-typename-url-reply-3.json", ["url"]),
+        ("supplement-open-course-assets-typename-url-reply-4.json", ["asset"]),
+    ],
+)
+def test_recorded_replies_of_single_wrappers(recorded: Path, name: str, kinds: list[str]) -> None:
+    found = replies.wrappers(load(recorded / "coursera/coursera-dl/json" / name))
+    assert [one.type_name for one in found] == kinds
+    assert all(one.asset_id or one.url for one in found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "coursera-dl/json/supplement-open-course-assets-typename-url-reply-2.json",
+        "coursera-dl/json/supplement-open-course-assets-typename-url-reply-5.json",
+        "coursera-dl/json/asset-urls-one.json",
+        "seeds/assets.v1.json",
+    ],
+)
+def test_recorded_files_have_a_name_and_a_url(recorded: Path, name: str) -> None:
+    found = replies.assets(load(recorded / "coursera" / name))
+    assert found and all(one.name and one.url for one in found.values())
+
+
+def test_the_documented_wrapper_of_a_text(recorded: Path) -> None:
+    (text,) = replies.wrappers(load(recorded / "coursera/seeds/openCourseAssets.v1-cml.json"))
+    assert (text.type_name, text.cml) == ("cml", "some content here")
+
+
+def test_the_documented_course_has_no_language(recorded: Path) -> None:
+    assert replies.language(load(recorded / "coursera/seeds/courses.v1.json")) == ""
+
+
 def test_ends_of_recorded_signed_urls(recorded: Path) -> None:
     for sample in json.loads((recorded / "coursera/derived/url-expiry-samples.json").read_text()):
         if "host" not in sample:
@@ -183,6 +220,20 @@ def test_old_sources_of_every_shape() -> None:
         "original": Rendition(0, "", "https://c/o.webm"),
     }
     assert (got.texts("srt"), got.texts("vtt"), got.texts("pdf"), got.expires) == ({"en": "/s"}, {}, {}, 2000.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "language"),
+    [
+        ([{"primaryLanguages": ["de", "en"]}], "de"),
+        ([{"primaryLanguages": [None, "<b>", "pt-BR"]}], "pt-BR"),
+        ([{"primaryLanguages": "en"}], ""),
+        ([{}], ""),
+        ([], ""),
+    ],
+)
+def test_languages_of_courses(rows: list[Any], language: str) -> None:
+    assert replies.language(reply(rows)) == language
 
 
 def test_no_repr_shows_a_signed_url() -> None:

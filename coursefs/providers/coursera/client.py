@@ -107,6 +107,10 @@ class CourseraClient:
             raise Gone("course materials: the platform does not have this course")
         return materials.materials(reply)
 
+    async def language(self, course_id: str) -> str:
+        """The language that a course is given in, such as `en` or `pt-BR`; "" where the platform does not say."""
+        return replies.language(await self._ask(routes.COURSE_LANGUAGE, course_id=course_id))
+
     async def lecture_video(self, course_id: str, item_id: str, video_id: str = "") -> LectureVideo:
         """The renditions, subtitles and transcripts of a lecture; their URLs end within one or two days.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from coursefs.model import Course, Item, Kind, Outline, Section
 from coursefs.providers.coursera.item_types import REFERENCES, course_url, item_url, module_url
@@ -16,7 +17,15 @@ from coursefs.providers.coursera.materials import MaterialItem, MaterialLesson, 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 
-def outline(materials: Materials, course: Course, base_url: str, *, has_resources: bool) -> Outline:
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What belongs to a course beside its tree."""
+
+    has_resources: bool = False  # the Resources tab lists something
+    language: str = ""  # that the course is given in
+
+
+def outline(materials: Materials, course: Course, base_url: str, aside: Aside) -> Outline:
     """The modules of a course, their lessons and items.
 
     Nothing that the reply holds is lost: what no list names is appended to the parent that it names itself, items of
@@ -50,6 +59,7 @@ def outline(materials: Materials, course: Course, base_url: str, *, has_resource
                 position=position,
                 parent_slug=parent_slug,
                 page=page,
+                language=aside.language,
             )
             for position, one in enumerate(ids, first)
         )
@@ -86,7 +96,7 @@ def outline(materials: Materials, course: Course, base_url: str, *, has_resource
     settled = {one for ids in loose_ids.values() for one in ids}
     rest = [item.id for item in loose if item.id not in settled]
     others = items(rest, len(sections) + 1, course.slug, page)
-    resources = (_resources(page),) if has_resources and (sections or others) else ()
+    resources = (_resources(page, aside),) if aside.has_resources and (sections or others) else ()
     return Outline(sections=tuple(sections), items=(*others, *resources), tag=materials.tag)
 
 
@@ -138,7 +148,9 @@ def _undescribed(item_id: str) -> MaterialItem:
     return MaterialItem(item_id, "", "", "", "", "", locked=False, lock_reason="")
 
 
-def _item(course: Course, base_url: str, material: MaterialItem, *, position: int, parent_slug: str, page: str) -> Item:
+def _item(
+    course: Course, base_url: str, material: MaterialItem, *, position: int, parent_slug: str, page: str, language: str
+) -> Item:
     slug = material.slug or f"{parent_slug or 'item'}-{material.id}"
     own_page = item_url(base_url, course.slug, material.type_name, material.id, material.slug)
     return Item(
@@ -149,13 +161,15 @@ def _item(course: Course, base_url: str, material: MaterialItem, *, position: in
         type_name=material.type_name,
         url=own_page or page,
         locked=lock_text(material.lock_reason) if material.locked else None,
-        details=dict(_details(material)),
+        details=dict(_details(material, language)),
     )
 
 
-def _details(material: MaterialItem) -> Iterator[tuple[str, str]]:
-    """What is asked with later; the old materials alone say more than the id."""
+def _details(material: MaterialItem, language: str) -> Iterator[tuple[str, str]]:
+    """What is asked and written with later; the old materials alone say more than the id."""
     yield "item_id", material.id
+    if language:
+        yield "language", language
     if material.in_video_quiz:
         yield "in_video_quiz", "true"
     if material.video_id:
@@ -164,6 +178,15 @@ def _details(material: MaterialItem) -> Iterator[tuple[str, str]]:
         yield "wrapper_ids", ",".join(material.wrapper_ids)
 
 
-def _resources(page: str) -> Item:
+def _resources(page: str, aside: Aside) -> Item:
     """The Resources tab: its entries are files of the course, which are asked for when somebody looks there."""
-    return Item(key=REFERENCES, title="Resources", slug="resources", position=None, type_name=REFERENCES, url=page)
+    details = {"language": aside.language} if aside.language else {}
+    return Item(
+        key=REFERENCES,
+        title="Resources",
+        slug="resources",
+        position=None,
+        type_name=REFERENCES,
+        url=page,
+        details=details,
+    )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
+import trio
+
+from coursefs.errors import BadReply, CoursefsError, Gone
 from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Source
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
-from coursefs.providers.coursera.gathering import is_final
+from coursefs.providers.coursera.gathering import gathering, is_final
 from coursefs.providers.coursera.item_lister import ItemLister, VideoIds
 from coursefs.providers.coursera.item_types import course_url
-from coursefs.providers.coursera.outline import outline
+from coursefs.providers.coursera.outline import Aside, outline
 from coursefs.providers.coursera.replies import LectureVideo, Membership, url_expiry
 from coursefs.transport import is_loopback
 
@@ -50,11 +54,12 @@ class CourseraProvider:
         return [_course(one, self._base_url) for one in memberships if one.role != "NOT_ENROLLED"]
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
-        """The tree of a course, with one request, and with another one where it has changed."""
+        """The tree of a course, with one request, and with two more where it has changed."""
         found = await self._client.materials(course.slug, tag=tag)
         if found is None:
             return None
-        return outline(found, course, self._base_url, has_resources=await self._has_resources(course))
+        aside = await self._aside(course)
+        return outline(found, course, self._base_url, aside)
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         """The files of these items: two requests for a lecture, one for a reading, one for fifty of their assets."""
@@ -75,12 +80,20 @@ class CourseraProvider:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
         return Source(self._absolute(url), expires=expires)
 
-    async def _has_resources(self, course: Course) -> bool:
-        """Whether there is a Resources tab to look into; where nobody knows, the one who looks will be told."""
-        try:
-            return await self._client.has_references(course.key)
-        except CoursefsError as error:
-            return isinstance(error, NotSignedIn) or not is_final(error)
+    async def _aside(self, course: Course) -> Aside:
+        """What belongs to a course beside its tree; whatever cannot be had of it keeps no tree back."""
+        languages: dict[str, str | CoursefsError] = {}
+        references: dict[str, bool | CoursefsError] = {}
+        with suppress(CoursefsError):
+            async with gathering(trio.CapacityLimiter(2)) as requests:
+                requests.ask(languages, course.key, partial(self._client.language, course.key))
+                requests.ask(references, course.key, partial(self._client.has_references, course.key))
+        language = languages.get(course.key, "")
+        listed = references.get(course.key, True)  # where nobody knows, the one who looks there will be told
+        return Aside(
+            has_resources=not is_final(listed) if isinstance(listed, CoursefsError) else listed,
+            language="" if isinstance(language, CoursefsError) else language,
+        )
 
     def routes(self) -> Sequence[Route]:
         """The routes of the platform that were used so far, and which of them are gone."""

@@ -16,6 +16,7 @@ from coursefs.providers.coursera.naptime import (
     Json,
     as_identifier,
     identifier,
+    identifiers,
     integer,
     record,
     rows,
@@ -206,6 +207,12 @@ def _asset(row: Json) -> Asset:
         url=url,
         expires=expires,
     )
+
+
+def language(envelope: Envelope) -> str:
+    """The first of a course's `primaryLanguages`; "" where there is none."""
+    course = next(iter(envelope.elements), {})
+    return next((one for one in identifiers(course, "primaryLanguages") if _LANGUAGE.fullmatch(one)), "")
 
 
 def _name_in(url: str) -> str:

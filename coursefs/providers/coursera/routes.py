@@ -126,6 +126,8 @@ LECTURE_VIDEO = Route(
     instead=Route("lecture video", "/api/opencourse.v1/video/{video_id}", bare=True),
 )
 
+COURSE_LANGUAGE = Route("course", "/api/courses.v1", (("ids", "{course_id}"), ("fields", "primaryLanguages")))
+
 LECTURE_ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
 
 #: one wrapper by its id, without the `@1` that the old materials put behind it; asked where both of the above and below

@@ -109,4 +109,5 @@ def _bodies(item: Item, texts: Sequence[CourseAsset], beside: Collection[str]) -
 
 
 def _document(course: Course, item: Item, bodies: Sequence[str]) -> str:
-    return document(title=item.title, body="\n".join(bodies), url=item.url, course=course.title)
+    language = item.details.get("language")
+    return document(title=item.title, body="\n".join(bodies), url=item.url, language=language, course=course.title)
