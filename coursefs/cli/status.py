@@ -85,7 +85,7 @@ def _show(mount: Mapping[str, Any]) -> None:
     for account in mount["accounts"]:
         trouble = f"; {account['trouble']}" if account["trouble"] else ""
         click.echo(f"  {account['name']}: {account['courses']} courses{trouble}")
-        if gone := [route["name"] for route in account["routes"] if route["trouble"]]:
+        if gone := [route["name"] for route in account.get("routes", ()) if route["trouble"]]:
             click.echo(f"    routes that the platform has removed: {', '.join(gone)}")
     click.echo(f"  known: {catalogue['entries']} files and folders, {output.size(catalogue['bytes'])}")
     click.echo(f"  cache: {output.size(cache['bytes'])} of {output.size(cache['max_size'])} in {cache['directory']}")

@@ -297,6 +297,14 @@ async def test_without_instructions_there_is_a_link_page(
     assert names(files) == ["a/link"]
 
 
+@pytest.mark.parametrize(("type_name", "path", "shape"), INSTRUCTED)
+async def test_instructions_that_are_kept_back_end_no_session(type_name: str, path: str, shape: str) -> None:
+    answers: dict[str, Answer | list[Answer]] = {"adminUserPermissions.v1": good([{"id": 7}]), path: SIGNED_OUT}
+    async with signed_in(answers | lectures("b")) as (provider, _):
+        files = await provider.files(COURSE, [item("a", type_name), item("b")])
+    assert names(files["item/a"]) == ["a/link"] and "b/video" in names(files["item/b"])
+
+
 async def test_instructions_that_may_come_next_time_are_waited_for(autojump_clock: trio.testing.MockClock) -> None:
     path = "onDemandProgrammingLearnerAssignments.v1/C1~a"
     async with signed_in({path: httpx.Response(503)}) as (provider, _):

@@ -23,8 +23,8 @@ def provider(account: Account, transport: Transport) -> Provider:
     """Coursera for this account (entry point).  No request is made.
 
     Settings: `base_url`, `requests_per_second`, and those of `coursefs.providers.coursera.choice.choice_of`.  Secrets:
-    `cauth`, and `expires` (seconds since 1970) and `user_id` where they are known.  Raises `UsageError` for settings
-    that make no sense; a missing sign-in shows with the first request.
+    `cauth`, and `expires` (seconds since 1970) where it is known.  Raises `UsageError` for settings that make no
+    sense; a missing sign-in shows with the first request.
     """
     base_url = _base_url(account.settings.get("base_url", BASE_URL))
     client = CourseraClient(
@@ -41,7 +41,6 @@ def provider(account: Account, transport: Transport) -> Provider:
         client,
         base_url,
         choice=choice_of(account.settings, account.wanted),
-        user_id=account.secrets.get("user_id"),
         expires=expires,
     )
 

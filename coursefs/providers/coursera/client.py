@@ -139,40 +139,38 @@ class CourseraClient:
 
     async def has_references(self, course_id: str) -> bool:
         """Whether the Resources tab of a course lists anything.  Raises as `references` does."""
-        return bool((await self._references(routes.ANY_REFERENCE, course_id)).elements)
+        try:
+            return bool((await self._ask_aside(routes.ANY_REFERENCE, course_id=course_id)).elements)
+        except Gone:  # for the platform one of the ways to say nothing
+            return False
 
     async def references(self, course_id: str) -> tuple[Reference, ...]:
-        """What the Resources tab of a course lists, with its texts.
-
-        Raises `NotAllowed` where the platform keeps it back, though it does so in the words of an ended session.
-        """
-        return resources.references(await self._references(routes.REFERENCES, course_id))
-
-    async def _references(self, route: Route, course_id: str) -> Envelope:
+        """What the Resources tab of a course lists, with its texts."""
         try:
-            return await self._ask(route, course_id=course_id)
+            return resources.references(await self._ask_aside(routes.REFERENCES, course_id=course_id))
         except Gone:
-            return Envelope((), {}, "")  # for the platform one of the ways to say nothing
-        except NotSignedIn:
-            await self.whoami()  # which raises it again where it is true
-            raise NotAllowed("resources: the platform keeps them back") from None
+            return ()
 
     async def programming(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a programming assignment; nothing is begun."""
-        return instructions.programming(await self._ask(routes.PROGRAMMING, id=compound(course_id, item_id)))
+        return instructions.programming(await self._ask_aside(routes.PROGRAMMING, id=compound(course_id, item_id)))
 
     async def programming_exercise(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a programming exercise of the older kind (`programming`); nothing is begun."""
-        return instructions.exercise(await self._ask(routes.PROGRAMMING_EXERCISE, id=compound(course_id, item_id)))
+        return instructions.exercise(
+            await self._ask_aside(routes.PROGRAMMING_EXERCISE, id=compound(course_id, item_id))
+        )
 
     async def peer_assignment(self, user_id: str, course_id: str, item_id: str) -> Instructions:
         """The instructions of a peer assignment and what is to be handed in; nothing is begun."""
         ids = {"user_id": user_id, "course_id": course_id, "item_id": item_id}
-        return instructions.peer_assignment(await self._ask(routes.PEER_ASSIGNMENT, **ids))
+        return instructions.peer_assignment(await self._ask_aside(routes.PEER_ASSIGNMENT, **ids))
 
     async def discussion(self, user_id: str, course_id: str, item_id: str) -> Instructions:
         """The question that a discussion prompt asks; what others have answered is not asked for."""
-        return instructions.discussion(await self._ask(routes.DISCUSSION, id=compound(user_id, course_id, item_id)))
+        return instructions.discussion(
+            await self._ask_aside(routes.DISCUSSION, id=compound(user_id, course_id, item_id))
+        )
 
     async def assets(self, ids: Iterable[str]) -> Mapping[str, Asset]:
         """Files by id, asked for together, fifty in a request; ids that the platform does not know are absent.
@@ -216,6 +214,17 @@ class CourseraClient:
                 raise
         found = [await self._ask(routes.COURSE_ASSET, id=compound(one)) for one in wrapper_ids]
         return tuple(part for reply in found for part in replies.wrappers(reply))
+
+    async def _ask_aside(self, route: Route, **values: str) -> Envelope:
+        """The reply of a route that the platform may keep back in the words of an ended session.
+
+        Raises `NotSignedIn` only where the session has ended indeed.
+        """
+        try:
+            return await self._ask(route, **values)
+        except NotSignedIn:
+            await self.whoami()  # which raises it again where it is true
+            raise NotAllowed(f"{route.name}: the platform keeps it back") from None
 
     async def _ask(self, route: Route, **values: str) -> Envelope:
         reply = await self._ask_for_another(None, route, **values)

@@ -64,19 +64,12 @@ class _Answers:
 
 
 class ItemLister:
-    """The files of items.  `user_id` is the learner's, where it is known already; `clock` gives seconds since 1970."""
+    """The files of items.  `clock` gives seconds since 1970."""
 
-    def __init__(
-        self,
-        client: CourseraClient,
-        choice: Choice,
-        *,
-        user_id: str | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, client: CourseraClient, choice: Choice, *, clock: Callable[[], float] = time.time) -> None:
         self._client = client
         self._choice = choice
-        self._user_id = user_id
+        self._user_id: str | None = None
         self._user_asked = trio.Lock()
         self._limiter = trio.CapacityLimiter(_LISTING_REQUESTS)
         #: the lectures and the files that were asked for, as long as their URLs hold

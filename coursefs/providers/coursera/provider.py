@@ -25,7 +25,7 @@ from coursefs.transport import is_loopback
 class CourseraProvider:
     """One account on Coursera (`coursefs.providers.base.Provider`).
 
-    `choice` says what of a lecture is shown.  `user_id` is the learner's, where it is known already.
+    `choice` says what of a lecture is shown.
     `expires` is when the sign-in ends, seconds since 1970, where that is known; `clock` gives the same kind of time.
     """
 
@@ -35,14 +35,13 @@ class CourseraProvider:
         base_url: str,
         *,
         choice: Choice,
-        user_id: str | None = None,
         expires: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._base_url = base_url
         self._expires = expires
-        self._lister = ItemLister(client, choice, user_id=user_id, clock=clock)
+        self._lister = ItemLister(client, choice, clock=clock)
 
     async def whoami(self) -> Identity:
         """The learner's id; the platform's answer has no name."""

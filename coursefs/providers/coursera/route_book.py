@@ -18,7 +18,7 @@ from coursefs.providers.coursera.routes import Route
 #: after so many answers in a row that say that a route is gone it is not asked …
 _ACCIDENTS = 3
 #: … for so many seconds; then one request finds out whether it is back
-_REST = 900.0
+_REST = 300.0
 
 
 @dataclass(slots=True)
