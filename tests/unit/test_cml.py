@@ -184,6 +184,10 @@ def test_links_within_the_platform(href: str, target: str | None) -> None:
         ("<heading>The Title</heading><heading>The Title</heading>", "<h2>The Title</h2>"),
         ("<heading>Another</heading><heading>The Title</heading>", "<h2>Another</h2><h2>The Title</h2>"),
         ("<text>a</text><heading>The Title</heading>", "<p>a</p><h2>The Title</h2>"),
+        (
+            "<heading>The Title <img assetId='none'/></heading>",
+            '<h2>The Title <span class="missing">Image (not available)</span></h2>',
+        ),
         ("words <heading>The Title</heading>", "<p>words</p><h2>The Title</h2>"),
         (
             "<text><img assetId='none'/></text><heading>The Title</heading>",

@@ -61,7 +61,7 @@ def _drop_title(element: Element, title: str) -> bool:
     """Take out the heading that this begins with, if its words are these; whether more may be looked at."""
     for place, child in enumerate(element.children):
         if isinstance(child, Element) and child.tag in _HEADINGS:
-            if title and _words(child.text()) == title:
+            if title and _words(child.text()) == title and not _shows_a_file(child):
                 del element.children[place]
             return False
         if isinstance(child, Element) and child.tag in _WRAPPERS:
@@ -75,7 +75,11 @@ def _drop_title(element: Element, title: str) -> bool:
 def _shows_something(node: Element | str) -> bool:
     if isinstance(node, str):
         return bool(node.strip())
-    return bool(node.text().strip()) or any(asset_ref(one) or one.tag == "img" for one in node.walk())
+    return bool(node.text().strip()) or _shows_a_file(node)
+
+
+def _shows_a_file(element: Element) -> bool:
+    return any(asset_ref(one) or one.tag == "img" for one in element.walk())
 
 
 def _words(text: str) -> str:
