@@ -95,6 +95,7 @@ class Lesson:
     slug: str
     name: str
     items: tuple[Item, ...]
+    groups: tuple[tuple[str, ...], ...]  # ids of items of which one is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +176,12 @@ def _lesson(table: _Table) -> Lesson:
         slug=table.text("slug"),
         name=table.text("name"),
         items=tuple(_item(item) for item in table.tables("items")),
+        groups=tuple(tuple(map(str, group)) for group in table.take("choose_one", list, [])),
     )
     table.end()
+    unknown = {one for group in lesson.groups for one in group} - {item.id for item in lesson.items}
+    if unknown:
+        raise DescriptionError(f"{table.place}: choose_one: not of this lesson: {', '.join(sorted(unknown))}")
     return lesson
 
 

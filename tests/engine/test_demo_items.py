@@ -17,6 +17,7 @@ TASKS = f"""
 id = "les03"
 slug = "tasks"
 name = "Tasks"
+choose_one = [["pro01", "pee01"]]
 [[modules.lessons.items]]
 id = "gra01"
 slug = "graded"
@@ -157,6 +158,24 @@ async def test_of_a_censored_item_its_place_alone_is_known(tmp_path: Path) -> No
         }  # fmt: skip
         reply = await world.api.get(f"/api/onDemandLectureVideos.v1/{COURSE}~cen01")
         assert reply.status_code == 404
+
+
+async def test_items_of_which_one_is_enough_are_a_group(tmp_path: Path) -> None:
+    relations = "lessons,passableItemGroups,passableItemGroupChoices"
+    prefix = "onDemandCourseMaterial"
+    fields = (
+        f"{prefix}Lessons.v1(elementIds),{prefix}PassableItemGroups.v1(passableItemGroupChoiceIds),"
+        f"{prefix}PassableItemGroupChoices.v1(name,itemIds)"
+    )
+    async with platform(tmp_path) as world:
+        query = {"q": "slug", "slug": "small", "includes": relations, "fields": fields, "showLockedItems": "true"}
+        linked = (await world.get("onDemandCourseMaterials.v2/", **query))["linked"]
+        (group,) = linked[f"{prefix}PassableItemGroups.v1"]
+        choices = {one["id"]: one for one in linked[f"{prefix}PassableItemGroupChoices.v1"]}
+        lesson = next(one for one in linked[f"{prefix}Lessons.v1"] if one["id"] == "les03")
+        assert lesson["elementIds"][:3] == ["item~gra01", f"passableItemGroup~{group['id']}", "item~dis01"]
+        assert [choices[one]["itemIds"] for one in group["passableItemGroupChoiceIds"]] == [["pro01"], ["pee01"]]
+        assert lesson["itemIds"] == ["gra01", "pro01", "pee01", "dis01", "fil01", "cen01"]
 
 
 async def test_what_was_removed_can_be_brought_back_and_the_other_way_round(tmp_path: Path) -> None:
