@@ -373,6 +373,19 @@ async def test_resources_are_an_item_where_there_may_be_any(
     assert outline is not None and [one.key for one in outline.items] == ["references"] * shown
 
 
+@pytest.mark.parametrize("answer", [SIGNED_OUT, LOCKED, WEB_PAGE])
+async def test_what_is_beside_a_tree_does_not_keep_it_back(answer: httpx.Response) -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandCourseMaterials.v2/": good([{"id": "C1", "moduleIds": ["M"]}]),
+        "onDemandReferences.v1/": answer,
+        "courses.v1": answer,
+        "adminUserPermissions.v1": answer,
+    }
+    async with signed_in(answers) as (provider, _):
+        outline = await provider.outline(COURSE)
+    assert outline is not None and [one.key for one in outline.sections] == ["module/M"]
+
+
 async def test_a_tab_that_is_kept_back_is_no_ended_sign_in() -> None:
     answers: dict[str, Answer | list[Answer]] = {
         "onDemandReferences.v1/": SIGNED_OUT,
