@@ -79,6 +79,10 @@ class CourseraProvider:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
         return Source(self._absolute(url), expires=expires)
 
+    def routes(self) -> Sequence[Route]:
+        """The routes of the platform that were used so far, and which of them are gone."""
+        return self._client.routes()
+
     async def _aside(self, course: Course) -> Aside:
         """What belongs to a course beside its tree; whatever cannot be had of it keeps no tree back."""
         languages: dict[str, str | CoursefsError] = {}
@@ -93,10 +97,6 @@ class CourseraProvider:
             has_resources=not is_final(listed) if isinstance(listed, CoursefsError) else listed,
             language="" if isinstance(language, CoursefsError) else language,
         )
-
-    def routes(self) -> Sequence[Route]:
-        """The routes of the platform that were used so far, and which of them are gone."""
-        return self._client.routes()
 
     def _absolute(self, url: str) -> str:
         """The URL itself, made absolute on the platform's host (subtitles come relative).

@@ -130,8 +130,8 @@ COURSE_LANGUAGE = Route("course", "/api/courses.v1", (("ids", "{course_id}"), ("
 
 LECTURE_ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
 
-#: one wrapper by its id, without the `@1` that the old materials put behind it; asked where both of the above and below
-#: are gone and the old materials said its id
+#: one wrapper by its id, without the `@1` that the old materials put behind it: where the route of a lecture's or a
+#: reading's parts is gone, and the old materials have said their ids
 COURSE_ASSET = Route("parts of an item", "/api/openCourseAssets.v1/{id}")
 
 SUPPLEMENT = Route(
