@@ -109,6 +109,23 @@ def _video(value: object) -> int | None:
     raise UsageError('expected "highest" or a number of lines, such as "720p"')
 
 
+def _rate(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.01 <= value <= 1000:
+        raise UsageError("expected a number from 0.01 to 1000")
+    return str(value)
+
+
+def _subtitle_formats(value: object) -> str:
+    formats = ("srt", "vtt", "txt")
+    if not isinstance(value, list) or not all(entry in formats for entry in value):
+        raise UsageError('expected a list of "srt", "vtt" and "txt"')
+    return "\n".join(value)
+
+
+def _switch_text(value: object) -> str:
+    return "true" if _switch(value) else "false"
+
+
 CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams}
 REFRESH: Mapping[str, Check] = {
@@ -121,7 +138,14 @@ LAYOUT: Mapping[str, Check] = {"names": _names, "subtitles": _subtitles, "video"
 METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": address, "server": address}
-_ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {"coursera": {"base_url": address}}
+_ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {
+    "coursera": {
+        "base_url": address,
+        "requests_per_second": _rate,
+        "subtitle_formats": _subtitle_formats,
+        "duplicates": _switch_text,
+    },
+}
 
 
 def account(provider: object, keys: Mapping[str, object]) -> Mapping[str, Check]:

@@ -38,6 +38,9 @@ _CONFIRMED_FOR_NS = 24 * 3600 * 10**9
 _CONFIRMATION_PATIENCE = 2.0
 _CONFIRMATION_PAUSE = 60.0
 
+#: settings of accounts that change nothing of what is shown
+_HOW = frozenset({"base_url", "server", "client_id", "requests_per_second", "requests_per_minute"})
+
 __all__ = ["ROOT", "AccountSource", "Handle", "Library", "LibrarySettings", "Node", "open_library"]
 
 
@@ -99,7 +102,10 @@ class Library:
         self.sizes = Sizes(store, self._measure, nursery)
         self.fill = Fill(self.tree, self.sizes, store, self.foreground.idle, settings.pace)
         for one in settings.accounts:
-            store.made_with(one.name, f"{settings.layout} {settings.wanted}", one.secrets.get("user_id"))
+            # what an account's own settings ask for may be other files; where and how it is asked makes none
+            own = {key: value for key, value in one.settings.items() if key not in _HOW}
+            shape = f"{settings.layout} {settings.wanted} {sorted(own.items())}"
+            store.made_with(one.name, shape, one.secrets.get("user_id"))
         self.tree.renewal.settle()
         if settings.fill and not transport.offline:
             nursery.start_soon(self.fill.run, name="fill")

@@ -16,7 +16,7 @@ from coursefs.catalog.outline import outline_changes
 from coursefs.catalog.refresh import Changes
 from coursefs.catalog.store import Store
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
-from coursefs.model import Course, File
+from coursefs.model import Course, File, Kind
 from coursefs.providers.base import Provider
 
 log = logging.getLogger(__name__)
@@ -131,10 +131,12 @@ class Renewal:
             if step.item.key not in shown:  # nothing better was ever there
                 files[step.item.key] = [unavailable(step, reply)]
         changes = file_changes(self._store, place, directory.inode, files, self._layout, now)
+        # what lies beside a course's modules belongs to the first listing of its directory, and comes with it
+        is_first = directory.kind is Kind.COURSE and all(step.fetched_ns is None for step in today.values())
         with self._store.transaction():
             for step, error in states:
                 self._store.set_step_state(step, now, error)
-            news = self._write(changes, now)
+            news = self._write(changes, now, unchanged=directory.inode if is_first else None)
         self._tell(news)
 
     def course(self, place: Place) -> Course:
@@ -162,8 +164,10 @@ class Renewal:
         at, _ = self._errors.get(place, (float("-inf"), None))
         return time.monotonic() - at < within
 
-    def _write(self, changes: Changes, now_ns: int) -> Changes:
+    def _write(self, changes: Changes, now_ns: int, *, unchanged: int | None = None) -> Changes:
         """Write; directories that were shown before and list something else now have changed at this moment.
+
+        `unchanged` is a directory that has not, whatever it lists now.
 
         Returns what the kernel has to be told.  Of a directory's first listing it knows nothing yet, and telling it of
         names that it has just learned would make it drop the pages that are being read.
@@ -173,7 +177,7 @@ class Renewal:
         listed = {node.parent for node in (*changes.added, *changes.gone, *renamed)} - fresh
         known = {inode for inode in listed if self._store.children(inode)}
         self._store.write(changes)
-        for inode in known:
+        for inode in known - {unchanged}:
             self._store.touch(inode, now_ns)
         return replace(changes, added=tuple(node for node in changes.added if node.parent in known))
 

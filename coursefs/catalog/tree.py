@@ -214,7 +214,9 @@ class Tree:
         now = time.time_ns()
         asked = self.store.asked(directory.inode)
         if self._all_due_ns(asked) < now:
-            known = not asked.never or any(node.item for node in self.store.children(directory.inode))
+            # of a course the modules are known: what lies beside them is no reason to keep them back
+            children = self.store.children(directory.inode)
+            known = not asked.never or any(node.item or directory.kind is Kind.COURSE for node in children)
             # 0: it is known to be otherwise by now
             times = [ns for ns in (asked.oldest_ns, asked.oldest_broken_ns) if ns is not None]
             oldest = 0 if asked.never else min(times, default=now)

@@ -30,6 +30,8 @@ def _lines(mount: Mapping[str, Any], now: float) -> Iterator[str]:
     yield f"{mount['mountpoint']}: {state}up for {span(now - mount['since'])}, process {mount['pid']}"
     for account in mount["accounts"]:
         yield f"  {_account(account, now)}"
+        if gone := [route["name"] for route in account["routes"] if route["trouble"]]:
+            yield f"    routes that the platform has removed: {', '.join(gone)}"
     catalogue, cache, fill = mount["catalogue"], mount["cache"], mount["fill"]
     yield f"  known: {catalogue['entries']} files and folders, {output.size(catalogue['bytes'])}"
     yield f"  cache: {output.size(cache['bytes'])} of {output.size(cache['max_size'])} in {cache['directory']}"

@@ -15,6 +15,7 @@ from coursefs.content.lanes import Priority
 from coursefs.credentials import expiry
 from coursefs.errors import Gone, NotSignedIn
 from coursefs.library import AccountSource, Library, Node
+from coursefs.providers.base import HasRoutes
 
 _WORDS = {Priority.READ: "read", Priority.AHEAD: "ahead", Priority.BACKGROUND: "background"}
 
@@ -53,6 +54,7 @@ def library_report(library: Library) -> dict[str, Any]:
 
 def _account(library: Library, account: AccountSource) -> dict[str, Any]:
     trouble = library.tree.renewal.trouble(account.name)
+    provider = library.providers[account.name]
     expires = expiry(account.secrets)
     has_ended = isinstance(trouble, NotSignedIn) or (expires is not None and expires <= time.time())
     return {
@@ -63,6 +65,7 @@ def _account(library: Library, account: AccountSource) -> dict[str, Any]:
         "signed_in": bool(account.secrets) and not has_ended,
         "expires": expires,
         "trouble": None if trouble is None else str(trouble),
+        "routes": [asdict(route) for route in (provider.routes() if isinstance(provider, HasRoutes) else ())],
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from coursefs.demo.description import Course, FileAsset, Item, LinkAsset, Video
-from coursefs.demo.media import asset_path, made_id, subtitle_id, video_path
+from coursefs.demo.media import asset_path, course_assets, made_id, subtitle_id, video_path
 from coursefs.demo.naptime import (
     Answer,
     Element,
@@ -30,13 +30,16 @@ class Contents:
         self._signer = signer
         self._cdn = cdn
         self._items = {(course.id, item.id): item for course in courses for _, _, item in course.items()}
-        assets = [asset for item in self._items.values() for asset in (*item.attachments, *item.assets)]
-        self._assets = {asset.id: asset for asset in assets if isinstance(asset, FileAsset)}
-        self._wrappers = {str(wrapper["id"]): wrapper for wrapper in map(_wrapper, assets)}
+        self._videos = {item.video.id: item.video for item in self._items.values() if item.video is not None}
+        self._assets = {asset.id: asset for course in courses for asset in course_assets(course)}
+        attachments = [asset for item in self._items.values() for asset in (*item.attachments, *item.assets)]
+        wrappers = [wrapper_of(one) for one in attachments]
+        wrappers += (_text_of(item) | {"id": text_id(item)} for item in self._items.values() if item.cml is not None)
+        self._wrappers = {str(wrapper["id"]): wrapper for wrapper in wrappers}
 
     def lecture_video(self, key: str, query: Query) -> Answer:
         """`onDemandLectureVideos.v1/{courseId}~{itemId}`."""
-        course_id, item = self._open_item(key, "lecture")
+        course_id, item = self.open_item(key, "lecture")
         if item.video is None:
             raise not_found()
         element = _of_item(course_id, item) | {"disableSkippingForward": False}
@@ -46,8 +49,8 @@ class Contents:
 
     def lecture_assets(self, key: str, query: Query) -> Answer:
         """`onDemandLectureAssets.v1/{courseId}~{itemId}/`."""
-        course_id, item = self._open_item(key, "lecture")
-        wrappers = [_wrapper(attachment) for attachment in item.attachments]
+        course_id, item = self.open_item(key, "lecture")
+        wrappers = [wrapper_of(attachment) for attachment in item.attachments]
         return Answer(
             [_of_item(course_id, item)],
             {"openCourseAssets.v1": wrappers} if "openCourseAssets" in query.includes else None,
@@ -55,10 +58,13 @@ class Contents:
 
     def supplement(self, key: str, query: Query) -> Answer:
         """`onDemandSupplements.v1/{courseId}~{itemId}`."""
-        course_id, item = self._open_item(key, "supplement")
+        course_id, item = self.open_item(key, "supplement")
         element = _of_item(course_id, item)
-        text = element | {"typeName": "cml", "definition": {"dtdId": "supplement/1", "value": item.cml or ""}}
-        return Answer([element], {"openCourseAssets.v1": [text]} if "asset" in query.includes else None)
+        # a reading that is a file or an address has the id of the item all the same
+        parts = [element | dict(wrapper_of(one)) | {"id": element["id"]} for one in item.attachments]
+        if item.cml is not None:
+            parts.insert(0, element | _text_of(item))
+        return Answer([element], {"openCourseAssets.v1": parts} if "asset" in query.includes else None)
 
     def wrapper(self, key: str, _query: Query) -> Answer:
         """`openCourseAssets.v1/{id}`; a version (`@1`) belongs to a reference and is not part of the id."""
@@ -82,18 +88,31 @@ class Contents:
         """`assetUrls.v1?ids=`."""
         return Answer(unordered([{"id": asset.id, **self._asset_url(asset)} for asset in self._known(ids)]))
 
-    def _open_item(self, key: str, type_name: str) -> tuple[str, Item]:
-        """The item of a compound id.  Raises `Refusal`: no such item of this type, or it is locked."""
+    def open_item(self, key: str, *type_names: str) -> tuple[str, Item]:
+        """The item of a compound id.  Raises `Refusal`: no such item of these types, or it is locked."""
         parts = split_compound(key)
         if len(parts) != 2:
             raise not_found()
         course_id, item_id = parts
         item = self._items.get((course_id, item_id))
-        if item is None or item.type != type_name:
+        if item is None or item.type not in type_names or item.censored:
             raise not_found()
         if item.locked is not None:
             raise item_locked()
         return course_id, item
+
+    def old_video(self, video_id: str) -> Element:
+        """`opencourse.v1/video/{videoId}`, as it was until 2022.  Raises `Refusal`."""
+        if video_id not in self._videos:
+            raise not_found()
+        present = dict(self._video(self._videos[video_id]))
+        by_resolution: Mapping[str, Mapping[str, str]] = present.pop("sources")["byResolution"]  # type: ignore[index]
+        formats = {"mp4VideoUrl": "video/mp4", "webMVideoUrl": "video/webm"}
+        sources = [
+            {"resolution": resolution, "formatSources": {formats[key]: url for key, url in urls.items()}}
+            for resolution, urls in by_resolution.items()
+        ]
+        return present | {"sources": sources, "posters": [], "playlists": {}}
 
     def _known(self, ids: frozenset[str]) -> Iterable[FileAsset]:
         return [asset for key, asset in self._assets.items() if key in ids]
@@ -151,7 +170,16 @@ def _of_item(course_id: str, item: Item) -> dict[str, object]:
     return {"id": f"{course_id}~{item.id}", "itemId": item.id, "courseId": course_id}
 
 
-def _wrapper(asset: FileAsset | LinkAsset) -> Element:
+def text_id(item: Item) -> str:
+    """The id of the wrapper of a reading's text, which the old tree named."""
+    return made_id("text", item.id)
+
+
+def _text_of(item: Item) -> dict[str, object]:
+    return {"typeName": "cml", "definition": {"dtdId": "supplement/1", "value": item.cml or ""}}
+
+
+def wrapper_of(asset: FileAsset | LinkAsset) -> Element:
     """An attachment as lectures refer to it: its title may be missing, its id is not that of the file."""
     if isinstance(asset, LinkAsset):
         kind, key, definition = "url", made_id("link", asset.url), {"url": asset.url}

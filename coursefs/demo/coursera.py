@@ -87,12 +87,19 @@ class ApiHost:
             raise routing_error(f"'{request.method.lower()}'") if name in self._resources else not_authorized()
         if path == "users/v1/me/enrollments":
             raise not_found()
+        faults = self._switchboard.current
+        if name in faults.removed:
+            return HTMLResponse(_PAGE)
+        if any(one in path for one in faults.broken):
+            return _json(b'{"elements":null}', 200)
         resource = self._resources.get(name)
         if resource is None or "application/json" not in request.headers.get("accept", ""):
             return HTMLResponse(_PAGE)
         query = Query(dict(request.query_params))
         if not resource.is_public(query) and not self._is_signed_in(request):
             raise not_authorized()
+        if resource.bare is not None:
+            return _conditional(encode(resource.bare(key, query)), request)
         reply = envelope(name, resource.answer(key or None, query), query, DEFAULT_FIELDS)
         return _conditional(encode(reply), request)
 

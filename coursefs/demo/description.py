@@ -48,6 +48,27 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
+class Instructions:
+    """What is to be done in an assignment or a discussion."""
+
+    cml: str
+    tasks: tuple[str, ...]  # what is to be handed in: titles of a programming assignment's parts, prompts of a peer's
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An entry of a course's Resources tab."""
+
+    id: str
+    short_id: str
+    slug: str
+    name: str
+    cml: str
+    assets: tuple[FileAsset, ...]
+    listed: bool  # or only linked to from readings
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One step of a lesson."""
 
@@ -57,10 +78,13 @@ class Item:
     type: str  # the platform's word: lecture, supplement, staffGraded …
     duration_ms: int
     locked: str | None  # the platform's reason code
+    censored: bool  # preview mode: listed, but not told of
     video: Video | None
-    attachments: tuple[FileAsset | LinkAsset, ...]
+    in_video_quiz: bool
+    attachments: tuple[FileAsset | LinkAsset, ...]  # of a reading: what it consists of besides its text
     cml: str | None  # text of a reading
-    assets: tuple[FileAsset, ...]
+    instructions: Instructions | None
+    assets: tuple[FileAsset, ...]  # what the text or the instructions show
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +95,7 @@ class Lesson:
     slug: str
     name: str
     items: tuple[Item, ...]
+    groups: tuple[tuple[str, ...], ...]  # ids of items of which one is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,7 @@ class Course:
     languages: tuple[str, ...]
     enrolled_ms: int  # since 1970
     modules: tuple[Module, ...]
+    references: tuple[Reference, ...]
 
     def items(self) -> Iterator[tuple[Module, Lesson, Item]]:
         """Every item with where it is, in order."""
@@ -125,6 +151,7 @@ def load_course(folder: Path) -> Course:
         languages=tuple(table.texts("languages")),
         enrolled_ms=table.milliseconds("enrolled"),
         modules=tuple(_module(module) for module in table.tables("modules")),
+        references=tuple(_reference(reference) for reference in table.tables("references")),
     )
     table.end()
     _refuse_equal_ids(course, path)
@@ -149,13 +176,33 @@ def _lesson(table: _Table) -> Lesson:
         slug=table.text("slug"),
         name=table.text("name"),
         items=tuple(_item(item) for item in table.tables("items")),
+        groups=tuple(tuple(map(str, group)) for group in table.take("choose_one", list, [])),
     )
     table.end()
+    unknown = {one for group in lesson.groups for one in group} - {item.id for item in lesson.items}
+    if unknown:
+        raise DescriptionError(f"{table.place}: choose_one: not of this lesson: {', '.join(sorted(unknown))}")
     return lesson
+
+
+def _reference(table: _Table) -> Reference:
+    reference = Reference(
+        id=table.text("id"),
+        short_id=table.text("short_id"),
+        slug=table.text("slug"),
+        name=table.text("name"),
+        cml=table.content(table.text("cml")),
+        assets=tuple(_file_asset(asset) for asset in table.tables("assets")),
+        listed=table.take("listed", bool, True),
+    )
+    table.end()
+    return reference
 
 
 def _item(table: _Table) -> Item:
     cml = table.take("cml", str, None)
+    instructions = table.take("instructions", str, None)
+    tasks = tuple(table.texts("tasks"))
     item = Item(
         id=table.text("id"),
         slug=table.text("slug"),
@@ -163,9 +210,12 @@ def _item(table: _Table) -> Item:
         type=table.text("type"),
         duration_ms=table.take("duration_ms", int, 600_000),
         locked=table.take("locked", str, None),
+        censored=table.take("censored", bool, False),
         video=_video(table),
+        in_video_quiz=table.take("in_video_quiz", bool, False),
         attachments=tuple(_attachment(asset) for asset in table.tables("attachments")),
-        cml=None if cml is None else table.file(cml).read_text(encoding="utf-8"),
+        cml=None if cml is None else table.content(cml),
+        instructions=None if instructions is None else Instructions(table.content(instructions), tasks),
         assets=tuple(_file_asset(asset) for asset in table.tables("assets")),
     )
     table.end()
@@ -265,6 +315,9 @@ class _Table:
         if not path.is_file():
             raise DescriptionError(f"{self.place}: there is no file {name}")
         return path
+
+    def content(self, name: str) -> str:
+        return self.file(name).read_text(encoding="utf-8")
 
     def end(self) -> None:
         if self._left:

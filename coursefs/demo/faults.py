@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields, replace
 
 import trio
 
+#: what the platform removed in 2022
+REMOVED = ("onDemandCourseMaterials.v1", "opencourse.v1")
+
 
 @dataclass(frozen=True, slots=True)
 class Faults:
@@ -18,6 +21,8 @@ class Faults:
     refuse_sign_in: bool = False  # every cookie is refused
     api_delay: float = 0.0  # seconds before every reply of the API
     api_down: bool = False  # the API host refuses connections, open ones are cut
+    removed: tuple[str, ...] = REMOVED  # resources that answer with the web application's page
+    broken: tuple[str, ...] = ()  # ids of items whose replies hold nothing of what they should
 
 
 class Switchboard:
@@ -80,6 +85,8 @@ def _read(name: str, value: object) -> object:
             return value
         case (("cdn_rate" | "api_delay"), (int() | float())) if not isinstance(value, bool) and value > 0:
             return float(value)
+        case (("removed" | "broken"), [*names]) if all(isinstance(one, str) for one in names):
+            return tuple(names)
         case "cdn_fail_next", [*statuses] if all(isinstance(one, int) and 400 <= one <= 599 for one in statuses):
             return tuple(statuses)
         case _:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from coursefs.demo.catalogue import USER_ID, slug_of
 from coursefs.demo.description import Course, Item, Lesson, Module
+from coursefs.demo.media import made_id
 from coursefs.demo.naptime import Answer, Element, Query, not_authorized, not_found, unordered
 
 #: relation -> resource, of what the demo's courses have none
 _EMPTY_RELATIONS = {
-    "passableItemGroups": "onDemandCourseMaterialPassableItemGroups.v1",
-    "passableItemGroupChoices": "onDemandCourseMaterialPassableItemGroupChoices.v1",
     "passableLessonElements": "onDemandCourseMaterialPassableLessonElements.v1",
     "tracks": "onDemandCourseMaterialTracks.v1",
     "gradingParameters": "onDemandGradingParameters.v1",
@@ -49,12 +48,16 @@ def course_materials(course: Course, query: Query) -> Answer:
     modules: list[Element] = []
     lessons: list[Element] = []
     items: list[Element] = []
+    groups: list[Element] = []
+    choices: list[Element] = []
     for module in course.modules:
         modules.append(_module(module))
         for lesson in module.lessons:
             shown = [item for item in lesson.items if show_locked or item.locked is None]
             lessons.append(_lesson(module, lesson, shown))
             items.extend(_item(module, lesson, item) for item in shown)
+            groups.extend(_group(group) for group in lesson.groups)
+            choices.extend(_choice(lesson, one) for group in lesson.groups for one in group)
     element: Element = {"id": course.id, "moduleIds": [module.id for module in course.modules]}
     if not query.includes:
         return Answer([element])
@@ -62,6 +65,8 @@ def course_materials(course: Course, query: Query) -> Answer:
         "modules": ("onDemandCourseMaterialModules.v1", unordered(modules)),
         "lessons": ("onDemandCourseMaterialLessons.v1", unordered(lessons)),
         "items": ("onDemandCourseMaterialItems.v2", unordered(items)),
+        "passableItemGroups": ("onDemandCourseMaterialPassableItemGroups.v1", unordered(groups)),
+        "passableItemGroupChoices": ("onDemandCourseMaterialPassableItemGroupChoices.v1", unordered(choices)),
         **{relation: (resource, []) for relation, resource in _EMPTY_RELATIONS.items()},
     }
     return Answer([element], dict(lists[relation] for relation in lists if relation in query.includes))
@@ -88,10 +93,34 @@ def _lesson(module: Module, lesson: Lesson, items: Sequence[Item]) -> Element:
         "slug": lesson.slug,
         "timeCommitment": sum(item.duration_ms for item in lesson.items),
         "itemIds": [item.id for item in items],
-        "elementIds": [f"item~{item.id}" for item in items],
+        "elementIds": _element_ids(lesson, items),
         "trackId": "core",
         "optional": False,
     }
+
+
+def _element_ids(lesson: Lesson, items: Sequence[Item]) -> list[str]:
+    """Items by their ids; those of which one is enough stand as a group where the first of them would."""
+    groups = {one: f"passableItemGroup~{_group_id(group)}" for group in lesson.groups for one in group}
+    return list(dict.fromkeys(groups.get(item.id, f"item~{item.id}") for item in items))
+
+
+def _group_id(group: Sequence[str]) -> str:
+    return made_id("group", *group)
+
+
+def _group(group: Sequence[str]) -> Element:
+    return {
+        "id": _group_id(group),
+        "requiredPassedCount": 1,
+        "passableItemGroupChoiceIds": [made_id("choice", one) for one in group],
+        "trackId": "core",
+    }
+
+
+def _choice(lesson: Lesson, item_id: str) -> Element:
+    name = next(item.name for item in lesson.items if item.id == item_id)
+    return {"id": made_id("choice", item_id), "name": name, "description": "", "itemIds": [item_id]}
 
 
 def _item(module: Module, lesson: Lesson, item: Item) -> Element:
@@ -102,9 +131,11 @@ def _item(module: Module, lesson: Lesson, item: Item) -> Element:
         "name": item.name,
         "slug": item.slug,
         "timeCommitment": item.duration_ms,
-        "contentSummary": {"typeName": item.type, "definition": _definition(item)},
+        "contentSummary": {"typeName": item.type, "definition": definition(item)},
         "trackId": "core",
     }
+    if item.censored:
+        return element | {"name": "", "slug": "", "contentSummary": {"typeName": "", "definition": {}}}
     if item.locked is not None:  # items that are open carry none of these keys
         element |= {
             "isLocked": True,
@@ -114,10 +145,11 @@ def _item(module: Module, lesson: Lesson, item: Item) -> Element:
     return element
 
 
-def _definition(item: Item) -> Element:
+def definition(item: Item) -> Element:
+    """What the tree tells of an item of its type."""
     match item.type:
         case "lecture":
-            return {"duration": item.duration_ms, "hasInVideoAssessment": False}
+            return {"duration": item.duration_ms, "hasInVideoAssessment": item.in_video_quiz}
         case "supplement":
             return {"assetTypeName": "cml", "containsWidget": False}
         case "staffGraded" | "ungradedAssignment":

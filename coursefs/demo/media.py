@@ -36,15 +36,20 @@ def media_files(courses: Iterable[Course]) -> Mapping[str, Path]:
     """Every file on the media host, by its decoded path."""
     files: dict[str, Path] = {}
     for course in courses:
+        files |= {asset_path(asset): asset.file for asset in course_assets(course)}
         for _, _, item in course.items():
             if item.video is not None:
                 for resolution, formats in item.video.files.items():
                     for file_format, file in formats.items():
                         files[video_path(item.video, resolution, file_format)] = file
-            for asset in (*item.attachments, *item.assets):
-                if isinstance(asset, FileAsset):
-                    files[asset_path(asset)] = asset.file
     return files
+
+
+def course_assets(course: Course) -> list[FileAsset]:
+    """Every file of a course that has an asset id: attachments, and what texts refer to."""
+    found = [asset for _, _, item in course.items() for asset in (*item.attachments, *item.assets)]
+    found += (asset for reference in course.references for asset in reference.assets)
+    return [asset for asset in found if isinstance(asset, FileAsset)]
 
 
 def subtitle_files(courses: Iterable[Course]) -> Mapping[tuple[str, str], Path]:

@@ -92,6 +92,7 @@ class Resource:
     finders: Mapping[str, Callable[[Query], Answer]] = field(default_factory=dict)
     public: bool = False
     private: frozenset[str] = frozenset()  # the finders of a public resource that need a session all the same
+    bare: Callable[[str, Query], Element] | None = None  # older than the envelope: everything below one name
 
     def is_public(self, query: Query) -> bool:
         """Whether this can be asked without a session."""

@@ -10,8 +10,11 @@ from coursefs.demo.description import Course
 from coursefs.demo.enrolments import Enrolments
 from coursefs.demo.materials import Materials
 from coursefs.demo.naptime import Resource
+from coursefs.demo.old_materials import OldMaterials
 from coursefs.demo.signing import Signer
 from coursefs.demo.standing import Standings
+from coursefs.demo.tabs import ResourcesTab
+from coursefs.demo.tasks import Tasks
 
 #: what comes without being asked for; `id` always does
 DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
@@ -31,12 +34,16 @@ DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
     ),
     "onDemandCourseMaterialLessons.v1": frozenset({"moduleId", "itemIds"}),
     "onDemandCourseMaterialItems.v2": frozenset({"moduleId", "lessonId"}),
+    "onDemandCourseMaterialItems.v1": frozenset({"moduleId", "lessonId"}),
     "onDemandLectureVideos.v1": frozenset({"itemId", "courseId"}),
     "onDemandLectureAssets.v1": frozenset({"itemId", "courseId"}),
     "onDemandSupplements.v1": frozenset({"itemId", "courseId"}),
     "openCourseAssets.v1": frozenset({"itemId", "courseId", "typeName", "definition"}),
     "assets.v1": frozenset({"name", "typeName", "url"}),
     "assetUrls.v1": frozenset({"url", "expires"}),
+    "onDemandReferences.v1": frozenset({"courseId"}),
+    "onDemandProgrammingLearnerAssignments.v1": frozenset({"itemId", "courseId"}),
+    "onDemandProgrammingImmediateInstructions.v1": frozenset({"itemId", "courseId", "assignmentInstructions"}),
 }
 
 
@@ -52,6 +59,9 @@ def resource_table(
     standings = Standings(courses)
     materials = Materials(courses)
     contents = Contents(courses, signer, cdn)
+    tasks = Tasks(contents)
+    tabs = ResourcesTab(courses)
+    old = OldMaterials(courses, contents)
     return {
         "adminUserPermissions.v1": Resource(finders={"my": enrolments.whoami}),
         "memberships.v1": Resource(finders={"me": enrolments.memberships}),
@@ -92,4 +102,11 @@ def resource_table(
         "openCourseAssets.v1": Resource(get=contents.wrapper),
         "assets.v1": Resource(get=contents.asset, multi_get=contents.assets),
         "assetUrls.v1": Resource(multi_get=contents.asset_urls),
+        "onDemandReferences.v1": Resource(finders={"courseListed": tabs.listed, "shortId": tabs.by_short_id}),
+        "onDemandProgrammingLearnerAssignments.v1": Resource(get=tasks.programming),
+        "onDemandProgrammingImmediateInstructions.v1": Resource(get=tasks.exercise),
+        "onDemandPeerAssignmentInstructions.v1": Resource(finders={"latest": tasks.peer_assignment}),
+        "onDemandDiscussionPrompts.v1": Resource(get=tasks.discussion),
+        "onDemandCourseMaterials.v1": Resource(finders={"slug": old.by_slug}),
+        "opencourse.v1": Resource(bare=old.open_course),
     }

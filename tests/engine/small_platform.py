@@ -123,9 +123,9 @@ class World:
 
 
 @asynccontextmanager
-async def small_platform(folder: Path, **options: Any) -> AsyncIterator[World]:
+async def small_platform(folder: Path, description: str = DESCRIPTION, **options: Any) -> AsyncIterator[World]:
     """A platform with the small course alone; `options` as for `Platform`."""
-    course = load_course(write_course(folder / "small"))
+    course = load_course(write_course(folder / "small", description))
     platform = Platform([course], **options)
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)

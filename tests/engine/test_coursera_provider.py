@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone, Unreachable
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone, Unreachable, UsageError
 from coursefs.model import Course, File, Item, Page, Remote
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider
@@ -171,16 +171,28 @@ async def test_pages_that_go_in_a_circle_end() -> None:
     assert len(platform.requests) == 2
 
 
-async def test_the_outline_takes_one_request() -> None:
+async def test_the_outline_takes_one_request_and_two_for_what_is_beside_it() -> None:
     linked = {
         "onDemandCourseMaterialModules.v1": [{"id": "M", "name": "Week 1", "slug": "week-1", "lessonIds": ["L"]}],
         "onDemandCourseMaterialLessons.v1": [{"id": "L", "name": "Start", "slug": "start", "itemIds": ["a"]}],
     }
     answer = good([{"id": "C1", "moduleIds": ["M"]}], linked)
-    async with signed_in({"onDemandCourseMaterials.v2/": answer}) as (provider, platform):
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandCourseMaterials.v2/": answer,
+        "onDemandReferences.v1/": good(),
+        "courses.v1": good([{"id": "C1", "primaryLanguages": ["de"]}]),
+    }
+    async with signed_in(answers) as (provider, platform):
         outline = await provider.outline(COURSE)
-    assert outline is not None and outline.sections[0].sections[0].items[0].key == "item/a"
-    (request,) = platform.requests
+    assert outline is not None
+    (found,) = outline.sections[0].sections[0].items
+    assert (found.key, found.details) == ("item/a", {"item_id": "a", "language": "de"})
+    assert outline.items == ()
+    request, *others = platform.requests
+    (look,) = (one for one in others if "References" in one.url.path)
+    (language,) = (one for one in others if "courses" in one.url.path)
+    assert (language.url.params["ids"], language.url.params["fields"]) == ("C1", "primaryLanguages")
+    assert (look.url.params["courseId"], look.url.params["limit"]) == ("C1", "1")
     assert request.url.params["slug"] == "some-course"
     assert request.url.params["showLockedItems"] == "true"
 
@@ -232,6 +244,34 @@ async def test_locked_items_are_never_asked_for() -> None:
     assert isinstance(locked.body, Page) and "needs a paid enrolment" in locked.body.html
 
 
+async def test_settings_choose_formats_and_duplicates() -> None:
+    mixed = {"id": "m", "name": "Talk.extended-description-mixed.mp4", "url": {"url": f"{CDN}/m"}}
+    answers = lectures("a") | {"onDemandLectureAssets.v1/C1~a/": wrappers("m"), "assets.v1": good([mixed])}
+    reply = video_reply()
+    body = reply.json()
+    body["linked"]["onDemandVideos.v1"][0]["subtitlesVtt"] = {
+        "en": f"/api/subtitleAssetProxy.v1/s?expiry={END}000&hmac=v"
+    }
+    answers["onDemandLectureVideos.v1/C1~a"] = httpx.Response(200, json=body)
+    async with signed_in(answers, subtitle_formats="vtt", duplicates="true") as (provider, _):
+        files = (await provider.files(COURSE, [item("a")]))["item/a"]
+        assert names(files) == ["a/video", "a/caption/en.vtt", "a/asset/m"]
+        source = await provider.source(COURSE, remote(files, "item/a/caption/en.vtt"), fresh=False)
+        assert source.url == f"{BASE}/api/subtitleAssetProxy.v1/s?expiry={END}000&hmac=v"
+    async with signed_in(answers) as (provider, _):
+        files = (await provider.files(COURSE, [item("a")]))["item/a"]
+    assert names(files) == ["a/video", "a/subtitle/en.srt", "a/transcript/en.txt"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"subtitle_formats": "srt\npdf"}, {"duplicates": "yes"}, {"requests_per_second": "0"}]
+)
+async def test_settings_that_make_no_sense(settings: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=next(iter(settings))):
+        async with signed_in({}, **settings):
+            pass
+
+
 @pytest.mark.parametrize(
     ("path", "answer", "error"),
     [
@@ -263,7 +303,7 @@ async def test_an_asset_request_that_may_be_better_next_time_fails_those_who_nee
 @pytest.mark.parametrize("path", ["assets.v1", "onDemandLectureAssets.v1/C1~a/"])
 @pytest.mark.parametrize("answer", [WEB_PAGE, LOCKED])
 async def test_a_lecture_can_be_watched_though_its_attachments_are_refused(path: str, answer: httpx.Response) -> None:
-    async with signed_in(lectures("a") | {path: answer}) as (provider, _):
+    async with signed_in(lectures("a") | {path: answer, "assetUrls.v1": WEB_PAGE}) as (provider, _):
         files = await provider.files(COURSE, [item("a")])
     assert names(files["item/a"]) == ["a/video", "a/subtitle/en.srt", "a/transcript/en.txt", "a/attachments"]
 

@@ -45,6 +45,8 @@ def test_a_description_becomes_a_course(tmp_path: Path) -> None:
         ('video_id = "Zy9xWv87EeuTSr6qPoNmLk"', "", "needs a video_id"),
         ("[[modules]]", "[[modules", "course.toml"),
         ("assets = [ {", "assets = [ 1, {", "assets is not a list of tables"),
+        ('slug = "welcome"', 'slug = "welcome"\nchoose_one = [["x"]]', "choose_one: not of this lesson: x"),
+        ('slug = "quiz"', 'slug = "quiz"\ninstructions = "readings/none.cml"', "there is no file readings/none.cml"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:

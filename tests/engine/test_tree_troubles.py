@@ -43,6 +43,35 @@ async def test_a_new_item_that_cannot_be_asked_for_does_not_take_its_siblings_aw
         assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
 
 
+async def test_what_lies_beside_the_modules_does_not_keep_them_back(tmp_path: Path) -> None:
+    class Refusing(FakeProvider):
+        async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
+            await FakeProvider.files(self, course, items)
+            raise Unreachable("no network")
+
+    provider = Refusing(listed=[COURSE])
+    provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO),), (lecture("r", "Resources", None),))
+    async with opened(tmp_path, provider) as tree:
+        for _ in range(3):
+            assert await listing(tree, "Graphics") == ["01 Start"]
+    assert provider.calls.count("files item/r") == 1, "and is not asked for at every look"
+
+
+async def test_what_lies_beside_the_modules_belongs_to_the_first_listing(tmp_path: Path) -> None:
+    provider = FakeProvider(listed=[replace(COURSE, enrolled_ns=7)])
+    provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO),), (lecture("r", "Resources", None),))
+    async with opened(tmp_path, provider) as tree:
+        assert (await walk(tree, "Graphics")).mtime_ns == 7
+        assert await listing(tree, "Graphics") == ["01 Start", "Resources.mp4"]
+        assert (await walk(tree, "Graphics")).mtime_ns == 7, "nobody has seen it otherwise"
+        provider.contents["item/r"] = []
+        directory = await walk(tree, "Graphics")
+        steps = tree.store.steps(directory.inode)
+        await tree.renewal.files(TreeAccount("coursera", provider), directory, steps[0].place, steps)
+        assert await listing(tree, "Graphics") == ["01 Start"]
+        assert (await walk(tree, "Graphics")).mtime_ns > 7
+
+
 async def test_an_item_that_moves_while_it_is_asked_for_shows_in_its_new_place(tmp_path: Path) -> None:
     class Slow(FakeProvider):
         slow: trio.Event | None = None

@@ -80,7 +80,11 @@ async def test_each_look_costs_the_requests_of_what_is_looked_at(tmp_path: Path)
         (course,) = await library.children(ROOT)
         assert [one.path for one in asked(platform)] == ["/api/memberships.v1"]
         (module,) = await library.children(course.inode)
-        assert [one.path for one in asked(platform)] == ["/api/onDemandCourseMaterials.v2/"]
+        assert sorted(one.path for one in asked(platform)) == [
+            "/api/courses.v1",  # its language
+            "/api/onDemandCourseMaterials.v2/",
+            "/api/onDemandReferences.v1/",  # whether its Resources tab lists anything
+        ]
         lessons = await library.children(module.inode)
         assert (len(lessons), asked(platform)) == (LESSONS, [])
 
@@ -101,7 +105,7 @@ async def test_find_costs_two_requests_an_item_and_nothing_the_second_time(tmp_p
     async with a_user(tmp_path) as (platform, settings):
         async with open_library(settings) as library:
             first = await directories(library)
-            assert len(asked(platform)) <= 2 + LESSONS * MOST
+            assert len(asked(platform)) <= 1 + 3 + LESSONS * MOST  # enrolments, the course, its lessons
             assert await directories(library) == first
             assert asked(platform) == []
         async with open_library(settings) as library:  # another process

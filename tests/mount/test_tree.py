@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import unicodedata
 from collections.abc import Callable
@@ -44,10 +45,18 @@ def test_every_section_and_every_item_has_its_place(mounted: World) -> None:
                 directory = f"{section}/{inner:02d} {lesson['name'].replace('/', '-').strip()}"
                 assert f"{directory}/" in tree
                 for position, item in enumerate(lesson["items"], 1):
+                    if "censored" in item:  # its name is not said either
+                        assert f"{directory}/{position:02d} {lesson['slug']}-{item['id']} (item).html" in tree
+                        continue
                     stem = f"{directory}/{position:02d} {item['name'].replace('/', '-').strip()}"
                     assert any(path.startswith(stem) for path in tree), stem
                     if "locked" in item:
                         assert f"{stem} (locked).html" in tree
+                    if item.get("in_video_quiz"):
+                        assert f"{stem} (in-video quiz).html" in tree
+        for entry in course.get("references", ()):
+            page = f"{name}/Resources - {entry['name'].replace('/', '-')}.html"
+            assert (page in tree) is entry.get("listed", True)
 
 
 def expected_files() -> dict[str, Path]:
@@ -81,6 +90,110 @@ def test_every_file_byte_for_byte(mounted: World) -> None:
     leaks = [one for one in mounted.platform.requests() if one.get("leak")]
     assert leaks == []
     assert {one["method"] for one in mounted.platform.requests()} == {"GET"}
+
+
+SKY = "Reading the Night Sky"
+BY_NIGHT = (SKY, "03 Do It Yourself", "02 By Night")
+
+
+def test_every_kind_of_step_has_its_own_kind_of_file(mounted: World) -> None:
+    assert sorted(os.listdir(mounted.path(SKY, "03 Do It Yourself", "01 By Day"))) == [
+        "01 The Length of the Day (programming assignment).html",
+        "01 The Length of the Day.files",
+        "02 A First Plot (programming assignment).html",
+        "03 Free Choice (programming assignment).html",
+    ]
+    assert sorted(os.listdir(mounted.path(*BY_NIGHT))) == [
+        "01 Star Trails.webm",
+        "02 A chart to print.pdf",
+        "03 The sky tonight (The sky tonight).html",
+        "04 The sky in your browser (widget).html",
+        "05 by-night-dE7fG (item).html",
+    ]
+    assert sorted(os.listdir(mounted.path(SKY, "01 The Turning Sky", "01 One Night")))[:4] == [
+        "01 Why the Stars Turn - star-chart.pdf",  # neither a second video nor a transcript for a word processor
+        "01 Why the Stars Turn.en.srt",
+        "01 Why the Stars Turn.en.txt",
+        "01 Why the Stars Turn.mp4",
+    ]
+    depth = mounted.path(GRAPHICS, "02 Shapes That Move", "02 Depth")
+    assert "nothing but triangles" in (depth / "02 Which object would you draw? (discussion).html").read_text()
+    peer = (depth / "03 Peer Review: Your First Scene (peer assignment).html").read_text()
+    assert "three objects" in peer and "Review criteria" in peer and "&lt;in any language&gt;" in peer
+    assert {one["method"] for one in mounted.platform.requests()} == {"GET"}
+    assert [one for one in mounted.platform.requests() if one.get("leak")] == []
+
+
+def test_resources_are_files_of_the_course(mounted: World) -> None:
+    names = os.listdir(mounted.path(GRAPHICS))
+    assert sorted(name for name in names if name.startswith("Resources")) == [
+        "Resources - Formulas.html",
+        "Resources - The Pipeline - Poster.html",
+        "Resources.files",
+    ]
+    page = mounted.path(GRAPHICS, "Resources - The Pipeline - Poster.html").read_text()
+    assert 'src="Resources.files/pipeline.png"' in page
+    assert f'href="{mounted.platform.base_url}/learn/interactive-computer-graphics/supplement/bnvOF/' in page
+    assert mounted.path(GRAPHICS, "Resources.files", "pipeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_account_may_ask_for_vtt_and_for_duplicates(world: World) -> None:
+    world.login()
+    settings = Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
+    settings.write_text(settings.read_text() + 'subtitle_formats = ["vtt"]\nduplicates = true\n')
+    world.mount()
+    assert sorted(os.listdir(world.path(SKY, "01 The Turning Sky", "01 One Night")))[:5] == [
+        "01 Why the Stars Turn - Why_the_Stars_Turn.extended-description-mixed.mp4",
+        "01 Why the Stars Turn - Why_the_Stars_Turn_merged.doc",
+        "01 Why the Stars Turn - star-chart.pdf",
+        "01 Why the Stars Turn.en.vtt",
+        "01 Why the Stars Turn.mp4",
+    ]
+    captions = world.path(SKY, "01 The Turning Sky", "01 One Night", "01 Why the Stars Turn.en.vtt")
+    assert captions.read_text().startswith("WEBVTT")
+
+
+def test_a_platform_with_its_old_routes_alone_shows_the_same(world: World) -> None:
+    new = [
+        "onDemandCourseMaterials.v2",
+        "onDemandLectureVideos.v1",
+        "onDemandLectureAssets.v1",
+        "onDemandSupplements.v1",
+    ]
+    world.login()
+    world.mount()
+    lesson = world.path(GRAPHICS, "01 Getting Started", "01 Welcome")
+    course = world.path(GRAPHICS, "02 Shapes That Move", "01 Rotation")
+    before = sorted(os.listdir(lesson)), sorted(os.listdir(course))
+    world.umount()
+    for removed in (new, [*new, "onDemandCourseMaterials.v1"]):
+        shutil.rmtree(Path(world.environment["XDG_STATE_HOME"]) / "coursefs")
+        world.platform.faults(removed=removed)
+        world.mount()
+        assert (sorted(os.listdir(lesson)), sorted(os.listdir(course))) == before
+        assert (lesson / "01 Introduction.mp4").read_bytes() == expected_files()[
+            f"{GRAPHICS}/01 Getting Started/01 Welcome/01 Introduction.mp4"
+        ].read_bytes()
+        routes = {one["name"]: one["trouble"] for one in world.status()["accounts"][0]["routes"]}
+        assert routes["course materials (onDemandCourseMaterials.v2)"]
+        assert routes["lecture video (opencourse.v1/video)"] is None
+        assert "routes that the platform has removed: course materials (onDemandCourseMaterials.v2)" in (
+            world.run("status", world.mountpoint).stdout
+        )
+        world.umount()
+
+
+def test_one_broken_item_never_breaks_its_course(world: World) -> None:
+    world.login()
+    world.platform.faults(broken=["fKbJD", "bnvOF"])
+    world.mount()
+    assert sorted(os.listdir(world.path(GRAPHICS, "01 Getting Started", "01 Welcome"))) == [
+        "01 Introduction (unavailable).html",
+        "02 How this course works (unavailable).html",
+        "03 Module 1 Quiz (quiz).html",
+        "04 Bonus lecture (locked).html",
+    ]
+    assert len(world.tree()) > 50
 
 
 def test_parts_are_read_without_the_whole(mounted: World) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from coursefs.pages import beside_url
-from coursefs.providers.coursera.cml import AssetRef, assets, render, sanitised
+from coursefs.providers.coursera.cml import AssetRef, assets, render, sanitised, says_something
 
 _LINKS = {"A1": beside_url("item/A1"), "B2": beside_url("item/B2")}
 _REL = 'rel="noopener noreferrer"'
@@ -152,6 +152,72 @@ def test_elements(cml: str, expected: str) -> None:
     assert _body(cml) == expected
 
 
+_TOP = "https://www.coursera.org/learn/some-course/supplement/a/welcome"
+
+
+@pytest.mark.parametrize(
+    ("href", "target"),
+    [
+        ("/learn/x/resources/zVvo7?a=b#c", "https://www.coursera.org/learn/x/resources/zVvo7?a=b#c"),
+        (" /learn/x ", "https://www.coursera.org/learn/x"),
+        ("//elsewhere.org/x", "https://elsewhere.org/x"),
+        ("https://x.org/", "https://x.org/"),
+        ("/x?Expires=1&amp;Signature=s", None),
+        ("//[", None),
+        ("#below", None),
+        ("x.pdf", None),
+        ("javascript:x", None),
+    ],
+)
+def test_links_within_the_platform(href: str, target: str | None) -> None:
+    rendered = render(f"<co-content><text><a href='{href}'>l</a></text></co-content>", {}, page_url=_TOP)
+    link = "l" if target is None else f'<a href="{target.replace("&", "&amp;")}" {_REL}>l</a>'
+    assert rendered == f'<div class="cml"><p>{link}</p></div>'
+
+
+@pytest.mark.parametrize(
+    ("cml", "expected"),
+    [
+        ("<heading level='2'>The  Title</heading><text>a</text>", "<p>a</p>"),
+        ("<text></text> <heading>the title.</heading><text>a</text>", "<p>a</p>"),
+        ("<div><h1>The Title</h1></div><p>a</p>", "<p>a</p>"),
+        ("<heading>The Title</heading><heading>The Title</heading>", "<h2>The Title</h2>"),
+        ("<heading>Another</heading><heading>The Title</heading>", "<h2>Another</h2><h2>The Title</h2>"),
+        ("<text>a</text><heading>The Title</heading>", "<p>a</p><h2>The Title</h2>"),
+        (
+            "<heading>The Title <img assetId='none'/></heading>",
+            '<h2>The Title <span class="missing">Image (not available)</span></h2>',
+        ),
+        ("words <heading>The Title</heading>", "<p>words</p><h2>The Title</h2>"),
+        (
+            "<text><img assetId='none'/></text><heading>The Title</heading>",
+            '<p><span class="missing">Image (not available)</span></p><h2>The Title</h2>',
+        ),
+    ],
+)
+def test_the_title_at_the_top_is_not_said_again(cml: str, expected: str) -> None:
+    rendered = render(f"<co-content>{cml}</co-content>", {}, title="The Title")
+    assert rendered == f'<div class="cml">{expected}</div>'
+
+
+def test_a_text_without_a_title_keeps_an_empty_heading_out() -> None:
+    assert render("<heading> </heading><heading>a</heading>", {}, title="") == '<div class="cml"><h2>a</h2></div>'
+
+
+@pytest.mark.parametrize(
+    ("cml", "says"),
+    [
+        ("<co-content><text/><text> </text></co-content>", False),
+        ("", False),
+        ("<co-content><text>a</text></co-content>", True),
+        ("<co-content><img src='https://x.org/i.png'/></co-content>", True),
+        ("<co-content><asset id='a'/></co-content>", True),
+    ],
+)
+def test_empty_texts_are_known(cml: str, says: bool) -> None:
+    assert says_something(cml) is says
+
+
 def test_assets_are_found_in_order_and_once() -> None:
     assert assets(
         '<co-content><text><asset id="b" name="n" extension=".pdf" assetType="generic"/></text><list><li>'
@@ -199,7 +265,7 @@ _WORDS = st.text("abcxyz<>&\"'$\\{}^ \n\u200b\x07é", max_size=12)
 
 
 @st.composite
-def _hostile_cml(draw: st.DrawFn) -> str:
+def hostile_cml(draw: st.DrawFn) -> str:
     pieces = []
     for _ in range(draw(st.integers(0, 12))):
         attributes = draw(st.lists(st.tuples(_NAMES, _HOSTILE), max_size=3))
@@ -208,7 +274,7 @@ def _hostile_cml(draw: st.DrawFn) -> str:
     return "".join(pieces)
 
 
-@given(_hostile_cml() | st.text())
+@given(hostile_cml() | st.text())
 def test_nothing_acts_and_nothing_remote_is_loaded(cml: str) -> None:
     rendered = render(cml, _LINKS)
     assert rendered == render(cml, _LINKS)
@@ -258,7 +324,7 @@ def test_all_words_survive(cml: str) -> None:
     assert (sorted(shown) == sorted(words)) if "<table" in cml else (shown == words)
 
 
-def _recorded_cml(folder: Path) -> Iterator[str]:
+def recorded_cml(folder: Path) -> Iterator[str]:
     def texts(value: object) -> Iterator[str]:
         if isinstance(value, dict):
             for inner in value.values():
@@ -277,7 +343,7 @@ def _recorded_cml(folder: Path) -> Iterator[str]:
 
 def test_everything_recorded_renders_and_loses_no_word(recorded: Path) -> None:
     found = 0
-    for cml in _recorded_cml(recorded / "coursera"):
+    for cml in recorded_cml(recorded / "coursera"):
         found += 1
         links = {asset.id: beside_url(asset.id) for asset in assets(cml)}
         tree = html.fragment_fromstring(render(cml, links))

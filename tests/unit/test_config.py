@@ -63,6 +63,36 @@ def test_the_example_of_the_contract(file: Path) -> None:
     assert (settings.accounts["edx"].provider, settings.accounts["edx"].folder) == ("openedx", "edX")
 
 
+def test_what_an_account_on_coursera_may_say(file: Path) -> None:
+    file.write_text(
+        '[accounts.coursera]\nrequests_per_second = 0.5\nsubtitle_formats = ["vtt", "txt"]\nduplicates = true\n'
+    )
+    assert load(file).accounts["coursera"].values == {
+        "requests_per_second": "0.5",
+        "subtitle_formats": "vtt\ntxt",
+        "duplicates": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "requests_per_second = 0",
+        'requests_per_second = "2"',
+        "requests_per_second = true",
+        'subtitle_formats = ["pdf"]',
+        'subtitle_formats = "srt"',
+        "subtitle_formats = [1]",
+        'duplicates = "yes"',
+        "duplicates = 1",
+    ],
+)
+def test_what_an_account_on_coursera_may_not_say(line: str, file: Path) -> None:
+    file.write_text(f"[accounts.coursera]\n{line}\n")
+    with pytest.raises(UsageError, match=f"accounts.coursera.{line.partition(' ')[0]}"):
+        load(file)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "[cache]\n[accounts]\n"])
 def test_every_key_is_optional(text: str, file: Path) -> None:
     file.write_text(text)

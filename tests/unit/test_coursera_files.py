@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote, Wa
 from coursefs.pages import beside_url
 from coursefs.providers.coursera import choice
 from coursefs.providers.coursera.attachments import FileName, file_name, is_duplicate, mime_type
-from coursefs.providers.coursera.item_files import asset_ids, lecture_files, reading_files, refused_attachments
+from coursefs.providers.coursera.choice import Choice
+from coursefs.providers.coursera.item_files import asset_ids, lecture_files, refused_attachments
 from coursefs.providers.coursera.links import item_link, web_host
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Rendition, course_assets
+from coursefs.providers.coursera.text_files import reading_files
 
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
 PAGE = "https://www.coursera.org/learn/some-course/lecture/rS7tU/welcome"
@@ -37,9 +41,12 @@ def video(
     resolutions: Sequence[str] = ("720p", "360p"),
     subtitles: Sequence[str] = ("en", "de"),
     texts: Sequence[str] = ("en",),
+    captions: Sequence[str] = (),
 ) -> LectureVideo:
     renditions = {one: Rendition(int(one[:-1]), f"https://cdn.example/{one}.mp4", "") for one in resolutions}
-    return LectureVideo(renditions, dict.fromkeys(subtitles, "/s"), dict.fromkeys(texts, "/t"), None)
+    return LectureVideo(
+        renditions, dict.fromkeys(subtitles, "/s"), dict.fromkeys(captions, "/v"), dict.fromkeys(texts, "/t"), None
+    )
 
 
 def lecture(
@@ -48,7 +55,7 @@ def lecture(
     assets: Mapping[str, Asset] | None = None,
     wanted: Wanted = Wanted(),  # noqa: B008  frozen
 ) -> list[File]:
-    return lecture_files(COURSE, item(), video=what, parts=parts, assets=assets or {}, wanted=wanted)
+    return lecture_files(COURSE, item(), video=what, parts=parts, assets=assets or {}, choice=Choice(wanted))
 
 
 def names(files: Sequence[File]) -> list[tuple[str, str, str, str]]:
@@ -206,6 +213,41 @@ def test_a_lecture_becomes_its_files() -> None:
     assert {one.url for one in files[:5]} == {PAGE}
 
 
+@pytest.mark.parametrize(
+    ("what", "formats", "shown"),
+    [
+        (video(captions=("en", "de")), ("srt", "txt"), [".en.srt", ".de.srt", ".en.txt"]),
+        (video(captions=("en", "de")), ("vtt",), [".en.vtt", ".de.vtt"]),
+        (video(captions=("en",)), ("txt", "vtt", "srt"), [".en.srt", ".de.srt", ".en.vtt", ".en.txt"]),
+        (video(subtitles=("en",), captions=("de",)), ("srt",), [".en.srt", ".de.vtt"]),
+        (video(subtitles=(), captions=("en", "de"), texts=()), ("srt", "txt"), [".en.vtt", ".de.vtt"]),
+        (video(captions=("en",)), (), []),
+    ],
+)
+def test_texts_in_the_wanted_formats(what: LectureVideo, formats: tuple[str, ...], shown: list[str]) -> None:
+    wanted = Choice(Wanted(subtitles=("en", "de")), formats)
+    files = lecture_files(COURSE, item(), video=what, parts=(), assets={}, choice=wanted)[1:]
+    assert [one.extension for one in files] == shown
+    assert all(one.mime_type == "text/vtt" for one in files if one.extension.endswith(".vtt"))
+    assert len({one.key for one in files}) == len(files)
+
+
+def test_a_quiz_within_a_lecture_is_noted() -> None:
+    asking = replace(item(), details={"item_id": "rS7tU", "in_video_quiz": "true"})
+    files = lecture_files(COURSE, asking, video=video(), parts=(), assets={}, choice=Choice())
+    assert names(files)[-1] == ("quiz", "marked", "in-video quiz", ".html")
+    assert "stops for questions" in html(files[-1])
+
+
+def test_duplicates_are_shown_where_they_are_asked_for() -> None:
+    known = {"d": asset("d", "Talk extended-description-mixed.mp4"), "m": asset("m", "Talk_merged.doc")}
+    parts = [CourseAsset(one, "asset", asset_id=one) for one in known]
+    for duplicates, count in ((False, 0), (True, 2)):
+        wanted = Choice(duplicates=duplicates)
+        files = lecture_files(COURSE, item(), video=video(), parts=parts, assets=known, choice=wanted)
+        assert len([one for one in files if "/asset/" in one.key]) == count
+
+
 def test_a_lecture_without_a_video_file_says_so() -> None:
     files = lecture(video(resolutions=()))
     assert names(files)[0] == ("video", "marked", "video", ".html")
@@ -253,6 +295,17 @@ def test_a_recorded_reading_of_two_parts_is_one_page(recorded: Path) -> None:
     assert "For those interested" in html(page) and "Some useful papers" in html(page)
 
 
+def test_a_recorded_reading_keeps_every_link_that_its_own_parser_found(recorded: Path) -> None:
+    folder = recorded / "coursera/coursera-dl/json"
+    reply = json.loads((folder / "supplement-multiple-assets-input.json").read_text())
+    (page,) = reading_files(COURSE, item("supplement"), course_assets(Envelope((), reply["linked"], "")), {})
+    expected = json.loads((folder / "supplement-multiple-assets-output.json").read_text())
+    urls = [url for links in expected.values() for url, _ in links]
+    assert len(urls) == 3
+    for url in urls:
+        assert escape(url) in html(page)
+
+
 def test_a_reading_without_cml_falls_back_to_the_platforms_rendering() -> None:
     part = CourseAsset("x", "cml", html="<h2>Title</h2><script>alert(1)</script><p>Rendered</p>")
     (page,) = reading_files(COURSE, item("supplement"), [part], {})
@@ -268,6 +321,28 @@ def test_a_reading_that_is_a_file_is_that_file() -> None:
         ("asset/d1", "attached", "Paper", ".pdf"),
         ("asset/d2", "attached", "Other", ".pdf"),
     ]
+
+
+def test_a_page_does_not_say_its_title_twice() -> None:
+    again = cml('<heading level="1"> welcome:</heading><text>Hello</text><heading level="2">Welcome</heading>')
+    (page,) = reading_files(COURSE, item("supplement"), [again], {})
+    assert html(page).count("elcome</h") == 2, "one at the top of the page, and the one of a later section"
+
+
+@pytest.mark.parametrize(("details", "language"), [({}, ""), ({"language": "pt-BR"}, "pt-BR"), ({"language": '"'}, "")])
+def test_a_page_says_its_language(details: dict[str, str], language: str) -> None:
+    (page,) = reading_files(COURSE, replace(item("supplement"), details=details), [cml("<text>Olá</text>")], {})
+    assert f'<html lang="{language}">' in html(page)
+
+
+def test_links_to_the_platform_itself_lead_there() -> None:
+    part = cml('<text><a href="/learn/some-course/resources/zVvo7">Tables</a></text>')
+    (page,) = reading_files(COURSE, item("supplement"), [part], {})
+    assert 'href="https://www.coursera.org/learn/some-course/resources/zVvo7"' in html(page)
+
+
+def test_what_can_be_no_id_is_not_asked_for() -> None:
+    assert asset_ids([cml('<img assetId="a/b"/><img assetId="a b"/><asset id="ok"/>')]) == ("ok",)
 
 
 def test_a_file_that_comes_with_a_text_is_attached_to_it() -> None:

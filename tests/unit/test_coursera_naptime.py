@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
-from coursefs.providers.coursera import materials, naptime, replies, routes
+from coursefs.providers.coursera import instructions, materials, naptime, old_materials, replies, resources, routes
 from coursefs.providers.coursera.naptime import Envelope, envelope
 from coursefs.transport import Reply
 
@@ -108,18 +108,40 @@ ODD: st.SearchStrategy[object] = st.sampled_from(
 FIELDS = (
     "id", "courseId", "definition", "typeName", "name", "url", "sources", "subtitles", "itemIds", "elementIds",
     "lessonIds", "moduleIds", "contentSummary", "isLocked", "itemLockSummary", "enrolledTimestamp", "expires",
+    "content", "shortId", "instructions", "submissionLearnerSchema", "assignmentInstructions", "submissionSchema",
 )  # fmt: skip
 RESOURCES = (
     "courses.v1", "onDemandVideos.v1", "openCourseAssets.v1", "onDemandCourseMaterialModules.v1",
     "onDemandCourseMaterialLessons.v1", "onDemandCourseMaterialItems.v2",
     "onDemandCourseMaterialPassableItemGroups.v1", "onDemandCourseMaterialPassableItemGroupChoices.v1",
+    "onDemandPeerSubmissionSchemas.v1", "onDemandDiscussionPromptQuestions.v1",
 )  # fmt: skip
 ROWS = st.lists(st.dictionaries(st.sampled_from(FIELDS), ODD), max_size=2)
 
 
-@given(elements=ROWS, linked=st.dictionaries(st.sampled_from(RESOURCES), ROWS | ODD))
-def test_no_reply_crashes_a_reader(elements: list[dict[str, Any]], linked: dict[str, Any]) -> None:
-    reply = Envelope(tuple(elements), linked, "")
+def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(OLD_FIELDS), inner, max_size=3)
+
+
+OLD_FIELDS = ("courseMaterial", "elements", "id", "content", "definition", "assets", "sources", "formatSources")
+
+
+@given(
+    elements=ROWS,
+    linked=st.dictionaries(st.sampled_from(RESOURCES), ROWS | ODD),
+    whole=st.dictionaries(st.sampled_from(OLD_FIELDS), st.recursive(ODD, _nested)),
+)
+def test_no_reply_crashes_a_reader(
+    elements: list[dict[str, Any]], linked: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    reply = Envelope(tuple(elements), linked, "", whole=whole)
+    old_materials.materials(reply)
+    replies.wrappers(reply)
+    resources.references(reply)
+    instructions.programming(reply)
+    instructions.exercise(reply)
+    instructions.peer_assignment(reply)
+    instructions.discussion(reply)
     replies.lecture_video(reply)
     replies.course_assets(reply)
     replies.assets(reply)
@@ -127,6 +149,41 @@ def test_no_reply_crashes_a_reader(elements: list[dict[str, Any]], linked: dict[
     materials.materials(reply)
     rows, courses = replies.memberships(reply)
     assert len([replies.membership(row, courses) for row in rows]) == len(elements)
+
+
+def test_a_reply_that_is_older_than_the_envelope_is_taken_whole() -> None:
+    reply = Reply("https://example.org/api/x", 200, httpx.Headers({"etag": "t"}), b'{"courseMaterial": {}}')
+    got = envelope(reply, what="materials", sign_in_again="sign in", bare=True)
+    assert (got.whole, got.elements, got.tag) == ({"courseMaterial": {}}, (), "t")
+
+
+def test_every_route_has_the_name_that_the_platform_gives_it_and_what_it_needs() -> None:
+    chain = []
+    route: routes.Route | None = routes.MATERIALS
+    while route is not None:
+        chain.append((route.resource, set(route.needs)))
+        route = route.instead
+    assert chain == [
+        ("onDemandCourseMaterials.v2", {"slug"}),
+        ("onDemandCourseMaterials.v1", {"slug"}),
+        ("opencourse.v1/course", {"slug"}),
+    ]
+    assert routes.LECTURE_VIDEO.instead is not None
+    assert routes.LECTURE_VIDEO.instead.resource == "opencourse.v1/video"
+    assert routes.LECTURE_VIDEO.instead.needs == {"video_id"}
+    assert routes.PEER_ASSIGNMENT.needs == {"user_id", "course_id", "item_id"}
+
+
+def test_the_old_materials_are_asked_for_as_documented() -> None:
+    old = routes.MATERIALS.instead
+    assert old is not None and old.instead is not None
+    url = old.url("https://h", slug="some-course")
+    assert url.startswith(
+        "https://h/api/onDemandCourseMaterials.v1/?q=slug&slug=some-course&includes=moduleIds%2ClessonIds%2C"
+        "passableItemGroups%2CpassableItemGroupChoices%2CpassableLessonElements%2CitemIds%2Ctracks&fields=moduleIds%2C"
+    )
+    assert url.endswith("&showLockedItems=true")
+    assert old.instead.url("https://h", slug="c") == "https://h/api/opencourse.v1/course/c?showLockedItems=true"
 
 
 def test_addresses_are_those_of_the_platform() -> None:

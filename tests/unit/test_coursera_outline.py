@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from coursefs.model import Course, Item, Kind, Outline, Section
 from coursefs.providers.coursera.item_types import item_url, word
 from coursefs.providers.coursera.materials import materials
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.coursera.outline import lock_text, outline
+from coursefs.providers.coursera.outline import Aside, lock_text, outline
 
 BASE = "https://www.coursera.org"
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
@@ -23,7 +25,9 @@ def tree(
     modules: list[dict[str, Any]] | None = None,
     lessons: list[dict[str, Any]] | None = None,
     items: list[dict[str, Any]] | None = None,
-    **others: list[dict[str, Any]],
+    has_resources: bool = False,
+    language: str = "",
+    others: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
 ) -> Outline:
     linked = {
         f"{PREFIX}Modules.v1": modules or [],
@@ -31,7 +35,8 @@ def tree(
         f"{PREFIX}Items.v2": items or [],
         **{PREFIX + name: rows for name, rows in others.items()},
     }
-    return outline(materials(Envelope(({"id": "Ab3", "moduleIds": module_ids},), linked, "")), COURSE, BASE)
+    found = materials(Envelope(({"id": "Ab3", "moduleIds": module_ids},), linked, ""))
+    return outline(found, COURSE, BASE, Aside(has_resources, language))
 
 
 def item(item_id: str, type_name: str = "lecture", **fields: object) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def test_the_items_of_a_lesson_are_found_by_every_means(lesson: dict[str, Any], 
         modules=[{"id": "M", "lessonIds": ["L"]}],
         lessons=[{"id": "L", **lesson}],
         items=[item(one, lessonId="L") for one in "abc"],
-        **{
+        others={
             "PassableItemGroups.v1": [{"id": "g", "passableItemGroupChoiceIds": ["c2", "c1", "gone"]}],
             "PassableItemGroupChoices.v1": [{"id": "c1", "itemIds": ["q", "p"]}, {"id": "c2", "itemIds": ["p"]}],
         },
@@ -181,6 +186,42 @@ def test_a_course_of_nothing_is_empty() -> None:
 def test_locks(fields: dict[str, Any], locked: str | None) -> None:
     got = tree(module_ids=["M"], modules=[{"id": "M"}], items=[item("a", moduleId="M", **fields)])
     assert got.sections[0].items[0].locked == locked
+
+
+@pytest.mark.parametrize(
+    ("fields", "details"),
+    [
+        ({}, {}),
+        ({"contentSummary": {"typeName": "lecture", "definition": {"hasInVideoAssessment": True}}},
+         {"in_video_quiz": "true"}),
+        ({"contentSummary": None,
+          "content": {"typeName": "lecture", "definition": {"videoId": "v", "assets": ["a@1", "b"]}}},
+         {"video_id": "v", "wrapper_ids": "a,b"}),
+        ({"contentSummary": None, "content": {"typeName": "lecture", "definition": {"assetId": "a@12"}}},
+         {"wrapper_ids": "a"}),
+        ({"contentSummary": None, "content": {"typeName": "lecture", "definition": {"assets": []}}},
+         {"wrapper_ids": ""}),
+    ],
+)  # fmt: skip
+def test_what_is_asked_with_later_is_remembered(fields: dict[str, Any], details: dict[str, str]) -> None:
+    got = tree(module_ids=["M"], modules=[{"id": "M"}], items=[item("a", moduleId="M", **fields)])
+    (one,) = got.sections[0].items
+    assert (one.type_name, dict(one.details)) == ("lecture", {"item_id": "a", **details})
+
+
+def test_every_item_knows_the_language_of_its_course() -> None:
+    got = tree(
+        module_ids=["M"], modules=[{"id": "M"}], items=[item("a", moduleId="M")], has_resources=True, language="de"
+    )
+    assert [one.details["language"] for one in (*got.sections[0].items, *got.items)] == ["de", "de"]
+
+
+def test_the_resources_tab_is_the_last_item_of_a_course() -> None:
+    loose = [item("in-course", moduleId="nowhere")]
+    got = tree(module_ids=["M"], modules=[{"id": "M"}], items=loose, has_resources=True)
+    assert got.items[1:] == (
+        Item("references", "Resources", "resources", None, "references", f"{BASE}/learn/some-course"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -100,16 +100,75 @@ def test_recorded_flat_asset_urls_are_understood(recorded: Path) -> None:
     found = replies.assets(load(recorded / "coursera/coursera-dl/json/asset-urls-three.json"))
     assert len(found) == 3
     assert all(asset.url and asset.expires for asset in found.values())
+    assert all("." in asset.name for asset in found.values()), "the name is in the path of the URL"
 
 
 def test_recorded_subtitle_maps_keep_their_own_urls(recorded: Path) -> None:
     video = json.loads((recorded / "coursera/coursera-dl/json/video-reply-1.json").read_text())
-    got = replies.lecture_video(reply(linked={"onDemandVideos.v1": [video]}))
-    assert got.renditions == {}  # the old shape of sources
+    got = replies.lecture_video(Envelope((), {}, "", whole=video))
+    assert got == replies.lecture_video(reply(linked={"onDemandVideos.v1": [video]}))
     assert got.subtitles.keys() == got.transcripts.keys() >= {"en", "zh-CN", "pt-BR"}
     assert got.subtitles["en"] == video["subtitles"]["en"]
     assert got.transcripts["en"] == video["subtitlesTxt"]["en"] != got.subtitles["en"]
     assert got.expires == 1495238400.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "renditions"),
+    [
+        ("video-reply-1.json", "video-output-1.json", {"540p": "mw"}),
+        ("video-reply-2.json", "video-output-2.json", {"540p": "mw", "original": "mw"}),
+    ],
+)
+def test_recorded_old_videos_have_all_that_their_own_parser_found(
+    recorded: Path, name: str, expected: str, renditions: dict[str, str]
+) -> None:
+    folder = recorded / "coursera/coursera-dl/json"
+    got = replies.lecture_video(Envelope((), {}, "", whole=json.loads((folder / name).read_text())))
+    shown = {word: ("m" if one.mp4 else "") + ("w" if one.webm else "") for word, one in got.renditions.items()}
+    assert shown == renditions
+    urls = {f"{language}.{kind}": url for kind in ("srt", "txt") for language, url in got.texts(kind).items()}
+    found = json.loads((folder / expected).read_text())
+    for key in found.keys() & urls.keys():
+        assert found[key] == f"https://api.coursera.org{urls[key]}"
+    assert {key for key in found if key.endswith(("srt", "txt"))} <= urls.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("supplement-open-course-assets-typename-url-reply-1.json", ["asset"]),
+        ("supplement-open-course-assets-typename-url-reply-3.json", ["url"]),
+        ("supplement-open-course-assets-typename-url-reply-4.json", ["asset"]),
+    ],
+)
+def test_recorded_replies_of_single_wrappers(recorded: Path, name: str, kinds: list[str]) -> None:
+    found = replies.wrappers(load(recorded / "coursera/coursera-dl/json" / name))
+    assert [one.type_name for one in found] == kinds
+    assert all(one.asset_id or one.url for one in found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "coursera-dl/json/supplement-open-course-assets-typename-url-reply-2.json",
+        "coursera-dl/json/supplement-open-course-assets-typename-url-reply-5.json",
+        "coursera-dl/json/asset-urls-one.json",
+        "seeds/assets.v1.json",
+    ],
+)
+def test_recorded_files_have_a_name_and_a_url(recorded: Path, name: str) -> None:
+    found = replies.assets(load(recorded / "coursera" / name))
+    assert found and all(one.name and one.url for one in found.values())
+
+
+def test_the_documented_wrapper_of_a_text(recorded: Path) -> None:
+    (text,) = replies.wrappers(load(recorded / "coursera/seeds/openCourseAssets.v1-cml.json"))
+    assert (text.type_name, text.cml) == ("cml", "some content here")
+
+
+def test_the_documented_course_has_no_language(recorded: Path) -> None:
+    assert replies.language(load(recorded / "coursera/seeds/courses.v1.json")) == ""
 
 
 def test_ends_of_recorded_signed_urls(recorded: Path) -> None:
@@ -145,6 +204,36 @@ def test_renditions_of_every_shape() -> None:
         "original": Rendition(0, "https://c/o.mp4", ""),
     }
     assert (got.subtitles, got.transcripts, got.expires) == ({"de": "/de.srt"}, {}, 1000.0)
+
+
+def test_old_sources_of_every_shape() -> None:
+    sources = [
+        {"resolution": "360p", "formatSources": {"video/mp4": "https://c/3.mp4?Expires=2000", "video/webm": None}},
+        {"formatSources": {"video/webm": "https://c/o.webm"}},
+        {"resolution": "a/b", "formatSources": {"video/mp4": "https://c/second-without-resolution.mp4"}},
+        {"resolution": "540p", "formatSources": {}},
+        {"resolution": "720p"},
+    ]
+    got = replies.lecture_video(Envelope((), {}, "", whole={"sources": sources, "subtitles": {"en": "/s"}}))
+    assert got.renditions == {
+        "360p": Rendition(360, "https://c/3.mp4?Expires=2000", ""),
+        "original": Rendition(0, "", "https://c/o.webm"),
+    }
+    assert (got.texts("srt"), got.texts("vtt"), got.texts("pdf"), got.expires) == ({"en": "/s"}, {}, {}, 2000.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "language"),
+    [
+        ([{"primaryLanguages": ["de", "en"]}], "de"),
+        ([{"primaryLanguages": [None, "<b>", "pt-BR"]}], "pt-BR"),
+        ([{"primaryLanguages": "en"}], ""),
+        ([{}], ""),
+        ([], ""),
+    ],
+)
+def test_languages_of_courses(rows: list[Any], language: str) -> None:
+    assert replies.language(reply(rows)) == language
 
 
 def test_no_repr_shows_a_signed_url() -> None:

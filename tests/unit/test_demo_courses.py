@@ -37,19 +37,23 @@ def items(slug: str) -> list[dict[str, Any]]:
 
 def files(item: dict[str, Any]) -> Iterator[str]:
     """The files that an item describes, relative to its course's folder."""
-    yield from item.get("video", {}).values()
+    yield from (*item.get("video", {}).values(), *item.get("webm", {}).values())
     for stem in item.get("subtitles", {}).values():
         yield from (f"{stem}{suffix}" for suffix in (".srt", ".vtt", ".txt"))
     yield from (entry["file"] for entry in (*item.get("attachments", ()), *item.get("assets", ())) if "file" in entry)
-    if "cml" in item:
-        yield item["cml"]
+    yield from (item[key] for key in ("cml", "instructions") if key in item)
 
 
 EVERY_ITEM = [(slug, item) for slug in COURSES for item in items(slug)]
 LECTURES = [
     pytest.param(FOLDER / slug, item, id=f"{slug}/{item['slug']}") for slug, item in EVERY_ITEM if "video" in item
 ]
-READINGS = [pytest.param(FOLDER / slug, item, id=f"{slug}/{item['cml']}") for slug, item in EVERY_ITEM if "cml" in item]
+REFERENCES = [(slug, entry) for slug in COURSES for entry in COURSES[slug].get("references", ())]
+TEXTS = [
+    pytest.param(FOLDER / slug, text, described, id=f"{slug}/{text}")
+    for slug, described in (*EVERY_ITEM, *REFERENCES)
+    if (text := described.get("cml") or described.get("instructions"))
+]
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -125,7 +129,8 @@ def test_the_first_lesson_is_the_one_that_the_manual_shows() -> None:
 
 @pytest.mark.parametrize("slug", COURSES)
 def test_what_is_described_lies_there_and_nothing_else(slug: str) -> None:
-    described = {name for item in items(slug) for name in files(item)} | {"course.toml"}
+    entries = [entry for where, entry in REFERENCES if where == slug]
+    described = {name for item in (*items(slug), *entries) for name in files(item)} | {"course.toml"}
     there = {str(path.relative_to(FOLDER / slug)) for path in (FOLDER / slug).rglob("*") if not path.is_dir()}
     assert there == described
 
@@ -155,8 +160,11 @@ def test_ids_are_unique_and_well_formed() -> None:
         entries = (*item.get("attachments", ()), *item.get("assets", ()))
         long.update(entry["id"] for entry in entries if "id" in entry)
         assert all(("id" in entry) != ("url" in entry) for entry in entries)
-        assert ("video_id" in item) == ("video" in item)
+        assert ("video_id" in item) == ("video" in item or "webm" in item)
         long.update([item["video_id"]] if "video_id" in item else [])
+    for _, entry in REFERENCES:
+        short.update([entry["short_id"]])
+        long.update([entry["id"], *(asset["id"] for asset in entry.get("assets", ()))])
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{5}", part) for part in short)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", part) for part in long)
     assert [part for part, times in (short + long).items() if times > 1] == []
@@ -209,13 +217,15 @@ def test_subtitles_are_in_order_within_the_lecture_and_alike_in_all_forms(
         assert ("" if language == "zh-CN" else " ").join(words for *_, words in spoken) == texts[".txt"].strip()
 
 
-@pytest.mark.parametrize(("folder", "reading"), READINGS)
-def test_what_a_reading_refers_to_is_described_and_the_other_way_round(folder: Path, reading: dict[str, Any]) -> None:
-    cml = (folder / reading["cml"]).read_text(encoding="utf-8")
+@pytest.mark.parametrize(("folder", "text", "described"), TEXTS)
+def test_what_a_text_refers_to_is_described_and_the_other_way_round(
+    folder: Path, text: str, described: dict[str, Any]
+) -> None:
+    cml = (folder / text).read_text(encoding="utf-8")
     assert cml.startswith("<co-content>")
     assert cml.rstrip().endswith("</co-content>")
     referred = re.findall(r'<img [^>]*assetId="([^"]+)"', cml) + re.findall(r'<asset [^>]*id="([^"]+)"', cml)
-    assert sorted(referred) == sorted(asset["id"] for asset in reading.get("assets", ()))
+    assert sorted(referred) == sorted(asset["id"] for asset in described.get("assets", ()))
 
 
 def test_exactly_one_reading_is_malformed_in_the_way_that_was_met_in_the_wild() -> None:
@@ -275,6 +285,10 @@ def test_the_courses_are_as_awkward_as_real_ones() -> None:
         "discussionPrompt",
         "ungradedLab",
         "coach",
+        "gradedProgramming",
+        "ungradedProgramming",
+        "programming",
+        "ungradedWidget",
         "listeningBooth",  # no platform has it
     }
     names = [item["name"] for item in everything]
@@ -284,11 +298,22 @@ def test_the_courses_are_as_awkward_as_real_ones() -> None:
     assert any(name.endswith(" ") for name in names)
     assert any(lesson["items"] == [] for slug in COURSES for lesson in lessons(slug))
     assert any("video" in item and "subtitles" not in item for item in everything)
-    assert [item for item in everything if "locked" in item and any(files(item))] == []
+    assert [item for item in everything if ("locked" in item or "censored" in item) and any(files(item))] == []
+    assert any("censored" in item for item in everything)
+    assert any("in_video_quiz" in item for item in everything)
+    assert any("webm" in item and "video" not in item for item in everything)
+    assert {entry.get("listed", True) for _, entry in REFERENCES} == {True, False}
+    own_files = [
+        item.get("attachments", [{}])[0] for item in everything if item["type"] == "supplement" and "cml" not in item
+    ]
+    assert {"url" in entry for entry in own_files} == {True, False}
+    names_of_files = [entry.get("name", "") for item in everything for entry in item.get("attachments", ())]
+    assert any("extended-description" in name for name in names_of_files)
+    assert any("_merged." in name for name in names_of_files)
 
     attachments = [item["attachments"] for item in everything if "attachments" in item]
     assert any("url" in entry for entry in itertools.chain.from_iterable(attachments))
-    assert any(max(Counter(entry["title"] for entry in entries).values()) == 2 for entries in attachments)
+    assert any(max(Counter(entry.get("title") for entry in entries).values()) == 2 for entries in attachments)
 
     equal = [
         slug for slug in COURSES if max(Counter((item["name"], item["slug"]) for item in items(slug)).values()) == 2

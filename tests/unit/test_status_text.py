@@ -26,6 +26,7 @@ STATUS: dict[str, Any] = {
     "open_files": 1,
     "accounts": [
         {
+            "routes": [{"name": "files (assets.v1)", "trouble": None}],
             "name": "campus",
             "provider": "panopto",
             "server": None,

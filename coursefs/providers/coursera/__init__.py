@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from coursefs.errors import UsageError
 from coursefs.providers.base import Account, Provider
+from coursefs.providers.coursera.choice import choice_of
 from coursefs.providers.coursera.client import BASE_URL, CourseraClient
 from coursefs.providers.coursera.provider import CourseraProvider
 from coursefs.providers.coursera.session import Session
@@ -22,9 +23,10 @@ _BURST = 30
 def provider(account: Account, transport: Transport) -> Provider:
     """Coursera for this account (entry point).  No request is made.
 
-    Settings: `base_url`, and `requests_per_second`.  Secrets: `cauth`, and `expires` (seconds since 1970) and `user_id`
-    where they are known; when the cookie is refused, the account's vault is looked into for another one.
-    Raises `UsageError` for settings that make no sense; a missing sign-in shows with the first request.
+    Settings: `base_url`, `requests_per_second`, and those of `coursefs.providers.coursera.choice.choice_of`.  Secrets:
+    `cauth`, and `expires` (seconds since 1970) and `user_id` where they are known; when the cookie is refused, the
+    account's vault is looked into for another one.  Raises `UsageError` for settings that make no sense; a missing
+    sign-in shows with the first request.
     """
     base_url = _base_url(account.settings.get("base_url", BASE_URL))
     client = CourseraClient(
@@ -34,7 +36,7 @@ def provider(account: Account, transport: Transport) -> Provider:
         account=account.name,
         bucket=Bucket(_rate(account.settings.get("requests_per_second")), _BURST),
     )
-    return CourseraProvider(client, base_url, wanted=account.wanted)
+    return CourseraProvider(client, base_url, choice=choice_of(account.settings, account.wanted))
 
 
 def _base_url(value: str) -> str:

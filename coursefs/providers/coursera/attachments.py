@@ -16,6 +16,7 @@ _TYPES = mimetypes.MimeTypes()
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 for _extension, _type in {
     ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
     ".docx": f"{_OFFICE}.wordprocessingml.document",
     ".pptx": f"{_OFFICE}.presentationml.presentation",
     ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",

@@ -1,11 +1,44 @@
-"""Which of the renditions and languages of a lecture are wanted (pure)."""
+"""Which of the renditions, languages and attachments of a lecture are wanted (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from coursefs.errors import UsageError
 from coursefs.model import Wanted
 from coursefs.providers.coursera.replies import LectureVideo, Rendition
+
+#: the platform has each text of a lecture in these
+FORMATS = ("srt", "vtt", "txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a lecture is shown: the settings of all accounts, and those of this one."""
+
+    wanted: Wanted = field(default_factory=Wanted)
+    formats: tuple[str, ...] = ("srt", "txt")
+    duplicates: bool = False  # what the platform makes out of a lecture: audio description, merged transcripts
+
+
+class LectureText(NamedTuple):
+    """A subtitle or transcript."""
+
+    language: str
+    format: str  # srt, vtt or txt
+
+
+def choice_of(settings: Mapping[str, str], wanted: Wanted) -> Choice:
+    """What an account's settings ask for: `subtitle_formats`, a list, and `duplicates`.  Raises `UsageError`."""
+    formats = tuple(settings["subtitle_formats"].splitlines()) if "subtitle_formats" in settings else ("srt", "txt")
+    duplicates = settings.get("duplicates", "false")
+    if not set(formats) <= set(FORMATS):
+        raise UsageError(f"subtitle_formats: a list of {', '.join(FORMATS)} is meant")
+    if duplicates not in {"true", "false"}:
+        raise UsageError("duplicates: true or false is meant")
+    return Choice(wanted, formats, duplicates == "true")
 
 
 def rendition(renditions: Mapping[str, Rendition], lines: int | None) -> tuple[str, str] | None:
@@ -41,9 +74,23 @@ def languages(available: Collection[str], wanted: Sequence[str]) -> tuple[str, .
     return tuple(dict.fromkeys(found))
 
 
-def lecture_languages(video: LectureVideo, wanted: Wanted) -> tuple[str, ...]:
-    """The languages in which subtitles and transcripts of a lecture are shown."""
-    return languages(video.subtitles.keys() | video.transcripts.keys(), wanted.subtitles)
+def texts(video: LectureVideo, wanted: Choice) -> list[LectureText]:
+    """The subtitles and transcripts of a lecture that are shown, by format and then by language.
+
+    Subtitles that the platform has in one of the two formats alone are shown in that one.
+    """
+    asked = [one for one in FORMATS if one in wanted.formats]
+    offered = {one: urls for one in FORMATS if (urls := video.texts(one))}
+    all_languages = {language for urls in offered.values() for language in urls}
+    found: list[LectureText] = []
+    for one in asked:
+        other = {"srt": "vtt", "vtt": "srt"}.get(one, one)
+        for language in languages(all_languages, wanted.wanted.subtitles):
+            if language in offered.get(one, {}):
+                found.append(LectureText(language, one))
+            elif other not in asked and language in offered.get(other, {}):
+                found.append(LectureText(language, other))
+    return found
 
 
 def _primary(language: str) -> str:

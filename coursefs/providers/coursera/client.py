@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from types import TracebackType
 from typing import Self
 
 import trio
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn, RouteGone
-from coursefs.providers.coursera import materials, replies, routes
+from coursefs import model
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
+from coursefs.providers.coursera import instructions, materials, old_materials, replies, resources, routes
+from coursefs.providers.coursera.instructions import Instructions
 from coursefs.providers.coursera.learner import Learner
 from coursefs.providers.coursera.lectures import Lectures
 from coursefs.providers.coursera.materials import Materials
@@ -33,6 +36,8 @@ from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_ran
 from coursefs.providers.coursera.password import login_request, secrets_from_reply
 from coursefs.providers.coursera.public_catalogue import PublicCatalogue, all_pages
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership
+from coursefs.providers.coursera.resources import Reference
+from coursefs.providers.coursera.route_book import RouteBook
 from coursefs.providers.coursera.routes import Route, compound
 from coursefs.providers.coursera.session import Session
 from coursefs.transport import Bucket, Transport
@@ -43,6 +48,8 @@ BASE_URL = "https://www.coursera.org"
 _OTHER_URLS = {BASE_URL: "https://api.coursera.org"}
 #: how many ids go into one `assets.v1`: the URL stays below 2 kB
 ASSETS_PER_REQUEST = 50
+#: how many requests may go into finding the ids for which a batch is refused; one of fifty takes thirteen
+_SPLITS = 32
 #: how often a request is made that the platform refuses at random
 _ATTEMPTS = 5
 
@@ -73,6 +80,7 @@ class CourseraClient:
         self._other_url = _OTHER_URLS.get(self._base_url)
         self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
+        self._book = RouteBook()
         self.catalogue = PublicCatalogue(self._ask)
         self.learner = Learner(self._ask, self.user_id)
         self.lectures = Lectures(
@@ -155,33 +163,86 @@ class CourseraClient:
         reply = await self._ask_for_another(tag, routes.MATERIALS, slug=slug)
         if reply is None:
             return None
+        if reply.whole:
+            return old_materials.materials(reply)
         if not reply.elements:
             raise Gone("course materials: the platform does not have this course")
         return materials.materials(reply)
 
-    async def lecture_video(self, course_id: str, item_id: str) -> LectureVideo:
-        """The renditions, subtitles and transcripts of a lecture; their URLs end within one or two days."""
-        return replies.lecture_video(await self._ask(routes.LECTURE_VIDEO, id=compound(course_id, item_id)))
+    async def language(self, course_id: str) -> str:
+        """The language that a course is given in, such as `en` or `pt-BR`; "" where the platform does not say."""
+        return replies.language(await self._ask(routes.COURSE_LANGUAGE, course_id=course_id))
 
-    async def lecture_assets(self, course_id: str, item_id: str) -> tuple[CourseAsset, ...]:
-        """What is attached to a lecture; for the platform 404 is one of the ways to say nothing."""
+    async def lecture_video(self, course_id: str, item_id: str, video_id: str = "") -> LectureVideo:
+        """The renditions, subtitles and transcripts of a lecture; their URLs end within one or two days.
+
+        `video_id` is what the old materials say of it (`MaterialItem.video_id`), for platforms that have only those.
+        """
+        old = {"video_id": video_id} if video_id else {}
+        return replies.lecture_video(await self._ask(routes.LECTURE_VIDEO, id=compound(course_id, item_id), **old))
+
+    async def lecture_assets(
+        self, course_id: str, item_id: str, wrapper_ids: Sequence[str] | None = None
+    ) -> tuple[CourseAsset, ...]:
+        """What is attached to a lecture; for the platform 404 is one of the ways to say nothing.
+
+        `wrapper_ids` are what the old materials say of it (`MaterialItem.wrapper_ids`).
+        """
         try:
-            return replies.course_assets(await self._ask(routes.LECTURE_ASSETS, id=compound(course_id, item_id)))
+            return await self._parts(routes.LECTURE_ASSETS, course_id, item_id, wrapper_ids)
         except Gone:
             return ()
 
-    async def supplement(self, course_id: str, item_id: str) -> tuple[CourseAsset, ...]:
-        """The parts of a reading, in order."""
-        return replies.course_assets(await self._ask(routes.SUPPLEMENT, id=compound(course_id, item_id)))
+    async def supplement(
+        self, course_id: str, item_id: str, wrapper_ids: Sequence[str] | None = None
+    ) -> tuple[CourseAsset, ...]:
+        """The parts of a reading, in order; `wrapper_ids` as for `lecture_assets`."""
+        return await self._parts(routes.SUPPLEMENT, course_id, item_id, wrapper_ids)
+
+    async def has_references(self, course_id: str) -> bool:
+        """Whether the Resources tab of a course lists anything.  Raises as `references` does."""
+        try:
+            return bool((await self._ask_aside(routes.ANY_REFERENCE, course_id=course_id)).elements)
+        except Gone:  # for the platform one of the ways to say nothing
+            return False
+
+    async def references(self, course_id: str) -> tuple[Reference, ...]:
+        """What the Resources tab of a course lists, with its texts."""
+        try:
+            return resources.references(await self._ask_aside(routes.REFERENCES, course_id=course_id))
+        except Gone:
+            return ()
+
+    async def programming(self, course_id: str, item_id: str) -> Instructions:
+        """The instructions of a programming assignment; nothing is begun."""
+        return instructions.programming(await self._ask_aside(routes.PROGRAMMING, id=compound(course_id, item_id)))
+
+    async def programming_exercise(self, course_id: str, item_id: str) -> Instructions:
+        """The instructions of a programming exercise of the older kind (`programming`); nothing is begun."""
+        return instructions.exercise(
+            await self._ask_aside(routes.PROGRAMMING_EXERCISE, id=compound(course_id, item_id))
+        )
+
+    async def peer_assignment(self, user_id: str, course_id: str, item_id: str) -> Instructions:
+        """The instructions of a peer assignment and what is to be handed in; nothing is begun."""
+        ids = {"user_id": user_id, "course_id": course_id, "item_id": item_id}
+        return instructions.peer_assignment(await self._ask_aside(routes.PEER_ASSIGNMENT, **ids))
+
+    async def discussion(self, user_id: str, course_id: str, item_id: str) -> Instructions:
+        """The question that a discussion prompt asks; what others have answered is not asked for."""
+        return instructions.discussion(
+            await self._ask_aside(routes.DISCUSSION, id=compound(user_id, course_id, item_id))
+        )
 
     async def assets(self, ids: Iterable[str]) -> Mapping[str, Asset]:
-        """Files by id, asked for together, fifty in a request; ids that the platform does not know are absent."""
+        """Files by id, asked for together, fifty in a request; ids that the platform does not know are absent.
+
+        A batch that is refused for one of its ids is asked for again in halves.
+        """
         wanted = list(dict.fromkeys(ids))
         found: dict[str, Asset] = {}
         for first in range(0, len(wanted), ASSETS_PER_REQUEST):
-            some = wanted[first : first + ASSETS_PER_REQUEST]
-            listed = ",".join(compound(one) for one in some)
-            found |= replies.assets(await self._ask(routes.ASSETS, ids=listed))
+            found |= await self._some_assets(wanted[first : first + ASSETS_PER_REQUEST])
         return found
 
     async def _ask_at_home(self, route: Route, **values: str) -> Envelope:
@@ -204,7 +265,51 @@ class CourseraClient:
         with suppress(CoursefsError):
             if replies.user_id(envelope(reply, what=routes.WHOAMI.name, sign_in_again="")):
                 self._api_url = other
+                self._book = RouteBook()  # what was gone there may be here
         return self._api_url == other
+
+    def routes(self) -> Sequence[model.Route]:
+        """The routes of the platform that were used so far, and which of them are gone."""
+        return self._book.routes()
+
+    async def _some_assets(self, ids: Sequence[str]) -> Mapping[str, Asset]:
+        found: dict[str, Asset] = {}
+        pending = [ids] if ids else []
+        for asked in count(1):
+            if not pending:
+                break
+            some = pending.pop()
+            try:
+                found |= replies.assets(await self._ask(routes.ASSETS, ids=",".join(compound(one) for one in some)))
+            except Gone:
+                if asked > _SPLITS:
+                    raise
+                middle = len(some) // 2
+                pending += [some[:middle], some[middle:]] if middle else []
+        return found
+
+    async def _parts(
+        self, route: Route, course_id: str, item_id: str, wrapper_ids: Sequence[str] | None
+    ) -> tuple[CourseAsset, ...]:
+        """The wrappers of an item, all with one request; where that route is gone and their ids are known, singly."""
+        try:
+            return replies.course_assets(await self._ask(route, id=compound(course_id, item_id)))
+        except RouteGone:
+            if wrapper_ids is None:
+                raise
+        found = [await self._ask(routes.COURSE_ASSET, id=compound(one)) for one in wrapper_ids]
+        return tuple(part for reply in found for part in replies.wrappers(reply))
+
+    async def _ask_aside(self, route: Route, **values: str) -> Envelope:
+        """The reply of a route that the platform may keep back in the words of an ended session.
+
+        Raises `NotSignedIn` only where the session has ended indeed.
+        """
+        try:
+            return await self._ask(route, **values)
+        except NotSignedIn:
+            await self.whoami()  # which raises it again where it is true
+            raise NotAllowed(f"{route.name}: the platform keeps it back") from None
 
     async def _ask(self, route: Route, **values: str) -> Envelope:
         reply = await self._ask_for_another(None, route, **values)
@@ -214,13 +319,36 @@ class CourseraClient:
     async def _ask_for_another(self, tag: str | None, route: Route, **values: str) -> Envelope | None:
         """The reply of a route, or of what is to be asked instead of it; None when it is the one with this tag."""
         try:
-            return await self._ask_once(tag, route, values)
-        except RouteGone as error:
+            return await self._ask_at(tag, route, values)
+        except RouteGone:
             if route.instead is None or not route.instead.needs <= values.keys():
                 raise
-            with suppress(Gone, BadReply):  # an old route that is refused is not there either
-                return await self._ask_once(tag, route.instead, values)
-            raise error from None
+        known = [route.resource]
+        old: Route | None = route.instead
+        while old is not None:
+            try:
+                return await self._ask_at(tag, old, values)
+            except (Gone, BadReply):  # an old route that is refused is not there either
+                known.append(old.resource)
+            old = old.instead
+        raise RouteGone(
+            f"{route.name}: the platform has removed the route that coursefs uses, and the older ones with it"
+            f" ({', '.join(known)}); the present ones need a session: {self._sign_in}"
+        )
+
+    async def _ask_at(self, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
+        """The reply of this very route, which is written into the book; None when it is the one with this tag."""
+        self._book.require(route)
+        try:
+            reply = await self._ask_once(tag, route, values)
+        except RouteGone as error:
+            self._book.gone(route, error)
+            raise
+        except (NotAllowed, Gone):
+            self._book.answered(route)
+            raise
+        self._book.answered(route)
+        return reply
 
     async def _ask_once(self, tag: str | None, route: Route, values: Mapping[str, str]) -> Envelope | None:
         """The reply of this very route; a cookie that is refused is tried again if it was replaced meanwhile."""

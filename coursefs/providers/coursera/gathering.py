@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import trio
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -17,6 +17,11 @@ V = TypeVar("V")
 def concerns_one_item(error: CoursefsError) -> bool:
     """Whether an error says something of one item only: refused, gone, broken; not the sign-in or the network."""
     return isinstance(error, (NotAllowed, Gone, BadReply)) and not isinstance(error, NotSignedIn)
+
+
+def is_final(error: CoursefsError) -> bool:
+    """Whether asking again soon would give the same: refused, gone, or the route was removed."""
+    return isinstance(error, (NotAllowed, Gone, RouteGone))
 
 
 class Gathering:

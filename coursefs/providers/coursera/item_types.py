@@ -14,6 +14,12 @@ from urllib.parse import quote
 
 LECTURE = "lecture"
 READING = "supplement"
+PROGRAMMING = frozenset({"gradedProgramming", "ungradedProgramming"})
+PROGRAMMING_EXERCISE = "programming"
+PEER_ASSIGNMENT = "phasedPeer"
+DISCUSSION = "discussionPrompt"
+#: no step of the platform: the Resources tab, which coursefs shows as one
+REFERENCES = "references"
 
 
 class ItemType(NamedTuple):
@@ -67,6 +73,11 @@ def course_url(base_url: str, slug: str) -> str:
 def module_url(base_url: str, slug: str, position: int) -> str:
     """The web page of the module at this position, counted from 1."""
     return f"{course_url(base_url, slug)}/home/module/{position}"
+
+
+def reference_url(course_page: str | None, short_id: str) -> str | None:
+    """The web page of an entry of the Resources tab, as links in readings have it."""
+    return f"{course_page}/resources/{quote(short_id, safe='')}" if course_page and short_id else course_page
 
 
 def item_url(base_url: str, slug: str, type_name: str, item_id: str, item_slug: str) -> str | None:

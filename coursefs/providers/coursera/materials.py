@@ -1,4 +1,8 @@
-"""The tree of a course as `onDemandCourseMaterials.v2` says it: flat lists that refer to each other by id (pure)."""
+"""The tree of a course as `onDemandCourseMaterials` says it: flat lists that refer to each other by id (pure).
+
+`v1` said the same in other words: `Items.v1` with `content`, which held the ids of videos and attachments, in place of
+`Items.v2` with `contentSummary`, which does not.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,9 @@ class MaterialItem:
     type_name: str
     locked: bool
     lock_reason: str  # PREMIUM …; ""
+    in_video_quiz: bool = False  # the lecture stops for questions
+    video_id: str = ""  # the old materials alone say it, and what follows
+    wrapper_ids: tuple[str, ...] | None = None  # of attachments, or of the text; None: not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Materials:
 
 
 def materials(envelope: Envelope) -> Materials:
-    """The reply of `onDemandCourseMaterials.v2`."""
+    """The reply of `onDemandCourseMaterials.v2`, or of `v1`."""
     course = next(iter(envelope.elements), {})
     prefix = "onDemandCourseMaterial"
     choices = {identifier(row, "id"): row for row in envelope.related(f"{prefix}PassableItemGroupChoices.v1")}
@@ -90,7 +97,8 @@ def materials(envelope: Envelope) -> Materials:
         )
         for row in envelope.related(f"{prefix}Lessons.v1")
     )
-    items = (_material_item(row) for row in envelope.related(f"{prefix}Items.v2"))
+    rows = envelope.related(f"{prefix}Items.v2") or envelope.related(f"{prefix}Items.v1")
+    items = (material_item(row) for row in rows)
     return Materials(
         course_id=identifier(course, "id"),
         module_ids=identifiers(course, "moduleIds"),
@@ -102,17 +110,26 @@ def materials(envelope: Envelope) -> Materials:
     )
 
 
-def _material_item(row: Json) -> MaterialItem:
+def material_item(row: Json) -> MaterialItem:
+    """One item, as either version describes it."""
     lock = record(record(row, "itemLockSummary"), "lockState")
     said = row.get("isLocked")  # absent on every open item of the recorded course
     locked = said if isinstance(said, bool) else "LOCKED" in (text(row, "lockedStatus"), text(lock, "lockStatus"))
+    content = record(row, "contentSummary") or record(row, "content")
+    definition = record(content, "definition")
+    wrappers = identifiers(definition, "assets") or tuple(filter(None, [identifier(definition, "assetId")]))
+    is_told = bool(wrappers) or isinstance(definition.get("assets"), list)
     return MaterialItem(
         id=identifier(row, "id"),
         lesson_id=identifier(row, "lessonId"),
         module_id=identifier(row, "moduleId"),
         name=text(row, "name") or text(row, "originalName"),
         slug=text(row, "slug"),
-        type_name=text(record(row, "contentSummary"), "typeName"),
+        type_name=text(content, "typeName"),
         locked=locked,
         lock_reason=text(row, "itemLockedReasonCode") or text(lock, "reasonCode"),
+        in_video_quiz=definition.get("hasInVideoAssessment") is True,
+        video_id=identifier(definition, "videoId"),
+        # `giAxucda…@1`: the version is no part of it
+        wrapper_ids=tuple(one.partition("@")[0] for one in wrappers) if is_told else None,
     )

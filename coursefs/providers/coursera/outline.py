@@ -7,21 +7,31 @@ later moves nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from coursefs.model import Course, Item, Kind, Outline, Section
-from coursefs.providers.coursera.item_types import course_url, item_url, module_url
+from coursefs.providers.coursera.item_types import REFERENCES, course_url, item_url, module_url
 from coursefs.providers.coursera.materials import MaterialItem, MaterialLesson, MaterialModule, Materials
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 
-def outline(materials: Materials, course: Course, base_url: str) -> Outline:
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What belongs to a course beside its tree."""
+
+    has_resources: bool = False  # the Resources tab lists something
+    language: str = ""  # that the course is given in
+
+
+def outline(materials: Materials, course: Course, base_url: str, aside: Aside) -> Outline:
     """The modules of a course, their lessons and items.
 
     Nothing that the reply holds is lost: what no list names is appended to the parent that it names itself, items of
     no known lesson to their module, and what belongs nowhere to the course.  What is listed but not described (preview
-    mode leaves such items out) keeps its place.
+    mode leaves such items out) keeps its place.  The Resources tab comes last, where there is anything
+    in it, as an item of the course.
     """
     modules = {one: materials.modules.get(one) or MaterialModule(one, "", "", ()) for one in materials.module_ids}
     modules |= materials.modules
@@ -49,6 +59,7 @@ def outline(materials: Materials, course: Course, base_url: str) -> Outline:
                 position=position,
                 parent_slug=parent_slug,
                 page=page,
+                language=aside.language,
             )
             for position, one in enumerate(ids, first)
         )
@@ -84,7 +95,9 @@ def outline(materials: Materials, course: Course, base_url: str) -> Outline:
     sections += [lesson_section(lesson, place, page) for place, lesson in enumerate(homeless, len(sections) + 1)]
     settled = {one for ids in loose_ids.values() for one in ids}
     rest = [item.id for item in loose if item.id not in settled]
-    return Outline(sections=tuple(sections), items=items(rest, len(sections) + 1, course.slug, page), tag=materials.tag)
+    others = items(rest, len(sections) + 1, course.slug, page)
+    resources = (_resources(page, aside),) if aside.has_resources and (sections or others) else ()
+    return Outline(sections=tuple(sections), items=(*others, *resources), tag=materials.tag)
 
 
 def lesson_item_ids(lesson: MaterialLesson, groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -135,7 +148,9 @@ def _undescribed(item_id: str) -> MaterialItem:
     return MaterialItem(item_id, "", "", "", "", "", locked=False, lock_reason="")
 
 
-def _item(course: Course, base_url: str, material: MaterialItem, *, position: int, parent_slug: str, page: str) -> Item:
+def _item(
+    course: Course, base_url: str, material: MaterialItem, *, position: int, parent_slug: str, page: str, language: str
+) -> Item:
     slug = material.slug or f"{parent_slug or 'item'}-{material.id}"
     own_page = item_url(base_url, course.slug, material.type_name, material.id, material.slug)
     return Item(
@@ -146,5 +161,32 @@ def _item(course: Course, base_url: str, material: MaterialItem, *, position: in
         type_name=material.type_name,
         url=own_page or page,
         locked=lock_text(material.lock_reason) if material.locked else None,
-        details={"item_id": material.id},
+        details=dict(_details(material, language)),
+    )
+
+
+def _details(material: MaterialItem, language: str) -> Iterator[tuple[str, str]]:
+    """What is asked and written with later; the old materials alone say more than the id."""
+    yield "item_id", material.id
+    if language:
+        yield "language", language
+    if material.in_video_quiz:
+        yield "in_video_quiz", "true"
+    if material.video_id:
+        yield "video_id", material.video_id
+    if material.wrapper_ids is not None:
+        yield "wrapper_ids", ",".join(material.wrapper_ids)
+
+
+def _resources(page: str, aside: Aside) -> Item:
+    """The Resources tab: its entries are files of the course, which are asked for when somebody looks there."""
+    details = {"language": aside.language} if aside.language else {}
+    return Item(
+        key=REFERENCES,
+        title="Resources",
+        slug="resources",
+        position=None,
+        type_name=REFERENCES,
+        url=page,
+        details=details,
     )

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import trio
 
-from coursefs.errors import CoursefsError, Gone, NotAllowed, RouteGone
-from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Standing, Wanted
-from coursefs.providers.coursera import item_files
+from coursefs.errors import CoursefsError, Gone
+from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Source, Standing
 from coursefs.providers.coursera.addresses import absolute
+from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
-from coursefs.providers.coursera.gathering import concerns_one_item, gathering
-from coursefs.providers.coursera.item_types import LECTURE, READING
-from coursefs.providers.coursera.links import item_link
-from coursefs.providers.coursera.outline import outline
-from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, url_expiry
-from coursefs.providers.coursera.signed import SignedReplies
-
-log = logging.getLogger(__name__)
-
-#: requests of listings under way at once; few, so that a player's request for a fresh URL never queues behind many
-_LISTING_REQUESTS = 5
-
-_Parts = tuple[CourseAsset, ...]
+from coursefs.providers.coursera.gathering import gathering, is_final
+from coursefs.providers.coursera.item_lister import ItemLister, VideoIds
+from coursefs.providers.coursera.outline import Aside, outline
+from coursefs.providers.coursera.replies import LectureVideo, url_expiry
 
 
 class CourseraProvider:
     """One account on Coursera (`coursefs.providers.base.Provider`).
 
-    `clock` gives seconds since 1970.
+    `choice` says what of a lecture is shown; `clock` gives seconds since 1970.
     """
 
     def __init__(
@@ -41,19 +32,12 @@ class CourseraProvider:
         client: CourseraClient,
         base_url: str,
         *,
-        wanted: Wanted,
+        choice: Choice,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._base_url = base_url
-        self._wanted = wanted
-        self._limiter = trio.CapacityLimiter(_LISTING_REQUESTS)
-        self._videos: SignedReplies[tuple[str, str], LectureVideo] = SignedReplies(
-            lambda ids: client.lecture_video(*ids), lambda video: video.expires, clock=clock
-        )
-        self._assets: SignedReplies[str, Asset] = SignedReplies(
-            self._ask_asset, lambda asset: asset.expires, size=4096, clock=clock
-        )
+        self._lister = ItemLister(client, choice, clock=clock)
 
     async def whoami(self) -> Identity:
         """The learner's id; the platform's answer has no name."""
@@ -74,98 +58,58 @@ class CourseraProvider:
 
     async def standing(self, course: Course) -> Standing:
         """Progress, grade, session, deadlines and instructors, as far as the platform says them."""
-        return await self._client.learner.standing(course.key, course.slug, partial(self.outline, course))
+        return await self._client.learner.standing(course.key, course.slug, partial(self._tree, course))
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
-        """The tree of a course, with one request."""
+        """The tree of a course, with one request, and with two more where it has changed."""
         found = await self._client.materials(course.slug, tag=tag)
-        return None if found is None else outline(found, course, self._base_url)
+        if found is None:
+            return None
+        aside = await self._aside(course)
+        return outline(found, course, self._base_url, aside)
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         """The files of these items: two requests for a lecture, one for a reading, one for fifty of their assets."""
-        videos: dict[str, LectureVideo | CoursefsError] = {}
-        parts: dict[str, _Parts | CoursefsError] = {}
-        async with gathering(self._limiter) as requests:
-            for item in items:
-                if item.locked is not None:
-                    continue
-                ids = (course.key, item.details["item_id"])
-                if item.type_name == LECTURE:
-                    requests.ask(videos, item.key, partial(self._videos.get, ids, fresh=True))
-                    requests.ask(parts, item.key, partial(self._client.lecture_assets, *ids))
-                elif item.type_name == READING:
-                    requests.ask(parts, item.key, partial(self._client.supplement, *ids))
-        assets = await self._ask_assets([one for one in parts.values() if not isinstance(one, CoursefsError)])
-        return {
-            item.key: self._item_files(course, item, videos.get(item.key), parts.get(item.key), assets)
-            for item in items
-        }
+        return await self._lister.files(course, items)
 
     async def source(self, course: Course, remote: Remote, *, fresh: bool) -> Source:  # noqa: ARG002  ids say it all
         """The signed URL of a video, a subtitle, a transcript or an asset; none of their hosts is told the cookie."""
         locator = remote.locator
         if locator.get("what") == "asset":
-            asset = await self._assets.get(locator["asset_id"], fresh=fresh)
+            asset = await self._lister.assets.get(locator["asset_id"], fresh=fresh)
             url, expires = asset.url, asset.expires
         else:
-            video = await self._videos.get((locator["course_id"], locator["item_id"]), fresh=fresh)
+            ids = VideoIds(locator["course_id"], locator["item_id"], locator.get("video_id", ""))
+            video = await self._lister.videos.get(ids, fresh=fresh)
             url = _video_url(video, locator)
             expires = url_expiry(url)
         if not url:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
         return Source(absolute(url, self._base_url), expires=expires)
 
-    def _item_files(
-        self,
-        course: Course,
-        item: Item,
-        video: LectureVideo | CoursefsError | None,
-        parts: _Parts | CoursefsError | None,
-        assets: Mapping[str, Asset] | CoursefsError,
-    ) -> Sequence[File] | CoursefsError:
-        """The files of one item out of the answers to its requests; None: was not asked for."""
-        if parts is None:
-            return [item_link(course, item)]
-        if isinstance(video, CoursefsError):
-            return video
-        refused: CoursefsError | None = None
-        if isinstance(parts, CoursefsError):
-            if video is None or not _is_final(parts):
-                return parts
-            refused, parts = parts, ()
-        if isinstance(assets, CoursefsError):
-            if item_files.asset_ids(parts):
-                if not _is_final(assets):
-                    return assets
-                refused = assets
-            assets = {}
-        if video is None:
-            files = item_files.reading_files(course, item, parts, assets)
-        else:
-            files = item_files.lecture_files(course, item, video=video, parts=parts, assets=assets, wanted=self._wanted)
-        if refused is not None:
-            log.info("%s: attachments are not shown: %s", item.key, refused)
-            files.append(item_files.refused_attachments(course, item, refused))
-        return files
+    def routes(self) -> Sequence[Route]:
+        """The routes of the platform that were used so far, and which of them are gone."""
+        return self._client.routes()
 
-    async def _ask_assets(self, parts: Sequence[_Parts]) -> Mapping[str, Asset] | CoursefsError:
-        """All assets that these items refer to, asked for together; the error, if that failed for them alone."""
-        ids = [one for some in parts for one in item_files.asset_ids(some)]
-        try:
-            found = await self._client.assets(ids)
-        except CoursefsError as error:
-            if not concerns_one_item(error):
-                raise
-            return error
-        for asset in found.values():
-            self._assets.keep(asset.id, asset)
-        return found
+    async def _tree(self, course: Course) -> Outline | None:
+        """The tree alone, for the names in it."""
+        found = await self._client.materials(course.slug)
+        return None if found is None else outline(found, course, self._base_url, Aside())
 
-    async def _ask_asset(self, asset_id: str) -> Asset:
-        asset = (await self._client.assets([asset_id])).get(asset_id)
-        if asset is None:
-            raise Gone("the platform no longer has this file")
-        return asset
+    async def _aside(self, course: Course) -> Aside:
+        """What belongs to a course beside its tree; whatever cannot be had of it keeps no tree back."""
+        languages: dict[str, str | CoursefsError] = {}
+        references: dict[str, bool | CoursefsError] = {}
+        with suppress(CoursefsError):
+            async with gathering(trio.CapacityLimiter(2)) as requests:
+                requests.ask(languages, course.key, partial(self._client.language, course.key))
+                requests.ask(references, course.key, partial(self._client.has_references, course.key))
+        language = languages.get(course.key, "")
+        listed = references.get(course.key, True)  # where nobody knows, the one who looks there will be told
+        return Aside(
+            has_resources=not is_final(listed) if isinstance(listed, CoursefsError) else listed,
+            language="" if isinstance(language, CoursefsError) else language,
+        )
 
 
 def _video_url(video: LectureVideo, locator: Mapping[str, str]) -> str:
@@ -176,12 +120,9 @@ def _video_url(video: LectureVideo, locator: Mapping[str, str]) -> str:
             return rendition.url(locator["container"]) if rendition else ""
         case "subtitle":
             return video.subtitles.get(locator["language"], "")
+        case "caption":
+            return video.captions.get(locator["language"], "")
         case "transcript":
             return video.transcripts.get(locator["language"], "")
         case _:
             return ""
-
-
-def _is_final(error: CoursefsError) -> bool:
-    """Whether asking again soon would give the same: refused, gone, or the route was removed."""
-    return isinstance(error, (NotAllowed, Gone, RouteGone))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from coursefs.pages.cleaning import link_target
+from coursefs.pages.cleaning import link_target, plain
 from coursefs.providers.coursera.markup import Element
 
 #: Parameters of signed URLs: such a link is dead within days, and its signature differs with every reply.
@@ -35,8 +35,16 @@ def asset_ref(element: Element) -> AssetRef | None:
     return None
 
 
-def web_target(url: str | None) -> str | None:
-    """The URL if a page may link to it and the link will last; None otherwise."""
+def web_target(url: str | None, page_url: str | None = None) -> str | None:
+    """The URL if a page may link to it and the link will last; None otherwise.
+
+    `page_url`: the web page that the link stands in, for links such as `/learn/some-course/resources/zVvo7`.
+    """
+    if url is not None and page_url is not None and plain(url).strip().startswith("/"):
+        try:
+            url = urljoin(page_url, plain(url).strip())
+        except ValueError:
+            return None
     target = link_target(url)
     if target is None or any(key.lower() in _SIGNED for key, _ in parse_qsl(urlsplit(target).query)):
         return None

@@ -34,6 +34,7 @@ class Renderer:
 
     links: Mapping[str, str]
     formulas: bool = False  # within an element that is flagged as holding some
+    page_url: str | None = None  # the web page that links are relative to
     marks: tuple[Element, ...] = ()  # inline elements around blocks: they go around the lines within these instead
 
     def flow(self, nodes: Sequence[Element | str], line_tag: str = "p") -> str:
@@ -92,7 +93,7 @@ class Renderer:
             case "code" | "pre":
                 return f"<code>{escape(element.text(), quote=False)}</code>"
             case tag if tag == "a" or tag in _MARKS:
-                return _marked(element, content)
+                return self._marked(element, content)
         return f" {content} " if element.tag in _BLOCKS else content
 
     def _inside(self, element: Element) -> Renderer:
@@ -102,8 +103,21 @@ class Renderer:
         content = self.inline(nodes).strip()
         if content:
             for mark in reversed(self.marks):
-                content = _marked(mark, content)
+                content = self._marked(mark, content)
         return content
+
+    def _marked(self, element: Element, content: str) -> str:
+        """The content within this inline element: a link, or a mark."""
+        if element.tag != "a":
+            tag = _MARKS[element.tag]
+            return _whole(tag, content) if content.strip() else content
+        target = web_target(element.attributes.get("href"), self.page_url)
+        if target is None:
+            return content
+        title = element.attributes.get("title")
+        extra = f' title="{escape(title)}"' if title else ""
+        # met in recorded readings: <a href="…"/>, a link without words
+        return f'<a href="{escape(target)}"{extra}>{content if content.strip() else escape(target, quote=False)}</a>'
 
     def _tight(self, nodes: Sequence[Element | str]) -> str:
         """What an item or a cell holds: a single paragraph is not set apart as one."""
@@ -159,7 +173,7 @@ class Renderer:
         link = self.links.get(element.attributes.get("assetid", ""))
         if link is not None:
             return f'<img src="{escape(link)}" alt="{escape(alt)}">'
-        target = web_target(element.attributes.get("src"))
+        target = web_target(element.attributes.get("src"), self.page_url)
         if target is not None:
             return f'<a href="{escape(target)}">{escape(alt or "Image", quote=False)}</a>'
         return _missing(f"Image: {alt}" if alt else "Image")
@@ -197,20 +211,6 @@ def _is_block(element: Element) -> bool:
     if element.tag == "code":  # one word for two things: a listing, or a word in a sentence
         return "language" in element.attributes or "\n" in element.text()
     return element.tag in _BLOCKS or any(_is_block(node) for node in element.children if isinstance(node, Element))
-
-
-def _marked(element: Element, content: str) -> str:
-    """The content within this inline element: a link, or a mark."""
-    if element.tag != "a":
-        tag = _MARKS[element.tag]
-        return _whole(tag, content) if content.strip() else content
-    target = web_target(element.attributes.get("href"))
-    if target is None:
-        return content
-    title = element.attributes.get("title")
-    extra = f' title="{escape(title)}"' if title else ""
-    # met in recorded readings: <a href="…"/>, a link without words
-    return f'<a href="{escape(target)}"{extra}>{content if content.strip() else escape(target, quote=False)}</a>'
 
 
 def _preformatted(element: Element) -> str:

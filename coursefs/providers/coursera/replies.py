@@ -9,19 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from coursefs.providers.coursera.naptime import (
     Envelope,
     Json,
     as_identifier,
     identifier,
+    identifiers,
     integer,
     record,
+    rows,
     text,
 )
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,4}")
+_NAMED = re.compile(r"/_[0-9a-f]{32}_([^/]+)\Z")
 _LINES = re.compile(r"(\d{2,5})p")
 #: an epoch time beyond this is in milliseconds (as seconds it would be the year 5138)
 _MILLISECONDS = 1e11
@@ -46,8 +49,13 @@ class LectureVideo:
 
     renditions: Mapping[str, Rendition]
     subtitles: Mapping[str, str] = field(repr=False)  # language -> URL of the .srt, often relative
+    captions: Mapping[str, str] = field(repr=False)  # language -> URL of the .vtt
     transcripts: Mapping[str, str] = field(repr=False)  # language -> URL of the .txt
     expires: float | None  # when the first of the URLs ends, seconds since 1970
+
+    def texts(self, text_format: str) -> Mapping[str, str]:
+        """Language -> URL of the texts in a format, `srt`, `vtt` or `txt`; their signatures differ."""
+        return {"srt": self.subtitles, "vtt": self.captions, "txt": self.transcripts}.get(text_format, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,34 +124,61 @@ def membership(element: Json, courses: Mapping[str, Json]) -> Membership:
 
 
 def lecture_video(envelope: Envelope) -> LectureVideo:
-    """The reply of `onDemandLectureVideos.v1`; without any video in it, a lecture that offers nothing."""
-    video = next(iter(envelope.related("onDemandVideos.v1")), {})
-    by_resolution = record(record(video, "sources"), "byResolution")
-    renditions: dict[str, Rendition] = {}
-    for word in by_resolution:
-        source = record(by_resolution, word)
-        lines = _LINES.fullmatch(word)
-        rendition = Rendition(
-            lines=int(lines.group(1)) if lines else 0,
-            mp4=text(source, "mp4VideoUrl"),
-            webm=text(source, "webMVideoUrl"),
-        )
-        if as_identifier(word) and (rendition.mp4 or rendition.webm):
-            renditions[word] = rendition
+    """The reply of `onDemandLectureVideos.v1`, or of `opencourse.v1/video`.
+
+    Without any video in it: a lecture that offers nothing.
+    """
+    video = envelope.whole or next(iter(envelope.related("onDemandVideos.v1")), {})
+    renditions = _renditions(video) or _old_renditions(video)
     subtitles = _by_language(record(video, "subtitles"))
+    captions = _by_language(record(video, "subtitlesVtt"))
     transcripts = _by_language(record(video, "subtitlesTxt"))
-    urls = [*subtitles.values(), *transcripts.values()]
+    urls = [*subtitles.values(), *captions.values(), *transcripts.values()]
     urls += [url for rendition in renditions.values() for url in (rendition.mp4, rendition.webm) if url]
     ends = [end for end in map(url_expiry, urls) if end is not None]
-    return LectureVideo(renditions, subtitles, transcripts, min(ends, default=None))
+    return LectureVideo(renditions, subtitles, captions, transcripts, min(ends, default=None))
+
+
+def _renditions(video: Json) -> dict[str, Rendition]:
+    by_resolution = record(record(video, "sources"), "byResolution")
+    found: dict[str, Rendition] = {}
+    for word in by_resolution:
+        source = record(by_resolution, word)
+        rendition = Rendition(_lines(word), text(source, "mp4VideoUrl"), text(source, "webMVideoUrl"))
+        if as_identifier(word) and (rendition.mp4 or rendition.webm):
+            found[word] = rendition
+    return found
+
+
+def _old_renditions(video: Json) -> dict[str, Rendition]:
+    """Of the old reply, where a source may lack its resolution."""
+    found: dict[str, Rendition] = {}
+    for source in rows(video, "sources"):
+        word = identifier(source, "resolution") or "original"
+        formats = record(source, "formatSources")
+        rendition = Rendition(_lines(word), text(formats, "video/mp4"), text(formats, "video/webm"))
+        if rendition.mp4 or rendition.webm:
+            found.setdefault(word, rendition)
+    return found
+
+
+def _lines(word: str) -> int:
+    lines = _LINES.fullmatch(word)
+    return int(lines.group(1)) if lines else 0
 
 
 def course_assets(envelope: Envelope) -> tuple[CourseAsset, ...]:
     """The wrappers of a reading or of a lecture's attachments, in the platform's order."""
-    return tuple(_course_asset(row) for row in envelope.related("openCourseAssets.v1"))
+    return tuple(course_asset(row) for row in envelope.related("openCourseAssets.v1"))
 
 
-def _course_asset(row: Json) -> CourseAsset:
+def wrappers(envelope: Envelope) -> tuple[CourseAsset, ...]:
+    """The reply of `openCourseAssets.v1` itself."""
+    return tuple(course_asset(row) for row in envelope.elements)
+
+
+def course_asset(row: Json) -> CourseAsset:
+    """One wrapper."""
     definition = record(row, "definition")
     rendered = record(definition, "renderableHtmlWithMetadata")
     return CourseAsset(
@@ -169,12 +204,27 @@ def _asset(row: Json) -> Asset:
     expires = _seconds(integer(link, "expires")) or _seconds(integer(row, "expires")) or url_expiry(url)
     return Asset(
         id=identifier(row, "id"),
-        name=text(row, "name"),
+        name=text(row, "name") or _name_in(url),
         type_name=text(row, "typeName"),
         extension=text(row, "fileExtension"),
         url=url,
         expires=expires,
     )
+
+
+def language(envelope: Envelope) -> str:
+    """The first of a course's `primaryLanguages`; "" where there is none."""
+    course = next(iter(envelope.elements), {})
+    return next((one for one in identifiers(course, "primaryLanguages") if _LANGUAGE.fullmatch(one)), "")
+
+
+def _name_in(url: str) -> str:
+    """The name in the path of an asset's URL, `/_<md5>_<name>`; "" where it has none: `assetUrls.v1` says no other."""
+    try:
+        found = _NAMED.search(unquote(urlsplit(url).path, errors="replace"))
+    except ValueError:
+        return ""
+    return found[1] if found else ""
 
 
 def user_id(envelope: Envelope) -> str:

@@ -1,7 +1,9 @@
 """Every address of Coursera's API that coursefs asks, as a table: routes die, and then one line changes here.
 
-Facts: the resources answered in 2026-05 to 2026-10; field names that the platform does not know are dropped by it
-silently; relations come only when `includes` names them.
+Facts: the resources without `instead` answered in 2026-05 to 2026-10, but for the instructions (client code of 2021 to
+2026); field names that the platform does not know are dropped by it silently; relations come only when `includes`
+names them.  What stands behind `instead` is the API as it was documented in 2017.  Most of it was removed in 2022; a
+platform of one's own may still have it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,12 @@ class Route:
     instead: Route | None = None  # what to ask where the platform has removed this one
     bare: bool = False  # its replies are older than the envelope
     public: bool = False  # answers everybody: no cookie is sent
+
+    @property
+    def resource(self) -> str:
+        """What the platform calls it: `onDemandLectureVideos.v1`; of `opencourse.v1` the part too."""
+        name, _, rest = self.path.removeprefix("/api/").partition("/")
+        return f"{name}/{rest.partition('/')[0]}" if self.bare else name
 
     @property
     def needs(self) -> frozenset[str]:
@@ -57,6 +65,40 @@ MEMBERSHIPS = Route(
     instead=Route("enrolments", "/api/users/v1/me/enrollments", bare=True),
 )
 
+_OPEN_COURSE = Route(
+    "course materials",
+    "/api/opencourse.v1/course/{slug}",
+    (("showLockedItems", "true"),),
+    bare=True,
+)
+
+_OLD_MATERIALS = Route(
+    "course materials",
+    "/api/onDemandCourseMaterials.v1/",
+    (
+        ("q", "slug"),
+        ("slug", "{slug}"),
+        (
+            "includes",
+            "moduleIds,lessonIds,passableItemGroups,passableItemGroupChoices,passableLessonElements,itemIds,tracks",
+        ),
+        (
+            "fields",
+            "moduleIds,"
+            "onDemandCourseMaterialModules.v1(name,slug,description,timeCommitment,lessonIds,optional),"
+            "onDemandCourseMaterialLessons.v1(name,slug,timeCommitment,elementIds,optional,trackId),"
+            "onDemandCourseMaterialPassableItemGroups.v1(requiredPassedCount,passableItemGroupChoiceIds,trackId),"
+            "onDemandCourseMaterialPassableItemGroupChoices.v1(name,description,itemIds),"
+            "onDemandCourseMaterialPassableLessonElements.v1(gradingWeight),"
+            "onDemandCourseMaterialItems.v1(name,slug,timeCommitment,content,isLocked,lockableByItem,"
+            "itemLockedReasonCode,trackId),"
+            "onDemandCourseMaterialTracks.v1(passablesCount)",
+        ),
+        ("showLockedItems", "true"),
+    ),
+    instead=_OPEN_COURSE,
+)
+
 MATERIALS = Route(
     "course materials",
     "/api/onDemandCourseMaterials.v2/",
@@ -76,15 +118,24 @@ MATERIALS = Route(
         ),
         ("showLockedItems", "true"),
     ),
+    instead=_OLD_MATERIALS,
 )
 
+#: `{video_id}` is in the old materials alone: the present ones name no video
 LECTURE_VIDEO = Route(
     "lecture video",
     "/api/onDemandLectureVideos.v1/{id}",
     (("includes", "video"), ("fields", "onDemandVideos.v1(sources,subtitles,subtitlesVtt,subtitlesTxt)")),
+    instead=Route("lecture video", "/api/opencourse.v1/video/{video_id}", bare=True),
 )
 
+COURSE_LANGUAGE = Route("course", "/api/courses.v1", (("ids", "{course_id}"), ("fields", "primaryLanguages")))
+
 LECTURE_ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
+
+#: one wrapper by its id, without the `@1` that the old materials put behind it: where the route of a lecture's or a
+#: reading's parts is gone, and the old materials have said their ids
+COURSE_ASSET = Route("parts of an item", "/api/openCourseAssets.v1/{id}")
 
 SUPPLEMENT = Route(
     "reading",
@@ -92,7 +143,77 @@ SUPPLEMENT = Route(
     (("includes", "asset"), ("fields", "openCourseAssets.v1(typeName),openCourseAssets.v1(definition)")),
 )
 
-ASSETS = Route("files", "/api/assets.v1", (("ids", "{ids}"), ("fields", "name,typeName,fileExtension,url")))
+ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
+
+#: one wrapper by its id, without the `@1` that the old materials put behind it: where the route of a lecture's or a
+#: reading's parts is gone, and the old materials have said their ids
+COURSE_ASSET = Route("parts of an item", "/api/openCourseAssets.v1/{id}")
+
+SUPPLEMENT = Route(
+    "reading",
+    "/api/onDemandSupplements.v1/{id}",
+    (("includes", "asset"), ("fields", "openCourseAssets.v1(typeName),openCourseAssets.v1(definition)")),
+)
+
+ASSETS = Route(
+    "files",
+    "/api/assets.v1",
+    (("ids", "{ids}"), ("fields", "name,typeName,fileExtension,url")),
+    instead=Route("files", "/api/assetUrls.v1", (("ids", "{ids}"),)),  # their URLs alone
+)
+
+#: the Resources tab; the reply holds the texts too
+REFERENCES = Route(
+    "resources",
+    "/api/onDemandReferences.v1/",
+    (
+        ("courseId", "{course_id}"),
+        ("q", "courseListed"),
+        ("fields", "name,shortId,slug,content"),
+        ("includes", "assets"),
+    ),
+)
+
+#: whether there is anything in it
+ANY_REFERENCE = Route(
+    "resources",
+    "/api/onDemandReferences.v1/",
+    (("courseId", "{course_id}"), ("q", "courseListed"), ("fields", "shortId"), ("limit", "1")),
+)
+
+PROGRAMMING = Route(
+    "programming assignment",
+    "/api/onDemandProgrammingLearnerAssignments.v1/{id}",
+    (("fields", "submissionLearnerSchema"),),
+)
+
+PROGRAMMING_EXERCISE = Route("programming assignment", "/api/onDemandProgrammingImmediateInstructions.v1/{id}")
+
+PEER_ASSIGNMENT = Route(
+    "peer assignment",
+    "/api/onDemandPeerAssignmentInstructions.v1/",
+    (
+        ("q", "latest"),
+        ("userId", "{user_id}"),
+        ("courseId", "{course_id}"),
+        ("itemId", "{item_id}"),
+        ("includes", "gradingMetadata,reviewSchemas,submissionSchemas"),
+        (
+            "fields",
+            "instructions,"
+            "onDemandPeerAssignmentGradingMetadata.v1(requiredAuthoredReviewCount,isMentorGraded,assignmentDetails),"
+            "onDemandPeerReviewSchemas.v1(reviewSchema),"
+            "onDemandPeerSubmissionSchemas.v1(submissionSchema)",
+        ),
+    ),
+)
+
+#: the id is that of the learner, the course and the item
+DISCUSSION = Route(
+    "discussion",
+    "/api/onDemandDiscussionPrompts.v1/{id}",
+    (("fields", "onDemandDiscussionPromptQuestions.v1(content),promptType,question"), ("includes", "question")),
+)
 
 # -- the account and the public catalogue -----------------------------------------------------------------------------
 

@@ -1,0 +1,71 @@
+"""Pages opened from a mount in a browser, as a learner opens them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.foreign.browser import Browser, browser
+from tests.mount.conftest import demo_platform, mounted, world
+from tests.mount.test_tree import GRAPHICS, SKY
+from tests.mount.world import World
+
+__all__ = ["demo_platform", "mounted", "world"]
+
+pytestmark = [pytest.mark.mount, pytest.mark.foreign]
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[Browser]:
+    """Chromium, where it is installed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with browser(program, tmp_path / "profile") as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("page", "images", "shows"),
+    [
+        ((GRAPHICS, "01 Getting Started", "01 Welcome", "02 How this course works.html"), 1, "table tr:nth-child(4)"),
+        ((GRAPHICS, "02 Shapes That Move", "01 Rotation", "02 The Rotation Matrix.html"), 1, "math mtable"),
+        ((GRAPHICS, "Resources - The Pipeline - Poster.html"), 1, "a"),
+        (
+            (SKY, "03 Do It Yourself", "01 By Day", "01 The Length of the Day (programming assignment).html"),
+            1,
+            "pre code.language-python",
+        ),
+        ((GRAPHICS, "01 Getting Started", "01 Welcome", "04 Bonus lecture (locked).html"), 0, "a.open"),
+    ],
+)
+def test_a_page_shows_its_pictures_and_asks_nobody_else(
+    mounted: World, chromium: Browser, page: tuple[str, ...], images: int, shows: str
+) -> None:
+    path = mounted.path(*page)
+    chromium.visit(path)
+    loaded = chromium.value("Array.from(document.images).map(image => [image.complete, image.naturalWidth])")
+    assert len(loaded) == images
+    assert all(complete and width > 100 for complete, width in loaded)
+    assert chromium.value(f"document.querySelector({shows!r}).getBoundingClientRect().height") > 0
+    requested = [urlsplit(url) for url in chromium.requested()]
+    assert {url.scheme for url in requested} == {"file"}
+    assert Path(unquote(requested[0].path)) == path
+    assert len(requested) == 1 + images
+    assert chromium.complaints() == []
+    assert chromium.value("getComputedStyle(document.querySelector('h1')).fontWeight") == "650", "its style is applied"
+
+
+def test_links_of_a_page_lead_beside_it_or_to_the_web(mounted: World, chromium: Browser) -> None:
+    chromium.visit(mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome", "02 How this course works.html"))
+    links = chromium.value("Array.from(document.links).map(link => link.href)")
+    beside = [Path(unquote(urlsplit(link).path)) for link in links if link.startswith("file:")]
+    assert [path.read_bytes()[:5] for path in beside] == [b"%PDF-"]
+    assert all(link.startswith(("file:", "https://", mounted.platform.base_url)) for link in links)
+    assert chromium.value("document.title") == "How this course works · Interactive Computer Graphics"
+    assert chromium.value("document.compatMode") == "CSS1Compat"
+    assert chromium.value("document.querySelectorAll('h1').length") == 1
