@@ -15,11 +15,13 @@ from coursefs.errors import RouteGone
 from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote, Wanted
 from coursefs.pages import beside_url
 from coursefs.providers.coursera import choice
-from coursefs.providers.coursera.attachments import FileName, file_name, is_duplicate, mime_type
+from coursefs.providers.coursera.attachments import is_duplicate
 from coursefs.providers.coursera.item_files import asset_ids, lecture_files, reading_files, refused_attachments
-from coursefs.providers.coursera.links import item_link, web_host
+from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Rendition, course_assets
+from coursefs.providers.filenames import FileName, file_name, mime_type
+from coursefs.providers.link_files import web_host
 
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
 PAGE = "https://www.coursera.org/learn/some-course/lecture/rS7tU/welcome"

@@ -20,9 +20,10 @@ import trio
 from coursefs.errors import BadReply, Gone, NotSignedIn
 from coursefs.providers.coursera import materials, replies, routes
 from coursefs.providers.coursera.materials import Materials
-from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
+from coursefs.providers.coursera.naptime import Envelope, envelope, is_random_refusal
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership
 from coursefs.providers.coursera.routes import Route, compound
+from coursefs.providers.fields import Json
 from coursefs.transport import Bucket, Transport
 from coursefs.transport.backoff import pause
 

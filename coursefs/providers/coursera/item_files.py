@@ -9,9 +9,11 @@ from coursefs.errors import CoursefsError
 from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote, Wanted
 from coursefs.pages import beside_url, document
 from coursefs.providers.coursera import choice, cml
-from coursefs.providers.coursera.attachments import asset_file, asset_key, is_duplicate, mime_type
-from coursefs.providers.coursera.links import external_link, page_file
+from coursefs.providers.coursera.attachments import asset_file, asset_key, is_duplicate
+from coursefs.providers.coursera.links import external_link
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo
+from coursefs.providers.filenames import mime_type
+from coursefs.providers.link_files import page_file
 
 
 def asset_ids(parts: Iterable[CourseAsset]) -> tuple[str, ...]:

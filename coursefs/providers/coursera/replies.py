@@ -11,15 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from coursefs.providers.coursera.naptime import (
-    Envelope,
-    Json,
-    as_identifier,
-    identifier,
-    integer,
-    record,
-    text,
-)
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, as_identifier, identifier, integer, record, text
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,4}")
 _LINES = re.compile(r"(\d{2,5})p")

@@ -6,16 +6,14 @@ Coursera knows a learner by one cookie, CAUTH of `.coursera.org`.  No message he
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from coursefs.errors import CoursefsError, NotSignedIn, UsageError
+from coursefs.providers.cookies import cookies_of
 
 COOKIE = "CAUTH"
 #: the characters that a cookie's value may have (RFC 6265, 4.1.1)
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,8192}")
-_HTTP_ONLY = "#HttpOnly_"
 
 
 def secrets_from_cauth(value: str) -> dict[str, str]:
@@ -41,11 +39,9 @@ def secrets_from_cookies(text: str, *, now: float, host: str = "coursera.org") -
     longest is taken.  `now` is in seconds since 1970.  Raises `NotSignedIn` when the cookie has ended, `CoursefsError`
     when there is none.
     """
-    cookies = [cookie for line in text.lstrip("\ufeff").splitlines() if (cookie := _cookie(line)) is not None]
-    if not cookies:
-        json = text.lstrip("\ufeff \r\n\t").startswith(("[", "{"))
-        raise CoursefsError(f"this is not a cookies.txt in the Netscape format{', but JSON' if json else ''}")
-    own = [one for one in cookies if one.name == COOKIE and (one.host == host or one.host.endswith(f".{host}"))]
+    own = [
+        one for one in cookies_of(text) if one.name == COOKIE and (one.host == host or one.host.endswith(f".{host}"))
+    ]
     if not own:
         raise CoursefsError(
             f"there is no CAUTH cookie for {host} in this file: sign in with the browser, then export the cookies of"
@@ -60,34 +56,6 @@ def secrets_from_cookies(text: str, *, now: float, host: str = "coursera.org") -
             f"the sign-in in this file ended {_day(cookie.expires)}: sign in with the browser, then export it anew"
         )
     return {**secrets, "expires": f"{cookie.expires:.0f}"}
-
-
-class _Cookie(NamedTuple):
-    host: str  # without the leading dot
-    expires: float | None  # None: with the browser's session
-    name: str
-    value: str
-
-
-def _cookie(line: str) -> _Cookie | None:
-    """The cookie of one line; None for blank lines, comments and whatever has not its seven fields."""
-    line = line.removeprefix(_HTTP_ONLY)
-    if line.startswith("#"):
-        return None
-    fields = line.split("\t") if "\t" in line else line.split(maxsplit=6)
-    if len(fields) != 7:
-        return None
-    host, _, _, _, expires, name, value = (field.strip() for field in fields)
-    return _Cookie(host.lower().lstrip("."), _time(expires), name, value)
-
-
-def _time(value: str) -> float | None:
-    """Seconds since 1970; 0, and what is no number, stand for a cookie that lasts as long as the browser's session."""
-    with suppress(ValueError):
-        time = float(value)
-        if 0 < time < float("inf"):
-            return time
-    return None
 
 
 def _day(time: float) -> str:
