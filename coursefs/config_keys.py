@@ -103,6 +103,18 @@ def _video(value: object) -> int | None:
     raise UsageError('expected "highest" or a number of lines, such as "720p"')
 
 
+def _word(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"\S{1,200}", value):
+        return value
+    raise UsageError("expected a word in quotes, without blanks")
+
+
+def _token_type(value: object) -> str:
+    if isinstance(value, str) and value in ("jwt", "bearer"):
+        return value
+    raise UsageError('expected "jwt" or "bearer"')
+
+
 CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams}
 REFRESH: Mapping[str, Check] = {
@@ -114,7 +126,10 @@ REFRESH: Mapping[str, Check] = {
 LAYOUT: Mapping[str, Check] = {"names": _names, "subtitles": _subtitles, "video": _video}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": address, "server": address}
-_ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {"coursera": {"base_url": address}}
+_ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {
+    "coursera": {"base_url": address},
+    "openedx": {"server": address, "client_id": _word, "username": _word, "token_type": _token_type},
+}
 
 
 def account(provider: object, keys: Mapping[str, object]) -> Mapping[str, Check]:
