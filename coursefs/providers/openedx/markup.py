@@ -22,10 +22,10 @@ from coursefs.providers.openedx.assets import Asset
 
 _DROPPED = "style noscript template link meta title head button input datalist track param canvas".split()
 _EMBEDDING = {"iframe": "src", "embed": "src", "object": "data", "video": "src", "audio": "src"}
-#: in problems: what is there to act, or speaks of an answer that was given
+#: in problems: what is there to act, speaks of an answer that was given, or repeats the name
 _NOISE = frozenset(
     """action indicator-container is-hidden loading-spinner notification problem-action-buttons-wrapper
-    problem-progress sr sr-only status submit-attempt-container""".split()
+    problem-header problem-progress sr sr-only status submit-attempt-container""".split()
 )
 _HEADING = re.compile(r"h[1-6]")
 _DIGITS = re.compile(r"[1-9]\d?")

@@ -88,7 +88,7 @@ class OpenEdxProvider:
         async with gathering(self._limiter) as requests:
             for item in asked:
                 if item.key in units and needs_page(units[item.key]):
-                    requests.ask(pages, item.key, partial(self._client.unit_page, item.details["block"]))
+                    requests.ask(pages, item.key, partial(self._page, item.details["block"], units[item.key]))
                 elif item.key == HANDOUTS:
                     requests.ask(handouts, item.key, partial(self._client.handouts, course.key))
                 elif item.key == UPDATES:
@@ -178,6 +178,20 @@ class OpenEdxProvider:
         if isinstance(html, CoursefsError) and not isinstance(html, (NotAllowed, Gone)):
             return html  # it may be better next time, and until then what is known stays
         return unit_files(course, item, unit, html=html, base_url=self._base_url, wanted=self._wanted)
+
+    async def _page(self, usage_key: str, unit: Sequence[Block]) -> str:
+        """The page of a unit; where the platform cannot make it, those of its parts that it can make."""
+        try:
+            return await self._client.unit_page(usage_key)
+        except BadReply:
+            found: list[str] = []
+            for part in unit:
+                if needs_page([part]) and part.key != usage_key:
+                    with suppress(BadReply, Gone):
+                        found.append(await self._client.unit_page(part.key))
+            if not found:
+                raise
+            return "\n".join(found)
 
     async def _why_closed(self, course: Course) -> Outline | None:
         """A course that says why it is not shown; None where the platform does not say."""

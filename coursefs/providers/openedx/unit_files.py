@@ -25,6 +25,9 @@ _DISCUSSION = "discussion"
 #: texts whose name no learner ever sees: authors leave the default, or write a note to themselves
 _NAMELESS = frozenset({"html", "raw", "about"})
 
+#: blocks that say on paper what they say on the screen
+_READABLE = _NAMELESS | {"problem", "survey", "poll", "openassessment", "word_cloud", "annotatable", "acid"}
+
 
 def needs_page(parts: Sequence[Block]) -> bool:
     """Whether a unit has anything that only its page can say."""
@@ -116,19 +119,19 @@ class _Unit:
             self.texts(parts, "")
             return
         reason = f"Not open to you: {error}."
-        link = page_file(self._course, self._item, "link", marker="locked", what="text", reason=reason)
+        link = page_file(self._course, self._item, "link", marker="locked", what="unit", reason=reason)
         self._pages.append(link)
 
     def _text(self, part: Block, text: str, *, rendered: bool) -> str:
         name = escape(" ".join(plain(part.name).split()), quote=False)
         heading = f"<h2>{name}</h2>" if name and part.type not in _NAMELESS else ""
-        if text:
+        if text and part.type in _READABLE:
             return heading + text
         if rendered and part.type in _NAMELESS:  # a style sheet or a script: nothing to read
             return ""
         where = link_target(part.url) or block_url(self._base_url, self._course.key, part.key)
         kind = escape(part.type.replace("_", " "), quote=False)
-        return f'{heading}<p><a href="{escape(where)}">This part ({kind}) works on its web page only.</a></p>'
+        return f'{heading}{text}<p><a href="{escape(where)}">This part ({kind}) is on its web page only.</a></p>'
 
     def _video(self, part: Block, video: VideoData) -> None:
         title = self._title(part, "Video")
