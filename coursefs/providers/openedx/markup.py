@@ -78,7 +78,7 @@ def parsed(html: str) -> _Element | None:
 
 def clean_html(html: str, links: Links, *, problem: bool = False) -> str:
     """A text of the platform as the body of a page; "" where nothing of it is left."""
-    tree = parsed(html)
+    tree = parsed(f"<!doctype html><html><body>{html}")  # else a script at its beginning would be part of the head
     return "" if tree is None else clean(tree, links, problem=problem)
 
 
