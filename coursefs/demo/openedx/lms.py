@@ -78,15 +78,15 @@ class LmsHost:
                 at("/api/courses/v1/courses/", self._catalogue),
                 at("/api/courses/v1/blocks/", self._blocks),
                 at("/api/courses/v2/blocks/", self._blocks),
-                at("/api/course_home/v1/course_metadata/{course}", self._metadata),
-                at("/api/mobile/v1/course_info/{course}/handouts", self._handouts),
-                at("/api/mobile/v1/course_info/{course}/updates", self._updates),
-                at("/api/course_home/v1/dates/{course}", self._dates),
-                at("/api/course_home/progress/{course}", self._progress),
+                at("/api/course_home/v1/course_metadata/{course:path}", self._metadata),
+                at("/api/mobile/v1/course_info/{course:path}/handouts", self._handouts),
+                at("/api/mobile/v1/course_info/{course:path}/updates", self._updates),
+                at("/api/course_home/v1/dates/{course:path}", self._dates),
+                at("/api/course_home/progress/{course:path}", self._progress),
                 at("/api/bulk_enroll/v1/bulk_enroll/", self._bulk_enroll, "POST"),
                 at("/xblock/{usage}", self._page),
-                at("/courses/{course}/jump_to/{usage}", self._jump_to),
-                at("/courses/{course}/xblock/{usage}/handler_noauth/transcript/download", self._transcript),
+                at("/courses/{course:path}/jump_to/{usage}", self._jump_to),
+                at("/courses/{course:path}/xblock/{usage}/handler_noauth/transcript/download", self._transcript),
                 at("/assets/courseware/v1/{digest}/{asset}", self._asset),
                 at("/{path:path}", self._other),
             ]
@@ -244,6 +244,8 @@ class LmsHost:
             block = course.block(request.path_params["usage"])
             if block is None or course.start > self._now():
                 continue
+            if block.fields.get("crashes"):
+                return HTMLResponse(pages.NOT_FOUND, block.fields["crashes"])
             if block.fields.get("exam"):
                 return HTMLResponse(pages.NOT_FOUND, 403)
             if block.fields.get("gated"):
