@@ -153,9 +153,7 @@ async def test_a_token_that_nobody_knows_is_not_renewed() -> None:
     async with lms(now=clock) as world:
         secrets = world.learner()
         world.platform.accounts.tokens.clear()
-        with pytest.raises(
-            NotSignedIn, match="no longer accepted; sign in again: coursefs login openedx"
-        ):
+        with pytest.raises(NotSignedIn, match="no longer accepted; sign in again: coursefs login openedx"):
             await ask(session(world, clock, secrets, MemoryVault(dict(secrets))))
         assert world.asked() == [ME]
 

@@ -96,11 +96,18 @@ class OpenEdxReader:
 
         `org` filters by organization, `search_term` by words; `username` is whose view it is.
         """
+        return await self._courses(None, org=org or "", username=username or "", search_term=search_term or "")
+
+    async def search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """The first courses of the catalogue that fit these words, each as the platform says it."""
+        return (await self._courses(limit, org="", username="", search_term=text))[:limit]
+
+    async def _courses(self, limit: int | None, **given: str) -> list[dict[str, Any]]:
+        """Courses of the catalogue, page after page until there are `limit`."""
         found: list[dict[str, Any]] = []
         page, seen = "1", set[str]()
-        while page and page not in seen:
+        while page and page not in seen and (limit is None or len(found) < limit):
             seen.add(page)
-            given = {"org": org or "", "username": username or "", "search_term": search_term or ""}
             body = await self._ask(routes.CATALOGUE, self._catalogue_bucket, page=page, **given)
             listed = body.get("results") if isinstance(body, dict) else None
             if not isinstance(listed, list):

@@ -123,13 +123,11 @@ class OpenEdxProvider:
 
     async def search(self, text: str, *, limit: int = 50) -> Sequence[Course]:
         """Courses of the server's catalogue, as many as fit; the platform gives no order of fitness."""
-        listed = await self._client.list_all_courses(search_term=text)
-        found = [
+        return [
             Course(key, course_slug(key), str(one.get("name") or key), course_url(self._base_url, key))
-            for one in listed
+            for one in await self._client.search(text, limit)
             if (key := key_of(one, "course_id") or key_of(one, "id"))
         ]
-        return found[:limit]
 
     async def standing(self, course: Course) -> Standing:
         """Dates and progress; where the server tells no dates, what the blocks say is due."""
