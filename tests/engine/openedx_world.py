@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -95,11 +96,10 @@ class Lms:
 
 @asynccontextmanager
 async def lms(
-    *, courses: tuple[Course, ...] | None = None, gone: tuple[str, ...] = (), now: Callable[[], float] | None = None
+    *, courses: tuple[Course, ...] | None = None, gone: tuple[str, ...] = (), now: Callable[[], float] = time.time
 ) -> AsyncIterator[Lms]:
     """A server as long as the context lasts."""
-    more = {} if now is None else {"now": now}
-    platform = LmsPlatform(courses, gone=frozenset(gone), **more)
+    platform = LmsPlatform(courses, gone=frozenset(gone), now=now)
     async with trio.open_nursery() as nursery, Transport() as transport:
         addresses: LmsAddresses = await nursery.start(platform.serve)
         yield Lms(platform, addresses, transport)

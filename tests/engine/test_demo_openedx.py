@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,8 +21,8 @@ CHART = "/asset-v1:DemoX+MEAS101+2026+type@asset+block@Star_chart.pdf"
 
 
 @asynccontextmanager
-async def spoken_to(**more: Clock) -> AsyncIterator[tuple[Lms, httpx.AsyncClient]]:
-    async with lms(**more) as world, httpx.AsyncClient(base_url=world.addresses.lms, trust_env=False) as client:
+async def spoken_to(now: Callable[[], float] = time.time) -> AsyncIterator[tuple[Lms, httpx.AsyncClient]]:
+    async with lms(now=now) as world, httpx.AsyncClient(base_url=world.addresses.lms, trust_env=False) as client:
         yield world, client
 
 

@@ -193,9 +193,17 @@ async def test_what_is_sent_to_enrol_and_where() -> None:
 # --- signing in with a password
 
 
-async def sign_in(world: Lms, **more: str) -> Mapping[str, str]:
-    given = {"username": "learner", "password": world.platform.accounts.passwords["learner"], **more}
-    return await secrets_from_password(world.transport, world.addresses.lms, **given)
+async def sign_in(
+    world: Lms, *, username: str = "learner", password: str = "", client_id: str = "", token_type: str = "jwt"
+) -> Mapping[str, str]:
+    return await secrets_from_password(
+        world.transport,
+        world.addresses.lms,
+        username=username,
+        password=password or world.platform.accounts.passwords["learner"],
+        client_id=client_id,
+        token_type=token_type,
+    )
 
 
 @pytest.mark.parametrize("kind", ["jwt", "bearer"])

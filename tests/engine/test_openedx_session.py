@@ -20,9 +20,16 @@ LMS = "https://lms.example.com"
 
 
 def session(
-    world: Lms, clock: Clock, secrets: Mapping[str, str], vault: MemoryVault | None = None, **fields: str
+    world: Lms,
+    clock: Clock,
+    secrets: Mapping[str, str],
+    vault: MemoryVault | None = None,
+    *,
+    client_id: str = "demo-app",
+    client_secret: str = "",
+    token_type: str = "jwt",
 ) -> Session:
-    sign_in = SignIn(client_id=fields.pop("client_id", "demo-app"), token=kept_token(dict(secrets)), **fields)  # type: ignore[arg-type]  # texts alone
+    sign_in = SignIn(client_id, client_secret, kept_token(dict(secrets)), token_type=token_type)
     return Session(world.transport, world.addresses.lms, sign_in, account="edx", vault=vault, clock=clock)
 
 
