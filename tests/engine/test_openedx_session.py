@@ -11,8 +11,8 @@ import trio.testing
 
 from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotAllowed, NotSignedIn
 from coursefs.providers.openedx.oauth import Token, kept_token
-from coursefs.providers.openedx.session import Session, SignIn
-from coursefs.transport import Transport
+from coursefs.providers.openedx.session import Session, SignIn, is_sign_in_page
+from coursefs.transport import Reply, Transport
 from tests.engine.openedx_world import Clock, Lms, MemoryVault, lms
 
 ME = "/api/user/v1/me"
@@ -334,3 +334,20 @@ async def test_tokens_and_cookies_go_to_no_other_host() -> None:
 def test_no_repr_of_a_sign_in_shows_a_secret() -> None:
     sign_in = SignIn("app", "SECRET", Token("SECRET", "JWT", None, "SECRET"), "sessionid=SECRET")
     assert "SECRET" not in repr(sign_in)
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "is_it"),
+    [
+        ("/xblock/b", "/login?next=/xblock/b", True),
+        ("/xblock/b", "https://authn.example.com/authn/login?next=x", True),
+        ("/xblock/b", "https://idp.school.example/adfs/ls/?SAML=x", True),
+        ("/xblock/b", "/xblock/b?view=student_view", False),
+        ("/xblock/i4x://O/C/html/login", "/xblock/i4x:%2F%2FO/C/html/login", False),
+        ("/xblock/b", "/courses/course-v1:O+C+R/jump_to/b", False),
+        ("/xblock/b", "https://apps.example.com/learning/course/course-v1:O+C+R/b", False),
+    ],
+)
+def test_where_redirects_have_led(asked: str, came: str, is_it: bool) -> None:
+    reply = Reply(came if "://" in came[:10] else LMS + came, 200, httpx.Headers(), b"")
+    assert is_sign_in_page(LMS + asked, reply) is is_it

@@ -162,6 +162,14 @@ def test_one_page_for_all_texts_in_their_order() -> None:
     assert f"coursefs-beside:{video.key.replace('/', '%2F')}" in text
 
 
+def test_a_page_that_calls_its_blocks_something_else_is_shown_whole() -> None:
+    (page,) = files_of(
+        [part("html", "h"), part("problem", "p", "Q")], page_of({"x": "<p>First</p>", "y": "<p>Second</p>"})
+    )
+    text = html_of(page)
+    assert text.index("First") < text.index("Second") and "web page only" not in text
+
+
 def test_text_that_apps_are_given_needs_no_page() -> None:
     text = part("html", "h", "Text", html='<p>Hello <img src="/static/a.png"></p>')
     assert not needs_page([text])

@@ -50,8 +50,6 @@ def cleaned(html: str, *, problem: bool = False) -> str:
         ('<object data="x:y"><p>instead</p></object>', "<span><p>instead</p></span>"),
         ('<video controls><source src="https://x.example/a.mp4"></video>',
          '<a href="https://x.example/a.mp4" rel="noopener noreferrer">https://x.example/a.mp4</a>'),
-        ('<script type="math/tex">x^2</script>', "\\(x^2\\)"),
-        ('<script type="math/tex; mode=display">x&lt;2</script>', "\\[x&amp;lt;2\\]"),
         ("<p>a<!-- secret -->b</p>", "<p>ab</p>"),
         ('<p>Name: <input type="text"> <input type="hidden" value="csrf"> <textarea>x</textarea></p>',
          "<p>Name:  ____    ____ </p>"),
@@ -64,6 +62,35 @@ def cleaned(html: str, *, problem: bool = False) -> str:
 )  # fmt: skip
 def test_what_becomes_of_markup(html: str, body: str) -> None:
     assert cleaned(html) == body
+
+
+@pytest.mark.parametrize(
+    ("html", "display"),
+    [
+        (r"<p>so \(x^2\) is</p>", "inline"),
+        (r"<p>[mathjaxinline]x^2[/mathjaxinline]</p>", "inline"),
+        (r"\[ x^2 \]", "block"),
+        ("<p>[mathjax]x^2[/mathjax]</p>", "block"),
+        ('<script type="math/tex">x^2</script>', "inline"),
+        ('<script type="math/tex; mode=display">x^2</script>', "block"),
+    ],
+)
+def test_formulas_are_set(html: str, display: str) -> None:
+    body = cleaned(html)
+    assert f'display="{display}"' in body and 'alttext="x^2"' in body and "<msup>" in body
+    assert "mathjax" not in body and "\\" not in body
+
+
+@pytest.mark.parametrize(
+    "html", [r"<pre>\(x\)</pre>", r"<p><code>a \[x\]</code></p>", "<p>$5 and $6</p>", r"<p>\(never closed</p>"]
+)
+def test_what_is_no_formula(html: str) -> None:
+    assert cleaned(html) == html
+
+
+def test_formulas_with_signs_that_markup_has_too() -> None:
+    body = cleaned(r"<p>\(a &lt; b\)</p><pre>\(x\)</pre><p>\(y\)</p>")
+    assert body.count("<math") == 2 and 'alttext="a &lt; b"' in body and r"<pre>\(x\)</pre>" in body
 
 
 def test_choices_are_a_sketch_of_themselves() -> None:

@@ -11,6 +11,7 @@ import copy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any, TypeAlias
 from urllib.parse import urljoin
 
@@ -18,6 +19,7 @@ import lxml.html
 from lxml import etree
 
 from coursefs.pages.cleaning import link_target, plain, safe
+from coursefs.pages.formulas import with_formulas
 from coursefs.providers.openedx.assets import Asset
 
 _DROPPED = "style noscript template link meta title head button input datalist track param canvas".split()
@@ -26,6 +28,14 @@ _EMBEDDING = {"iframe": "src", "embed": "src", "object": "data", "video": "src",
 _NOISE = frozenset(
     """action indicator-container is-hidden loading-spinner notification problem-action-buttons-wrapper
     problem-header problem-progress sr sr-only status submit-attempt-container""".split()
+)
+_TAG = re.compile(r"(<[^<>]*+>)")
+_LITERAL = re.compile(r"<(/?)(?:pre|code)\b")
+#: the delimiters that the platform tells MathJax; a formula is short, which bounds the work on one that never ends
+_FORMULA = re.compile(
+    r"\\\((.{1,4000}?)\\\)|\\\[(.{1,4000}?)\\\]"
+    r"|\[mathjaxinline\](.{1,4000}?)\[/mathjaxinline\]|\[mathjax\](.{1,4000}?)\[/mathjax\]",
+    re.DOTALL,
 )
 _HEADING = re.compile(r"h[1-6]")
 _DIGITS = re.compile(r"[1-9]\d?")
@@ -92,8 +102,25 @@ def clean(element: _Element, links: Links, *, problem: bool = False) -> str:
         if _rewritten(one, links, problem=problem):
             waiting += list(one)[::-1]
     html: str = lxml.html.tostring(root, encoding="unicode")
-    cleaned = safe(html, beside=frozenset(links.given)).strip()
+    cleaned = safe(_with_formulas(html), beside=frozenset(links.given)).strip()
     return cleaned if _says_something(cleaned) else ""
+
+
+def _with_formulas(html: str) -> str:
+    """The markup with MathML where the platform would have MathJax set formulas; listings stay as they are."""
+    pieces: list[str] = []
+    literal = 0
+    for piece in _TAG.split(html):
+        if (tag := _LITERAL.match(piece)) is not None:
+            literal = max(0, literal + (-1 if tag[1] else 1))
+        pieces.append(piece if literal or piece.startswith("<") else _FORMULA.sub(_formula, piece))
+    return "".join(pieces)
+
+
+def _formula(match: re.Match[str]) -> str:
+    inline, display = match[1] or match[3], match[2] or match[4]
+    source = unescape(inline or display)
+    return with_formulas(f"\\({source}\\)" if inline else f"\\[{source}\\]", flagged=True)
 
 
 def _rewritten(one: _Element, links: Links, *, problem: bool) -> bool:
@@ -103,7 +130,7 @@ def _rewritten(one: _Element, links: Links, *, problem: bool) -> bool:
         return False
     match one.tag:
         case "script":
-            _drop(one, _formula(one))
+            _drop(one, _tex(one))
         case "textarea":
             _drop(one, " ____ ")
         case "select":
@@ -148,7 +175,7 @@ def _sketch(element: _Element) -> str:
             return ""
 
 
-def _formula(element: _Element) -> str:
+def _tex(element: _Element) -> str:
     kind = element.get("type", "")
     text: str = (element.text or "").strip()
     if not kind.startswith("math/tex") or not text:

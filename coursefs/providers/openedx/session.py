@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import trio
 
@@ -118,7 +118,7 @@ class Session:
         cookies = await self.cookies()
         for attempt in (1, 2):
             reply = await self._transport.fetch(url, headers={"Cookie": cookies}, bucket=bucket)
-            if not is_sign_in_page(reply):
+            if not is_sign_in_page(url, reply):
                 return reply
             if attempt == 1:
                 cookies = await self.cookies(instead_of=cookies)
@@ -239,10 +239,18 @@ class Session:
         return f"coursefs login openedx{named} --server {self.base_url} …"
 
 
-def is_sign_in_page(reply: Reply) -> bool:
-    """Whether redirects have led to where one signs in, be it on the server or on a host for that."""
-    segments = urlsplit(reply.url).path.lower().split("/")
-    return not {"login", "signin", "authn", "register"}.isdisjoint(segments)
+def is_sign_in_page(url: str, reply: Reply) -> bool:
+    """Whether redirects from `url` have led to where one signs in: on the server, or on a host of the school for that.
+
+    Where content is kept back, they lead to a page of the course instead, which may be on another host too.
+    """
+    came = urlsplit(reply.url)
+    if unquote(came.path) == unquote(urlsplit(url).path):
+        return False
+    path = came.path.lower()
+    if not {"login", "signin", "authn", "register"}.isdisjoint(path.split("/")):
+        return True
+    return not is_own(url, reply.url) and "/course" not in path
 
 
 def is_own(base_url: str, url: str) -> bool:

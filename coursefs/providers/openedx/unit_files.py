@@ -100,15 +100,16 @@ class _Unit:
         said = fragments(html, assets.links) if html else {}
         if not any(part.type not in _WITHOUT_TEXT for part in parts):
             return
-        bodies: list[str] = []
-        has_text = False
+        known = not said or any(part.key in said for part in parts)
+        bodies = [] if known else [text for text in said.values() if text]  # the page calls its blocks something else
+        has_text = bool(bodies)
         for part in parts:
-            shown = self._shown.get(part.key)
-            if shown is None and part.type not in _WITHOUT_TEXT:
+            shown = self._shown.get(part.key, "")
+            if known and not shown and part.type not in _WITHOUT_TEXT:
                 text = said.get(part.key) or (clean_html(part.html, unrendered.links) if part.html else "")
                 shown = self._text(part, text, rendered=part.key in said)
                 has_text = has_text or bool(shown)
-            bodies.append(shown or "")
+            bodies.append(shown)
         if has_text:
             self._pages.append(page(self._course, self._item, "\n".join(body for body in bodies if body)))
             self._assets += [*assets.files(), *unrendered.files()]
