@@ -110,6 +110,44 @@ async def test_a_catalogue_that_is_none(response: httpx.Response, error: type[Co
     assert "\n" not in str(caught.value) and "\u202e" not in str(caught.value)
 
 
+async def test_a_redirect_that_cannot_be_followed_is_gone_round() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/user/v1/me":
+            return httpx.Response(200, json={"username": "ada"})
+        return httpx.Response(302, headers={"location": f"http://lms.example.com{request.url.path}/ada"})
+
+    async with answered(answer) as one:
+        assert (await one.whoami()).username == "ada"
+
+
+async def test_a_route_that_fails_is_not_one_that_is_gone(autojump_clock: trio.testing.MockClock) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(500, html="<p>")
+
+    async with answered(answer) as one:
+        with pytest.raises(BadReply, match="HTTP 500"):
+            await one.blocks("course-v1:O+C+R", "ada")
+        assert [route.trouble for route in one.routes()] == [None]
+    assert set(asked) == {"/api/courses/v2/blocks/"}
+
+
+async def test_when_every_way_is_gone_all_are_tried_again() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(404, html="<p>")
+
+    async with answered(answer) as one:
+        for _ in range(2):
+            with pytest.raises(RouteGone):
+                await one.dates("O/C/R")
+    assert asked == ["/api/course_home/v1/dates/O/C/R", "/api/course_home/dates/O/C/R"] * 2
+
+
 async def test_the_limit_of_the_catalogue_is_kept(autojump_clock: trio.testing.MockClock) -> None:
     times: list[float] = []
 

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, RouteGone
+from coursefs.errors import BadReply, CoursefsError, Gone, RouteGone
 from coursefs.model import Route
 from coursefs.providers.openedx import replies, routes
 from coursefs.providers.openedx.errors import api_json, page_text
@@ -129,22 +129,26 @@ class OpenEdxReader:
 
     async def _ask(self, resource: Resource, bucket: Bucket | None = None, **values: str) -> Any:
         """The JSON of the first way that is there.  Raises `RouteGone` when none is."""
-        gone: CoursefsError | None = None
+        trouble: CoursefsError | None = None
         for way in self._book.ways(resource):
             url = way.url(self._base_url, **values)
             try:
                 reply = await self._session.fetch(url, bucket=bucket or self._bucket)
-                body = api_json(reply, resource.name)
-            except (RouteGone, BadReply) as error:
-                self._book.note(resource, way, str(error) if isinstance(error, RouteGone) else None)
-                gone = error
+            except BadReply as error:  # redirects into the void, as behind proxies that servers know nothing of
+                trouble = error
                 continue
-            except (Gone, NotAllowed):
+            try:
+                body = api_json(reply, resource.name)
+            except RouteGone as error:
+                self._book.note(resource, way, str(error))
+                trouble = trouble or error
+                continue
+            except CoursefsError:  # an answer, if not the one that was hoped for: the way is there
                 self._book.note(resource, way, None)
                 raise
             self._book.note(resource, way, None)
             return body
-        raise gone or RouteGone(f"{resource.name}: the platform does not have this")
+        raise trouble or RouteGone(f"{resource.name}: the platform does not have this")
 
 
 class OpenEdxClient(OpenEdxReader):

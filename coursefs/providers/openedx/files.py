@@ -10,6 +10,8 @@ from coursefs.providers.filenames import mime_type
 from coursefs.providers.openedx.assets import Asset, asset
 from coursefs.providers.openedx.markup import Links
 
+_KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
+
 
 class Assets:
     """The files of a course that the texts of one item refer to, as they are met.
@@ -37,7 +39,7 @@ class Assets:
     def _file(self, found: Asset) -> File:
         return File(
             key=self._key(found),
-            kind=Kind.IMAGE if found.is_image else Kind.ATTACHMENT,
+            kind=_KINDS.get(mime_type(found.name.extension).partition("/")[0], Kind.ATTACHMENT),
             placement=Placement.BESIDE if found.is_image else Placement.ATTACHED,
             title=found.name.title,
             extension=found.name.extension,

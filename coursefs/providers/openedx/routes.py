@@ -86,7 +86,7 @@ UPDATES = Resource(
 )
 DATES = Resource("dates", (Way("/api/course_home/v1/dates/{course_id}"), Way("/api/course_home/dates/{course_id}")))
 PROGRESS = Resource(
-    "progress", (Way("/api/course_home/v1/progress/{course_id}"), Way("/api/course_home/progress/{course_id}"))
+    "progress", (Way("/api/course_home/progress/{course_id}"), Way("/api/course_home/v1/progress/{course_id}"))
 )
 CATALOGUE = Resource("catalogue", (Way("/api/courses/v1/courses/", _SEARCH_QUERY),))
 
