@@ -291,6 +291,37 @@ async def test_cookies_of_a_browser_are_used_as_they_are_and_end() -> None:
         assert world.asked("/oauth2") == []
 
 
+async def test_who_signs_in_with_new_cookies_need_not_mount_again() -> None:
+    async with lms() as world:
+        first, second = (f"sessionid={world.platform.accounts.open_session('learner')}" for _ in range(2))
+        vault = MemoryVault({"cookies": first})
+        asking, reading = (
+            Session(world.transport, world.addresses.lms, SignIn(cookies=first), vault=vault) for _ in range(2)
+        )
+        world.platform.accounts.sessions.pop(first.removeprefix("sessionid="))
+        with pytest.raises(NotSignedIn):
+            await ask(asking)
+        vault.kept = {"cookies": second}
+        assert await ask(asking) == 200
+        assert (await reading.fetch_page(f"{reading.base_url}{PAGE}")).url.endswith(PAGE)
+        assert await ask(reading) == 200
+
+
+async def test_a_page_of_what_stands_before_the_server_is_not_its_word() -> None:
+    async with Transport(http_transport=httpx.MockTransport(lambda _: httpx.Response(403, html="<p>WAF"))) as transport:
+        one = Session(transport, LMS, SignIn("app", token=Token("t", "JWT")))
+        with pytest.raises(BadReply, match="HTTP 403 without one"):
+            await one.cookies()
+
+
+async def test_a_sign_in_is_not_sent_elsewhere() -> None:
+    async with Transport(http_transport=httpx.MockTransport(lambda _: httpx.Response(500))) as transport:
+        one = Session(transport, LMS, SignIn("app", token=Token("t", "JWT")), account="uni")
+        for url in ("https://elsewhere.example/api", "http://lms.example.com/api", "https://lms.example.com:8443/api"):
+            with pytest.raises(BadReply, match="uni: an address that is not on its server"):
+                await one.fetch(url)
+
+
 async def test_an_applications_token_has_no_pages_which_is_asked_once() -> None:
     clock = Clock()
     async with lms(now=clock) as world:

@@ -219,6 +219,7 @@ class OpenEdxClient(OpenEdxReader):
             method="POST",
             content=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
+            elsewhere=url is not None,
         )
         if reply.status != 200:
             return {"status_code": reply.status, "response": reply.body.decode("utf-8", "replace")}

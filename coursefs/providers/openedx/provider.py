@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -29,7 +28,7 @@ from coursefs.transport import is_loopback
 #: pages of units that are asked for at once: the platform makes each of them anew
 _PAGES_AT_ONCE = 4
 #: courses whose blocks are kept in memory
-_COURSES = 16
+_COURSES = 8
 
 
 class OpenEdxProvider:
@@ -80,7 +79,8 @@ class OpenEdxProvider:
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         """The files of these items: one request for the course's blocks, and one for each unit that has texts."""
         asked = [item for item in items if item.locked is None]
-        blocks = await self._blocks_for(course, asked)
+        needs_blocks = any(item.type_name == UNIT for item in asked)
+        blocks = await self._blocks_for(course) if needs_blocks else Blocks("", {})
         units = {} if isinstance(blocks, CoursefsError) else _units(blocks, asked)
         pages: dict[str, str | CoursefsError] = {}
         handouts: dict[str, str | CoursefsError] = {}
@@ -139,8 +139,8 @@ class OpenEdxProvider:
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
-            with suppress(NotAllowed, Gone, BadReply):
-                due = standings.due_blocks(await self._blocks.get(course.key))
+            blocks = await self._blocks_for(course)
+            due = () if isinstance(blocks, CoursefsError) else standings.due_blocks(blocks)
         try:
             progress = await self._client.progress(course.key)
         except CoursefsError as error:
@@ -185,8 +185,11 @@ class OpenEdxProvider:
             found: list[str] = []
             for part in unit:
                 if needs_page([part]) and part.key != usage_key:
-                    with suppress(BadReply, Gone):
+                    try:
                         found.append(await self._client.unit_page(part.key))
+                    except CoursefsError as error:
+                        if not concerns_one_item(error):
+                            raise
             if not found:
                 raise
             return "\n".join(found)
@@ -204,10 +207,8 @@ class OpenEdxProvider:
             access = Access(has_access=False, error_code="course_not_started", starts_ns=begins)
         return None if access.has_access else closed(course, access)
 
-    async def _blocks_for(self, course: Course, items: Sequence[Item]) -> Blocks | CoursefsError:
-        """The blocks that these items are made of, or why they cannot be had; none where no item needs any."""
-        if not any(item.type_name == UNIT for item in items):
-            return Blocks("", {})
+    async def _blocks_for(self, course: Course) -> Blocks | CoursefsError:
+        """The blocks of a course, or why they cannot be had."""
         try:
             return await self._blocks.get(course.key)
         except CoursefsError as error:

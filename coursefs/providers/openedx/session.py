@@ -53,8 +53,9 @@ class _Held:
 class Session:
     """Requests to one server as one user.
 
-    `vault` keeps renewed tokens, and has those that another process has renewed; None: they live in memory alone.
-    `clock` gives seconds since 1970.  Nothing of the sign-in is sent to another origin than that of `base_url`.
+    `vault` keeps renewed tokens, and has what another process has renewed or somebody has signed in with since; None:
+    all lives in memory.  `clock` gives seconds since 1970.  Nothing of the sign-in is sent to another origin than that
+    of `base_url`.
     """
 
     def __init__(
@@ -91,11 +92,15 @@ class Session:
         method: str = "GET",
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        elsewhere: bool = False,
     ) -> Reply:
         """The API's answer of any status but those that are about the sign-in, which is renewed once where it can be.
 
-        Raises `NotSignedIn` when it cannot, and what `Transport.fetch` raises.
+        `elsewhere`: who calls this wants the sign-in to be sent to the origin of `url`, whichever it is.  Raises
+        `NotSignedIn` when the sign-in cannot be renewed, and what `Transport.fetch` raises.
         """
+        if not elsewhere and not is_own(self.base_url, url):
+            raise BadReply(f"{self._account}: an address that is not on its server")
         held = await self._current()
         reply: Reply | None = None
         for attempt in (1, 2):
@@ -135,7 +140,9 @@ class Session:
             if self._cookies and self._cookies != instead_of:
                 return self._cookies
             if self._sign_in.cookies:
-                raise self._ended()
+                self._cookies = await self._stored_cookies(instead_of or "")
+                self._held = _Held({"Cookie": self._cookies})
+                return self._cookies
             self._cookies = await self._exchanged()
             return self._cookies
 
@@ -143,7 +150,8 @@ class Session:
         """Cookies for the token.  Raises `NotAllowed`, and keeps it in mind, where the server has none for it."""
         url = f"{self.base_url}{routes.SESSION}"
         reply = await self.fetch(url, method="POST", content=b"", headers=_FORM)
-        if reply.status in {401, 403, 404, 405}:  # an application's token, or a server without this way
+        if reply.status in {404, 405} or (reply.status in {401, 403} and reply.body.lstrip()[:1] == b"{"):
+            # a server without this way, or an application's token; what stands before a server answers with a page
             self._no_cookies = NotAllowed("the platform gives its pages to sign-ins with a password or cookies only")
             raise NotAllowed(str(self._no_cookies))
         found = set_cookies(reply.headers.get_list("set-cookie")) if reply.status < 300 else {}
@@ -175,6 +183,10 @@ class Session:
         if sign_in.client_secret and sign_in.token is None:
             form = oauth.client_credentials(sign_in.client_id, sign_in.client_secret, sign_in.token_type)
             return self._take(await self._ask_token(form))
+        if sign_in.cookies and sign_in.token is None:
+            self._cookies = await self._stored_cookies(self._cookies)
+            self._held = _Held({"Cookie": self._cookies})
+            return self._held
         stored = await self._stored(held)
         if stored is not None and stored.is_good(self._clock()):
             return self._take(stored)
@@ -209,15 +221,25 @@ class Session:
 
     async def _stored(self, held: _Held | None) -> Token | None:
         """The token in the vault, where it is another one than what was held."""
+        token = oauth.kept_token(await self._kept())
+        return None if token is None or (held and held.token and token.access == held.token.access) else token
+
+    async def _stored_cookies(self, held: str) -> str:
+        """The cookies in the vault, with which somebody has signed in since.  Raises `NotSignedIn` without such."""
+        cookies = (await self._kept()).get("cookies", "")
+        if not cookies or cookies == held:
+            raise self._ended()
+        return cookies
+
+    async def _kept(self) -> dict[str, str]:
+        """What the vault holds; nothing where it cannot be read."""
         if self._vault is None:
-            return None
+            return {}
         try:
-            kept = await trio.to_thread.run_sync(self._vault.load)
+            return dict(await trio.to_thread.run_sync(self._vault.load))
         except CoursefsError as error:
             log.info("%s: what is stored of the sign-in cannot be read: %s", self._account, error)
-            return None
-        token = oauth.kept_token(dict(kept))
-        return None if token is None or (held and held.token and token.access == held.token.access) else token
+            return {}
 
     async def _store(self, token: Token) -> None:
         vault = self._vault
