@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from coursefs.cli.signing_in import sign_in, text_of, typed
 from coursefs.config import AccountSettings, Settings, load
 from coursefs.config_keys import account_name, address
 from coursefs.errors import UsageError
+
+_LINE_END = re.compile(r"\r?\n")  # a password may hold any other character
 
 
 @click.command()
@@ -89,9 +92,9 @@ def _values(
 
 def _typed(wanted: list[str]) -> list[str]:
     """As many secrets as are wanted from standard input, each a line of its own."""
-    lines = typed(wanted[0]).splitlines()
-    if len(wanted) == 2 and len(lines) == 1:
-        lines += typed(wanted[1]).splitlines()[:1]
+    lines = _LINE_END.split(typed(wanted[0]))
+    if len(wanted) == 2 and len(lines) == 1:  # on a terminal each is asked for by itself
+        lines += _LINE_END.split(typed(wanted[1]))[:1]
     if len(lines) < len(wanted) or not all(lines[: len(wanted)]):
         raise UsageError(f"standard input holds no {wanted[min(len(lines), len(wanted) - 1)].lower()}")
     return lines[: len(wanted)]

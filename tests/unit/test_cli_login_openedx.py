@@ -88,10 +88,10 @@ def test_the_secret_of_an_application_is_kept(platform: Platform, monkeypatch: p
 
 
 def test_a_secret_and_a_password_are_two_lines(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    type_in(monkeypatch, "s3cret\np4ss\n")
+    type_in(monkeypatch, "s3cret\r\np4\x0bss\n")
     login = [*LOGIN, "--client-id", "app", "--username", "ada", "--client-secret-stdin", "--password-stdin"]
     assert main(login) == 0
-    assert (platform.passwords[0]["client_secret"], platform.passwords[0]["password"]) == ("s3cret", "p4ss")
+    assert (platform.passwords[0]["client_secret"], platform.passwords[0]["password"]) == ("s3cret", "p4\x0bss")
 
 
 def test_cookies_of_a_browser(platform: Platform, tmp_path: Path) -> None:
