@@ -25,11 +25,9 @@ class MemoryVault:
     """A vault whose content a test can see and change."""
 
     kept: dict[str, str] = field(default_factory=dict)
-    loads: int = 0
     saves: int = 0
 
     def load(self) -> Mapping[str, str]:
-        self.loads += 1
         return dict(self.kept)
 
     def save(self, secrets: Mapping[str, str]) -> None:
