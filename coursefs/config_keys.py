@@ -126,6 +126,18 @@ def _switch_text(value: object) -> str:
     return "true" if _switch(value) else "false"
 
 
+def _word(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"\S{1,200}", value):
+        return value
+    raise UsageError("expected a word in quotes, without blanks")
+
+
+def _token_type(value: object) -> str:
+    if isinstance(value, str) and value in ("jwt", "bearer"):
+        return value
+    raise UsageError('expected "jwt" or "bearer"')
+
+
 CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams}
 REFRESH: Mapping[str, Check] = {
@@ -145,6 +157,7 @@ _ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {
         "subtitle_formats": _subtitle_formats,
         "duplicates": _switch_text,
     },
+    "openedx": {"server": address, "client_id": _word, "username": _word, "token_type": _token_type},
 }
 
 

@@ -49,6 +49,7 @@ class Course:
     url: str | None = None  # web page of the course
     enrolled_ns: int | None = None  # time of enrolment, ns since 1970
     hidden: bool = False  # there is nothing to show: of a platform that was shut off, or the learner is not enrolled
+    mark: str | None = None  # what tells it apart from one of the same title, its run; None: its key
 
 
 @dataclass(frozen=True, slots=True)

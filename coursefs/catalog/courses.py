@@ -47,7 +47,7 @@ def course_changes(
         course.key: names.Wish(
             f"{account}\x00{course.key}",
             names.directory(layout, title=course.title, slug=course.slug, position=None, kind=Kind.COURSE.value),
-            mark=course.key,
+            mark=course.mark or course.key,
         )
         for course in shown
     }

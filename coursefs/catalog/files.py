@@ -74,7 +74,7 @@ def file_changes(
 
     entries: list[Entry] = []
     for item, some in asked.items():
-        links: dict[str, str] = {}
+        links = {file.key: given[file.key] for file in some if file.placement is not Placement.BESIDE}
         beside = [file for file in some if file.placement is Placement.BESIDE]
         if beside:
             key = _folder_key(item)
@@ -84,7 +84,7 @@ def file_changes(
             inode = store.new_inode(folder) if old is None else old.inode
             inner = {file.key: names.wish(layout, "", file) for file in beside}
             inner_names = names.decide(inner.values(), shown, past_names(store, place, inner.values()))
-            links = {file.key: f"{folder.name}/{inner_names[file.key]}" for file in beside}
+            links |= {file.key: f"{folder.name}/{inner_names[file.key]}" for file in beside}
             entries += [
                 _entry(place, item, inode, file, inner_names[file.key], inner[file.key].name, links) for file in beside
             ]

@@ -97,6 +97,9 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     """,
     """
+    -- what tells a course apart from one of the same title
+    ALTER TABLE course ADD COLUMN mark TEXT;
+
     -- whether a course is shown; course = '': those that were never named.  No row: it is
     CREATE TABLE choice (
         account TEXT NOT NULL,

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 #: nodes that are kept in memory: a walk over a large account finds the second time what the first one has read.  When
 #: there are more, all are let go: to tell which were used last would cost every request more than reading them again
 _KEPT_NODES = 1 << 16
+_COURSE = "key, slug, title, url, enrolled_ns, hidden, mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +226,13 @@ class Store:
 
     def courses(self, account: str) -> list[Course]:
         """An account's courses as last seen, in the platform's order."""
-        rows = self._database.execute(
-            "SELECT key, slug, title, url, enrolled_ns, hidden FROM course WHERE account = ? ORDER BY rank", (account,)
-        )
+        rows = self._database.execute(f"SELECT {_COURSE} FROM course WHERE account = ? ORDER BY rank", (account,))
         return [_course(row) for row in rows]
 
     def course(self, place: Place) -> Course | None:
         """One course of an account."""
         row = self._database.execute(
-            "SELECT key, slug, title, url, enrolled_ns, hidden FROM course WHERE account = ? AND key = ?",
+            f"SELECT {_COURSE} FROM course WHERE account = ? AND key = ?",
             (place.account, place.course),
         ).fetchone()
         return None if row is None else _course(row)
@@ -243,7 +242,7 @@ class Store:
         with self.transaction():
             self._database.execute("DELETE FROM course WHERE account = ?", (account,))
             self._database.executemany(
-                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         account,
@@ -254,6 +253,7 @@ class Store:
                         one.enrolled_ns,
                         one.hidden,
                         rank,
+                        sound(one.mark),
                     )
                     for rank, one in enumerate(courses)
                 ],
@@ -395,6 +395,6 @@ class Store:
         return [node_of(row) for row in rows]
 
 
-def _course(row: tuple[str, str, str, str | None, int | None, int]) -> Course:
-    key, slug, title, url, enrolled_ns, hidden = row
-    return Course(key, slug, title, url, enrolled_ns, bool(hidden))
+def _course(row: tuple[str, str, str, str | None, int | None, int, str | None]) -> Course:
+    key, slug, title, url, enrolled_ns, hidden, mark = row
+    return Course(key, slug, title, url, enrolled_ns, bool(hidden), mark)

@@ -8,6 +8,7 @@ from coursefs.cli.lazy import Entry, LazyGroup
 
 PLATFORMS = {
     "coursera": Entry("coursefs.cli.login_coursera:coursera", "Sign in to Coursera with the cookie of a browser."),
+    "openedx": Entry("coursefs.cli.login_openedx:openedx", "Sign in to a school's Open edX."),
 }
 
 

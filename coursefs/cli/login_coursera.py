@@ -61,14 +61,15 @@ def coursera(
 
 
 def _by_cookie(base_url: str, cauth: str | None, cookies: str | None, browser: str | None) -> Mapping[str, str]:
-    from coursefs.providers.coursera import sign_in as parsing  # noqa: PLC0415  # slow to import
+    from coursefs.providers.cookies import Cookie  # noqa: PLC0415  # slow to import
+    from coursefs.providers.coursera import sign_in as parsing  # noqa: PLC0415
 
     host = parsing.cookie_host(base_url)
     if cookies is not None:
         return parsing.secrets_from_cookies(text_of(cookies), now=time.time(), host=host)
     if browser is not None:
         found = [
-            parsing.Cookie(one.domain.lstrip("."), one.expires or None, one.name, one.value or "")
+            Cookie(one.domain.lstrip("."), one.expires or None, one.name, one.value or "")
             for one in cookies_of(browser, host)
         ]
         return parsing.secrets_from_browser(found, now=time.time(), host=host, where=browser)

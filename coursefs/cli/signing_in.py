@@ -39,7 +39,9 @@ def sign_in(places: Places, settings: Settings, account: AccountSettings, secret
     """Try these secrets; once the platform has accepted them, keep them and the account, and say whose they are."""
     import trio  # noqa: PLC0415  # slow to import
 
-    identity = trio.run(_whoami, settings, account, secrets)
+    tried = _Tried(secrets)
+    identity = trio.run(_whoami, settings, account, tried)
+    secrets = tried.load()
     expires = expiry(secrets) or identity.expires
     if expires is not None:
         secrets = {**secrets, "expires": str(int(expires))}
@@ -69,7 +71,20 @@ def _tell_mount(places: Places) -> None:
         output.message(f"the mount goes on with the old sign-in: {error}; unmount it, and mount it again")
 
 
-async def _whoami(settings: Settings, account: AccountSettings, secrets: Mapping[str, str]) -> Identity:
+class _Tried:
+    """Secrets as they are while they are tried: a token that is renewed meanwhile takes the place of the first one."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._secrets = secrets
+
+    def load(self) -> Mapping[str, str]:
+        return self._secrets
+
+    def save(self, secrets: Mapping[str, str]) -> None:
+        self._secrets = dict(secrets)
+
+
+async def _whoami(settings: Settings, account: AccountSettings, tried: _Tried) -> Identity:
     from coursefs.providers import registry  # noqa: PLC0415  # slow to import
     from coursefs.providers.base import Account  # noqa: PLC0415
     from coursefs.transport import Transport  # noqa: PLC0415
@@ -77,6 +92,6 @@ async def _whoami(settings: Settings, account: AccountSettings, secrets: Mapping
     create = registry.provider(account.provider)
     async with Transport(read_timeout=settings.network.read_timeout) as transport:
         try:
-            return await create(Account(account.name, account.values, secrets), transport).whoami()
+            return await create(Account(account.name, account.values, tried.load(), vault=tried), transport).whoami()
         except NotSignedIn:
             raise NotSignedIn(f"{account.name}: the platform does not accept this sign-in; nothing was kept") from None

@@ -18,6 +18,7 @@ import trio
 
 from coursefs.demo.description import load_courses
 from coursefs.demo.naptime import DEFAULT_LIMIT
+from coursefs.demo.openedx.platform import LmsAddresses, LmsPlatform
 from coursefs.demo.platform import Addresses, Platform
 
 
@@ -35,12 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         memberships_page=options.memberships_page,
         captcha=not options.no_captcha,
     )
-    trio.run(_serve, platform, options.until_stdin_closes)
+    trio.run(_serve, platform, options.token_life, options.until_stdin_closes)
 
 
-async def _serve(platform: Platform, until_stdin_closes: bool) -> None:
+async def _serve(platform: Platform, token_life: int, until_stdin_closes: bool) -> None:
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)
+        lms = LmsPlatform(journal=platform.journal, switchboard=platform.switchboard, token_life=token_life)
+        lms_addresses: LmsAddresses = await nursery.start(lms.serve)
         ready = {
             "accounts": {
                 "coursera": {
@@ -48,9 +51,11 @@ async def _serve(platform: Platform, until_stdin_closes: bool) -> None:
                     "settings": {"base_url": addresses.api},
                     "secrets": {"cauth": addresses.cauth},
                 },
+                "openedx": lms.account(lms_addresses),
             },
             "cdn": addresses.cdn,
             "control": addresses.control,
+            "logins": {"openedx": lms.login(lms_addresses)} if addresses.control else {},
         }
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
@@ -72,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--url-life", type=int, metavar="SECONDS", help="how long signed URLs live")
     parser.add_argument("--memberships-page", type=int, metavar="N", default=DEFAULT_LIMIT, help="largest page")
     parser.add_argument("--no-captcha", action="store_true", help="a password is enough to sign in, as before 2019")
+    parser.add_argument("--token-life", type=int, metavar="SECONDS", default=3600, help="how long tokens live")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input closes")
     parser.add_argument(
         "--courses", type=Path, metavar="FOLDER", default=Path(__file__).parent / "courses", help="courses to serve"

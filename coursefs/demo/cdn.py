@@ -50,39 +50,41 @@ class MediaHost:
         signed = request.method == "GET" and self._signer.media_query_holds(path, request.query_params)
         if file is None or not signed:
             return _error(403, "AccessDenied", "Access denied")
-        return await self._file(request, file)
+        return await file_response(request, file, self._switchboard)
 
-    async def _file(self, request: Request, file: Path) -> Response:
-        status = await trio.Path(file).stat()
-        size = status.st_size
-        current = Validators(
-            etag=f'"{status.st_mtime_ns:x}-{size:x}"', last_modified=formatdate(int(status.st_mtime), usegmt=True)
+
+async def file_response(request: Request, file: Path, switchboard: Switchboard) -> Response:
+    """A file, or the part of it that was asked for, with its validators."""
+    status = await trio.Path(file).stat()
+    size = status.st_size
+    current = Validators(
+        etag=f'"{status.st_mtime_ns:x}-{size:x}"', last_modified=formatdate(int(status.st_mtime), usegmt=True)
+    )
+    headers = {"ETag": current.etag, "Last-Modified": current.last_modified, "Accept-Ranges": "bytes"}
+    ended = precondition(request.headers, current)
+    if ended == 304:
+        return Response(status_code=304, headers=headers)
+    if ended == 412:
+        return _error(412, "PreconditionFailed", "At least one of the preconditions did not hold")
+    try:
+        counts = range_counts(request.headers.get("if-range"), current)
+        part = requested_range(request.headers.get("range"), size) if counts else None
+    except Unsatisfiable:
+        return _error(
+            416, "InvalidRange", "The requested range cannot be satisfied", {"Content-Range": f"bytes */{size}"}
         )
-        headers = {"ETag": current.etag, "Last-Modified": current.last_modified, "Accept-Ranges": "bytes"}
-        ended = precondition(request.headers, current)
-        if ended == 304:
-            return Response(status_code=304, headers=headers)
-        if ended == 412:
-            return _error(412, "PreconditionFailed", "At least one of the preconditions did not hold")
-        try:
-            counts = range_counts(request.headers.get("if-range"), current)
-            part = requested_range(request.headers.get("range"), size) if counts else None
-        except Unsatisfiable:
-            return _error(
-                416, "InvalidRange", "The requested range cannot be satisfied", {"Content-Range": f"bytes */{size}"}
-            )
-        first, end = part or (0, size)
-        if part is not None:
-            headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
-        return _FilePart(
-            file,
-            first,
-            end,
-            switchboard=self._switchboard,
-            status_code=200 if part is None else 206,
-            headers=headers,
-            media_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
-        )
+    first, end = part or (0, size)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+    return _FilePart(
+        file,
+        first,
+        end,
+        switchboard=switchboard,
+        status_code=200 if part is None else 206,
+        headers=headers,
+        media_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+    )
 
 
 class _FilePart(Response):

@@ -15,7 +15,7 @@ from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.catalog.refresh import Changes
 from coursefs.errors import BadReply, NotAllowed, NotSignedIn, Unreachable
-from coursefs.model import Course, Outline, Remote
+from coursefs.model import Course, File, Kind, Outline, Placement, Remote
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
 
 COURSE = Course("c1", "graphics", "Graphics ", "https://x/learn/graphics")
@@ -303,6 +303,24 @@ async def test_hidden_courses_are_not_shown_and_twins_get_their_ids(tmp_path: Pa
     provider.listed = [COURSE, Course("c2", "graphics-2", "graphics"), Course("c3", "old", "Old", hidden=True)]
     async with opened(tmp_path, provider) as tree:
         assert await listing(tree) == ["Graphics (c1)", "graphics (c2)"]
+
+
+async def test_twins_that_have_a_mark_are_told_apart_by_it(tmp_path: Path) -> None:
+    runs = [Course(f"course-v1:O+C+{run}", f"O+C+{run}", "Circuits", mark=run) for run in ("1T2026", "2T2026")]
+    provider = FakeProvider(listed=runs)
+    async with opened(tmp_path, provider) as tree:
+        assert await listing(tree) == ["Circuits (1T2026)", "Circuits (2T2026)"]
+
+
+async def test_a_page_links_to_the_files_of_its_item_in_the_same_folder(tmp_path: Path) -> None:
+    html = '<p><a href="coursefs-beside:item%2Fa%2Fslides">x</a> <a href="coursefs-beside:item%2Fb%2Fslides">y</a></p>'
+    slides = File("item/a/slides", Kind.ATTACHMENT, Placement.ATTACHED, "Slides?", ".pdf", "x/y", Remote("s", {}))
+    provider = provider_of(HELLO, contents={"item/a": [*reading(HELLO, html), slides]})
+    async with opened(tmp_path, provider) as tree:
+        await tree.children(await walk(tree, "Graphics", "01 Start"))
+        page = await walk(tree, "Graphics", "01 Start", "01 Hello.html")
+        text = tree.store.page(page.inode).decode()
+    assert text == '<p><a href="01%20Hello%20-%20Slides%3F.pdf">x</a> <a href="#">y</a></p>'
 
 
 async def test_enrolments_of_an_account_that_is_gone_are_not_shown(tmp_path: Path) -> None:

@@ -154,8 +154,13 @@ def test_demo_needs_no_account_and_ends_whole(world: World) -> None:
     world.run("demo", "--background", world.mountpoint)
     assert GRAPHICS in os.listdir(world.mountpoint)
     assert world.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
+    edx = world.path("edX", "How Far, How Loud?", "01 How far?", "01 Stars that do not move", "02 Parallax.html")
+    assert "Which star is nearest" in edx.read_text()
     status = world.status()
-    assert status["demo"] and status["accounts"][0]["courses"] == 3
+    assert status["demo"] and {one["name"]: one["courses"] for one in status["accounts"]} == {
+        "coursera": 3,
+        "openedx": 2,
+    }
     assert "demo" in world.run("status").stdout
     world.umount()
     assert has_ended(status["pid"])

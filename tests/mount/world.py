@@ -33,6 +33,7 @@ class Platform:
     base_url: str
     cauth: str
     control: str
+    logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def requests(self, **wanted: object) -> list[Mapping[str, Any]]:
         """What was asked since the last `forget`, of which all these fields are as wanted."""
@@ -68,7 +69,9 @@ def platform(*arguments: str) -> Iterator[Platform]:
     try:
         ready = json.loads(process.stdout.readline())
         coursera = ready["accounts"]["coursera"]
-        yield Platform(process, coursera["settings"]["base_url"], coursera["secrets"]["cauth"], ready["control"])
+        yield Platform(
+            process, coursera["settings"]["base_url"], coursera["secrets"]["cauth"], ready["control"], ready["logins"]
+        )
     finally:
         process.stdin.close()
         process.stdout.close()

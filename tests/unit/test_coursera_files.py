@@ -17,13 +17,16 @@ from coursefs.errors import RouteGone
 from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote, Wanted
 from coursefs.pages import beside_url
 from coursefs.providers.coursera import choice
-from coursefs.providers.coursera.attachments import FileName, file_name, is_duplicate, mime_type
+from coursefs.providers.coursera.attachments import is_duplicate
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.item_files import asset_ids, lecture_files, refused_attachments
-from coursefs.providers.coursera.links import item_link, web_host
+from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Rendition, course_assets
 from coursefs.providers.coursera.text_files import reading_files
+from coursefs.providers.filenames import FileName, file_name, mime_type
+from coursefs.providers.languages import languages
+from coursefs.providers.link_files import web_host
 
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
 PAGE = "https://www.coursera.org/learn/some-course/lecture/rS7tU/welcome"
@@ -112,14 +115,14 @@ def test_the_wanted_resolution_or_the_next_lower_one(
 def test_the_wanted_languages_that_exist_or_the_first_one(
     available: set[str], wanted: tuple[str, ...], chosen: tuple[str, ...]
 ) -> None:
-    assert choice.languages(available, wanted) == chosen
+    assert languages(available, wanted) == chosen
 
 
 @given(
     st.sets(st.sampled_from(["en", "de", "pt", "pt-BR", "zh-CN"])), st.lists(st.sampled_from(["en", "pt", "zh", "xx"]))
 )
 def test_some_language_is_shown_exactly_where_there_is_one(available: set[str], wanted: list[str]) -> None:
-    chosen = choice.languages(available, wanted)
+    chosen = languages(available, wanted)
     assert bool(chosen) == bool(available)
     assert set(chosen) <= available and len(set(chosen)) == len(chosen)
 

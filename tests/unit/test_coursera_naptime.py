@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
+from coursefs.providers import fields
 from coursefs.providers.coursera import instructions, materials, naptime, old_materials, replies, resources, routes
 from coursefs.providers.coursera.naptime import Envelope, envelope
 from coursefs.transport import Reply
@@ -87,17 +88,17 @@ def test_the_random_refusal_is_known(status: int, body: bytes, random: bool) -> 
     [(" a ", "a"), (7, "7"), (True, ""), (None, ""), ([], ""), ("\ud800x", "?x"), (1.5, "")],
 )
 def test_texts(value: object, text: str) -> None:
-    assert naptime.text({"x": value}, "x") == text
+    assert fields.text({"x": value}, "x") == text
 
 
 @pytest.mark.parametrize("value", ["a/b", "..\0", "a b", "é", "", "x" * 201, None, {}])
 def test_what_can_be_no_id_is_none(value: object) -> None:
-    assert naptime.identifier({"x": value}, "x") == ""
+    assert fields.identifier({"x": value}, "x") == ""
 
 
 def test_ids_are_listed_once_in_order() -> None:
-    assert naptime.identifiers({"x": ["b", "a", None, "b", 3, "a/b"]}, "x") == ("b", "a", "3")
-    assert naptime.identifiers({"x": "ab"}, "x") == ()
+    assert fields.identifiers({"x": ["b", "a", None, "b", 3, "a/b"]}, "x") == ("b", "a", "3")
+    assert fields.identifiers({"x": "ab"}, "x") == ()
 
 
 #: what may stand where a reader expects something else

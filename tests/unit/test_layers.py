@@ -77,6 +77,7 @@ def test_all_but_the_mount_works_without_pyfuse3() -> None:
         "import coursefs.cli.main, coursefs.cli.mount, coursefs.cli.courses, coursefs.cli.status, coursefs.cli.login\n"
         "import coursefs.cli.transfers, coursefs.daemon.transfers, coursefs.download\n"
         "import coursefs.library, coursefs.listing, coursefs.catalog, coursefs.content, coursefs.providers.coursera\n"
+        "import coursefs.providers.openedx, coursefs.cli.login_openedx\n"
         "import coursefs.mount.mountpoint, coursefs.mount.options, coursefs.mount.mountinfo, coursefs.daemon.setup"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from coursefs.providers.coursera.naptime import Envelope, Json, as_identifier, identifier, identifiers, text
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, as_identifier, identifier, identifiers, text
 
 _SLUG = re.compile(r"[\w-]{1,200}")
 #: parts of an address that are followed by the slug of a course, or of a programme of several

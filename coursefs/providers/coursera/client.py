@@ -32,7 +32,7 @@ from coursefs.providers.coursera.learner import Learner
 from coursefs.providers.coursera.lectures import Lectures
 from coursefs.providers.coursera.materials import Materials
 from coursefs.providers.coursera.memberships import session_enrolments
-from coursefs.providers.coursera.naptime import Envelope, Json, envelope, is_random_refusal
+from coursefs.providers.coursera.naptime import Envelope, envelope, is_random_refusal
 from coursefs.providers.coursera.password import login_request, secrets_from_reply
 from coursefs.providers.coursera.public_catalogue import PublicCatalogue, all_pages
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership
@@ -40,6 +40,7 @@ from coursefs.providers.coursera.resources import Reference
 from coursefs.providers.coursera.route_book import RouteBook
 from coursefs.providers.coursera.routes import Route, compound
 from coursefs.providers.coursera.session import Session
+from coursefs.providers.fields import Json
 from coursefs.transport import Bucket, Transport
 from coursefs.transport.backoff import pause
 

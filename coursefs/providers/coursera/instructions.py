@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from coursefs.providers.coursera.naptime import Envelope, Json, integer, record, rows, text
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, integer, record, rows, text
 
 
 @dataclass(frozen=True, slots=True)

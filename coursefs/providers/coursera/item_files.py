@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from coursefs.errors import CoursefsError
 from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote
 from coursefs.providers.coursera import cml
-from coursefs.providers.coursera.attachments import asset_file, is_duplicate, mime_type
+from coursefs.providers.coursera.attachments import asset_file, is_duplicate
 from coursefs.providers.coursera.choice import Choice, LectureText, rendition, texts
-from coursefs.providers.coursera.links import external_link, page_file
-from coursefs.providers.coursera.naptime import as_identifier
+from coursefs.providers.coursera.links import external_link
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo
+from coursefs.providers.fields import as_identifier
+from coursefs.providers.filenames import mime_type
+from coursefs.providers.link_files import page_file
 
 #: what a text of a lecture is, by its format: the word of locators and keys, and the kind
 _TEXTS = {

@@ -16,12 +16,12 @@ from coursefs.model import Course, File, Item
 from coursefs.providers.coursera import item_files, item_types, text_files
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
-from coursefs.providers.coursera.gathering import Gathering, concerns_one_item, gathering, is_final
 from coursefs.providers.coursera.instructions import Instructions
 from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo
 from coursefs.providers.coursera.resources import Reference
-from coursefs.providers.coursera.signed import SignedReplies
+from coursefs.providers.gathering import Gathering, concerns_one_item, gathering, is_final
+from coursefs.providers.signed import SignedReplies
 
 log = logging.getLogger(__name__)
 

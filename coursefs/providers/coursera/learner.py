@@ -13,7 +13,6 @@ import trio
 from coursefs.errors import CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.model import Outline, Standing
 from coursefs.providers.coursera import catalogue, routes, standing
-from coursefs.providers.coursera.gathering import gathering
 from coursefs.providers.coursera.public_catalogue import Ask
 from coursefs.providers.coursera.routes import compound
 from coursefs.providers.coursera.standing import (
@@ -25,6 +24,7 @@ from coursefs.providers.coursera.standing import (
     Period,
     Progress,
 )
+from coursefs.providers.gathering import gathering
 
 log = logging.getLogger(__name__)
 

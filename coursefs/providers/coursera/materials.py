@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coursefs.providers.coursera.naptime import Envelope, Json, identifier, identifiers, record, text
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, identifier, identifiers, record, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from coursefs.providers.coursera.naptime import Envelope, identifier, rows, text
+from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import Membership
+from coursefs.providers.fields import identifier, rows, text
 
 
 def session_enrolments(envelope: Envelope) -> tuple[Membership, ...]:

@@ -12,7 +12,8 @@ from coursefs.providers.coursera.materials import (
     Materials,
     material_item,
 )
-from coursefs.providers.coursera.naptime import Envelope, Json, identifier, record, rows, text
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, identifier, record, rows, text
 
 
 def materials(envelope: Envelope) -> Materials:

@@ -15,10 +15,10 @@ from coursefs.providers.coursera.addresses import absolute
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
-from coursefs.providers.coursera.gathering import gathering, is_final
 from coursefs.providers.coursera.item_lister import ItemLister, VideoIds
 from coursefs.providers.coursera.outline import Aside, outline
 from coursefs.providers.coursera.replies import LectureVideo, url_expiry
+from coursefs.providers.gathering import gathering, is_final
 
 
 class CourseraProvider:

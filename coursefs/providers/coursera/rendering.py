@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from coursefs.providers.coursera.formulas import with_formulas
+from coursefs.pages.formulas import with_formulas
 from coursefs.providers.coursera.markup import Element
 from coursefs.providers.coursera.references import asset_ref, web_target
 

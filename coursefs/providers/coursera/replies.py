@@ -11,17 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from coursefs.providers.coursera.naptime import (
-    Envelope,
-    Json,
-    as_identifier,
-    identifier,
-    identifiers,
-    integer,
-    record,
-    rows,
-    text,
-)
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, as_identifier, identifier, identifiers, integer, record, rows, text
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,4}")
 _NAMED = re.compile(r"/_[0-9a-f]{32}_([^/]+)\Z")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coursefs.providers.coursera.naptime import Envelope, Json, identifier, record, text
+from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import CourseAsset, course_assets
+from coursefs.providers.fields import Json, identifier, record, text
 
 #: the one kind of content that was recorded
 _ASSET = "org.coursera.ondemand.reference.AssetReferenceContent"

@@ -7,26 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from coursefs.errors import CoursefsError, NotSignedIn, UsageError
+from coursefs.providers.cookies import Cookie, cookies_of
 
 COOKIE = "CAUTH"
 #: the characters that a cookie's value may have (RFC 6265, 4.1.1)
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,8192}")
-_HTTP_ONLY = "#HttpOnly_"
-
-
-class Cookie(NamedTuple):
-    """One cookie of a browser."""
-
-    host: str  # without the leading dot
-    expires: float | None  # seconds since 1970; None: with the browser's session
-    name: str
-    value: str
 
 
 def cookie_host(base_url: str) -> str:
@@ -57,11 +46,7 @@ def secrets_from_cookies(text: str, *, now: float, host: str = "coursera.org") -
     longest is taken.  `now` is in seconds since 1970.  Raises `NotSignedIn` when the cookie has ended, `CoursefsError`
     when there is none.
     """
-    cookies = [cookie for line in text.lstrip("\ufeff").splitlines() if (cookie := _cookie(line)) is not None]
-    if not cookies:
-        json = text.lstrip("\ufeff \r\n\t").startswith(("[", "{"))
-        raise CoursefsError(f"this is not a cookies.txt in the Netscape format{', but JSON' if json else ''}")
-    return secrets_from_browser(cookies, now=now, host=host, where="this file", again="export it anew")
+    return secrets_from_browser(cookies_of(text), now=now, host=host, where="this file", again="export it anew")
 
 
 def secrets_from_browser(
@@ -83,27 +68,6 @@ def secrets_from_browser(
             f"the sign-in in {where} ended {_day(cookie.expires)}: sign in with the browser, then {again}"
         )
     return {**secrets, "expires": f"{cookie.expires:.0f}"}
-
-
-def _cookie(line: str) -> Cookie | None:
-    """The cookie of one line; None for blank lines, comments and whatever has not its seven fields."""
-    line = line.removeprefix(_HTTP_ONLY)
-    if line.startswith("#"):
-        return None
-    fields = line.split("\t") if "\t" in line else line.split(maxsplit=6)
-    if len(fields) != 7:
-        return None
-    host, _, _, _, expires, name, value = (field.strip() for field in fields)
-    return Cookie(host.lower().lstrip("."), _time(expires), name, value)
-
-
-def _time(value: str) -> float | None:
-    """Seconds since 1970; 0, and what is no number, stand for a cookie that lasts as long as the browser's session."""
-    with suppress(ValueError):
-        time = float(value)
-        if 0 < time < float("inf"):
-            return time
-    return None
 
 
 def _day(time: float) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coursefs.model import Deadline, Outline, Section, Standing
-from coursefs.providers.coursera.naptime import Envelope, Json, identifier, identifiers, integer, record, rows, text
+from coursefs.providers.coursera.naptime import Envelope
+from coursefs.providers.fields import Json, identifier, identifiers, integer, record, rows, text
 
 _WEEK = 7 * 86_400
 

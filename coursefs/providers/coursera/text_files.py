@@ -14,9 +14,9 @@ from coursefs.providers.coursera import cml, item_types
 from coursefs.providers.coursera.attachments import asset_key
 from coursefs.providers.coursera.instructions import Instructions
 from coursefs.providers.coursera.item_files import asset_files, asset_ids, cml_asset_ids, link_file, main_file
-from coursefs.providers.coursera.links import page_file
 from coursefs.providers.coursera.replies import Asset, CourseAsset
 from coursefs.providers.coursera.resources import Reference
+from coursefs.providers.link_files import page_file
 
 
 def reading_files(course: Course, item: Item, parts: Sequence[CourseAsset], assets: Mapping[str, Asset]) -> list[File]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from coursefs.pages.cleaning import safe
-from coursefs.providers.coursera.formulas import with_formulas
+from coursefs.pages.formulas import with_formulas
 
 _X = '<math alttext="x" display="inline"><mrow><mi>x</mi></mrow></math>'
 _BLOCK = '<math alttext="x" display="block"><mrow><mi>x</mi></mrow></math>'

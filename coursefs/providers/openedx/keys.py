@@ -1,0 +1,79 @@
+"""Ids of courses, blocks and assets, of both generations, and the addresses that are made of them (pure).
+
+`course-v1:ORG+COURSE+RUN`, `block-v1:ORG+COURSE+RUN+type@video+block@ID` and `asset-v1:…`; until 2014 `ORG/COURSE/RUN`,
+`i4x://ORG/COURSE/video/ID` (in pages `i4x:;_;_ORG;_…`) and `/c4x/ORG/COURSE/asset/NAME`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote
+
+from coursefs.providers.fields import Json, text
+
+_COURSE = re.compile(r"course-v1:([^\s+/@:]+)\+([^\s+/@:]+)\+([^\s+/@:]+)|([^\s/+:@]+)/([^\s/+:@]+)/([^\s/+:@]+)")
+_KEY = re.compile(r"\S{1,400}")
+_QUOTED_SLASHES = re.compile(r";([_;])")
+
+
+class CourseId(NamedTuple):
+    """The parts of a course's id."""
+
+    org: str
+    number: str
+    run: str
+
+
+def course_id(key: str) -> CourseId | None:
+    """The parts of a course's id of either generation; None: it is none."""
+    match = _COURSE.fullmatch(key)
+    return CourseId(*(part for part in match.groups() if part is not None)) if match else None
+
+
+def course_slug(key: str) -> str:
+    """`ORG+COURSE+RUN`, which can be typed and be a part of a path; the id itself where it has another form."""
+    parts = course_id(key)
+    return "+".join(parts) if parts else key.replace("/", "+")
+
+
+def key_of(source: Json, name: str) -> str:
+    """An id in a reply: printable, without blanks, at most 400 characters; "" where there is none."""
+    value = text(source, name)
+    return value if _KEY.fullmatch(value) and value.isprintable() else ""
+
+
+def block_id(usage_key: str) -> str:
+    """The part of a usage key that names the block: a hash, or a name that an author gave."""
+    return re.split("[@/]", usage_key)[-1]
+
+
+def unquoted_slashes(usage_key: str) -> str:
+    """A usage key as the API has it, out of a page, where old ones have `;_` for a slash and `;;` for a semicolon."""
+    return _QUOTED_SLASHES.sub(lambda match: "/" if match[1] == "_" else ";", usage_key)
+
+
+def course_url(base_url: str, key: str) -> str:
+    """The web page of a course."""
+    return f"{base_url}/courses/{quoted(key)}/course/"
+
+
+def block_url(base_url: str, course_key: str, usage_key: str) -> str:
+    """The web page on which a block is shown."""
+    return f"{base_url}/courses/{quoted(course_key)}/jump_to/{quoted(usage_key)}"
+
+
+def asset_path(course_key: str, name: str) -> str:
+    """Where a course's file lies that its texts call `/static/NAME`; "" for a course id of no known form."""
+    parts = course_id(course_key)
+    if parts is None:
+        return ""
+    name = name.replace("/", "_")
+    if course_key.startswith("course-v1:"):
+        return f"/asset-v1:{'+'.join(parts)}+type@asset+block@{name}"
+    return f"/c4x/{parts.org}/{parts.number}/asset/{name}"
+
+
+def quoted(key: str) -> str:
+    """An id as a part of a path: the platform's routes want `+`, `:`, `@` and the slashes of old ids as they are."""
+    return quote(key, safe="+:@/~")

@@ -1,0 +1,61 @@
+"""How a learner stands, out of what the platform says of dates and progress (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from coursefs.model import Deadline, Standing
+from coursefs.pages.cleaning import link_target
+from coursefs.providers.fields import Json, record
+from coursefs.providers.openedx.replies import Block, Blocks, CourseDate
+
+_START, _END = "course-start-date", "course-end-date"
+#: what is told of a day but is nothing to do by then
+_NO_DEADLINE = frozenset({_START, _END, "todays-date", "event", "certificate-available-date"})
+
+
+def standing(dates: Sequence[CourseDate], progress: Any, deadlines: Sequence[Deadline] = ()) -> Standing:
+    """What the two replies say; `deadlines` are those that are known otherwise, for a server that tells no dates."""
+    content: Json = progress if isinstance(progress, dict) else {}
+    counts = record(content, "completion_summary")
+    done = [_number(counts.get(name)) for name in ("complete_count", "incomplete_count", "locked_count")]
+    total = sum(count or 0 for count in done)
+    grade = record(content, "course_grade")
+    passing = grade.get("is_passing", content.get("user_has_passing_grade"))
+    due = [Deadline(one.title, one.when_ns, url=link_target(one.link)) for one in dates if one.type not in _NO_DEADLINE]
+    return Standing(
+        done=None if not total or done[0] is None else done[0] / total,
+        grade=_part(grade.get("percent")),
+        passed=passing if isinstance(passing, bool) else None,
+        starts_ns=next((one.when_ns for one in dates if one.type == _START), None),
+        ends_ns=next((one.when_ns for one in dates if one.type == _END), None),
+        deadlines=tuple(sorted(due or deadlines, key=lambda one: (one.due_ns, one.title))),
+    )
+
+
+def due_blocks(blocks: Blocks) -> list[Deadline]:
+    """What is due, as the blocks themselves say it; of a subsection, not of each of its units again."""
+    found: list[Deadline] = []
+
+    def walk(block: Block, above: int | None, seen: frozenset[str]) -> None:
+        if block.due_ns is not None and block.due_ns != above:
+            found.append(Deadline(block.name or "Unit", block.due_ns, url=link_target(block.url)))
+        for key in block.children:
+            child = blocks.blocks.get(key)
+            if child is not None and key not in seen:
+                walk(child, block.due_ns if block.due_ns is not None else above, seen | {key})
+
+    root = blocks.blocks.get(blocks.root)
+    if root is not None:
+        walk(root, None, frozenset({blocks.root}))
+    return found
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _part(value: object) -> float | None:
+    number = _number(value)
+    return number if number is not None and number <= 1 else None

@@ -1,0 +1,414 @@
+"""The provider against the sample server, over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from coursefs.demo.openedx.description import FILES, Block, Course, load, read
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
+from coursefs.model import Course as ModelCourse
+from coursefs.model import File, Item, Kind, Outline, Page, Remote, Section, Wanted
+from coursefs.providers.base import Grades, HasRoutes, Searches
+from coursefs.providers.openedx.client import OpenEdxClient, OpenEdxReader
+from coursefs.providers.openedx.provider import OpenEdxProvider
+from tests.engine.openedx_world import Lms, lms
+
+NAME = "How Far, How Loud?"
+
+
+def units(outline: Outline | None) -> dict[str, Item]:
+    """All items of a course by title."""
+    assert outline is not None
+
+    def within(section: Section) -> list[Item]:
+        return [*section.items, *(item for inner in section.sections for item in within(inner))]
+
+    found = [*outline.items, *(item for section in outline.sections for item in within(section))]
+    return {item.title: item for item in found}
+
+
+async def opened(provider: OpenEdxProvider) -> tuple[ModelCourse, dict[str, Item]]:
+    (course,) = [course for course in await provider.courses() if course.title == NAME]
+    return course, units(await provider.outline(course))
+
+
+def named(files: Sequence[File] | CoursefsError) -> dict[str, File]:
+    assert not isinstance(files, CoursefsError), files
+    return {f"{file.title}{file.extension}": file for file in files}
+
+
+def html_of(file: File) -> str:
+    assert isinstance(file.body, Page)
+    return file.body.html
+
+
+async def bytes_of(world: Lms, provider: OpenEdxProvider, course: ModelCourse, file: File) -> bytes:
+    assert isinstance(file.body, Remote)
+    source = await provider.source(course, file.body, fresh=False)
+    reply = await world.transport.fetch(source.url, headers=source.headers)
+    assert reply.status == 200
+    return reply.body
+
+
+async def test_every_enrolment_begun_or_not() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        courses = await provider.courses()
+        assert world.asked() == ["/api/enrollment/v1/enrollment"]
+    assert [(one.title, one.slug, one.mark) for one in courses] == [
+        ("How Bright?", "DemoX+MEAS102+2099", "2099"),
+        (NAME, "DemoX+MEAS101+2026", "2026"),
+    ]
+    assert courses[1].url == f"{world.addresses.lms}/courses/course-v1:DemoX+MEAS101+2026/course/"
+    assert courses[1].enrolled_ns == 1788430500 * 10**9
+    assert isinstance(provider, Searches) and isinstance(provider, Grades) and isinstance(provider, HasRoutes)
+
+
+async def test_whose_sign_in_it_is() -> None:
+    async with lms() as world:
+        secrets = world.learner()
+        del secrets["user_id"]
+        provider = world.provider(secrets)
+        identity = await provider.whoami()
+        assert (identity.user_id, identity.name) == ("learner", "Ada Learner")
+        await opened(provider)
+        assert len(world.asked("/api/mobile/v0.5/")) == 2  # a redirect and where it leads, once
+
+
+async def test_the_tree_takes_one_request() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if course.title == NAME]
+        world.platform.journal.clear()
+        outline = await provider.outline(course)
+        assert world.asked() == ["/api/courses/v2/blocks/"]
+    assert outline is not None
+    far, loud = outline.sections
+    assert [(one.position, one.title, one.kind) for one in (far, loud)] == [
+        (1, "How far?", Kind.MODULE),
+        (2, "How loud?", Kind.MODULE),
+    ]
+    assert [item.title for item in far.sections[0].items] == ["Before you begin", "Parallax", "The examination"]
+    assert [item.title for item in outline.items] == ["Handouts", "Updates"]
+
+
+async def test_every_file_of_a_course() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, list(items.values()))
+        found = {title: named(files[item.key]) for title, item in items.items()}
+        assert {title: sorted(some) for title, some in found.items()} == {
+            "Before you begin": [".html", "Star chart.pdf", "images moon-phases.png"],
+            "Parallax": [".html", "How far is a star?.en.srt", "How far is a star?.mp4"],
+            "The examination": ["locked.html"],
+            "Decibel": [
+                "A visit to the anechoic room (video).html",
+                "Loud and soft (video).html",
+                "Notes on units.pdf",
+                "Was ist ein Dezibel?.en.srt",
+                "Was ist ein Dezibel?.mp4",
+            ],
+            "Exercises": [".html", "decibel ladder.png"],
+            "Handouts": [".html", "Star chart.pdf"],
+            "Updates": [".html", "Star chart.pdf"],
+        }
+        expected = {
+            ("Before you begin", "Star chart.pdf"): "reading-the-night-sky/media/star-chart.pdf",
+            ("Before you begin", "images moon-phases.png"): "reading-the-night-sky/media/moon-phases.png",
+            ("Parallax", "How far is a star?.mp4"): "reading-the-night-sky/media/how-far-is-a-star.720p.mp4",
+            ("Parallax", "How far is a star?.en.srt"): "reading-the-night-sky/media/how-far-is-a-star.en.srt",
+            ("Decibel", "Was ist ein Dezibel?.mp4"): "sound-and-hearing/media/was-ist-ein-dezibel.720p.mp4",
+            ("Decibel", "Was ist ein Dezibel?.en.srt"): "sound-and-hearing/media/was-ist-ein-dezibel.en.srt",
+            ("Decibel", "Notes on units.pdf"): "sound-and-hearing/media/notes-units.pdf",
+            ("Exercises", "decibel ladder.png"): "sound-and-hearing/media/decibel-ladder.png",
+            ("Handouts", "Star chart.pdf"): "reading-the-night-sky/media/star-chart.pdf",
+        }
+        for (title, name), path in expected.items():
+            assert await bytes_of(world, provider, course, found[title][name]) == (FILES / path).read_bytes(), name
+        assert world.leaks == []
+    text = html_of(found["Before you begin"][".html"])
+    assert "What you need" in text and "not this" not in text and "<script" not in text
+    exercise = html_of(found["Parallax"][".html"])
+    assert exercise.count("Exercise 1") == 1 and "Proxima Centauri" in exercise and "unanswered" not in exercise
+    assert "This part (drag-and-drop-v2)" in html_of(found["Exercises"][".html"])
+    assert "refuses to show this" in html_of(found["The examination"]["locked.html"])
+
+
+async def test_a_lesson_costs_one_request_for_each_unit_with_texts() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        world.platform.journal.clear()
+        decibel = items["Decibel"]
+        await provider.files(course, [decibel])
+        assert world.asked() == []
+        await provider.files(course, [items["Before you begin"], items["Parallax"]])
+        assert world.asked()[0] == "/oauth2/login/"
+        assert len(world.asked("/xblock/")) == 2 and len(world.asked()) == 3
+
+
+async def test_a_page_is_the_same_however_often_it_is_made() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        unit = items["Before you begin"]
+        first = await provider.files(course, [unit])
+        second = await provider.files(course, [unit])
+        assert first[unit.key] == second[unit.key]
+
+
+async def test_the_wanted_video_and_languages() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner(), wanted=Wanted(("all",), 360))
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Parallax"], items["Decibel"]])
+        video = named(files[items["Parallax"].key])["How far is a star?.mp4"]
+        small = FILES / "reading-the-night-sky/media/how-far-is-a-star.360p.mp4"
+        assert await bytes_of(world, provider, course, video) == small.read_bytes()
+        assert {"Was ist ein Dezibel?.de.srt", "Was ist ein Dezibel?.en.srt"} <= named(
+            files[items["Decibel"].key]
+        ).keys()
+
+
+async def test_a_course_that_has_not_begun_says_so() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if course.title == "How Bright?"]
+        outline = await provider.outline(course)
+        assert outline is not None
+        (item,) = outline.items
+        assert item.locked == "the course has not begun; it begins on 2099-01-15"
+        (page,) = named((await provider.files(course, [item]))[item.key]).values()
+        assert "it begins on 2099-01-15" in html_of(page) and page.title == "locked"
+
+
+async def test_a_course_that_has_not_begun_on_a_server_that_does_not_say_why() -> None:
+    async with lms(gone=("/api/course_home/",)) as world:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if course.title == "How Bright?"]
+        outline = await provider.outline(course)
+        assert outline is not None and outline.items[0].locked == "the course has not begun; it begins on 2099-01-15"
+
+
+async def test_a_course_that_is_gone_stays_an_error() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        with pytest.raises(Gone):
+            await provider.outline(ModelCourse("course-v1:DemoX+NO+1", "x", "x"))
+
+
+OLD = ("/api/courses/v2/", "/api/enrollment/", "/api/mobile/v0.5/", "/api/course_home/v1/progress")
+
+
+async def test_an_older_release_is_asked_the_older_way_and_told_of() -> None:
+    async with lms(gone=OLD) as world:
+        secrets = world.learner()
+        del secrets["user_id"]
+        provider = world.provider(secrets)
+        course, items = await opened(provider)
+        assert "Parallax" in items
+        await provider.outline(course)
+        assert len(world.asked("/api/courses/v2/")) == 1  # what is gone is not asked again
+        troubles = {route.name: route.trouble for route in provider.routes()}
+        assert troubles["course blocks (/api/courses/v1/blocks/)"] is None
+        assert "does not have this route (HTTP 404)" in (troubles["course blocks (/api/courses/v2/blocks/)"] or "")
+        assert troubles["enrolments (/api/mobile/v1/users/{username}/course_enrollments/)"] is None
+
+
+async def test_handouts_of_a_course_that_apps_are_not_shown() -> None:
+    async with lms(gone=("/api/mobile/v1/course_info/",)) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Handouts"], items["Updates"]])
+        assert list(files.values()) == [[], []]
+
+
+async def test_how_the_learner_stands() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, _ = await opened(provider)
+        standing = await provider.standing(course)
+    assert (standing.done, standing.grade, standing.passed) == (0.25, 0.5, False)
+    (deadline,) = standing.deadlines
+    assert (deadline.title, deadline.due_ns) == ("Exercise 1: Parallax", 1790891999_500000000)
+    assert (standing.starts_ns, standing.ends_ns) == (1788249600 * 10**9, 1803852000 * 10**9)
+
+
+async def test_what_is_due_on_a_server_without_dates() -> None:
+    async with lms(gone=("/api/course_home/",)) as world:
+        provider = world.provider(world.learner())
+        course, _ = await opened(provider)
+        standing = await provider.standing(course)
+    assert [one.title for one in standing.deadlines] == ["Exercise 1"]
+    assert standing.done is None
+
+
+async def test_the_catalogue_can_be_searched() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        (found,) = await provider.search("bright")
+        assert (found.key, found.title) == ("course-v1:DemoX+MEAS102+2099", "How Bright?")
+        assert len(await provider.search("how", limit=1)) == 1
+
+
+async def test_an_application_sees_no_pages_and_says_so() -> None:
+    async with lms() as world:
+        secrets = {"client_secret": world.platform.accounts.service_secret}
+        provider = world.provider(secrets)
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Parallax"], items["Before you begin"]])
+        assert sorted(named(files[items["Parallax"].key])) == [
+            "How far is a star?.en.srt",
+            "How far is a star?.mp4",
+            "locked.html",
+        ]
+        (page,) = named(files[items["Before you begin"].key]).values()
+        assert "to sign-ins with a password or cookies only" in html_of(page)
+        assert len(world.asked("/oauth2/login/")) == 1 and world.asked("/xblock/") == []
+
+
+async def test_a_locked_file_is_had_with_cookies_alone() -> None:
+    async with lms() as world:
+        path = "/asset-v1:DemoX+MEAS101+2026+type@asset+block@Star_chart.pdf"
+        remote = Remote("asset" + path, {"what": "asset", "path": path})
+        learner = world.provider(world.learner())
+        application = world.provider({"client_secret": world.platform.accounts.service_secret})
+        course, _ = await opened(learner)
+        source = await learner.source(course, remote, fresh=False)
+        assert set(source.headers) == {"Cookie"}
+        assert (await world.transport.fetch(source.url, headers=source.headers)).status == 200
+        source = await application.source(course, remote, fresh=False)
+        assert source.headers == {}
+        assert (await world.transport.fetch(source.url, headers=source.headers)).status == 403
+
+
+@pytest.mark.parametrize(
+    "locator",
+    [
+        {"what": "video", "block": "block-v1:DemoX+MEAS101+2026+type@video+block@gone", "profile": "fallback"},
+        {"what": "video", "block": "71de000000000000000000000000a002", "profile": "desktop_mp4"},
+        {"what": "transcript", "block": "71de000000000000000000000000a002", "language": "fr"},
+        {"what": "pdf", "block": "71de000000000000000000000000a002"},
+        {"what": "new"},
+    ],
+)
+async def test_what_is_no_longer_offered_is_gone(locator: Mapping[str, str]) -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, _ = await opened(provider)
+        block = locator.get("block", "")
+        if block.startswith("71de"):
+            locator = {**locator, "block": f"block-v1:DemoX+MEAS101+2026+type@video+block@{block}"}
+        with pytest.raises(Gone):
+            await provider.source(course, Remote("x/y", locator), fresh=False)
+
+
+def broken(course: Course, title: str, **fields: object) -> Course:
+    """The course with other fields of the blocks of this name."""
+
+    def changed(block: Block) -> Block:
+        more = fields if block.name == title else {}
+        inner = tuple(map(changed, block.blocks))
+        return Block(block.key, block.id, block.type, block.name, {**block.fields, **more}, inner)
+
+    values = {name: getattr(course, name) for name in course.__slots__}
+    return Course(**{**values, "root": changed(course.root)})
+
+
+async def test_one_refused_unit_leaves_the_others_alone() -> None:
+    courses = tuple(broken(course, "Before you begin", gated=True) for course in load())
+    async with lms(courses=courses) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Before you begin"], items["Parallax"]])
+        (page,) = named(files[items["Before you begin"].key]).values()
+        assert "only after something else was done" in html_of(page)
+        assert ".html" in named(files[items["Parallax"].key])
+
+
+async def test_the_parts_that_can_be_made_of_a_page_that_cannot() -> None:
+    courses = tuple(broken(course, "Parallax", crashes=501) for course in load())
+    async with lms(courses=courses) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Parallax"]])
+        assert "Proxima Centauri" in html_of(named(files[items["Parallax"].key])[".html"])
+
+
+async def test_a_page_that_cannot_be_made_at_all_may_be_better_next_time() -> None:
+    courses = tuple(broken(broken(course, "Parallax", crashes=501), "Exercise 1", crashes=501) for course in load())
+    async with lms(courses=courses) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Parallax"], items["Decibel"]])
+        assert isinstance(files[items["Parallax"].key], BadReply)
+        assert "Notes on units.pdf" in named(files[items["Decibel"].key])
+
+
+async def test_a_unit_that_is_gone_says_so() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        gone = Item("item/x", "Gone", "gone", 9, "unit", details={"block": "block-v1:x"})
+        files = await provider.files(course, [gone, items["Decibel"]])
+        assert isinstance(files["item/x"], Gone)
+        assert not isinstance(files[items["Decibel"].key], CoursefsError)
+
+
+async def test_a_course_whose_blocks_are_refused_refuses_its_units_alone() -> None:
+    async with lms() as world:
+        provider = world.provider({**world.learner(), "user_id": "somebody"})
+        unit = Item("item/x", "Unit", "unit", 1, "unit", details={"block": "block-v1:x"})
+        handouts = Item("item/handouts", "Handouts", "handouts", None, "handouts")
+        files = await provider.files(ModelCourse("course-v1:DemoX+MEAS101+2026", "x", "x"), [unit, handouts])
+        assert isinstance(files["item/x"], NotAllowed) and "masquerade" in str(files["item/x"])
+        assert named(files["item/handouts"])
+
+
+async def test_an_ended_sign_in_stands_against_all() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        world.platform.accounts.disabled.add("learner")
+        with pytest.raises(NotSignedIn, match="switched off"):
+            await provider.files(course, [items["Parallax"], items["Handouts"]])
+
+
+async def test_an_old_course_with_slashes_in_its_id() -> None:
+    old = read({"org": "MITx", "number": "6.002x", "run": "2012", "name": "Circuits", "start": load()[0].enrolled,
+                "enrolled": load()[0].enrolled})  # fmt: skip
+    values = {name: getattr(old, name) for name in old.__slots__}
+    course = Course(**{**values, "id": "MITx/6.002x/2012"})
+    async with lms(courses=(course,)) as world:
+        provider = world.provider(world.learner())
+        (listed,) = await provider.courses()
+        assert (listed.key, listed.slug, listed.mark) == ("MITx/6.002x/2012", "MITx+6.002x+2012", "2012")
+        outline = await provider.outline(listed)
+        assert outline is not None and [item.title for item in outline.items] == ["Handouts", "Updates"]
+        files = await provider.files(listed, outline.items)
+        assert not any(isinstance(one, CoursefsError) for one in files.values())
+
+
+def test_nothing_that_a_mount_has_can_enrol_anybody() -> None:
+    assert not hasattr(OpenEdxReader, "change_enrollment") and hasattr(OpenEdxClient, "change_enrollment")
+
+
+async def test_the_provider_only_has_the_client_that_reads() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        held = [value for value in vars(provider).values() if isinstance(value, OpenEdxReader)]
+        assert [type(client) for client in held] == [OpenEdxReader]
+        course, items = await opened(provider)
+        await provider.files(course, list(items.values()))
+        written = [entry.path for entry in world.platform.journal.entries if "write" in entry.notes]
+        assert written == ["/oauth2/login/"]
+
+
+async def test_names_of_a_person_are_nowhere_in_a_repr() -> None:
+    async with lms() as world:
+        secrets = world.learner()
+        provider = world.provider(secrets)
+        assert secrets["access_token"] not in str(vars(provider)) + repr(provider)

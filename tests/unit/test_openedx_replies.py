@@ -1,0 +1,165 @@
+"""Recorded, documented and broken replies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursefs.providers.openedx import replies
+from coursefs.providers.openedx.replies import Access, Encoding, Update, time_ns
+
+_NAMES = ["id", "type", "children", "blocks", "root", "results", "course", "student_view_data"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["id", "type", "children", "blocks"]), inner)
+    ),
+)
+
+
+def read(recorded: Path, name: str) -> Any:
+    return json.loads((recorded / "openedx" / name).read_text())
+
+
+def test_recorded_blocks(recorded: Path) -> None:
+    found = replies.blocks(read(recorded, "blocks_RG+MC01+2022_with_video.json"))
+    assert len(found.blocks) == 23
+    course = found.blocks[found.root]
+    assert (course.type, course.name) == ("course", "Mobile Course Demo")
+    assert [found.blocks[key].name for key in course.children] == ["Info Section", "Problems", "Fin"]
+    (video,) = (block for block in found.blocks.values() if block.video)
+    assert video.video is not None
+    assert video.video.encodings == {"youtube": Encoding("https://www.youtube.com/watch?v=3_yD_cEKoCk")}
+    assert video.video.transcripts["en"].endswith("/handler_noauth/transcript/download?lang=en")
+    assert all(block.html == "" for block in found.blocks.values())
+
+
+def test_recorded_root_alone(recorded: Path) -> None:
+    found = replies.blocks(read(recorded, "mfe_pact/02_api_courses_v2_blocks.json")["response"]["body"])
+    assert found.blocks[found.root].type == "course"
+
+
+def test_recorded_enrolments(recorded: Path) -> None:
+    found = replies.enrolments(read(recorded, "mobile_v3_course_enrollments_edx.json"))
+    assert len(found) == 10
+    assert found[0].course_id == "course-v1:ZHAWx+SCF1+1T2024"
+    assert found[0].name == "Sustainable Corporate Financing: Foundations"
+    assert found[0].created_ns == 1707196983 * 10**9
+    assert all(one.is_active and one.starts_ns for one in found)
+    assert len({one.name for one in found}) == 9
+
+
+def test_recorded_dates(recorded: Path) -> None:
+    found = replies.course_dates(read(recorded, "dates_HarvardX+ECD01.json"))
+    assert found[0].type == "course-start-date" and found[0].title == "Course starts"
+    assert found[1].when_ns == 1704965977_467099000
+    assert found[1].type == "assignment-due-date" and "/jump_to/block-v1:" in found[1].link
+    pact = read(recorded, "mfe_pact/01_api_course_home_v1_dates_course_v1_edx_demox_demo_course.json")
+    assert replies.course_dates(pact["response"]["body"])
+
+
+def test_recorded_access(recorded: Path) -> None:
+    pact = read(recorded, "mfe_pact/00_api_course_home_v1_course_metadata_course_v1_edx_demox_demo_course.json")
+    assert replies.access(pact["response"]["body"]) == Access(has_access=True, starts_ns=1360040400 * 10**9)
+
+
+def test_documented_videos(recorded: Path) -> None:
+    kinds = read(recorded, "student_view_data_video.documented.json")
+
+    def video(kind: str) -> replies.VideoData:
+        block = {"id": "v", "type": "video", "student_view_data": kinds[kind]}
+        found = replies.blocks({"root": "c", "blocks": {"v": block}}).blocks["v"].video
+        assert found is not None
+        return found
+
+    encodings = video("val_profiles").encodings
+    assert {name: one.size for name, one in encodings.items()} == {"mobile_low": 25556, "desktop_mp4": 43096734}
+    assert video("fallback_and_youtube").encodings["fallback"].size is None
+    assert video("fallback_and_youtube").sources == ("https://host/source.mp4",)
+    assert video("only_on_web").only_on_web and not video("only_on_web").encodings
+
+
+def test_recorded_handouts_and_documented_updates(recorded: Path) -> None:
+    assert "/static/demoPDF.pdf" in replies.handouts(read(recorded, "handouts_demo_course_2014.json"))
+    first, second = replies.updates(read(recorded, "updates.documented.json"))
+    assert first == Update("October 4, 2014", "Reminder about the quiz due today.")
+    assert second.date == "October 1, 2014"
+
+
+def test_an_enrolment_of_the_list_of_all() -> None:
+    course = {"course_id": "O/C/R", "course_name": " Name ", "course_start": "2026-01-02T00:00:00Z", "course_end": None}
+    rows = [
+        {"created": "2026-01-01T00:00:00Z", "is_active": False, "course_details": course},
+        {"course_details": {"course_id": "course-v1:O+C+R"}},
+        {"course_details": {"course_id": ""}},
+        7,
+    ]
+    old, new = replies.enrolments(rows)
+    assert (old.course_id, old.name, old.is_active, old.ends_ns) == ("O/C/R", "Name", False, None)
+    assert (new.course_id, new.name, new.is_active, new.created_ns) == ("course-v1:O+C+R", "", True, None)
+
+
+def test_the_course_that_is_cut_out_of_a_page_is_not_lost() -> None:
+    primary = {"course": {"id": "course-v1:O+P+1", "name": "P"}}
+    body = {"primary": primary, "enrollments": {"results": [{"course": {"id": "course-v1:O+Q+1"}}], "count": 1}}
+    assert [one.course_id for one in replies.enrolments(body)] == ["course-v1:O+P+1", "course-v1:O+Q+1"]
+
+
+def test_updates_that_were_taken_back_are_not_there() -> None:
+    rows = [{"date": "now", "content": "x", "status": "deleted"}, {"content": "y"}, None]
+    assert replies.updates(rows) == (Update("", "y"),)
+    assert replies.updates(None) == ()
+    assert replies.handouts({"handouts_html": None}) == ""
+
+
+def test_blocks_as_a_list() -> None:
+    found = replies.blocks([{"id": "c", "type": "course", "children": ["a"]}, {"id": "a", "type": "chapter"}])
+    assert found.root == "c" and set(found.blocks) == {"c", "a"}
+
+
+def test_files_of_blocks() -> None:
+    rows = [
+        {"id": "p", "type": "pdf", "student_view_data": {"url": "https://x.example/a.pdf", "last_modified": "x"}},
+        {"id": "a", "type": "audio", "student_view_data": {"playable_audio": {"ogg": "https://x.example/a.ogg"}}},
+        {"id": "h", "type": "html", "student_view_data": {"enabled": True, "html": "<p>x</p>"}},
+        {"id": "z", "type": "html", "student_view_data": {"html_data": "https://x.example/a.zip", "size": 576}},
+    ]
+    found = replies.blocks(rows).blocks
+    assert found["p"].file_url == "https://x.example/a.pdf"
+    assert found["a"].file_url == "https://x.example/a.ogg"
+    assert found["h"].html == "<p>x</p>" and found["z"].html == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "ns"),
+    [
+        ("1970-01-01T00:00:01Z", 10**9),
+        ("2024-01-11T09:39:37.467099Z", 1704965977467099000),
+        ("1970-01-01T02:00:01+02:00", 10**9),
+        ("1970-01-01T00:00:01", 10**9),
+        ("1969-12-31T00:00:00Z", None),
+        ("9999-12-31T00:00:00Z", None),
+        ("None", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_times(value: object, ns: int | None) -> None:
+    assert time_ns(value) == ns
+
+
+@given(JSON)
+def test_any_json_can_be_read(body: Any) -> None:
+    blocks = replies.blocks(body)
+    assert all(key == block.key for key, block in blocks.blocks.items())
+    replies.enrolments(body)
+    replies.course_dates(body)
+    replies.updates(body)
+    replies.handouts(body)
+    replies.access(body)
+    replies.user(body)
