@@ -137,6 +137,8 @@ class Source:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     expires: float | None = None  # seconds since 1970; None: does not end
+    once: bool = False  # for one GET, which brings everything from its first byte on; a HEAD does not use it up
+    guarded: bool = False  # who is signed out gets a web page there, not a refusal
 
 
 @dataclass(frozen=True, slots=True)

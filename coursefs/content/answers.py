@@ -49,10 +49,13 @@ class Whole:
     encoded: bool  # compressed although we did not ask for it: to be decoded, and of unknown length
 
 
-def judge(status: int, headers: Mapping[str, str], where: str, *, html: bool, now: float) -> Part | Whole:
+def judge(
+    status: int, headers: Mapping[str, str], where: str, *, html: bool, now: float, guarded: bool = False
+) -> Part | Whole:
     """What the answer brings.
 
-    `where` names the server in messages; `html`: an HTML document is what is expected; `now`: seconds since 1970.
+    `where` names the server in messages; `html`: an HTML document is what is expected; `guarded`: one that is not
+    expected is a page to sign in on, so it refuses; `now`: seconds since 1970.
     Raises `Refused`, `Again`, `Gone` or `BadReply`.
     """
     if status in {401, 403}:
@@ -69,6 +72,8 @@ def judge(status: int, headers: Mapping[str, str], where: str, *, html: bool, no
     if status not in {200, 206}:
         raise BadReply(f"{where}: answered {status}")
     if not html and headers.get("content-type", "").partition(";")[0].strip().lower() in _HTML_TYPES:
+        if guarded:
+            raise Refused
         raise BadReply(f"{where}: a web page came in place of the file")
     encoded = headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}
     if status == 206:

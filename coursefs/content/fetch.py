@@ -113,6 +113,11 @@ class Fetch:
         self.end = size
         self._buffer = bytearray()
 
+    def begin_rest(self, end: int) -> None:
+        """The server sends everything from the next byte up to `end`, by a request for one use: take it all."""
+        self.whole = True
+        self.end = end
+
     def let_go(self, owner: object) -> None:
         """This owner has no use for it any more."""
         self.owners.discard(owner)

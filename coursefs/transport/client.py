@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FOLLOWED = frozenset({"GET", "HEAD"})  # methods that are asked again where a redirect leads
 _MAX_REDIRECTS = 5
 _ALONG = frozenset({"range", "if-range"})  # headers that go along a redirect to another origin
 _ATTEMPTS = 4
@@ -170,7 +171,7 @@ class Transport:
                 try:
                     log.debug("%s %s -> %d", method, place(url), response.status_code)
                     target = response.headers.get("location")
-                    if response.status_code not in _REDIRECTS or target is None or method != "GET":
+                    if response.status_code not in _REDIRECTS or target is None or method not in _FOLLOWED:
                         yield response
                         return
                     url, origin = _redirected(url, target, own)
