@@ -25,6 +25,7 @@ from coursefs.catalog.renewal import Renewal, TreeAccount
 from coursefs.catalog.store import Asked, Store
 from coursefs.errors import CoursefsError, Gone, NotSignedIn
 from coursefs.flight import Flights
+from coursefs.foreground import behind
 from coursefs.model import Course, Kind
 
 log = logging.getLogger(__name__)
@@ -226,7 +227,8 @@ class Tree:
                 log.exception("a refresh failed unexpectedly")
 
         if not self.renewal.failed_lately(place, self._ages.failed):
-            self._flights.start((place, inode), quietly)
+            with behind():
+                self._flights.start((place, inode), quietly)
 
     async def _renew_outline(self, account: TreeAccount, directory: Node) -> None:
         self._settled.clear()

@@ -1,7 +1,8 @@
 """How coursefs speaks HTTP: one client, and the rules that every request obeys."""
 
-from coursefs.transport.bucket import Bucket
+from coursefs.transport.bucket import Bucket, Limit
 from coursefs.transport.client import Reply, Transport
 from coursefs.transport.hosts import Origin, is_loopback, require_safe_url
+from coursefs.transport.pace import Pace, Span
 
-__all__ = ["Bucket", "Origin", "Reply", "Transport", "is_loopback", "require_safe_url"]
+__all__ = ["Bucket", "Limit", "Origin", "Pace", "Reply", "Span", "Transport", "is_loopback", "require_safe_url"]
