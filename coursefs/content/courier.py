@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
-from coursefs.content.answers import Part, Whole, condition, judge, version_of
+from coursefs.content.answers import Part, Whole, condition, honours_ranges, judge, version_of
 from coursefs.content.body import body_of, is_framed
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Content, expects_html, same
@@ -42,10 +42,10 @@ class Courier:
         self._patience = patience
         self._confirmed = confirmed  # told whenever the server says that this is the version
         self._condition = condition(version)
-        # for sources for one use: held by a request until it is known what it brings, and from where on another one
-        # brought everything to the end, a server with ranges then
+        # For sources for one use: held by a request until it is known what it brings, and where each began that brings
+        # everything from there on, up to the next one.
         self._alone = trio.Lock()
-        self._rest: int | None = None
+        self._begun: set[int] = set()
 
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.
@@ -98,7 +98,7 @@ class Courier:
                     raise BadReply(f"{where}: sent another part than it was asked for")
                 if source.once:
                     fetch.begin_rest(answer.end)
-                    self._rest = answer.start if answer.end == self._version.size else self._rest
+                    self._begun.add(answer.start)
                     await begun()
                 return await self._take(response, fetch, answer.start, answer.end)
             was_conditional, self._condition = bool(self._condition), {}
@@ -106,7 +106,11 @@ class Courier:
                 if not fetch.whole:
                     if comes_anyway(fetch):  # another request has found out meanwhile that there are no ranges
                         return True
-                    fetch.begin_whole(self._version.size)
+                    if source.once and not answer.encoded and honours_ranges(response.headers):
+                        fetch.begin_rest(self._version.size)
+                        self._begun.add(0)
+                    else:
+                        fetch.begin_whole(self._version.size)
                 await begun()
                 return await self._take(response, fetch, 0, self._version.size, decode=answer.encoded)
         # it is the right version, so the server does not understand the condition: without it there may be ranges
@@ -116,8 +120,10 @@ class Courier:
         """The headers that ask for what is missing: from a source for one use everything from there on."""
         if not source.once:
             return {"Range": f"bytes={fetch.received}-{fetch.end - 1}", **self._condition}
-        if self._rest is not None and fetch.received < self._rest:
-            return {"Range": f"bytes={fetch.received}-{self._rest - 1}", **self._condition}
+        size = self._version.size
+        end = min([fetch.end if fetch.open_ended else size, *(one for one in self._begun if one > fetch.received)])
+        if end < size:
+            return {"Range": f"bytes={fetch.received}-{end - 1}", **self._condition}
         return {"Range": f"bytes={fetch.received}-", **self._condition} if fetch.received else {}
 
     async def _take(

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from coursefs.content.lanes import Ticket
-from coursefs.content.planner import Flight
+from coursefs.content.planner import SKIP, Flight
 from coursefs.content.ranges import Range
 from coursefs.errors import CoursefsError
 
 #: bytes are recorded in pieces that end on multiples of this
 PIECE = 2**20
+#: bytes of a request for one use that are worth waiting through, rather than asking for another address
+OPEN_SKIP = 32 * 2**20
 
 
 class Fetch:
@@ -37,6 +39,7 @@ class Fetch:
         self.ticket = ticket
         self.kept = kept  # not begun for a run of a reader: see `Flight`
         self.whole = False
+        self.open_ended = False  # by a request for one use, which brings everything from here on
         self.error: CoursefsError | None = None
         self.done = False
         self.received = start  # the next byte from the server
@@ -51,7 +54,7 @@ class Fetch:
     @property
     def flight(self) -> Flight:
         """What the planner is told of it."""
-        return Flight(self._announced, self.end, self.whole, self.kept)
+        return Flight(self._announced, self.end, self.whole, self.kept, OPEN_SKIP if self.open_ended else SKIP)
 
     def holds(self, offset: int) -> bool:
         """Whether this byte will come of it."""
@@ -114,8 +117,11 @@ class Fetch:
         self._buffer = bytearray()
 
     def begin_rest(self, end: int) -> None:
-        """The server sends everything from the next byte up to `end`, by a request for one use: take it all."""
-        self.whole = True
+        """The server sends everything from the next byte up to `end`, by a request for one use: take it all.
+
+        Whoever wants bytes far ahead may ask for them by another one, which takes over from there (`cut`).
+        """
+        self.open_ended = self.kept = True
         self.end = end
 
     def let_go(self, owner: object) -> None:
