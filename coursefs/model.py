@@ -127,6 +127,15 @@ class File:
     modified_ns: int | None = None  # where the platform says one
 
 
+class Sketch(tuple[File, ...]):
+    """The files of an item as far as a listing lets them be expected.
+
+    A provider that was asked for many items at once may answer so; asked for a few it says what there is.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the bytes of a `Remote` can be had right now.
