@@ -7,8 +7,8 @@ import trio
 import trio.testing
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn, Unreachable
-from coursefs.providers.coursera.gathering import gathering
 from coursefs.providers.coursera.signed import SignedReplies, kept_until
+from coursefs.providers.gathering import gathering
 
 
 @pytest.mark.parametrize(

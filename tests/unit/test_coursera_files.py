@@ -20,6 +20,7 @@ from coursefs.providers.coursera.item_files import asset_ids, lecture_files, rea
 from coursefs.providers.coursera.links import item_link, web_host
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Rendition, course_assets
+from coursefs.providers.languages import languages
 
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
 PAGE = "https://www.coursera.org/learn/some-course/lecture/rS7tU/welcome"
@@ -105,14 +106,14 @@ def test_the_wanted_resolution_or_the_next_lower_one(
 def test_the_wanted_languages_that_exist_or_the_first_one(
     available: set[str], wanted: tuple[str, ...], chosen: tuple[str, ...]
 ) -> None:
-    assert choice.languages(available, wanted) == chosen
+    assert languages(available, wanted) == chosen
 
 
 @given(
     st.sets(st.sampled_from(["en", "de", "pt", "pt-BR", "zh-CN"])), st.lists(st.sampled_from(["en", "pt", "zh", "xx"]))
 )
 def test_some_language_is_shown_exactly_where_there_is_one(available: set[str], wanted: list[str]) -> None:
-    chosen = choice.languages(available, wanted)
+    chosen = languages(available, wanted)
     assert bool(chosen) == bool(available)
     assert set(chosen) <= available and len(set(chosen)) == len(chosen)
 

@@ -14,12 +14,12 @@ from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, RouteGone
 from coursefs.model import Course, File, Identity, Item, Outline, Remote, Source, Wanted
 from coursefs.providers.coursera import item_files
 from coursefs.providers.coursera.client import CourseraClient
-from coursefs.providers.coursera.gathering import concerns_one_item, gathering
 from coursefs.providers.coursera.item_types import LECTURE, READING, course_url
 from coursefs.providers.coursera.links import item_link
 from coursefs.providers.coursera.outline import outline
 from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Membership, url_expiry
 from coursefs.providers.coursera.signed import SignedReplies
+from coursefs.providers.gathering import concerns_one_item, gathering
 from coursefs.transport import is_loopback
 
 log = logging.getLogger(__name__)
