@@ -18,6 +18,10 @@ import trio
 
 from coursefs.demo.description import load_courses
 from coursefs.demo.naptime import DEFAULT_LIMIT
+from coursefs.demo.panopto.platform import Addresses as PanoptoAddresses
+from coursefs.demo.panopto.platform import Panopto
+from coursefs.demo.panopto.sample import sample
+from coursefs.demo.panopto.signing_in import WEB_CLIENT
 from coursefs.demo.platform import Addresses, Platform
 
 
@@ -34,12 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         url_life=options.url_life,
         memberships_page=options.memberships_page,
     )
-    trio.run(_serve, platform, options.until_stdin_closes)
+    panopto = Panopto(sample(options.courses), journal=platform.journal)
+    trio.run(_serve, platform, panopto, options.until_stdin_closes)
 
 
-async def _serve(platform: Platform, until_stdin_closes: bool) -> None:
+async def _serve(platform: Platform, panopto: Panopto, until_stdin_closes: bool) -> None:
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)
+        campus: PanoptoAddresses = await nursery.start(panopto.serve)
         ready = {
             "accounts": {
                 "coursera": {
@@ -47,7 +53,14 @@ async def _serve(platform: Platform, until_stdin_closes: bool) -> None:
                     "settings": {"base_url": addresses.api},
                     "secrets": {"cauth": addresses.cauth},
                 },
+                "panopto": {
+                    "provider": "panopto",
+                    "settings": {"server": campus.server, "client_id": WEB_CLIENT},
+                    "secrets": panopto.sign_ins.grant(WEB_CLIENT),
+                    "folder": "Panopto",
+                },
             },
+            "panopto": {"server": campus.server, "cdn": campus.cdn, **panopto.sign_ins.by_password()},
             "cdn": addresses.cdn,
             "control": addresses.control,
         }
