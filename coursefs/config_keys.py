@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from coursefs.errors import UsageError
 from coursefs.strict_toml import Check
 from coursefs.units import parse_duration, parse_size
 
 _MAX_STREAMS = 16
+_MAX_PER_MINUTE = 100  # requests to one endpoint of Panopto: what the platform allows
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -138,6 +141,34 @@ def _token_type(value: object) -> str:
     raise UsageError('expected "jwt" or "bearer"')
 
 
+def _server(value: object) -> str:
+    """The address of a server; people write it without `https://` too."""
+    if isinstance(value, str) and value and "://" not in value:
+        value = f"https://{value}"
+    return address(value)
+
+
+def _texts(value: object) -> str:
+    """A list of texts, one a line."""
+    if isinstance(value, list) and all(isinstance(entry, str) and entry and "\n" not in entry for entry in value):
+        return "\n".join(value)
+    raise UsageError('expected a list of texts, such as ["Users"]')
+
+
+def _per_minute(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_PER_MINUTE:
+        raise UsageError(f"expected a number from 1 to {_MAX_PER_MINUTE}")
+    return str(value)
+
+
+def _timezone(value: object) -> str:
+    if isinstance(value, str):
+        with suppress(ValueError, OSError, KeyError):
+            ZoneInfo(value)
+            return value
+    raise UsageError('expected the name of a time zone, such as "Europe/Berlin"')
+
+
 CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams}
 REFRESH: Mapping[str, Check] = {
@@ -150,6 +181,15 @@ LAYOUT: Mapping[str, Check] = {"names": _names, "subtitles": _subtitles, "video"
 METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": address, "server": address}
+_PANOPTO: Mapping[str, Check] = {
+    "server": _server,
+    "client_id": _text,
+    "skip_folders": _texts,
+    "requests_per_minute": _per_minute,
+    "timezone": _timezone,
+    "audio": _switch_text,
+    "slides": _switch_text,
+}
 _ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {
     "coursera": {
         "base_url": address,
@@ -157,6 +197,7 @@ _ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {
         "subtitle_formats": _subtitle_formats,
         "duplicates": _switch_text,
     },
+    "panopto": _PANOPTO,
     "openedx": {"server": address, "client_id": _word, "username": _word, "token_type": _token_type},
 }
 

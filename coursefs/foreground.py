@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import trio
+
+_behind: ContextVar[bool] = ContextVar("behind", default=False)
+
+
+@contextmanager
+def behind() -> Iterator[None]:
+    """What is asked in this context, and in tasks that are started in it, nobody waits for."""
+    token = _behind.set(True)
+    try:
+        yield
+    finally:
+        _behind.reset(token)
+
+
+def is_behind() -> bool:
+    """Whether this is work that nobody waits for: it lets everything else go first."""
+    return _behind.get()
 
 
 class Foreground:

@@ -128,6 +128,15 @@ class File:
     modified_ns: int | None = None  # where the platform says one
 
 
+class Sketch(tuple[File, ...]):
+    """The files of an item as far as a listing lets them be expected.
+
+    A provider that was asked for many items at once may answer so; asked for a few it says what there is.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the bytes of a `Remote` can be had right now.
@@ -138,6 +147,8 @@ class Source:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     expires: float | None = None  # seconds since 1970; None: does not end
+    once: bool = False  # for one GET, which brings everything from its first byte on; a HEAD does not use it up
+    guarded: bool = False  # who is signed out gets a web page there, not a refusal
 
 
 @dataclass(frozen=True, slots=True)

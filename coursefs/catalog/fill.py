@@ -13,6 +13,7 @@ from coursefs.catalog.sizes import Sizes
 from coursefs.catalog.store import Store
 from coursefs.catalog.tree import Tree
 from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
+from coursefs.foreground import behind
 from coursefs.model import Kind
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ class Fill:
         await trio.sleep(self._pace.first)
         while True:
             try:
-                await self._all()
+                with behind():
+                    await self._all()
                 wait = self._pace.again
                 self.progress = Progress("done", self.progress.total, self.progress.total)
             except CoursefsError as error:

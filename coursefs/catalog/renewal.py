@@ -16,7 +16,7 @@ from coursefs.catalog.outline import outline_changes
 from coursefs.catalog.refresh import Changes
 from coursefs.catalog.store import Store
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
-from coursefs.model import Course, File, Kind
+from coursefs.model import Course, File, Kind, Sketch
 from coursefs.providers.base import Provider
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Renewal:
         self._layout = layout
         self._errors: dict[Place, tuple[float, CoursefsError]] = {}  # monotonic s, error
         self._accounts = accounts
+        self._sketches: dict[int, set[str]] = {}  # directory -> keys of its items
         self._directories = {one.name: account_directory(store, one.name, one.folder) for one in accounts}
         #: hears of every refresh that changed something
         self.on_change: Callable[[Changes], None] = lambda _: None
@@ -122,6 +123,9 @@ class Renewal:
         shown = {node.item for node in self._store.children(directory.inode) if not is_stand_in(node.key)}
         for step in (step for step in steps if _same(step, today.get(step.item.key))):
             reply = replies.get(step.item.key, BadReply("the platform said nothing of it"))
+            if self._sketch(directory.inode, step, reply) and step.item.key in shown:
+                states.append((step, None))  # what is shown is known better, or no worse
+                continue
             if not isinstance(reply, CoursefsError):
                 states.append((step, None))
                 files[step.item.key] = reply
@@ -138,6 +142,21 @@ class Renewal:
                 self._store.set_step_state(step, now, error)
             news = self._write(changes, now, unchanged=directory.inode if is_first else None)
         self._tell(news)
+
+    def sketches(self, directory: int) -> list[Step]:
+        """The items of a directory of which no more is known than what can be expected, and which can be asked for."""
+        keys = self._sketches.get(directory, ())
+        return [step for step in self._store.steps(directory) if step.item.key in keys]
+
+    def _sketch(self, directory: int, step: Step, reply: Sequence[File] | CoursefsError) -> bool:
+        """Whether a reply is only a sketch.  It is remembered, once: a second one in a row is all there is."""
+        keys = self._sketches.setdefault(directory, set())
+        was_one, is_one = step.item.key in keys, isinstance(reply, Sketch)
+        if is_one and not was_one:
+            keys.add(step.item.key)
+        else:
+            keys.discard(step.item.key)
+        return is_one
 
     def course(self, place: Place) -> Course:
         """The course of a place.  Raises `Gone` when the account no longer has it."""

@@ -25,8 +25,9 @@ from coursefs.catalog.renewal import Renewal, TreeAccount
 from coursefs.catalog.store import Asked, Store
 from coursefs.errors import CoursefsError, Gone, NotSignedIn
 from coursefs.flight import Flights
+from coursefs.foreground import behind
 from coursefs.model import Course, Kind
-from coursefs.providers.base import Provider
+from coursefs.providers.base import FEW, Provider
 
 log = logging.getLogger(__name__)
 
@@ -226,6 +227,8 @@ class Tree:
 
             await self._fresh(place, directory.inode, oldest if known else None, 0.0, renew)
             asked = self.store.asked(directory.inode)
+            if self.renewal.sketches(directory.inode):
+                self._behind(place, -directory.inode, lambda: self._complete(directory, place))
         due = self._all_due_ns(asked)
         if due < now and self.renewal.failed_lately(place, self.ages.failed):
             due = now + int(self.ages.failed * _SECOND)
@@ -278,7 +281,8 @@ class Tree:
                 log.exception("a refresh failed unexpectedly")
 
         if not self.renewal.failed_lately(place, self.ages.failed):
-            self._flights.start((place, inode), quietly)
+            with behind():
+                self._flights.start((place, inode), quietly)
 
     async def _renew_outline(self, account: TreeAccount, directory: Node) -> None:
         self._settled.clear()
@@ -320,8 +324,16 @@ class Tree:
         return news.compare(directory.name, before, news.course(self.store, place))
 
     async def learn(self, directory: Node) -> None:
-        """See to it that a directory is known, as a reader would; nothing is asked for what is fresh."""
+        """See to it that a directory is known, all of it; nothing is asked for what is fresh."""
         await self._ready(directory)
+        place = Place(directory.place.account, directory.key) if directory.kind is Kind.COURSE else directory.place
+        if self.renewal.sketches(directory.inode):
+            await self._flights.join((place, -directory.inode), lambda: self._complete(directory, place))
+
+    async def _complete(self, directory: Node, place: Place) -> None:
+        """Ask for the items of which there is only a sketch, a few at a time."""
+        while steps := self.renewal.sketches(directory.inode)[:FEW]:
+            await self.renewal.files(self._account(place), directory, place, steps)
 
     def _account(self, place: Place) -> TreeAccount:
         account = self._accounts.get(place.account)

@@ -8,6 +8,7 @@ from coursefs.cli.lazy import Entry, LazyGroup
 
 PLATFORMS = {
     "coursera": Entry("coursefs.cli.login_coursera:coursera", "Sign in to Coursera with the cookie of a browser."),
+    "panopto": Entry("coursefs.cli.login_panopto:panopto", "Sign in to a Panopto server, in your browser."),
     "openedx": Entry("coursefs.cli.login_openedx:openedx", "Sign in to a school's Open edX."),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -26,6 +26,17 @@ def typed(what: str) -> str:
     return sys.stdin.read(_MAX_INPUT)
 
 
+def typed_line(what: str) -> str:
+    """One line of standard input, a secret: asked for without an echo on a terminal.  Raises `UsageError`: no line."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(what, hide_input=True, err=True)
+    else:
+        typed = sys.stdin.readline(_MAX_INPUT).rstrip("\r\n")
+    if not typed:
+        raise UsageError(f"{what.lower()}: standard input has no such line")
+    return typed
+
+
 def text_of(file: str) -> str:
     """The text of a file that the user names.  Raises `UsageError`."""
     try:
@@ -35,8 +46,18 @@ def text_of(file: str) -> str:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
 
 
-def sign_in(places: Places, settings: Settings, account: AccountSettings, secrets: Mapping[str, str]) -> None:
-    """Try these secrets; once the platform has accepted them, keep them and the account, and say whose they are."""
+def sign_in(
+    places: Places,
+    settings: Settings,
+    account: AccountSettings,
+    secrets: Mapping[str, str],
+    *,
+    keys: Collection[str] | None = None,
+) -> None:
+    """Try these secrets; once the platform has accepted them, keep them and the account, and say whose they are.
+
+    `keys`: those of the account's values that are written into the settings; all of them if not said.
+    """
     import trio  # noqa: PLC0415  # slow to import
 
     tried = _Tried(secrets)
@@ -47,7 +68,8 @@ def sign_in(places: Places, settings: Settings, account: AccountSettings, secret
         secrets = {**secrets, "expires": str(int(expires))}
     credentials = Credentials(places)
     credentials.save(account.name, {**secrets, "user_id": identity.user_id})
-    add_account(places.config_file, account.name, {"provider": account.provider, **account.values})
+    written = {key: value for key, value in account.values.items() if keys is None or key in keys}
+    add_account(places.config_file, account.name, {"provider": account.provider, **written})
     until = f" until {output.day(expires)}" if expires is not None else ""
     output.message(
         f"{account.name}: signed in as {identity.name or identity.user_id}{until}; kept in {credentials.where}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer
+from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotAllowed
 from coursefs.model import Version
 from coursefs.transport.backoff import RETRIED_STATUSES, retry_after_seconds
 
@@ -20,7 +20,14 @@ _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 class Refused(Exception):
-    """The server does not accept this URL (any more); another one may do."""
+    """The server does not accept this URL (any more); another one may do.
+
+    `error` is what it is if that does not help.
+    """
+
+    def __init__(self, error: CoursefsError | None = None) -> None:
+        super().__init__(error)
+        self.error = error or NotAllowed("the server refuses this file")
 
 
 class Again(Exception):
@@ -49,16 +56,21 @@ class Whole:
     encoded: bool  # compressed although we did not ask for it: to be decoded, and of unknown length
 
 
-def judge(status: int, headers: Mapping[str, str], where: str, *, html: bool, now: float) -> Part | Whole:
+def judge(
+    status: int, headers: Mapping[str, str], where: str, *, html: bool, now: float, guarded: bool = False
+) -> Part | Whole:
     """What the answer brings.
 
     `where` names the server in messages; `html`: an HTML document is what is expected; `now`: seconds since 1970.
+    `guarded`: a web page that is not expected is one to sign in on, so it refuses, and where nothing is another address
+    may be asked first.
     Raises `Refused`, `Again`, `Gone` or `BadReply`.
     """
     if status in {401, 403}:
         raise Refused
     if status in {404, 410}:
-        raise Gone(f"{where}: no longer there")
+        gone = Gone(f"{where}: no longer there")
+        raise Refused(gone) if guarded else gone
     if status in RETRIED_STATUSES:
         error_type = NoAnswer if status in {408, 429, 503, 504} else BadReply
         raise Again(error_type(f"{where}: answered {status}"), retry_after_seconds(headers.get("retry-after"), now))
@@ -69,6 +81,8 @@ def judge(status: int, headers: Mapping[str, str], where: str, *, html: bool, no
     if status not in {200, 206}:
         raise BadReply(f"{where}: answered {status}")
     if not html and headers.get("content-type", "").partition(";")[0].strip().lower() in _HTML_TYPES:
+        if guarded:
+            raise Refused
         raise BadReply(f"{where}: a web page came in place of the file")
     encoded = headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}
     if status == 206:
@@ -86,6 +100,11 @@ def version_of(headers: Mapping[str, str], size: int) -> Version:
     modified_ns = _modified_ns(headers.get("last-modified"))
     # a date that no clock can show is none
     return Version(size, etag, modified_ns if modified_ns is not None and 0 <= modified_ns < 2**63 else None)
+
+
+def honours_ranges(headers: Mapping[str, str]) -> bool:
+    """Whether a server says that it would send parts (RFC 9110, section 14.3)."""
+    return "bytes" in headers.get("accept-ranges", "").lower()
 
 
 def condition(version: Version) -> dict[str, str]:

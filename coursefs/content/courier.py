@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import httpx
+import trio
 
-from coursefs.content.answers import Part, Whole, condition, judge, version_of
+from coursefs.content.answers import Part, Whole, condition, honours_ranges, judge, version_of
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Content, expects_html, same
 from coursefs.content.location import Location
@@ -44,6 +46,10 @@ class Courier:
         self._patience = patience
         self._confirmed = confirmed  # told whenever the server says that this is the version
         self._condition = condition(version)
+        # For sources for one use: held by a request until it is known what it brings, and where each began that brings
+        # everything from there on, up to the next one.
+        self._alone = trio.Lock()
+        self._begun: set[int] = set()
 
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.
@@ -65,27 +71,64 @@ class Courier:
 
     async def _request(self, source: Source, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> bool:
         """One request for what is still missing; whether nothing is missing after it."""
+        async with AsyncExitStack() as alone:
+            if source.once:
+                await alone.enter_async_context(self._alone)
+                source = await self._location.current()  # whoever was alone before has used up the other
+            return await self._request_now(source, fetch, comes_anyway, begun=alone.aclose)
+
+    async def _request_now(
+        self,
+        source: Source,
+        fetch: Fetch,
+        comes_anyway: Callable[[Fetch], bool],
+        *,
+        begun: Callable[[], Awaitable[None]],
+    ) -> bool:
+        """As `_request`; `begun` is called when it is known what the request brings."""
         if fetch.received >= fetch.end or (not fetch.whole and comes_anyway(fetch)):
             return True
-        headers = {**source.headers, "Range": f"bytes={fetch.received}-{fetch.end - 1}", **self._condition}
+        self._location.use_up(source)
+        headers = {**source.headers, **self._range(source, fetch)}
         async with self._transport.stream(source.url, headers=headers, bulk=True) as response:
             html = expects_html(self._content, source)
             where = urlsplit(source.url).hostname or ""
-            answer = judge(response.status_code, response.headers, where, html=html, now=time.time())
+            answer = judge(
+                response.status_code, response.headers, where, html=html, now=time.time(), guarded=source.guarded
+            )
             self._require_version(answer, response.headers, where)
             if isinstance(answer, Part):
                 if answer.start != fetch.received or answer.start == answer.end:
                     raise BadReply(f"{where}: sent another part than it was asked for")
+                if source.once:
+                    fetch.begin_rest(answer.end)
+                    self._begun.add(answer.start)
+                    await begun()
                 return await self._take(response, fetch, answer.start, answer.end)
             was_conditional, self._condition = bool(self._condition), {}
-            if fetch.whole or not was_conditional or fetch.received <= SKIP:
+            if fetch.whole or not was_conditional or fetch.received <= SKIP or source.once:
                 if not fetch.whole:
                     if comes_anyway(fetch):  # another request has found out meanwhile that there are no ranges
                         return True
-                    fetch.begin_whole(self._version.size)
+                    if source.once and not answer.encoded and honours_ranges(response.headers):
+                        fetch.begin_rest(self._version.size)
+                        self._begun.add(0)
+                    else:
+                        fetch.begin_whole(self._version.size)
+                await begun()
                 return await self._take(response, fetch, 0, self._version.size, decode=answer.encoded)
         # it is the right version, so the server does not understand the condition: without it there may be ranges
         return await self._request(source, fetch, comes_anyway)
+
+    def _range(self, source: Source, fetch: Fetch) -> dict[str, str]:
+        """The headers that ask for what is missing: from a source for one use everything from there on."""
+        if not source.once:
+            return {"Range": f"bytes={fetch.received}-{fetch.end - 1}", **self._condition}
+        size = self._version.size
+        end = min([fetch.end if fetch.open_ended else size, *(one for one in self._begun if one > fetch.received)])
+        if end < size:
+            return {"Range": f"bytes={fetch.received}-{end - 1}", **self._condition}
+        return {"Range": f"bytes={fetch.received}-", **self._condition} if fetch.received else {}
 
     async def _take(
         self, response: httpx.Response, fetch: Fetch, offset: int, limit: int, *, decode: bool = False

@@ -252,10 +252,10 @@ class Entry:
         return fetch
 
     def _comes_anyway(self, fetch: Fetch) -> bool:
-        """Whether what a fetch still misses is at hand, or in the body that a server without ranges is sending."""
+        """Whether what a fetch still misses is at hand, or in a body of which the server sends all that there is."""
         coming = self._at_hand(self._acquired())
         for other in self._fetches:
-            if other.whole:
+            if other.whole or (other.open_ended and other is not fetch):
                 coming = coming.add(other.flight.position, other.end)
         return coming.covers(fetch.received, fetch.end)
 

@@ -8,12 +8,14 @@ from typing import Protocol
 import trio
 
 from coursefs.content.lanes import Priority, Ticket
-from coursefs.content.planner import Flight
+from coursefs.content.planner import SKIP, Flight
 from coursefs.content.ranges import Range
 from coursefs.errors import CoursefsError
 
 #: bytes are recorded in pieces that end on multiples of this
 PIECE = 2**20
+#: bytes of a request for one use that are worth waiting through, rather than asking for another address
+OPEN_SKIP = 32 * 2**20
 
 
 class Save(Protocol):
@@ -70,6 +72,7 @@ class Fetch:
         self.ticket = ticket
         self.kept = kept  # not begun for a run of a reader: see `Flight`
         self.whole = False
+        self.open_ended = False  # by a request for one use, which brings everything from here on
         self.error: CoursefsError | None = None
         self.done = False
         self.received = start  # the next byte from the server
@@ -85,7 +88,7 @@ class Fetch:
     @property
     def flight(self) -> Flight:
         """What the planner is told of it."""
-        return Flight(self._announced, self.end, self.whole, self.kept)
+        return Flight(self._announced, self.end, self.whole, self.kept, OPEN_SKIP if self.open_ended else SKIP)
 
     def holds(self, offset: int) -> bool:
         """Whether this byte will come of it."""
@@ -114,8 +117,10 @@ class Fetch:
         if self.received >= self.end:
             return memoryview(b"")
         limit = min((self.received // PIECE + 1) * PIECE, self.end)
-        if self._buffer is None:
-            self._buffer = self._spare.take(limit - self._buffer_start)
+        size = limit - self._buffer_start
+        if self._buffer is None or len(self._buffer) < size:  # the end may be further away now
+            had, self._buffer = self._buffer or b"", self._spare.take(size)
+            self._buffer[: len(had)] = had
         return memoryview(self._buffer)[self.received - self._buffer_start : limit - self._buffer_start]
 
     async def took(self, count: int) -> None:
@@ -182,6 +187,14 @@ class Fetch:
         self.start = self.received = self._announced = self._buffer_start = 0
         self.end = size
         self._buffer = None
+
+    def begin_rest(self, end: int) -> None:
+        """The server sends everything from the next byte up to `end`, by a request for one use: take it all.
+
+        Whoever wants bytes far ahead may ask for them by another one, which takes over from there (`cut`).
+        """
+        self.open_ended = self.kept = True
+        self.end = end
 
     def let_go(self, owner: object) -> None:
         """This owner has no use for it any more."""

@@ -34,8 +34,13 @@ class Location:
                 self._source = await self._find(self.content, True)
             return self._source
 
+    def use_up(self, source: Source) -> None:
+        """This source was for one request, which is made now."""
+        if source.once and self._source is source:
+            self._source = None
+
     async def renew(self, refused: Source) -> None:
         """Look for another source than this one, unless there is another already."""
         async with self._turn:
-            if self._source is refused:
+            if self._source is refused or self._source is None:
                 self._source = await self._find(self.content, True)

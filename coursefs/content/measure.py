@@ -77,11 +77,13 @@ class Measure:
 
     async def _request(self, content: Content, source: Source) -> Version | None:
         """One request; None when the body came to an early end."""
+        if source.once and (version := await self._head(content, source)) is not None:
+            return version
+        self._location(content).use_up(source)
         where = urlsplit(source.url).hostname or ""
-        headers = {**source.headers, "Range": "bytes=0-0"}
+        headers = {**source.headers, **({} if source.once else {"Range": "bytes=0-0"})}
         async with self._services.transport.stream(source.url, headers=headers) as response:
-            html = expects_html(content, source)
-            answer = judge(response.status_code, response.headers, where, html=html, now=time.time())
+            answer = _judged(content, source, response)
             if isinstance(answer, Whole):
                 if answer.length is None or answer.length <= _SHORT:
                     return await self._take(content, response, answer)
@@ -89,6 +91,17 @@ class Measure:
             else:
                 size = await _total(answer, response, where)
             return await self._note(content, version_of(response.headers, size))
+
+    async def _head(self, content: Content, source: Source) -> Version | None:
+        """What a HEAD says, which does not use up a source for one use; None where the server says nothing to it."""
+        async with self._services.transport.stream(source.url, headers=source.headers, method="HEAD") as response:
+            elsewhere = str(response.url) != source.url  # whose signature may be for a GET alone
+            if response.status_code in {405, 501} or (response.status_code == 403 and elsewhere):
+                return None
+            answer = _judged(content, source, response)
+            if isinstance(answer, Part) or answer.length is None:
+                return None
+            return await self._note(content, version_of(response.headers, answer.length))
 
     async def _note(self, content: Content, version: Version) -> Version:
         recorded = self._services.store.version(content.key)
@@ -139,6 +152,12 @@ class Measure:
             self._services.nursery.start_soon(self._services.writing, self._services.store.give_up, draft)
             return None
         return draft
+
+
+def _judged(content: Content, source: Source, response: httpx.Response) -> Part | Whole:
+    html = expects_html(content, source)
+    where = urlsplit(source.url).hostname or ""
+    return judge(response.status_code, response.headers, where, html=html, now=time.time(), guarded=source.guarded)
 
 
 async def _total(answer: Part, response: httpx.Response, where: str) -> int:

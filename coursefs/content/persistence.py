@@ -9,7 +9,7 @@ import trio
 
 from coursefs.content.answers import Again, Refused
 from coursefs.content.location import Location
-from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotAllowed, Unreachable
+from coursefs.errors import BadReply, CoursefsError, NoAnswer, Unreachable
 from coursefs.model import Source
 from coursefs.transport import Transport
 from coursefs.transport.backoff import pause
@@ -46,9 +46,9 @@ async def persist(
             if await request(source):
                 return
             error = BadReply("the server sent less than it announced")
-        except Refused:
+        except Refused as refused:
             if renewed and progress() == had:
-                raise NotAllowed("the server refuses this file") from None
+                raise refused.error from None
             await location.renew(source)
             renewed = True
             had = progress()

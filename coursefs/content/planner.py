@@ -43,12 +43,14 @@ class Flight:
 
     `whole`: the server ignores ranges and sends everything from the start; it is not to be interrupted.
     `kept`: it was begun for another reason than the runs of a reader, and is not dropped for them.
+    `skip`: how many bytes of it are worth waiting through.
     """
 
     position: int
     end: int
     whole: bool = False
     kept: bool = False
+    skip: int = SKIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,12 @@ class Plan:
 def needed(start: int, end: int, present: Ranges, flights: Iterable[Flight], *, size: int) -> tuple[Range, ...]:
     """Requests to make so that the bytes from `start` to `end` come soon.
 
-    Bytes that a running request delivers soon are waited for.  A request that has more than `SKIP` to go until the
+    Bytes that a running request delivers soon are waited for.  A request that has more than its `skip` to go until the
     first of them does not count: the new one takes over from it.
     """
     expected = present
     for flight in flights:
-        if flight.whole or start - flight.position <= SKIP:
+        if flight.whole or start - flight.position <= flight.skip:
             expected = expected.add(flight.position, flight.end)
     gaps = expected.missing(start, end)
     if not gaps:

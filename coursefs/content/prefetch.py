@@ -74,7 +74,9 @@ async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None]
             spans = _requests(Ranges.of((*coming, *asked)).missing(0, size))
             if entry.unkept != unkept or (not spans and not fetches and not coming.covers(0, size)):
                 raise CacheFull("the cache has no room for it")
-            for span in spans[: _AT_ONCE - len(fetches)]:
+            # one alone until something of it has come: it may turn out to bring everything
+            at_once = _AT_ONCE if any(fetch.received > span.start or fetch.whole for fetch, span in fetches) else 1
+            for span in spans[: max(at_once - len(fetches), 0)]:
                 asked = asked.add(*span)
                 fetches.append((entry.start(span, handle, Priority.BACKGROUND), span))
             with trio.move_on_after(math.inf if progress is None else _TELL_EVERY):

@@ -19,6 +19,10 @@ import trio
 from coursefs.demo.description import load_courses
 from coursefs.demo.naptime import DEFAULT_LIMIT
 from coursefs.demo.openedx.platform import LmsAddresses, LmsPlatform
+from coursefs.demo.panopto.platform import Addresses as PanoptoAddresses
+from coursefs.demo.panopto.platform import Panopto
+from coursefs.demo.panopto.sample import sample
+from coursefs.demo.panopto.signing_in import WEB_CLIENT
 from coursefs.demo.platform import Addresses, Platform
 
 
@@ -36,12 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         memberships_page=options.memberships_page,
         captcha=not options.no_captcha,
     )
-    trio.run(_serve, platform, options.token_life, options.until_stdin_closes)
+    panopto = Panopto(sample(options.courses), journal=platform.journal)
+    trio.run(_serve, platform, panopto, options.token_life, options.until_stdin_closes)
 
 
-async def _serve(platform: Platform, token_life: int, until_stdin_closes: bool) -> None:
+async def _serve(platform: Platform, panopto: Panopto, token_life: int, until_stdin_closes: bool) -> None:
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)
+        campus: PanoptoAddresses = await nursery.start(panopto.serve)
         lms = LmsPlatform(journal=platform.journal, switchboard=platform.switchboard, token_life=token_life)
         lms_addresses: LmsAddresses = await nursery.start(lms.serve)
         ready = {
@@ -52,7 +58,14 @@ async def _serve(platform: Platform, token_life: int, until_stdin_closes: bool) 
                     "secrets": {"cauth": addresses.cauth},
                 },
                 "openedx": lms.account(lms_addresses),
+                "panopto": {
+                    "provider": "panopto",
+                    "settings": {"server": campus.server, "client_id": WEB_CLIENT},
+                    "secrets": panopto.sign_ins.grant(WEB_CLIENT),
+                    "folder": "Panopto",
+                },
             },
+            "panopto": {"server": campus.server, "cdn": campus.cdn, **panopto.sign_ins.by_password()},
             "cdn": addresses.cdn,
             "control": addresses.control,
             "logins": {"openedx": lms.login(lms_addresses)} if addresses.control else {},

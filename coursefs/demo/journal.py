@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class Entry:
     """One request, and its reply as far as it has gone."""
 
-    port: str  # "api" or "cdn"
+    port: str  # "api" or "cdn"; "panopto" or "panopto-cdn"
     method: str
     path: str
     range: str | None
@@ -55,7 +55,7 @@ class Journal:
             headers = Headers(scope=scope)
             entry = Entry(port, scope["method"], scope["path"], headers.get("range"))
             self._entries.append(entry)
-            if port == "cdn" and ("cookie" in headers or "authorization" in headers):
+            if port.endswith("cdn") and ("cookie" in headers or "authorization" in headers):
                 entry.notes.append("leak")
             if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
                 entry.notes.append("write")

@@ -15,6 +15,9 @@ from coursefs.errors import CoursefsError
 from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Source, Standing, Wanted
 from coursefs.transport import Transport
 
+#: items that are asked for together when their files are to be known as they are
+FEW = 20
+
 
 class Provider(Protocol):
     """One account on one platform."""
@@ -37,6 +40,9 @@ class Provider(Protocol):
         They are asked for together so that the provider can batch.  An item that cannot be had by itself (refused,
         gone, broken) gives its error as the value; what stands against the whole account or network (`NotSignedIn`,
         `Unreachable`, `NoAnswer`) is raised.  Locked items are never asked for: they give a page that says why.
+
+        A `Sketch` among the values is what can be said at once where many are asked for; those items are asked for
+        again later, at most `FEW` at a time, and then it is all or an error.
         """
 
     async def source(self, course: Course, remote: Remote, *, fresh: bool) -> Source:

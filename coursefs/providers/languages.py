@@ -1,4 +1,4 @@
-"""Which of the languages that a platform offers are wanted (pure)."""
+"""Which of the languages that a platform has are shown (pure)."""
 
 from __future__ import annotations
 

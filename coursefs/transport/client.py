@@ -11,14 +11,15 @@ from __future__ import annotations
 import http.cookiejar
 import json
 import logging
+import math
 import random
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -27,7 +28,7 @@ import trio
 from coursefs import __version__
 from coursefs.errors import BadReply, CoursefsError, NoAnswer, Unreachable, UsageError
 from coursefs.transport.backoff import RETRIED_STATUSES, pause, retry_after_seconds
-from coursefs.transport.bucket import Bucket
+from coursefs.transport.bucket import Limit
 from coursefs.transport.hosts import Origin, require_safe_url
 from coursefs.transport.outage import Outages
 from coursefs.transport.traffic import Counted, Traffic
@@ -35,10 +36,15 @@ from coursefs.transport.wire import Wire, body_with_length
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FOLLOWED = frozenset({"GET", "HEAD"})  # methods that are asked again where a redirect leads
 _MAX_REDIRECTS = 5
 _ALONG = frozenset({"range", "if-range"})  # headers that go along a redirect to another origin
 _ATTEMPTS = 4
+#: seconds for which nobody asks where a platform has said that it is asked too often: without its own word, and at most
+_HOLD, _MOST_HOLD = 10.0, 60.0
 #: API replies are small; a body beyond this is not one
 _MAX_REPLY = 64 * 2**20
 _USER_AGENT = f"Mozilla/5.0 (X11; Linux x86_64) coursefs/{__version__}"
@@ -85,6 +91,7 @@ class Transport:
         self.read_timeout = read_timeout
         self.traffic = Traffic()
         self._outages = Outages()
+        self._shared: dict[Hashable, object] = {}
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
 
@@ -117,28 +124,41 @@ class Transport:
                 await self._bulk.__aexit__(kind, error, trace)
             await self._client.__aexit__(kind, error, trace)
 
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """One thing for everybody in the process who gives this key, made for the first of them.
+
+        A platform counts how often it is asked, not by which object.
+        """
+        if key not in self._shared:
+            self._shared[key] = make()
+        return cast(T, self._shared[key])
+
     async def fetch(
         self,
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        bucket: Bucket | None = None,
+        bucket: Limit | None = None,
         method: str = "GET",
         content: bytes | None = None,
     ) -> Reply:
         """One whole answer of any status.
 
-        A GET is asked again after resets, 429 and 5xx, with growing pauses, within `read_timeout` seconds altogether;
-        other methods are sent once.  Raises `Unreachable`, `NoAnswer` or `BadReply`.
+        A GET is asked again after resets, 429 and 5xx, with growing pauses, within `read_timeout` seconds altogether,
+        in which the waits for a turn of `bucket` do not count; other methods are sent once.  Raises `Unreachable`,
+        `NoAnswer` or `BadReply`.
         """
         host = _origin(url).host
         counts = self.traffic.of(host)
         attempts = _ATTEMPTS if method == "GET" else 1
-        with trio.move_on_after(self.read_timeout):
+        with trio.move_on_after(self.read_timeout) as patience:
             for attempt in range(1, attempts + 1):
                 if bucket is not None:
+                    left = patience.deadline - trio.current_time()
+                    patience.deadline = math.inf
                     with counts.wait():
                         await bucket.take()
+                    patience.deadline = trio.current_time() + left
                 retry_after = None
                 try:
                     async with self.stream(url, headers=headers, method=method, content=content) as response:
@@ -153,6 +173,8 @@ class Transport:
                     retry_after = retry_after_seconds(reply.headers.get("retry-after"), now)
                     if retry_after is not None:
                         counts.paused_until = now + retry_after
+                    if reply.status == 429 and bucket is not None:
+                        bucket.hold(_HOLD if retry_after is None else min(retry_after, _MOST_HOLD))
                 with counts.wait():
                     await trio.sleep(pause(attempt, retry_after, random.random()))
         raise NoAnswer(f"{host}: no answer within {self.read_timeout:.0f} s")
@@ -190,7 +212,7 @@ class Transport:
                     if log.isEnabledFor(logging.DEBUG):
                         _log_request(method, url, given, response.status_code, trio.current_time() - started)
                     target = response.headers.get("location")
-                    if response.status_code not in _REDIRECTS or target is None or method != "GET":
+                    if response.status_code not in _REDIRECTS or target is None or method not in _FOLLOWED:
                         yield response
                         return
                     url, origin = _redirected(url, target, own)

@@ -14,6 +14,7 @@ import trio
 class Request:
     """One request; a handler answers it through `send` or the raw `stream`."""
 
+    method: str
     path: str
     headers: dict[str, str]
     stream: trio.SocketStream
@@ -28,7 +29,8 @@ class Request:
         """A whole answer; `length`: what is announced instead of the true one."""
         lines = {"Content-Length": str(len(body) if length is None else length), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        await self.stream.send_all(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body)
+        sent = b"" if self.method == "HEAD" else body
+        await self.stream.send_all(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + sent)
 
 
 Handler = Callable[[Request], Awaitable[bool | None]]
@@ -82,7 +84,8 @@ class Server:
                     head, _, buffer = buffer.partition(b"\r\n\r\n")
                     first, *lines = head.decode().split("\r\n")
                     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-                    request = Request(first.split()[1], headers, stream)
+                    method, path = first.split()[:2]
+                    request = Request(method, path, headers, stream)
                     self.requests.append(request)
                     self._arrived.set()
                     self._arrived = trio.Event()

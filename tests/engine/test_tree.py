@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,9 @@ import trio.testing
 from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.catalog.refresh import Changes
-from coursefs.errors import BadReply, NotAllowed, NotSignedIn, Unreachable
-from coursefs.model import Course, File, Kind, Outline, Placement, Remote
+from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn, Unreachable
+from coursefs.model import Course, File, Item, Kind, Outline, Placement, Remote, Sketch
+from coursefs.providers.base import FEW
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
 
 COURSE = Course("c1", "graphics", "Graphics ", "https://x/learn/graphics")
@@ -64,6 +65,47 @@ async def walk(tree: Tree, *names: str) -> Node:
 
 async def listing(tree: Tree, *names: str) -> list[str]:
     return [node.name for node in await tree.children(await walk(tree, *names))]
+
+
+async def test_a_sketch_is_shown_at_once_and_completed_a_few_at_a_time(tmp_path: Path) -> None:
+    lectures = [lecture(f"{number:02d}", f"L{number:02d}", number) for number in range(1, 46)]
+    provider = provider_of(*lectures)
+    complete = {item.key: [video(item), *reading(item, "<p>text")] for item in lectures}
+    gate = trio.Event()
+
+    async def files(course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
+        provider.calls.append(f"files {len(items)}")
+        if len(items) > FEW:
+            return {item.key: Sketch([video(item)]) for item in items}
+        await gate.wait()
+        return {item.key: complete[item.key] for item in items}
+
+    provider.files = files  # type: ignore[method-assign]
+    async with opened(tmp_path, provider) as tree:
+        place = await walk(tree, "Graphics", "01 Start")
+        provider.calls.clear()
+        assert len(await tree.children(place)) == 45
+        gate.set()
+        await tree.learn(place)
+        assert provider.calls == ["files 45", "files 20", "files 20", "files 5"]
+        assert len(await tree.children(place)) == 90
+        # asked anew, a sketch takes nothing away, and is completed again
+        await tree.update_course(await walk(tree, "Graphics"))
+        assert len(await tree.children(place)) == 90
+        await tree.learn(place)
+        assert provider.calls[4:] == ["outline c1", "files 45", "files 20", "files 20", "files 5"]
+
+
+async def test_a_sketch_of_a_few_is_not_asked_for_for_ever(tmp_path: Path) -> None:
+    provider = provider_of(HELLO, AGAIN)
+    provider.contents[HELLO.key] = Sketch([video(HELLO)])  # type: ignore[assignment]
+    async with opened(tmp_path, provider) as tree:
+        place = await walk(tree, "Graphics", "01 Start")
+        await tree.learn(place)
+        assert [call for call in provider.calls if call.startswith("files")] == [
+            f"files {HELLO.key} {AGAIN.key}",
+            f"files {HELLO.key}",
+        ]
 
 
 async def test_each_level_is_asked_for_when_it_is_looked_at(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Platform:
     cauth: str
     control: str
     logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    panopto: Mapping[str, str] = field(default_factory=dict)  # the sample Panopto server, and how to sign in to it
 
     def requests(self, **wanted: object) -> list[Mapping[str, Any]]:
         """What was asked since the last `forget`, of which all these fields are as wanted."""
@@ -69,9 +70,8 @@ def platform(*arguments: str) -> Iterator[Platform]:
     try:
         ready = json.loads(process.stdout.readline())
         coursera = ready["accounts"]["coursera"]
-        yield Platform(
-            process, coursera["settings"]["base_url"], coursera["secrets"]["cauth"], ready["control"], ready["logins"]
-        )
+        base_url, cauth = coursera["settings"]["base_url"], coursera["secrets"]["cauth"]
+        yield Platform(process, base_url, cauth, ready["control"], ready["logins"], ready["panopto"])
     finally:
         process.stdin.close()
         process.stdout.close()

@@ -1,0 +1,219 @@
+"""Panopto's recordings as files: from the sample server over real sockets to every byte, and what cannot be had."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trio
+
+from coursefs.catalog.inode import ROOT
+from coursefs.demo.panopto.platform import Panopto
+from coursefs.demo.panopto.signing_in import WEB_CLIENT
+from coursefs.demo.panopto.tree import Session
+from coursefs.errors import NotAllowed
+from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
+from coursefs.model import Wanted
+from coursefs.providers import panopto, registry
+from coursefs.transport import Span
+from tests.engine.campus import folder, held, session
+from tests.engine.content_bench import MIB, noise, until
+
+BIOLOGY = folder("Biology 101")
+
+
+@dataclass
+class Campus:
+    """A library with one account on a sample server."""
+
+    panopto: Panopto
+    library: Library
+
+    async def node(self, *names: str) -> Node:
+        node = self.library.node(ROOT)
+        for name in ("Biology 101", *names):
+            found = await self.library.child(node.inode, name)
+            assert found is not None, [one.name for one in await self.library.children(node.inode)]
+            node = found
+        return node
+
+    async def read(self, node: Node) -> bytes:
+        handle = await self.library.open(node.inode)
+        try:
+            size = handle.node.size or 0
+            return b"".join([bytes(await handle.read(at, 128 * 1024)) for at in range(0, size, 128 * 1024)])
+        finally:
+            handle.close()
+
+    def asked(self, port: str, method: str, part: str = "") -> int:
+        entries = self.panopto.journal.entries
+        return sum((one.port, one.method) == (port, method) and part in one.path for one in entries)
+
+
+@asynccontextmanager
+async def campus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *sessions: Session, **settings: str
+) -> AsyncIterator[Campus]:
+    monkeypatch.setattr(registry, "provider", {"panopto": panopto.provider}.__getitem__)
+    plenty = Span(1000, 1.0)  # how often may be asked has tests of its own, on a clock of their own
+    monkeypatch.setattr("coursefs.providers.panopto.limits._SECOND", plenty)
+    monkeypatch.setattr("coursefs.providers.panopto.limits._MEDIA", plenty)
+    server = Panopto(held([BIOLOGY], list(sessions)), windows=[plenty])
+    async with trio.open_nursery() as nursery:
+        addresses = await nursery.start(server.serve)
+        values = {"server": addresses.server, "client_id": WEB_CLIENT, **settings}
+        account = AccountSource("campus", "panopto", values, server.sign_ins.grant())
+        own = LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [account], Wanted())
+        async with open_library(own) as library:
+            yield Campus(server, library)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(noise(3 * MIB + 17))
+    return path
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_a_recording_is_read_by_one_request(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranges: bool
+) -> None:
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
+        it.panopto.deliveries.ranges = ranges
+        node = await it.node("2024-01-09 Lecture.mp4")
+        assert (await it.library.attributes(node.inode)).size == film.stat().st_size
+        assert (it.asked("panopto-cdn", "HEAD"), it.asked("panopto-cdn", "GET")) == (1, 0)
+        assert await it.read(node) == film.read_bytes()
+        assert it.asked("panopto-cdn", "GET") == 1
+        assert await it.read(node) == film.read_bytes()
+        assert it.asked("panopto-cdn", "GET") == 1
+        assert not [one for one in it.panopto.journal.entries if one.notes]
+
+
+async def test_a_media_host_that_signs_for_get_alone(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
+        it.panopto.deliveries.answers_head = False
+        assert await it.read(await it.node("2024-01-09 Lecture.mp4")) == film.read_bytes()
+        assert it.asked("panopto-cdn", "GET") == 2  # one is broken off behind its head
+
+
+async def test_switched_off_downloads_are_refused_and_say_why(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film, download=False)) as it:
+        node = await it.node("2024-01-09 Lecture.mp4")
+        for ask in (it.library.attributes, it.library.open):
+            with pytest.raises(NotAllowed):
+                await ask(node.inode)
+        assert "does not offer this recording for download" in (it.library.last_error(node) or "")
+        assert it.asked("panopto-cdn", "GET") + it.asked("panopto-cdn", "HEAD") == 0
+
+
+async def test_a_page_to_sign_in_on_is_never_content(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
+        node = await it.node("2024-01-09 Lecture.mp4")
+        monkeypatch.setattr(it.panopto.sign_ins, "has_cookie", lambda _: False)
+        with pytest.raises(NotAllowed):
+            await it.library.attributes(node.inode)
+        assert it.library.cached_bytes(node) == 0
+        monkeypatch.undo()
+        assert await it.read(node) == film.read_bytes()
+
+
+async def test_a_cookie_that_ends_is_renewed_without_anybody_noticing(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coursefs.providers.panopto.cookie._NEW", -1.0)
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
+        node = await it.node("2024-01-09 Lecture.mp4")
+        await it.library.attributes(node.inode)
+        it.panopto.sign_ins.end_cookies()
+        assert await it.read(node) == film.read_bytes()
+        assert it.asked("panopto", "GET", "legacyLogin") == 2
+
+
+async def test_a_large_folder_is_shown_at_once_and_as_it_is_soon_after(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    srt = tmp_path / "a.srt"
+    srt.write_text("1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+    many = [session(f"Lecture {number:02d}", BIOLOGY, film, captions={0: srt}) for number in range(21)]
+    async with campus(tmp_path, monkeypatch, *many, session("None", BIOLOGY)) as it:
+        directory = await it.node()
+        first = {one.name for one in await it.library.children(directory.inode)}
+        assert first == {f"2024-01-09 {one.name}.mp4" for one in (*many, session("None", BIOLOGY))}
+        await it.library.tree.learn(directory)
+        then = {one.name for one in await it.library.children(directory.inode)}
+        assert then == {
+            "2024-01-09 None (no file).html",
+            *(f"2024-01-09 {one.name}.{extension}" for one in many for extension in ("mp4", "en.srt")),
+        }
+        assert it.asked("panopto", "GET", "/api/v1/sessions/") == 22
+
+
+async def test_an_edited_recording_is_noticed_when_it_is_opened(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
+        node = await it.node("2024-01-09 Lecture.mp4")
+        assert await it.read(node) == film.read_bytes()
+        film.write_bytes(noise(2 * MIB, 1))
+        os.utime(film, (1, 1))
+        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        assert await it.read(node) == film.read_bytes()
+
+
+async def test_captions_are_files(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    srt = tmp_path / "a.srt"
+    srt.write_text("1\n00:00:01,000 --> 00:00:02,000\nGrüße\n")
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film, captions={4: srt})) as it:
+        node = await it.node("2024-01-09 Lecture.de.srt")
+        assert (await it.library.attributes(node.inode)).size == srt.stat().st_size
+        assert await it.read(node) == srt.read_bytes()
+
+
+async def test_slides_and_chapters_where_they_are_wanted(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = tmp_path / "1.jpg"
+    slide.write_bytes(b"\xff\xd8" + noise(2000))
+    one = session("Lecture", BIOLOGY, film, slides=(slide,), chapters=((0.0, "Start"), (30.0, "More")))
+    async with campus(tmp_path, monkeypatch, one, slides="true") as it:
+        assert await it.read(await it.node("2024-01-09 Lecture.files", "Slide 01.jpg")) == slide.read_bytes()
+        text = await it.read(await it.node("2024-01-09 Lecture.chapters.txt"))
+        assert text == b"CHAPTER01=00:00:00.000\nCHAPTER01NAME=Start\nCHAPTER02=00:00:30.000\nCHAPTER02NAME=More\n"
+
+
+async def test_recordings_of_one_name_are_all_there(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = [session("Lecture", BIOLOGY, film) for _ in range(2)]
+    other = Session("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", BIOLOGY.id, same[0].start, 60.0, film)
+    async with campus(tmp_path, monkeypatch, same[0], other) as it:
+        children = await it.library.children((await it.node()).inode)
+        assert sorted(one.name for one in children) == sorted(
+            f"2024-01-09 Lecture ({one.id}).mp4" for one in (same[0], other)
+        )
+
+
+async def test_the_sizes_of_a_whole_folder_cost_no_request_that_is_counted(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [session(f"Lecture {number:02d}", BIOLOGY, film) for number in range(25)]
+    async with campus(tmp_path, monkeypatch, *many) as it:
+        nodes = await it.library.children((await it.node()).inode)
+        counted = it.asked("panopto", "GET", "/api/v1/folders")
+        await it.library.attributes(nodes[0].inode)
+        await until(lambda: it.asked("panopto-cdn", "HEAD") == 25)
+        assert it.asked("panopto", "GET", "/api/v1/folders") == counted
+        assert it.asked("panopto", "GET", "/api/v1/sessions/") <= 25  # behind the reader's back, not for the sizes

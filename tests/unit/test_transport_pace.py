@@ -1,0 +1,105 @@
+"""Turns at an endpoint: every span is kept, and who is waited for goes first."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coursefs.foreground import behind, is_behind
+from coursefs.transport import Bucket, Limit, Pace, Span
+
+MINUTE, SECOND = Span(80, 60.0), Span(5, 1.0)
+
+
+async def times_of(limit: Limit, count: int) -> list[float]:
+    times = []
+    for _ in range(count):
+        await limit.take()
+        times.append(trio.current_time())
+    return times
+
+
+def most_in(times: list[float], seconds: float) -> int:
+    return max(sum(start <= one < start + seconds for one in times) for start in times)
+
+
+async def test_no_span_ever_holds_more_than_it_may(autojump_clock: trio.testing.MockClock) -> None:
+    times = await times_of(Pace([SECOND, MINUTE]), 300)
+    assert most_in(times, 1.0) == 5
+    assert most_in(times, 60.0) == 80
+    assert times[79] - times[0] < 16  # the first eighty are as quick as five a second allow
+    assert times[-1] - times[0] < 200
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 7), max_size=60), st.integers(1, 9), st.floats(0.5, 20))
+def test_whenever_requests_come(rests: list[float], most: int, seconds: float) -> None:
+    times: list[float] = []
+
+    async def run() -> None:
+        pace = Pace([Span(most, seconds)])
+        for rest in rests:
+            await trio.sleep(rest)
+            await pace.take()
+            times.append(trio.current_time())
+
+    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert not times or most_in(times, seconds * (1 - 1e-9)) <= most
+
+
+async def test_who_is_waited_for_goes_before_what_came_earlier(autojump_clock: trio.testing.MockClock) -> None:
+    pace = Pace([Span(1, 1.0)])
+    order: list[str] = []
+
+    async def take(name: str) -> None:
+        await pace.take()
+        order.append(name)
+
+    async with trio.open_nursery() as nursery:
+        with behind():
+            for number in range(5):
+                nursery.start_soon(take, f"behind {number}")
+        await trio.sleep(1.5)
+        for number in range(3):
+            nursery.start_soon(take, f"ls {number}")
+    assert all(name.startswith("behind") for name in order[:2])
+    assert sorted(order[2:5]) == ["ls 0", "ls 1", "ls 2"]
+    assert len(order) == 8
+
+
+async def test_the_background_leaves_room_for_who_may_come(autojump_clock: trio.testing.MockClock) -> None:
+    pace = Pace([Span(10, 60.0)])
+    begun = trio.current_time()
+    with behind():
+        await times_of(pace, 6)
+    assert trio.current_time() == begun
+    assert (await times_of(pace, 4))[-1] == begun
+    assert (await times_of(pace, 1))[-1] == begun + 60
+    assert not is_behind()
+
+
+async def test_a_waiter_that_goes_takes_nothing_and_blocks_nobody(autojump_clock: trio.testing.MockClock) -> None:
+    pace = Pace([Span(1, 10.0)])
+    await pace.take()
+    with trio.move_on_after(5) as scope:
+        await pace.take()
+    assert scope.cancelled_caught
+    with behind():
+        await pace.take()
+    begun = trio.current_time()
+    await pace.take()
+    assert trio.current_time() == begun + 10
+
+
+@pytest.mark.parametrize("limit", [Pace([Span(100, 1.0)]), Bucket(100, 100)])
+async def test_a_hold_holds_everybody(limit: Limit, autojump_clock: trio.testing.MockClock) -> None:
+    begun = trio.current_time()
+    limit.hold(30)
+    limit.hold(5)
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(limit.take)
+    assert trio.current_time() == begun + 30
