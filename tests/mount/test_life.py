@@ -160,6 +160,7 @@ def test_demo_needs_no_account_and_ends_whole(world: World) -> None:
     assert status["demo"] and {one["name"]: one["courses"] for one in status["accounts"]} == {
         "coursera": 3,
         "openedx": 2,
+        "panopto": 2,
     }
     assert "demo" in world.run("status").stdout
     world.umount()
