@@ -22,10 +22,14 @@ def opened(path: Path) -> sqlite3.Connection:
     """A usable database at this path; one that is damaged or newer is renamed to `….set-aside-<time>`."""
     try:
         database = _connect(path)
-        reason = _not_ours(database)
-        if reason is None:
-            schema.migrate(database)
-            return database
+        try:
+            reason = _not_ours(database)
+            if reason is None:
+                schema.migrate(database)
+                return database
+        except BaseException:
+            database.close()
+            raise
         database.close()
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, no space, no permission: not the database's fault

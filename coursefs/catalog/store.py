@@ -68,9 +68,13 @@ class Store:
         self._database = copied(path) if read_only else opened(path)
         self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
         self._listings: dict[int, tuple[Node, ...]] = {}
-        if self.node(inodes.ROOT) is None:
-            root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
-            self.write(Changes(added=(root,)))
+        try:
+            if self.node(inodes.ROOT) is None:
+                root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
+                self.write(Changes(added=(root,)))
+        except sqlite3.Error:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the database; the store must not be used afterwards."""

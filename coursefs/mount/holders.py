@@ -25,6 +25,12 @@ class Holder:
         return f"{self.name} ({self.pid}: {what})"
 
 
+def is_open(mountpoint: Path, path: str, proc: Path = _PROC) -> bool:
+    """Whether any process has the file at this path below the mount point open, or mapped into memory."""
+    pids = [each for each in os.listdir(proc) if each.isdecimal()]  # noqa: PTH208  # names, not paths
+    return any(path == what for pid in pids for what in _held(proc / pid, mountpoint))
+
+
 def holders(mountpoint: Path, proc: Path = _PROC) -> list[Holder]:
     """The processes, by number.  Those of other users are not to be seen but by root."""
     pids = sorted(int(each) for each in os.listdir(proc) if each.isdecimal())  # noqa: PTH208  # names, not paths

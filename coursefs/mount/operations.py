@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import itertools
 import logging
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import pyfuse3
@@ -35,8 +36,13 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = False
     enable_acl = False
 
-    def __init__(self, library: Library, options: MountOptions) -> None:
+    def __init__(
+        self, library: Library, options: MountOptions, *, is_held: Callable[[str], bool] | None = None
+    ) -> None:
+        """`is_held` says whether any process has the file at a path open, and may block; None: that cannot be known."""
         super().__init__()
+        self._is_held = is_held
+        self._reads: dict[int, set[trio.CancelScope]] = {}  # those that wait, by file
         self.deadline = library.settings.read_timeout + _SLACK
         self.told: set[tuple[str, int]] = set()
         self._library = library
@@ -157,12 +163,34 @@ class Operations(pyfuse3.Operations):
         data = file.read_now(off, size)
         if data is not None:
             return data
-        with trio.fail_after(self.deadline):
-            return await file.read(off, size)
+        with trio.fail_after(self.deadline) as patience:
+            waiting = self._reads.setdefault(fh, set())
+            waiting.add(patience)
+            try:
+                return await file.read(off, size)
+            finally:
+                waiting.discard(patience)
+                if not waiting:
+                    self._reads.pop(fh, None)
 
     @answered
     async def flush(self, fh: int) -> None:
-        """There is nothing to write."""
+        """There is nothing to write; but somebody who has the file open closes it, or has died."""
+        if fh in self._reads and self._is_held is not None:
+            self._library.start(functools.partial(self._give_up_unless_held, fh, self._is_held))
+
+    async def _give_up_unless_held(self, fh: int, is_held: Callable[[str], bool]) -> None:
+        """End reads for which nobody waits any more.
+
+        The kernel does not say that a reader was killed, and does not release its file before they are answered.
+        """
+        file = self._files.get(fh)
+        if file is None:
+            return
+        path = self._library.path(file.node)
+        if not await trio.to_thread.run_sync(is_held, path, abandon_on_cancel=True):
+            for patience in self._reads.get(fh, set()).copy():
+                patience.cancel()
 
     @answered
     async def fsync(self, fh: int, datasync: bool) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,7 +15,7 @@ import trio
 
 from coursefs.errors import CoursefsError
 from coursefs.library import Library, Node
-from coursefs.mount import libfuse
+from coursefs.mount import holders, libfuse
 from coursefs.mount.kernel import raise_limits
 from coursefs.mount.mountpoint import prepare
 from coursefs.mount.operations import Operations
@@ -40,7 +42,7 @@ async def mount(
     nothing then.  Raises `CoursefsError` when it cannot be mounted.  There is one
     session in a process: that is how libfuse's binding is made.
     """
-    operations = Operations(library, options)
+    operations = Operations(library, options, is_held=_holder_check(mountpoint, options))
     async with _signals(hung_up is not None) as signals:
         # once more: since it was looked at, platforms were asked, and somebody else may have mounted there
         await trio.to_thread.run_sync(prepare, mountpoint)
@@ -57,6 +59,13 @@ async def mount(
             library.on_change(lambda *_: None)
             # lazily: programs that are still in there keep their open files, and get an error from them
             pyfuse3.close(unmount=True)
+
+
+def _holder_check(mountpoint: Path, options: MountOptions) -> Callable[[str], bool] | None:
+    """What says whether any process has a file open; None where there may be processes that we cannot see."""
+    if os.geteuid() and not {"allow_other", "allow_root"}.isdisjoint(options.kernel):
+        return None
+    return functools.partial(holders.is_open, mountpoint)
 
 
 def _kernel_options(options: MountOptions) -> set[str]:

@@ -115,6 +115,21 @@ def test_a_signal_in_the_middle_of_a_read_leaves_no_mount_behind(mounted: World,
     assert list(Path(mounted.environment["XDG_RUNTIME_DIR"]).rglob("*.sock")) == []
 
 
+def test_a_killed_reader_ends_at_once_and_its_request_with_it(mounted: World) -> None:
+    mounted.path(VIDEO).stat()  # its size is known from here on
+    mounted.platform.faults(cdn_stall=0)
+    reader = subprocess.Popen(["cat", str(mounted.path(VIDEO))], stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: bool(mounted.status()["fetching"]), "the platform is asked")
+        assert reader.poll() is None
+    finally:
+        reader.kill()
+        reader.wait(timeout=LIMIT)
+    until(lambda: not mounted.status()["fetching"] and not mounted.status()["open_files"], "the request is given up")
+    mounted.platform.faults()
+    assert mounted.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
+
+
 def test_a_stalled_platform_times_out_and_the_mount_goes_on(world: World) -> None:
     config = Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
     world.login()

@@ -68,11 +68,13 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
 
 
 @asynccontextmanager
-async def opened(path: Path, cdn: Cdn, *, read_timeout: float = 60.0) -> AsyncIterator[Operations]:
+async def opened(
+    path: Path, cdn: Cdn, *, read_timeout: float = 60.0, is_held: Callable[[str], bool] | None = None
+) -> AsyncIterator[Operations]:
     accounts = [AccountSource("fake", "fake", {}, {})]
     settings = LibrarySettings(path / "catalogue", path / "cache", accounts, Wanted(), read_timeout=read_timeout)
     async with open_library(settings, Transport(http_transport=cdn)) as library:
-        yield Operations(library, MountOptions(1000, 1001, 0o027))
+        yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held)
 
 
 async def find(operations: Operations, *names: str) -> pyfuse3.EntryAttributes:
@@ -188,6 +190,56 @@ async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_open
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
         assert replies[b"01 Hello.mp4"] == (len(BYTES), KEPT)
         await operations.releasedir(number)
+
+
+class SilentCdn(Cdn):
+    """Says how long the file is, and nothing more before `go_on`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_waited_for, self.go_on = trio.Event(), trio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.headers["range"] != "bytes=0-0":
+            self.is_waited_for.set()
+            await self.go_on.wait()
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
+    provider: FakeProvider, tmp_path: Path, is_held: bool
+) -> None:
+    cdn, asked = SilentCdn(), []
+
+    def held(path: str) -> bool:
+        asked.append(path)
+        return is_held
+
+    async with opened(tmp_path, cdn, is_held=held) as operations:
+        video = await find(operations, "Graphics", "01 Start", "01 Hello.mp4")
+        file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
+        await operations.flush(file.fh)
+        assert asked == [], "nobody waits"
+        answers: list[object] = []
+
+        async def read() -> None:
+            try:
+                answers.append(await operations.read(file.fh, 0, 10))
+            except pyfuse3.FUSEError as error:
+                answers.append(error.errno)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            await cdn.is_waited_for.wait()
+            await operations.flush(file.fh)
+            while not asked:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+            if is_held:
+                cdn.go_on.set()
+        assert asked == ["Graphics/01 Start/01 Hello.mp4"]
+        assert answers == ([BYTES[:10]] if is_held else [errno.ETIMEDOUT])
+        await operations.release(file.fh)
 
 
 async def test_reading(provider: FakeProvider, tmp_path: Path) -> None:
