@@ -90,7 +90,7 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 "ready": bool(state),
                 "offline": library.offline,
                 "open_files": state[0].open_files if state else 0,
-                **library_report(library),
+                **library_report(library, under_way.carried()),
                 "transfers": under_way.report(),
             }
 

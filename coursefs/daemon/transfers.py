@@ -41,6 +41,10 @@ class UnderWay:
         finally:
             del self._running[transfer]
 
+    def carried(self) -> Mapping[str, Node]:
+        """The files that they carry now, by their paths."""
+        return {path: node for one in self._running for path, node in one.carried.items()}
+
     def report(self) -> list[Reply]:
         """What `coursefs status --json` says of them, in the order in which they began."""
         return [

@@ -57,7 +57,7 @@ def test_every_field_is_described_and_every_description_is_true(world: World) ->
 
         reader = threading.Thread(target=read)
         reader.start()
-        fetch = threading.Thread(target=world.run, args=["fetch", world.path(VIDEO)], kwargs={"status": 1, "lines": 1})
+        fetch = threading.Thread(target=world.run, args=["fetch", world.path(VIDEO)], kwargs={"status": 1})
         fetch.start()
         until(lambda: bool(world.status()["transfers"] and world.status()["fetching"]), "something was fetched")
         status = world.status()
