@@ -141,7 +141,7 @@ def _token_type(value: object) -> str:
     raise UsageError('expected "jwt" or "bearer"')
 
 
-def _server(value: object) -> str:
+def server(value: object) -> str:
     """The address of a server; people write it without `https://` too."""
     if isinstance(value, str) and value and "://" not in value:
         value = f"https://{value}"
@@ -182,7 +182,7 @@ METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": address, "server": address}
 _PANOPTO: Mapping[str, Check] = {
-    "server": _server,
+    "server": server,
     "client_id": _text,
     "skip_folders": _texts,
     "requests_per_minute": _per_minute,
@@ -198,7 +198,7 @@ _ACCOUNT_OF: Mapping[str, Mapping[str, Check]] = {
         "duplicates": _switch_text,
     },
     "panopto": _PANOPTO,
-    "openedx": {"server": address, "client_id": _word, "username": _word, "token_type": _token_type},
+    "openedx": {"server": server, "client_id": _word, "username": _word, "token_type": _token_type},
 }
 
 

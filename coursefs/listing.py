@@ -11,7 +11,6 @@ from typing import Any
 
 import trio
 
-from coursefs.catalog import News
 from coursefs.choosing import Chosen
 from coursefs.errors import CoursefsError, NotAllowed, UsageError, leaf
 from coursefs.files import private_folder
@@ -162,12 +161,6 @@ async def search(settings: LibrarySettings, text: str, account: str | None) -> l
             return [Found(name, course) for name, provider in able for course in await provider.search(text)]
     except BaseExceptionGroup as group:
         raise leaf(group) from None
-
-
-async def update_all(settings: LibrarySettings, courses: Sequence[str]) -> list[News]:
-    """Ask for the metadata of these courses (see `Library.update`) while no mount has the catalogue."""
-    async with opened_by(settings, "update", contents=False) as library:
-        return [news async for news in library.update(courses)]
 
 
 async def choose(settings: LibrarySettings, courses: Sequence[str], *, shown: bool) -> list[Chosen]:

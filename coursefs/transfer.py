@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -121,6 +121,7 @@ class Transfer:
         self._at_once = at_once
         self._state = State()
         self._moving: dict[str, Moving] = {}
+        self._carried: dict[str, Node] = {}  # by the same paths
         self._endurance = Endurance()
         self._outdated: set[str] = set()  # accounts
         self._no_space: NoSpace | None = None
@@ -129,6 +130,11 @@ class Transfer:
     def state(self) -> State:
         """How far it is."""
         return replace(self._state, moving=tuple(self._moving.values()))
+
+    @property
+    def carried(self) -> Mapping[str, Node]:
+        """The files on their way, by their paths."""
+        return self._carried
 
     async def run(self, targets: Sequence[Node]) -> None:
         """Do the job for every file at and below the targets.
@@ -208,13 +214,14 @@ class Transfer:
             done = so_far
             self._moving[task.path] = Moving(task.path, done, task.missing)
 
+        self._carried[task.path] = task.node
         came(0)
         try:
             await self._job.carry(task, came)
             came(task.missing)
         finally:
             self._count(bytes=done - task.missing)  # what failed will not come
-            del self._moving[task.path]
+            del self._moving[task.path], self._carried[task.path]
 
     def _may_ask(self, account: str) -> bool:
         return account not in self._endurance.given_up

@@ -13,6 +13,7 @@ from coursefs.errors import CoursefsError, NotSignedIn, UsageError
 
 if TYPE_CHECKING:
     from coursefs.doctor.finding import Finding
+    from coursefs.places import Places
 
 _MARKS = {"ok": "ok", "note": "note", "sign-in": "SIGN IN", "problem": "PROBLEM"}
 
@@ -23,8 +24,9 @@ _MARKS = {"ok": "ok", "note": "note", "sign-in": "SIGN IN", "problem": "PROBLEM"
 def doctor(options: Globals, as_json: bool) -> int:
     """Look for what keeps coursefs from working here, and say what to type against it.
 
-    Checked are FUSE, the places on disk, the settings, the clock, and each account on its platform.  Ends with status 1
-    when there is a problem, with 3 when an account has to be signed in again and nothing else is wrong.
+    Checked are FUSE, the places on disk, the settings, the mounts that are there and what they have met, the clock, and
+    each account on its platform.  Ends with status 1 when there is a problem, with 3 when an account has to be signed
+    in again and nothing else is wrong.
 
     \b
     Example: coursefs doctor
@@ -63,6 +65,7 @@ def _findings(options: Globals) -> Iterator[Finding]:
         settings = Settings()
         yield Finding("settings", State.PROBLEM, str(error), f"${{EDITOR:-vi}} {places.config_file}")
     yield from disk(places, settings.cache.directory or places.cache_dir, settings.cache.min_free)
+    yield from _mounts(places)
     try:
         library = library_settings(settings, places)
     except CoursefsError as error:
@@ -77,3 +80,22 @@ def _findings(options: Globals) -> Iterator[Finding]:
             return await platforms(library.accounts, library.wanted, transport)
 
     yield from trio.run(ask)
+
+
+def _mounts(places: Places) -> Iterator[Finding]:
+    """What the mounts of this user say; those of others are theirs."""
+    from coursefs.daemon import socket  # noqa: PLC0415
+    from coursefs.doctor import mounts  # noqa: PLC0415
+    from coursefs.mount import mountinfo  # noqa: PLC0415
+    from coursefs.mount.mountpoint import Life, life  # noqa: PLC0415
+
+    for path in [one.mountpoint for one in mountinfo.mounted() if one.is_coursefs]:
+        try:
+            status = socket.status(socket.path_for(places.runtime_dir, path))
+        except CoursefsError:
+            yield mounts.is_silent(path)
+            continue
+        if status is not None:
+            yield from mounts.answers(status)
+        elif life(path) is Life.GONE:
+            yield mounts.is_dead(path)

@@ -11,7 +11,8 @@ import click
 from coursefs.cli.options import Globals, pass_globals
 from coursefs.cli.signing_in import sign_in, text_of, typed
 from coursefs.config import AccountSettings, Settings, load
-from coursefs.config_keys import account_name, address
+from coursefs.config_keys import account_name
+from coursefs.config_keys import server as address_of
 from coursefs.errors import UsageError
 
 _LINE_END = re.compile(r"\r?\n")  # a password may hold any other character
@@ -81,7 +82,7 @@ def _values(
     if known is not None and known.provider != "openedx":
         raise UsageError(f"{account} is an account on {known.provider}; give this one another name with --account")
     values = dict(known.values) if known else {}
-    given = {"server": address(server) if server else None, "client_id": client_id, "username": username}
+    given = {"server": address_of(server) if server else None, "client_id": client_id, "username": username}
     values |= {key: value for key, value in given.items() if value}
     if "server" not in values:
         raise UsageError("--server is missing: the address of the school's Open edX")

@@ -16,6 +16,8 @@ from coursefs.cli.status_text import lines_of
 from coursefs.errors import CoursefsError, NoAnswer, UsageError
 
 _NOTHING = "nothing is mounted; to mount: coursefs mount ~/courses"
+#: the mounts that answer, and lines on those that do not
+_Look = tuple[list[Mapping[str, Any]], list[str]]
 #: seconds between two looks of --watch
 _EVERY = 1.0
 
@@ -32,23 +34,25 @@ def status(options: Globals, mountpoint: Path | None, as_json: bool, watch: bool
     Example: coursefs status ~/courses
     """
 
-    def look() -> list[Mapping[str, Any]]:
-        return _all(options) if mountpoint is None else [_one(options, mountpoint)]
+    def look() -> _Look:
+        return _all(options) if mountpoint is None else ([_one(options, mountpoint)], [])
 
     if watch:
         _watch(look, as_json)
         return
-    mounts = look()
+    mounts, troubles = look()
+    for trouble in troubles:
+        output.error(trouble)
     if as_json:
         output.show_json({"mounts": mounts})
-    elif not mounts:
+    elif not mounts and not troubles:
         output.message(_NOTHING)
     else:
         for line in lines_of(mounts, time.time()):
             click.echo(line)
 
 
-def _watch(look: Callable[[], list[Mapping[str, Any]]], as_json: bool) -> None:
+def _watch(look: Callable[[], _Look], as_json: bool) -> None:
     """Show the status again and again, until Ctrl-C or until there is none to show."""
     from rich.console import Console  # noqa: PLC0415  # slow to import
     from rich.live import Live  # noqa: PLC0415
@@ -59,7 +63,8 @@ def _watch(look: Callable[[], list[Mapping[str, Any]]], as_json: bool) -> None:
         raise UsageError("--watch is for a terminal; for programs there is --json")
     with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         while True:
-            lines = lines_of(look(), time.time()) or [_NOTHING]
+            mounts, troubles = look()
+            lines = [*lines_of(mounts, time.time()), *map(output.clean, troubles)] or [_NOTHING]
             live.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True), refresh=True)
             time.sleep(_EVERY)
 
@@ -83,27 +88,35 @@ def _one(options: Globals, mountpoint: Path) -> Mapping[str, Any]:
         raise CoursefsError(f"{path}: no coursefs is mounted there")
     match life(path):
         case Life.GONE:
-            raise CoursefsError(f"{path}: its process is gone; `coursefs umount {path}` takes the dead mount away")
+            raise CoursefsError(_dead(path))
         case Life.SILENT:
             raise NoAnswer(_silent(path, None))
         case Life.ANSWERS:
             raise CoursefsError(f"{path}: is mounted, but not for you to ask; another user or login session has it")
 
 
-def _all(options: Globals) -> list[Mapping[str, Any]]:
-    """The status of every mount that answers; of those that do not it is said."""
+def _all(options: Globals) -> _Look:
+    """The status of every mount that answers, and what is wrong with those that do not."""
     from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
     from coursefs.mount import mountinfo  # noqa: PLC0415
+    from coursefs.mount.mountpoint import Life, life  # noqa: PLC0415
 
     runtime = options.places().runtime_dir
-    answers = socket.processes(runtime)
-    known = {socket.path_for(runtime, one.mountpoint): one.mountpoint for one in mountinfo.mounted() if one.is_coursefs}
-    for path, found in answers:
-        if found is None and path in known:
-            output.error(_silent(known[path], socket.owner(path)))
-    return [found for _, found in answers if found is not None]
+    answers = dict(socket.processes(runtime))
+    troubles = []
+    for mountpoint in [one.mountpoint for one in mountinfo.mounted() if one.is_coursefs]:
+        path = socket.path_for(runtime, mountpoint)
+        if path not in answers:
+            troubles += [_dead(mountpoint)] if life(mountpoint) is Life.GONE else []
+        elif answers[path] is None:
+            troubles.append(_silent(mountpoint, socket.owner(path)))
+    return [found for found in answers.values() if found is not None], troubles
 
 
 def _silent(path: Path, pid: int | None) -> str:
     process = "its process" if pid is None else f"its process {pid}"
     return f"{path}: {process} does not answer; `coursefs umount {path}` takes the mount away"
+
+
+def _dead(path: Path) -> str:
+    return f"{path}: its process is gone; `coursefs umount {path}` takes the dead mount away"

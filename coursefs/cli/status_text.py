@@ -25,6 +25,11 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else f"{int(seconds)} s"
 
 
+def counted(count: int, word: str) -> str:
+    """So many of something: "1 course", "2 courses"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def _lines(mount: Mapping[str, Any], now: float) -> Iterator[str]:
     state = ("demo, " if mount["demo"] else "") + ("offline, " if mount["offline"] else "")
     yield f"{mount['mountpoint']}: {state}up for {span(now - mount['since'])}, process {mount['pid']}"
@@ -41,6 +46,7 @@ def _lines(mount: Mapping[str, Any], now: float) -> Iterator[str]:
     network = mount["network"]
     yield f"  network: {output.size(network['rate'])}/s, {output.size(network['received'])} since the start"
     yield from _section("reading", [_reading(one) for one in mount["reading"]])
+    yield from _section("commands", [_transfer(one) for one in mount["transfers"]])
     yield from _section("fetching", [_fetching(one) for one in mount["fetching"]])
     waiting = ", ".join(f"{count} {word}" for word, count in mount["queue"].items() if count)
     if waiting:
@@ -61,7 +67,7 @@ def _account(account: Mapping[str, Any], now: float) -> str:
         left = f" ({span(expires - now)} left)" if expires - now < 7 * _DAY else ""
         sign_in = f"signed in until {output.day(expires)}{left}"
     trouble = f"; {account['trouble']}" if account["trouble"] else ""
-    return f"{account['name']}: {account['courses']} courses, {sign_in}{trouble}"
+    return f"{account['name']}: {counted(account['courses'], 'course')}, {sign_in}{trouble}"
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:
@@ -83,14 +89,21 @@ def _fetching(one: Mapping[str, Any]) -> str:
     return f"{one['path'] or one['content']}: {output.size(done)} of {output.size(total)} ({one['priority']})"
 
 
+def _transfer(one: Mapping[str, Any]) -> str:
+    more = " so far" if one["is_looking"] else ""
+    failed = f", {one['failed']} failed" if one["failed"] else ""
+    files = f"{one['done']} of {counted(one['files'], 'file')}{more}{failed}"
+    return f"{one['command']}: {files}, {output.size(one['received'])} of {output.size(one['bytes'])}"
+
+
 def _limits(host: Mapping[str, Any], now: float) -> str:
     parts = []
     if host["waiting"]:
-        parts.append(f"{host['waiting']} requests wait")
+        parts.append(f"{counted(host['waiting'], 'request')} waiting")
     if host["paused_until"] is not None and host["paused_until"] > now:
         parts.append(f"it wants a pause of {span(host['paused_until'] - now)}")
     if host["limited"]:
-        parts.append(f"said {host['limited']} times that it was asked too often")
+        parts.append(f"said {counted(host['limited'], 'time')} that it was asked too often")
     return ", ".join(parts)
 
 

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from coursefs.cli import output
+from coursefs.cli.alone import Interrupted, Reply, Show, alone
 from coursefs.cli.options import Globals
 from coursefs.cli.progress import display, summary
 from coursefs.errors import CoursefsError, UsageError
-
-if TYPE_CHECKING:
-    from coursefs.library import LibrarySettings
-
-Reply = Mapping[str, Any]
-Show = Callable[[Reply], None]
-
-
-class _Interrupted(Exception):
-    """By a signal, whose number it holds."""
 
 
 def carry_out(
@@ -51,7 +41,7 @@ def carry_out(
             error = failure
         except KeyboardInterrupt:
             interrupted = signal.SIGINT
-        except _Interrupted as signalled:
+        except Interrupted as signalled:
             (interrupted,) = signalled.args
     if interrupted:
         so_far = f" after {summary(last['state'], 'already there')}" if last else ""
@@ -86,46 +76,7 @@ def _run(options: Globals, command: str, texts: Sequence[str], arguments: Mappin
             raise CoursefsError(f"{root}: was unmounted just now; try again") from None
         return
 
-    import trio  # noqa: PLC0415
-
-    from coursefs.config import load  # noqa: PLC0415
-    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
-    from coursefs.library import require_accounts  # noqa: PLC0415
-
-    everywhere = options.places()
-    settings = library_settings(load(everywhere.config_file), everywhere)
-    require_accounts(settings.accounts)
-    wanted = {"targets": [(text, None) for text in texts], **arguments}
-    number = trio.run(_alone, settings, command, wanted, show)
-    if number:
-        raise _Interrupted(number)
-
-
-async def _alone(settings: LibrarySettings, command: str, wanted: Mapping[str, object], show: Show) -> int:
-    """Carry out a command while no mount has the catalogue and the cache; the signal that ended it early, or 0."""
-    import trio  # noqa: PLC0415
-
-    from coursefs.daemon.transfers import transfers  # noqa: PLC0415
-    from coursefs.listing import opened_by  # noqa: PLC0415
-
-    ended_by = 0
-    scope = trio.CancelScope()
-
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-
-        async def listen() -> None:
-            nonlocal ended_by
-            async for number in signals:
-                ended_by = number
-                scope.cancel()
-
-        with scope:
-            async with opened_by(settings, command) as library:
-                library.start(listen)
-                async with aclosing(transfers(library)[command](wanted)) as replies:
-                    async for reply in replies:
-                        show(reply)
-    return ended_by
+    alone(options, command, {"targets": [(text, None) for text in texts], **arguments}, show)
 
 
 def _place(text: str) -> Path | None:

@@ -11,15 +11,15 @@ import trio
 
 from coursefs.content import Verified
 from coursefs.daemon.socket import Command
-from coursefs.daemon.transfers import transfers
+from coursefs.daemon.transfers import UnderWay, transfers
 from coursefs.errors import CoursefsError
 from coursefs.library import Library
 
 Replies = AsyncGenerator[Mapping[str, Any], None]
 
 
-def commands(library: Library) -> dict[str, Command]:
-    """The commands of a library, by the name that the control socket is asked by."""
+def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, Command]:
+    """The commands of a library, by the name that the control socket is asked by; see `transfers` for `under_way`."""
 
     async def update(wanted: Mapping[str, Any]) -> Replies:
         async for news in library.update([str(course) for course in wanted.get("courses", ())]):
@@ -63,5 +63,5 @@ def commands(library: Library) -> dict[str, Command]:
         "cache-info": cache_info,
         "cache-clear": cache_clear,
         "cache-verify": cache_verify,
-        **transfers(library),
+        **transfers(library, under_way),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,14 +20,17 @@ from coursefs.providers.base import HasRoutes
 _WORDS = {Priority.READ: "read", Priority.AHEAD: "ahead", Priority.BACKGROUND: "background"}
 
 
-def library_report(library: Library) -> dict[str, Any]:
-    """What a library holds, does, and complains of."""
+def library_report(library: Library, carried: Mapping[str, Node] | None = None) -> dict[str, Any]:
+    """What a library holds, does, and complains of; `carried`: files that commands carry now, by their paths."""
     files, size = library.totals()
     use = library.use()
     activity = library.activity
     fetching = library.contents.fetching()
     reading = [(one, library.node(one.inode)) for one in activity.readings]
-    paths = {(node.place.account, node.identity): one.path for one, node in reading}
+    paths = {
+        (node.place.account, node.identity): path
+        for path, node in (*(carried or {}).items(), *((one.path, node) for one, node in reading))
+    }
     now = trio.current_time()
     return {
         "accounts": [_account(library, one) for one in library.settings.accounts],

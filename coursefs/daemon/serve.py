@@ -19,6 +19,7 @@ from coursefs.daemon.commands import commands
 from coursefs.daemon.readiness import Readiness
 from coursefs.daemon.reloading import Reloading
 from coursefs.daemon.report import library_report
+from coursefs.daemon.transfers import UnderWay
 from coursefs.defects import Defect, told
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import Library, LibrarySettings, open_library, require_accounts
@@ -76,6 +77,7 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             readiness.ready(notes, ready)
 
         state: list[Operations] = []
+        under_way = UnderWay()
         ready = f"{mountpoint} is mounted"
 
         def status() -> dict[str, Any]:
@@ -88,7 +90,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 "ready": bool(state),
                 "offline": library.offline,
                 "open_files": state[0].open_files if state else 0,
-                **library_report(library),
+                **library_report(library, under_way.carried()),
+                "transfers": under_way.report(),
             }
 
         async def say_status(_: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
@@ -98,7 +101,7 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             return metrics.CONTENT_TYPE, metrics.text(status())
 
         reloading = Reloading(library, job.again, readiness.manager, ready)
-        known = {"status": say_status, "reload": reloading.command, **commands(library)}
+        known = {"status": say_status, "reload": reloading.command, **commands(library, under_way)}
         pages = {"/metrics": say_metrics}
         control = socket.path_for(job.runtime_dir, mountpoint)
         async with socket.serving(control, known, pages), http.serving(job.metrics_port, pages):

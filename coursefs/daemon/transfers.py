@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from coursefs.daemon.socket import Command, Reply
 from coursefs.download import Download
 from coursefs.errors import CoursefsError
 from coursefs.fetching import Fetch, Pin
-from coursefs.library import Library
+from coursefs.library import Library, Node
 from coursefs.targets import EVERYTHING, Target, resolve
 from coursefs.transfer import Job, State, Transfer
 
@@ -25,17 +26,58 @@ Begin = Callable[[Job], Transfer]
 _TELL_EVERY = 0.2
 
 
-def transfers(library: Library) -> dict[str, Command]:
+class UnderWay:
+    """The transfers of a library that run now."""
+
+    def __init__(self) -> None:
+        self._running: dict[Transfer, str] = {}
+
+    @contextmanager
+    def carrying(self, command: str, transfer: Transfer) -> Iterator[None]:
+        """While the context lasts, this transfer runs for that command."""
+        self._running[transfer] = command
+        try:
+            yield
+        finally:
+            del self._running[transfer]
+
+    def carried(self) -> Mapping[str, Node]:
+        """The files that they carry now, by their paths."""
+        return {path: node for one in self._running for path, node in one.carried.items()}
+
+    def report(self) -> list[Reply]:
+        """What `coursefs status --json` says of them, in the order in which they began."""
+        return [
+            {
+                "command": command,
+                "is_looking": state.is_looking,
+                "files": state.files,
+                "done": state.new + state.there,
+                "failed": state.failed,
+                "bytes": state.bytes,
+                "received": state.came,
+            }
+            for command, state in ((command, one.state) for one, command in self._running.items())
+        ]
+
+
+def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, Command]:
     """The commands of a library that concern many files, by the name that the control socket is asked by.
 
     `targets` are pairs of text and path (see `Target`).  Replies tell how far it is, several times a second:
     `state` as in `coursefs.transfer.State`, and `failures`, those since the last reply, as pairs.  The last reply
     has more: the `exit_status`, which is not 0 when anything failed, and what is said of `pin` and `unpin`.
+    What runs is known to `under_way`.
     """
+    running = under_way or UnderWay()
+
+    async def run(command: str, transfer: Transfer, nodes: Sequence[Node]) -> None:
+        with running.carrying(command, transfer):
+            await transfer.run(nodes)
 
     def fetch(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
-            await begin(Fetch(library)).run(await resolve(library, _targets(wanted)))
+            await run("fetch", begin(Fetch(library)), await resolve(library, _targets(wanted)))
             return {}
 
         return _told(library, work)
@@ -44,7 +86,7 @@ def transfers(library: Library) -> dict[str, Command]:
         async def work(begin: Begin) -> Reply:
             nodes = await resolve(library, _targets(wanted))
             folder = await trio.to_thread.run_sync(Folder, Path(wanted["to"]), int(wanted["umask"]))
-            await begin(Download(library, folder)).run(nodes)
+            await run("download", begin(Download(library, folder)), nodes)
             return {}
 
         return _told(library, work)
@@ -52,7 +94,7 @@ def transfers(library: Library) -> dict[str, Command]:
     def pin(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
             job = Pin(library, pinned=True)
-            await begin(job).run(await resolve(library, _targets(wanted)))
+            await run("pin", begin(job), await resolve(library, _targets(wanted)))
             return {"complete": job.complete, "of": job.files}
 
         return _told(library, work)
@@ -63,7 +105,7 @@ def transfers(library: Library) -> dict[str, Command]:
             if any(target.text == EVERYTHING for target in targets):  # also what is no longer in the tree
                 return {"unpinned": await library.contents.unpin_all()}
             transfer = begin(Pin(library, pinned=False))
-            await transfer.run(await resolve(library, targets))
+            await run("unpin", transfer, await resolve(library, targets))
             return {"unpinned": transfer.state.new}
 
         return _told(library, work)

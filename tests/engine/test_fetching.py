@@ -12,7 +12,8 @@ import trio.testing
 
 from coursefs.catalog import Ages
 from coursefs.content.ranges import Ranges
-from coursefs.daemon.transfers import transfers
+from coursefs.daemon.report import library_report
+from coursefs.daemon.transfers import UnderWay, transfers
 from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import ROOT, Library, Node
 from coursefs.model import Outline
@@ -182,6 +183,22 @@ async def test_whoever_asked_ends_it_by_going_and_no_byte_comes_twice(shelf: She
         assert Ranges.of(asked).total == 5000 * KIB - there
         assert had.total == 5000 * KIB, "all of it was on its way"
         assert await read(library, PATHS[1]) == shelf.cdn.bodies[VIDEOS[1]]
+
+
+async def test_the_status_says_what_a_command_carries(shelf: Shelf) -> None:
+    shelf.cdn.gates[VIDEOS[1]] = trio.Event()
+    under_way = UnderWay()
+    async with shelf.opened() as library:
+        wanted = {"targets": [[PATHS[1], None]]}
+        async with aclosing(transfers(library, under_way)["fetch"](wanted)) as replies:
+            async for reply in replies:
+                if reply["state"]["came"]:
+                    break
+            (one,) = under_way.report()
+            assert (one["command"], one["files"], one["done"], one["bytes"]) == ("fetch", 1, 0, 5000 * KIB)
+            fetching = library_report(library, under_way.carried())["fetching"]
+            assert {request["path"] for request in fetching} == {PATHS[1]}
+        assert under_way.report() == [] and not under_way.carried()
 
 
 def _ranges(shelf: Shelf) -> Ranges:

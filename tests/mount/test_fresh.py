@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import pty
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.mount.test_life import VIDEO
+from tests.mount.test_transfers import running
 from tests.mount.test_tree import GRAPHICS
-from tests.mount.world import World
+from tests.mount.world import LIMIT, World, until
 
 pytestmark = pytest.mark.mount
 
@@ -38,6 +43,41 @@ def test_update_without_a_mount_says_what_is_new(world: World) -> None:
     assert os.listdir(world.path(GRAPHICS))[:2] == ["01 Getting Started", "02 Shapes That Move"]
     asked = [one["path"] for one in world.platform.requests() if "Permissions" not in one["path"]]
     assert [path for path in asked if "References" not in path and "assets" not in path] == []  # its Resources tab
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_ctrl_c_ends_an_update_in_one_line(mounted: World, is_mounted: bool) -> None:
+    if not is_mounted:
+        mounted.umount()
+    mounted.platform.forget()
+    mounted.platform.faults(api_delay=0.5)
+    with running(mounted, "update") as process:
+        until(lambda: len(mounted.platform.requests()) >= 2, "the platform was asked")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+    mounted.platform.faults()
+    assert process.returncode == 130
+    assert err == "coursefs: interrupted; what was learned so far is kept\n"
+    assert "nothing new" not in out
+    mounted.run("update")
+
+
+def test_on_a_terminal_an_update_says_that_it_waits(world: World) -> None:
+    world.login()
+    ours, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "coursefs", "update"],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**world.environment, "TERM": "xterm", "COLUMNS": "100"},
+        timeout=LIMIT,
+        check=True,
+    )
+    os.close(terminal)
+    said = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "asking the platforms" in said and GRAPHICS not in said
+    assert f"  new      {GRAPHICS}\n".encode() in done.stdout and b"\x1b" not in done.stdout
 
 
 def test_the_network_may_go_and_come_back(mounted: World) -> None:

@@ -57,10 +57,13 @@ def test_every_field_is_described_and_every_description_is_true(world: World) ->
 
         reader = threading.Thread(target=read)
         reader.start()
-        until(lambda: bool(world.status()["fetching"]), "something was fetched")
+        fetch = threading.Thread(target=world.run, args=["fetch", world.path(VIDEO)], kwargs={"status": 1})
+        fetch.start()
+        until(lambda: bool(world.status()["transfers"] and world.status()["fetching"]), "something was fetched")
         status = world.status()
-        world.platform.faults()
         reader.join()
+        fetch.join()
+        world.platform.faults()
     described = re.findall(r"^\| `([a-z_.\[\]]+)` \|", _DOC.read_text(), re.MULTILINE)
     assert set(_fields(status)) == set(described)
     assert len(described) == len(set(described))
@@ -68,6 +71,7 @@ def test_every_field_is_described_and_every_description_is_true(world: World) ->
     assert account["signed_in"] and account["server"] == world.platform.base_url
     assert status["reading"][0]["path"] == status["fetching"][0]["path"] == status["errors"][0]["path"] == VIDEO
     assert "no answer" in status["errors"][0]["message"]
+    assert [one["command"] for one in status["transfers"]] == ["fetch"] and world.status()["transfers"] == []
     assert {host["host"] for host in status["hosts"]} == {"127.0.0.1"}
     said = world.run("status", world.mountpoint).stdout
     assert "signed in" in said and "errors lately:" in said and VIDEO in said
@@ -147,6 +151,7 @@ def test_the_doctor_of_a_mount_that_is_well_and_of_one_that_is_not(mounted: Worl
     said = json.loads(mounted.run("doctor", "--json").stdout)
     checks = {one["check"]: one["state"] for one in said["checks"]}
     assert said["ok"]
+    assert checks[f"mount {mounted.mountpoint}"] == "ok"
     assert checks["clock"] == checks["account coursera"] == checks["routes of coursera"] == checks["catalogue"] == "ok"
     assert mounted.platform.cauth not in json.dumps(said)
     mounted.platform.faults(refuse_sign_in=True)

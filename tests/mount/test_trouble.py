@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -91,6 +92,11 @@ def test_umount_of_a_dead_mount_that_is_in_use_takes_its_socket_away_too(mounted
 def test_status_of_a_dead_mount(mounted: World) -> None:
     kill(mounted)
     assert "its process is gone" in mounted.run("status", mounted.mountpoint, status=1).stderr
+    said = mounted.run("status")
+    assert said.stdout == "" and f"{mounted.mountpoint}: its process is gone" in said.stderr
+    checks = json.loads(mounted.run("doctor", "--json", status=1, lines=0).stdout)["checks"]
+    (found,) = [one for one in checks if one["check"] == f"mount {mounted.mountpoint}"]
+    assert (found["state"], found["advice"]) == ("problem", f"coursefs umount {mounted.mountpoint}")
 
 
 def test_the_mount_point_of_the_demo_after_a_crash(world: World, own_home: Path) -> None:

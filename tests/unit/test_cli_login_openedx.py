@@ -101,6 +101,13 @@ def test_cookies_of_a_browser(platform: Platform, tmp_path: Path) -> None:
     assert Credentials(places()).load("openedx") == {"cookies": "sessionid=abc", "user_id": "ada"}
 
 
+def test_a_server_without_https_is_meant_with_it(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_in(monkeypatch, "p4ss")
+    server = SERVER.removeprefix("https://")
+    assert main(["login", "openedx", "--server", server, "--username", "ada", "--password-stdin"]) == 0
+    assert platform.passwords[0]["server"] == SERVER
+
+
 def test_to_sign_in_again_takes_what_is_known(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"provider": "openedx", "server": SERVER, "client_id": "app", "username": "ada", "token_type": "bearer"}
     add_account(places().config_file, "openedx", {**values, "folder": "edX"})
@@ -167,6 +174,7 @@ def test_an_account_on_another_platform_is_left_alone(platform: Platform, capsys
     ("key", "value", "fine"),
     [
         ("server", '"https://lms.example.com"', True),
+        ("server", '"lms.example.com"', True),
         ("server", '"http://lms.example.com"', False),
         ("client_id", '"abc"', True),
         ("client_id", '"a b"', False),

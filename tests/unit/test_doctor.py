@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from coursefs.cli.main import main
-from coursefs.doctor import disk, machine
+from coursefs.doctor import disk, machine, mounts
 from coursefs.doctor.finding import Finding, State, exit_status
 from coursefs.doctor.platforms import clock, platforms
 from coursefs.errors import NotSignedIn, Unreachable
@@ -163,6 +163,19 @@ def test_an_account_that_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
     assert soon.state is State.NOTE and "ends in 2 hours" in soon.message
     *_, route = ask(Platform(gone=[Route("video (v1)", "404")]), monkeypatch)
     assert (route.state, route.message) == (State.PROBLEM, "video (v1): 404")
+
+
+def test_what_a_mount_has_met_of_its_platforms() -> None:
+    routes = [{"name": "video (v1)", "trouble": "404"}, {"name": "outline", "trouble": None}]
+    status = {"mountpoint": "/m", "pid": 7, "accounts": [{"name": "campus", "routes": routes}]}
+    well, gone = mounts.answers(status)
+    assert (well.check, well.state) == ("mount /m", State.OK) and "process 7" in well.message
+    assert (gone.state, gone.message) == (State.PROBLEM, "campus, video (v1): 404")
+
+
+def test_a_mount_that_does_not_answer() -> None:
+    for found in (mounts.is_silent(Path("/my courses")), mounts.is_dead(Path("/my courses"))):
+        assert (found.state, found.advice) == (State.PROBLEM, "coursefs umount '/my courses'")
 
 
 def test_settings_that_are_wrong_are_one_finding_among_others(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from coursefs.cli import output
-from coursefs.cli.status_text import lines_of, span
+from coursefs.cli.status_text import counted, lines_of, span
 from coursefs.daemon import http, metrics
 
 NOW = 1_700_000_000.0
@@ -54,6 +54,17 @@ STATUS: dict[str, Any] = {
             "priority": "ahead",
         }
     ],
+    "transfers": [
+        {
+            "command": "fetch",
+            "is_looking": True,
+            "files": 4,
+            "done": 1,
+            "failed": 1,
+            "bytes": 4096,
+            "received": 1024,
+        }
+    ],
     "queue": {"read": 0, "ahead": 2, "background": 1},
     "hosts": [
         {
@@ -80,10 +91,12 @@ def test_lines_for_a_person() -> None:
         "  network: 1.5 KiB/s, 4.0 KiB since the start",
         "  reading:",
         "    A/1.mp4: at 50%, 75% of 100 bytes cached",
+        "  commands:",
+        "    fetch: 1 of 4 files so far, 1 failed, 1.0 KiB of 4.0 KiB",
         "  fetching:",
         "    x: 1.0 KiB of 2.0 KiB (ahead)",
         "  waiting for their turn: 2 ahead, 1 background",
-        "  h.org: 1 requests wait, it wants a pause of 30 s, said 2 times that it was asked too often",
+        "  h.org: 1 request waiting, it wants a pause of 30 s, said 2 times that it was asked too often",
         "  errors lately:",
         "    1 min ago, A/2.mp4: no\ufffd[2J answer (2 times)",
     ]
@@ -97,6 +110,10 @@ def test_long_lists_are_cut_and_ended_sign_ins_are_said() -> None:
     assert sum("A/1.mp4" in line for line in lines) == 8
     assert "    and 12 more" in lines
     assert "  campus: 3 courses, not signed in; sign in again" in lines
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(count, "course") for count in (0, 1, 2)] == ["0 courses", "1 course", "2 courses"]
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.5, "0 s"), (61, "1 min"), (3600, "1 h 0 min"), (200_000, "2 days")])
