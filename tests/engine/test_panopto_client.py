@@ -126,12 +126,12 @@ async def test_which_routes_are_there_is_remembered(film: Path) -> None:
 
 async def test_a_route_that_is_gone_is_told_until_it_is_back() -> None:
     replies = [httpx.Response(404, html="<html>"), httpx.Response(200, json={"Results": []})]
-    async with campus(held([])) as it:
-        async with Transport(http_transport=httpx.MockTransport(lambda _: replies.pop(0))) as it.transport:
-            client = it.client()
-            with pytest.raises(RouteGone):
-                await client.viewed_sessions()
-            (route,) = client.routes()
-            assert route.trouble is not None and "no longer has this route (HTTP 404)" in route.trouble
+    answering = httpx.MockTransport(lambda _: replies.pop(0))
+    async with campus(held([])) as it, Transport(http_transport=answering) as it.transport:
+        client = it.client()
+        with pytest.raises(RouteGone):
             await client.viewed_sessions()
-            assert [route.trouble for route in client.routes()] == [None]
+        (route,) = client.routes()
+        assert route.trouble is not None and "no longer has this route (HTTP 404)" in route.trouble
+        await client.viewed_sessions()
+        assert [route.trouble for route in client.routes()] == [None]
