@@ -16,6 +16,12 @@ class Seen:
 
     path: str
     state: str = ""
+    files: str | None = None  # what its files are; None: nobody has asked yet
+
+    def differs_from(self, other: Seen) -> bool:
+        """Whether it is another; that files were only not known before makes no difference."""
+        new_files = None not in {self.files, other.files} and self.files != other.files
+        return (self.path, self.state) != (other.path, other.state) or new_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ def compare(about: str, before: Mapping[str, Seen], after: Mapping[str, Seen]) -
     return News(
         about,
         new=tuple(sorted(after[key].path for key in after.keys() - both)),
-        changed=tuple(sorted(after[key].path for key in both if before[key] != after[key])),
+        changed=tuple(sorted(after[key].path for key in both if before[key].differs_from(after[key]))),
         gone=tuple(sorted(before[key].path for key in before.keys() - both)),
     )
 
@@ -58,7 +64,8 @@ def course(store: Store, place: Place) -> dict[str, Seen]:
     return {
         step.item.key: Seen(
             "/".join((*_path(step.directory, directories), step.stem)),
-            "\n".join((step.item.locked or "", step.item.type_name, *sorted(files.get(step.item.key, ())))),
+            "\n".join((step.item.locked or "", step.item.type_name)),
+            None if step.fetched_ns is None else "\n".join(sorted(files.get(step.item.key, ()))),
         )
         for step in store.steps_of(place)
     }

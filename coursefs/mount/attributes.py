@@ -24,7 +24,7 @@ def attributes(node: Node, options: MountOptions) -> pyfuse3.EntryAttributes:
     """The attributes of a node as far as they are known.
 
     A file whose size was never asked for says 0 and is not to be remembered: the kernel asks again (`getattr`) before
-    any program sees it, and gets the exact size then.
+    any program sees it, and gets the exact size then; of a file that the platform refuses it stays 0.
     """
     return described(blank(options), node, options)
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 import pyfuse3
 import trio
 
+from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
 from coursefs.mount.attributes import absent, attributes, blank, described
@@ -80,8 +81,15 @@ class Operations(pyfuse3.Operations):
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         node = self._library.node(inode)
         if not node.is_directory and node.size is None:
-            with trio.fail_after(self.deadline):
-                node = await self._library.attributes(inode)
+            try:
+                with trio.fail_after(self.deadline):
+                    node = await self._library.attributes(inode)
+            except NotSignedIn:
+                raise
+            except NotAllowed as error:
+                # It has no size that anybody could know; `open` refuses it.  The kernel lets nobody list a file that
+                # has no attributes, nor read in `user.coursefs.error` why that is.
+                log.debug("getattr: %s", error)
         return attributes(node, self._options)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from coursefs.demo.panopto.tree import Playlist, made_guid
-from coursefs.errors import BadReply, Gone, NotAllowed
+from coursefs.errors import BadReply, Gone, NotAllowed, RouteGone
+from coursefs.providers.base import HasRoutes
 from coursefs.transport import Transport
 from tests.engine.campus import campus, folder, held, session
 
@@ -105,3 +106,32 @@ async def test_a_download_that_breaks_off_leaves_nothing_behind(film: Path, tmp_
             with pytest.raises(BadReply, match="less than it announced"):
                 await it.client().download(lecture.id, tmp_path / "lecture.mp4")
         assert not [one for one in tmp_path.iterdir() if "lecture" in one.name]
+
+
+async def test_which_routes_are_there_is_remembered(film: Path) -> None:
+    async with campus(held([BIOLOGY], [session("Lecture", BIOLOGY, film)])) as it:
+        provider = it.provider()
+        assert isinstance(provider, HasRoutes) and provider.routes() == []
+        await provider.courses()
+        with pytest.raises(Gone):
+            await provider._client.folder(made_guid("nothing"))
+        asked = len(it.hosts.requests)
+        assert [(route.name, route.trouble) for route in provider.routes()] == [
+            ("folder search (/Panopto/api/v1/folders/search)", None),
+            ("sub-folders (/Panopto/api/v1/folders/{id}/children)", None),
+            ("folder (/Panopto/api/v1/folders/{id})", None),  # that it has no such folder is an answer
+        ]
+        assert len(it.hosts.requests) == asked
+
+
+async def test_a_route_that_is_gone_is_told_until_it_is_back() -> None:
+    replies = [httpx.Response(404, html="<html>"), httpx.Response(200, json={"Results": []})]
+    answering = httpx.MockTransport(lambda _: replies.pop(0))
+    async with campus(held([])) as it, Transport(http_transport=answering) as it.transport:
+        client = it.client()
+        with pytest.raises(RouteGone):
+            await client.viewed_sessions()
+        (route,) = client.routes()
+        assert route.trouble is not None and "no longer has this route (HTTP 404)" in route.trouble
+        await client.viewed_sessions()
+        assert [route.trouble for route in client.routes()] == [None]

@@ -105,6 +105,35 @@ async def test_a_media_host_that_signs_for_get_alone(
         assert it.asked("panopto-cdn", "GET") == 2  # one is broken off behind its head
 
 
+async def test_the_end_is_read_while_the_beginning_still_comes(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coursefs.content.fetch.OPEN_SKIP", MIB)
+    film.write_bytes(body := noise(40 * MIB + 17))  # more than a connection holds by itself
+    async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
+        handle = await it.library.open((await it.node("2024-01-09 Lecture.mp4")).inode)
+        assert await handle.read(0, 1000) == body[:1000]
+        for at in (len(body) - 1000, 20 * MIB, 5 * MIB + 3):
+            assert await handle.read(at, 1000) == body[at : at + 1000]
+        handle.close()
+        node = await it.node("2024-01-09 Lecture.mp4")
+        assert await it.read(node) == body  # with what the reader that left had begun
+        assert await it.read(node) == body
+        # every address was used once: the media host refuses the second use
+        assert not [one for one in it.panopto.journal.entries if one.port == "panopto-cdn" and (one.status or 0) >= 400]
+
+
+async def test_the_sound_alone_where_it_is_wanted(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = tmp_path / "film.m4a"
+    sound.write_bytes(noise(MIB + 5, 2))
+    both, alone = session("Both", BIOLOGY, film, audio=sound), session("Alone", BIOLOGY, None, audio=sound)
+    async with campus(tmp_path, monkeypatch, both, alone, audio="true") as it:
+        for name in ("2024-01-09 Both.m4a", "2024-01-09 Alone.m4a"):
+            assert await it.read(await it.node(name)) == sound.read_bytes()
+        assert await it.read(await it.node("2024-01-09 Both.mp4")) == film.read_bytes()
+        assert await it.library.child((await it.node()).inode, "2024-01-09 Alone.mp4") is None
+
+
 async def test_switched_off_downloads_are_refused_and_say_why(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,23 @@ async def test_new_changed_and_gone(tmp_path: Path) -> None:
         assert await tree.update_courses("coursera") == News("coursera", new=("Ears",), gone=("Graphics",))
 
 
+async def test_what_is_only_looked_at_meanwhile_has_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = provider_of(HELLO, AGAIN)
+    async with opened(tmp_path, provider) as tree:
+        await walk(tree, "Graphics", "01 Start")
+        ask = provider.outline
+
+        async def outline(course: Course, *, tag: str | None = None) -> Outline | None:
+            await listing(tree, "Graphics", "01 Start")
+            return await ask(course, tag=tag)
+
+        monkeypatch.setattr(provider, "outline", outline)
+        assert not await tree.update_course(await walk(tree, "Graphics"))
+        assert [step.fetched_ns is None for step in tree.store.steps_of(Place("coursera", "c1"))] == [False, False]
+
+
 async def test_an_outline_that_is_still_the_same_is_not_sent_again(tmp_path: Path) -> None:
     provider = provider_of(HELLO)
     provider.outlines["c1"] = replace(provider.outlines["c1"], tag='W/"1"')

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coursefs.providers import registry
-from tests.mount.world import COURSES, World
+from tests.mount.world import COURSES, World, program
 
 pytestmark = [
     pytest.mark.mount,
@@ -85,6 +85,19 @@ def test_what_a_file_says_of_itself(campus: World) -> None:
     assert b"/Panopto/Pages/Viewer.aspx?id=" in os.getxattr(video, "user.xdg.origin.url")
     captions = campus.path(f"{STAR}.en.srt").stat()
     assert captions.st_mtime == 1704823200  # when it was recorded
+
+
+def test_what_is_not_offered_for_download_is_listed_and_refused_and_says_why(campus: World) -> None:
+    seminar = campus.path("Seminar: Sound-Hearing")
+    refused = seminar / "2024-02-06 Discussion.mp4"
+    assert program("ls", "-l", seminar).count("2024-02-06 Discussion.mp4") == 1  # and no complaint: status 0
+    assert refused.stat().st_size == 0
+    for _ in range(2):
+        with pytest.raises(PermissionError):
+            refused.read_bytes()
+    why = os.getxattr(refused, "user.coursefs.error").decode()
+    assert why == "the platform does not offer this recording for download; it may be watched on its page"
+    assert b"/Panopto/Pages/Viewer.aspx?id=" in os.getxattr(refused, "user.xdg.origin.url")
 
 
 def test_it_is_the_same_after_a_remount_without_a_network(campus: World) -> None:

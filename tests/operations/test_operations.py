@@ -308,6 +308,28 @@ async def test_each_error_has_its_errno_and_its_words(
             await operations.getxattr(inode, b"user.coursefs.error", CTX)
 
 
+async def test_a_file_that_is_refused_has_attributes_so_that_it_can_say_why(
+    provider: FakeProvider, tmp_path: Path
+) -> None:
+    async with opened(tmp_path, Cdn()) as operations:
+        inode = (await find(operations, *VIDEO)).st_ino
+        provider.failure = NotAllowed("not for you")
+        entry = await operations.getattr(inode, CTX)
+        assert (entry.st_size, entry.attr_timeout) == (0, 0.0)  # and nobody remembers it
+        assert await operations.getxattr(inode, b"user.coursefs.error", CTX) == b"not for you"
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.open(inode, os.O_RDONLY, CTX)
+        assert caught.value.errno == errno.EACCES
+        for failure in (NotSignedIn("ended"), Gone("gone"), NoAnswer("late"), Unreachable("no network")):
+            provider.failure = failure  # these say nothing for good: a size of 0 would be a lie
+            with pytest.raises(pyfuse3.FUSEError) as caught:
+                await operations.getattr(inode, CTX)
+            assert caught.value.errno == failure.errno
+        provider.failure = None
+        entry = await operations.getattr(inode, CTX)
+        assert (entry.st_size, entry.attr_timeout) == (len(BYTES), KEPT)
+
+
 async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: FakeProvider, tmp_path: Path) -> None:
     cdn = Cdn()
     async with opened(tmp_path, cdn) as operations:
@@ -321,7 +343,7 @@ async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: 
 
         cdn.has_expired = True
         with pytest.raises(pyfuse3.FUSEError):
-            await operations.getattr(inode, CTX)
+            await operations.open(inode, os.O_RDONLY, CTX)
         assert await reason() is not None
         cdn.has_expired = False
         await operations.getattr(inode, CTX)

@@ -18,10 +18,17 @@ def sample(courses: Path) -> Holdings:
     seminar = Folder(made_guid("seminar"), "Seminar: Sound/Hearing", department.id)
 
     def recording(
-        name: str, folder: Folder, start: str | None, film: Path | None, captions: dict[int, Path] | None = None
+        name: str,
+        folder: Folder,
+        start: str | None,
+        film: Path | None,
+        captions: dict[int, Path] | None = None,
+        *,
+        download: bool = True,
     ) -> Session:
         session_id = made_guid("session", folder.name, name, start or "")
-        return Session(session_id, name, folder.id, start, 20.0 if start else 0.0, film, captions=captions or {})
+        seconds = 20.0 if start else 0.0
+        return Session(session_id, name, folder.id, start, seconds, film, captions=captions or {}, download=download)
 
     star = recording(
         "How far is a star?", spring, "2024-01-09T18:00:00Z", sky / "how-far-is-a-star.360p.mp4",
@@ -32,6 +39,9 @@ def sample(courses: Path) -> Holdings:
         "Was ist ein Dezibel?", seminar, "2024-02-06T10:15:00Z", sound / "was-ist-ein-dezibel.360p.mp4",
         {_GERMAN: sound / "was-ist-ein-dezibel.de.srt"},
     )  # fmt: skip
+    discussion = recording(
+        "Discussion", seminar, "2024-02-06T11:30:00Z", sound / "was-ist-ein-dezibel.360p.mp4", download=False
+    )
     sessions = [
         star,
         turn,
@@ -39,6 +49,7 @@ def sample(courses: Path) -> Holdings:
         recording("Questions", spring, "2024-01-16T19:30:00Z", sky / "how-far-is-a-star.360p.mp4"),
         recording("Guided tour of the dome", evenings, "2023-11-21T17:00:00Z", None),
         decibel,
+        discussion,
     ]
     revision = Playlist(made_guid("playlist", "revision"), "Best of", evenings.id, (turn.id, star.id, decibel.id))
     return holdings([department, evenings, spring, seminar], sessions, [revision])

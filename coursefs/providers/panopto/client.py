@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin
@@ -24,7 +24,8 @@ from urllib.parse import urljoin
 import httpx
 import trio
 
-from coursefs.errors import BadReply, NotAllowed, NotSignedIn
+from coursefs import model
+from coursefs.errors import BadReply, NotAllowed, NotSignedIn, RouteGone
 from coursefs.providers.base import Vault
 from coursefs.providers.panopto import oauth, replies, routes
 from coursefs.providers.panopto.answers import content_of
@@ -70,6 +71,7 @@ class PanoptoClient:
         self._sign_in = f"{account}: not signed in (any more); sign in: coursefs login panopto --server …{named}"
         self._bearer = Bearer(secrets, self._refreshed, vault=vault, signed_out=self._sign_in, clock=clock)
         self._cookie = MediaCookie(self._media_sign_in)
+        self._used: dict[Route, str | None] = {}  # what was wrong with each when it was asked last
 
     async def check(self) -> None:
         """Return when the platform accepts the sign-in: one small request.  Raises `NotSignedIn`."""
@@ -133,8 +135,7 @@ class PanoptoClient:
             try:
                 if reply.status in {401, 403} or _is_page(reply.headers.get("content-type", ""), reply.body):
                     raise NotSignedIn(self._sign_in)  # told apart from what the body says, below
-                content = content_of(reply, what=routes.DELIVERY.name, sign_in_again=self._sign_in)
-                return replies.delivery(content)
+                return replies.delivery(self._content(reply, routes.DELIVERY))
             except NotSignedIn:
                 if is_last:
                     raise NotAllowed("viewer: the platform does not accept the sign-in for media") from None
@@ -214,13 +215,28 @@ class PanoptoClient:
 
     # -- asking
 
+    def routes(self) -> Sequence[model.Route]:
+        """The ways that were used to ask, and what was wrong with them; no request is made."""
+        return [model.Route(f"{route.name} ({route.path})", trouble) for route, trouble in self._used.items()]
+
     async def token(self) -> str:
         """An access token that the platform takes; renewed where it has to be."""
         return await self._bearer.token()
 
     async def _json(self, route: Route, **values: str) -> object:
         reply = await self._with_token(route, **values)
-        return content_of(reply, what=route.name, sign_in_again=self._sign_in)
+        return self._content(reply, route)
+
+    def _content(self, reply: Reply, route: Route) -> object:
+        """The JSON of a reply, or the error that it means; remembers whether the route is there."""
+        trouble = None
+        try:
+            return content_of(reply, what=route.name, sign_in_again=self._sign_in)
+        except RouteGone as error:
+            trouble = str(error)
+            raise
+        finally:
+            self._used[route] = trouble
 
     async def _with_token(self, route: Route, **values: str) -> Reply:
         token = await self._bearer.token()
@@ -254,7 +270,7 @@ class PanoptoClient:
         """The cookie for media."""
         reply = await self._with_token(routes.LEGACY_LOGIN)
         if reply.status != 200:
-            content_of(reply, what=routes.LEGACY_LOGIN.name, sign_in_again=self._sign_in)
+            self._content(reply, routes.LEGACY_LOGIN)
         cookie = cookie_of(reply.headers.get_list("set-cookie"))
         if not cookie:
             raise NotSignedIn(self._sign_in)

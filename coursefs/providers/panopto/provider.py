@@ -11,7 +11,7 @@ import trio
 from cachetools import TTLCache
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
-from coursefs.model import Course, File, Identity, Item, Outline, Remote, Sketch, Source, Wanted
+from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Sketch, Source, Wanted
 from coursefs.providers.base import FEW
 from coursefs.providers.gathering import concerns_one_item, gathering
 from coursefs.providers.panopto import routes
@@ -128,6 +128,10 @@ class PanoptoProvider:
         if not folder_id and _is_of(text, self._settings.server) and (match := _FOLDER_ID.search(text)):
             folder_id = as_guid(match[1])
         return [self._course(await self._client.folder(folder_id))] if folder_id else []
+
+    def routes(self) -> Sequence[Route]:
+        """The ways that were used to ask."""
+        return self._client.routes()
 
     def _course(self, folder: Folder) -> Course:
         return Course(
