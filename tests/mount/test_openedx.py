@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,23 @@ def test_every_byte_is_right_nothing_leaks_and_nothing_is_changed(learner: World
     requests = learner.platform.requests()
     assert [one["path"] for one in requests if "leak" in one["notes"]] == []
     assert {one["path"] for one in requests if one["method"] != "GET"} <= {"/oauth2/access_token/", "/oauth2/login/"}
+
+
+def test_a_size_that_the_platform_says_is_shown_without_asking_and_opening_changes_nothing(learner: World) -> None:
+    video = learner.path(*STARS, "02 Parallax - How far is a star?.mp4")
+    learner.tree()
+    learner.platform.forget()
+    before = video.stat()
+    assert learner.platform.requests() == []
+    data = (MEDIA / "reading-the-night-sky/media/how-far-is-a-star.720p.mp4").read_bytes()
+    assert before.st_size == len(data)
+    assert video.read_bytes() == data
+    assert [one["path"] for one in learner.platform.requests()] != []
+    learner.umount()
+    learner.mount()
+    after = video.stat()
+    shown = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
+    assert shown(after) == shown(before)
 
 
 def test_parts_are_read_without_the_whole(learner: World) -> None:

@@ -70,6 +70,18 @@ def test_what_a_video_is_called_at_its_end(url: str, profile: str, extension: st
     assert choice.extension(url, profile) == extension
 
 
+@pytest.mark.parametrize(
+    ("profile", "size", "told"), [("desktop_mp4", 5, 5), ("desktop_mp4", None, None), ("fallback", 5, None)]
+)
+def test_the_size_of_a_video_is_that_of_the_platforms_own_encoding(
+    profile: str, size: int | None, told: int | None
+) -> None:
+    video = VideoData({profile: Encoding("https://x.example/v.mp4", size)}, transcripts={"en": "/t"})
+    found = {file.kind: file.size for file in files_of([part("video", "v", "V", video=video)])}
+    assert found[Kind.VIDEO] == told
+    assert found[Kind.SUBTITLE] is None
+
+
 def part(kind: str, key: str, name: str = "", **more: object) -> Block:
     return Block(key, kind, name, f"{LMS}/b/{key}", **more)  # type: ignore[arg-type]  # each test gives what fits
 
