@@ -153,6 +153,31 @@ def test_tokens_are_renewed_while_mounted_and_kept_for_the_next_time(learner: Wo
     assert sorted(one["id"] for one in courses) == ["course-v1:DemoX+MEAS101+2026", "course-v1:DemoX+MEAS102+2099"]
 
 
+def test_the_list_for_programs_says_what_is_due_and_how_one_stands(learner: World) -> None:
+    learner.tree()
+    rows = {one["title"]: one for one in json.loads(learner.run("courses", "list", "--json").stdout)}
+    row = rows[COURSE]
+    (due,) = row["deadlines"]
+    assert (due["title"], due["due"]) == ("Exercise 1: Parallax", "2026-10-01T21:59:59.500000+00:00")
+    assert os.getxattr(learner.path(*STARS), "user.coursefs.id").decode() == f"openedx/{row['id']}/{due['id']}"
+    assert (row["progress"], row["grade"], row["starts"]) == (0.25, 0.5, "2026-09-01T08:00:00+00:00")
+
+
+def test_courses_are_searched_for_and_chosen_by_id_slug_and_address(learner: World) -> None:
+    found = learner.run("courses", "search", "bright").stdout
+    assert "How Bright?" in found and "DemoX+MEAS102+2099" in found
+    server = learner.platform.logins["openedx"]["server"]
+    for text in (
+        "course-v1:DemoX+MEAS101+2026",
+        "DemoX+MEAS101+2026",
+        f"{server}/courses/course-v1%3ADemoX%2BMEAS101%2B2026/course/",
+    ):
+        learner.run("courses", "remove", text)
+        assert os.listdir(learner.mountpoint) == ["How Bright?"]
+        learner.run("courses", "add", text)
+        assert sorted(os.listdir(learner.mountpoint)) == ["How Bright?", COURSE]
+
+
 def test_a_sign_in_by_session_and_one_that_is_refused(world: World) -> None:
     login = world.platform.logins["openedx"]
     who = ["--server", login["server"], "--username", login["username"], "--password-stdin"]

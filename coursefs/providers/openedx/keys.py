@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from coursefs.providers.fields import Json, text
 
 _COURSE = re.compile(r"course-v1:([^\s+/@:]+)\+([^\s+/@:]+)\+([^\s+/@:]+)|([^\s/+:@]+)/([^\s/+:@]+)/([^\s/+:@]+)")
 _KEY = re.compile(r"\S{1,400}")
+_TYPE = re.compile(r"block-v1:.+\+type@(\w+)\+block@.+|i4x://[^/]+/[^/]+/(\w+)/.+")
 _QUOTED_SLASHES = re.compile(r";([_;])")
 
 
@@ -46,6 +47,21 @@ def key_of(source: Json, name: str) -> str:
 def block_id(usage_key: str) -> str:
     """The part of a usage key that names the block: a hash, or a name that an author gave."""
     return re.split("[@/]", usage_key)[-1]
+
+
+def block_type(usage_key: str) -> str:
+    """The part of a usage key that names the type: `sequential`; "" where there is none."""
+    match = _TYPE.fullmatch(usage_key)
+    return (match[1] or match[2]) if match else ""
+
+
+def jump_target(url: str) -> str:
+    """The usage key that a link into a course leads to; "" where it leads to no block."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return unquote(path.partition("/jump_to/")[2]).rstrip("/")
 
 
 def unquoted_slashes(usage_key: str) -> str:
