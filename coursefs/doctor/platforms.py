@@ -12,7 +12,7 @@ from coursefs.credentials import expiry
 from coursefs.doctor.finding import Finding, State
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import AccountSource, provider_of
-from coursefs.model import Wanted
+from coursefs.model import Route, Wanted
 from coursefs.providers.base import HasRoutes, Provider
 from coursefs.transport import Transport
 
@@ -94,9 +94,19 @@ async def _routes(account: AccountSource, provider: Provider) -> list[Finding]:
     except CoursefsError as error:
         return [Finding(name, State.PROBLEM, str(error), "pip install --upgrade coursefs")]
     routes = provider.routes() if isinstance(provider, HasRoutes) else ()
+    answered = {_what(route) for route in routes if route.trouble is None}
     gone = [
-        Finding(name, State.PROBLEM, f"{route.name}: {route.trouble}", "pip install --upgrade coursefs")
+        Finding(name, State.NOTE, f"{route.name}: {route.trouble}; another one answers")
+        if _what(route) in answered
+        else Finding(name, State.PROBLEM, f"{route.name}: {route.trouble}", "pip install --upgrade coursefs")
         for route in routes
         if route.trouble is not None
     ]
-    return gone or [Finding(name, State.OK, f"{len(courses)} courses are listed, and the first one's outline")]
+    if any(finding.state is State.PROBLEM for finding in gone):
+        return gone
+    return [Finding(name, State.OK, f"{len(courses)} courses are listed, and the first one's outline"), *gone]
+
+
+def _what(route: Route) -> str:
+    """What is asked for, without the resource that it is asked with."""
+    return route.name.partition(" (")[0]

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from coursefs.demo.openedx.accounts import APP
 from coursefs.demo.openedx.description import FILES, Block, Course, load, read
+from coursefs.doctor.finding import State
+from coursefs.doctor.platforms import platforms
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
+from coursefs.library import AccountSource
 from coursefs.model import Course as ModelCourse
 from coursefs.model import File, Item, Kind, Outline, Page, Remote, Section, Wanted
 from coursefs.providers.base import Grades, HasRoutes, Searches
@@ -216,6 +220,15 @@ async def test_an_older_release_is_asked_the_older_way_and_told_of() -> None:
         assert troubles["course blocks (/api/courses/v1/blocks/)"] is None
         assert "does not have this route (HTTP 404)" in (troubles["course blocks (/api/courses/v2/blocks/)"] or "")
         assert troubles["enrolments (/api/mobile/v1/users/{username}/course_enrollments/)"] is None
+
+
+async def test_the_doctor_tells_of_an_older_release_and_finds_nothing_wrong_with_it() -> None:
+    async with lms(gone=("/api/courses/v2/",)) as world:
+        account = AccountSource("edx", "openedx", {"server": world.addresses.lms, "client_id": APP}, world.learner())
+        findings = await platforms([account], Wanted(), world.transport)
+    assert {one.state for one in findings} == {State.OK, State.NOTE}
+    (note,) = [one.message for one in findings if one.state is State.NOTE]
+    assert note.startswith("course blocks (/api/courses/v2/blocks/): ") and note.endswith("; another one answers")
 
 
 async def test_handouts_of_a_course_that_apps_are_not_shown() -> None:
