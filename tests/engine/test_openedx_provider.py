@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import pytest
 
@@ -14,7 +15,7 @@ from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSigned
 from coursefs.library import AccountSource
 from coursefs.model import Course as ModelCourse
 from coursefs.model import File, Item, Kind, Outline, Page, Remote, Section, Wanted
-from coursefs.providers.base import Grades, HasRoutes, Searches
+from coursefs.providers.base import Grades, HasRoutes, Resolves, Searches
 from coursefs.providers.openedx.client import OpenEdxClient, OpenEdxReader
 from coursefs.providers.openedx.provider import OpenEdxProvider
 from tests.engine.openedx_world import Lms, lms
@@ -266,6 +267,28 @@ async def test_the_catalogue_can_be_searched() -> None:
         (found,) = await provider.search("bright")
         assert (found.key, found.title) == ("course-v1:DemoX+MEAS102+2099", "How Bright?")
         assert len(await provider.search("how", limit=1)) == 1
+
+
+async def test_a_course_is_found_by_its_id_its_slug_and_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "course-v1:DemoX+MEAS101+2026"
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        addresses = [f"{world.addresses.lms}/courses/{one}/course/" for one in (key, quote(key, safe=""))]
+        for text in (key, "DemoX+MEAS101+2026", *addresses):
+            (course,) = await provider.resolve(text)
+            assert (course.key, course.hidden) == (key, False)
+        assert await provider.resolve("course-v1:DemoX+MEAS101+1999") == ()
+        assert await provider.resolve("https://www.coursera.org/learn/graphics") == ()
+
+        async def none(*_: object) -> tuple[()]:
+            return ()
+
+        monkeypatch.setattr(OpenEdxReader, "enrolments", none)
+        (course,) = await provider.resolve(key)
+        assert (course.key, course.title, course.hidden) == (key, NAME, True)
+        assert isinstance(provider, Resolves)
+    async with lms(gone=("/api/courses/v1/courses/",)) as world:
+        assert await world.provider(world.learner()).resolve("course-v1:DemoX+MEAS101+1999") == ()
 
 
 async def test_an_application_sees_no_pages_and_says_so() -> None:

@@ -17,6 +17,7 @@ from coursefs.providers.openedx.keys import (
     block_type,
     block_url,
     course_id,
+    course_meant,
     course_slug,
     jump_target,
     key_of,
@@ -59,6 +60,27 @@ def test_what_can_be_no_key_is_none(value: object, key: str) -> None:
 )
 def test_the_name_of_a_block(usage: str, name: str) -> None:
     assert block_id(usage) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (COURSE, COURSE),
+        ("Org+C1+2026", COURSE),
+        ("Org/C1/2012", "Org/C1/2012"),
+        (f"{LMS}/courses/{COURSE}/course/", COURSE),
+        (f"https://apps.example.com/learning/course/{quote(COURSE, safe='')}/home?x=1", COURSE),
+        (f"{LMS}/courses/Org/C1/2012/info", "Org/C1/2012"),
+        (f"{LMS}/courses/Org%2FC1%2F2012", "Org/C1/2012"),
+        (f"{LMS}/courses/Org/C1", ""),
+        (f"{LMS}/dashboard", ""),
+        ("https://[", ""),
+        ("graphics", ""),
+        ("", ""),
+    ],
+)
+def test_the_course_that_somebody_means(words: str, key: str) -> None:
+    assert course_meant(words) == key
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from coursefs.providers.fields import Json, text
 
 _COURSE = re.compile(r"course-v1:([^\s+/@:]+)\+([^\s+/@:]+)\+([^\s+/@:]+)|([^\s/+:@]+)/([^\s/+:@]+)/([^\s/+:@]+)")
 _KEY = re.compile(r"\S{1,400}")
+_NEW_IN_PATH = re.compile(r"/(course-v1:[^\s+/@:]+\+[^\s+/@:]+\+[^\s+/@:]+)(?=/|$)")
+_OLD_IN_PATH = re.compile(r"^/courses/([^\s+/@:]+/[^\s+/@:]+/[^\s+/@:]+)(?=/|$)")
 _TYPE = re.compile(r"block-v1:.+\+type@(\w+)\+block@.+|i4x://[^/]+/[^/]+/(\w+)/.+")
 _QUOTED_SLASHES = re.compile(r";([_;])")
 
@@ -36,6 +38,18 @@ def course_slug(key: str) -> str:
     """`ORG+COURSE+RUN`, which can be typed and be a part of a path; the id itself where it has another form."""
     parts = course_id(key)
     return "+".join(parts) if parts else key.replace("/", "+")
+
+
+def course_meant(words: str) -> str:
+    """The id of the course that an id, a slug or the address of one of its pages names; "" where none does."""
+    if "://" not in words:
+        return next((key for key in (words, f"course-v1:{words}") if course_id(key)), "")
+    try:
+        path = unquote(urlsplit(words).path)
+    except ValueError:
+        return ""
+    match = _NEW_IN_PATH.search(path) or _OLD_IN_PATH.search(path)
+    return match[1] if match else ""
 
 
 def key_of(source: Json, name: str) -> str:
