@@ -261,6 +261,15 @@ async def test_what_is_due_on_a_server_without_dates() -> None:
     assert standing.done is None
 
 
+async def test_when_a_course_begins_that_has_not_begun() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if course.title == "How Bright?"]
+        standing = await provider.standing(course)
+    assert standing.starts_ns is not None and standing.starts_ns > 4 * 10**18
+    assert (standing.done, standing.ends_ns) == (None, None)
+
+
 async def test_the_catalogue_can_be_searched() -> None:
     async with lms() as world:
         provider = world.provider(world.learner())

@@ -50,7 +50,7 @@ class OpenEdxProvider:
         self._username = username
         self._wanted = wanted
         self._expires = expires
-        self._begins: Mapping[str, int | None] = {}  # when courses begin, by key, ns since 1970
+        self._enrolments: Mapping[str, Enrolment] = {}  # as they were listed last, by key
         self._limiter = trio.CapacityLimiter(_PAGES_AT_ONCE)
         self._blocks: SignedReplies[str, Blocks] = SignedReplies(self._ask_blocks, lambda _: None, size=_COURSES)
 
@@ -63,7 +63,7 @@ class OpenEdxProvider:
     async def courses(self) -> Sequence[Course]:
         """Every course that the learner is enrolled in now, begun or not, ended or not."""
         enrolments = await self._client.enrolments(await self._name())
-        self._begins = {one.course_id: one.starts_ns for one in enrolments}
+        self._enrolments = {one.course_id: one for one in enrolments}
         return [_course(one, self._base_url) for one in enrolments if one.is_active]
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:  # noqa: ARG002  there is none
@@ -144,7 +144,7 @@ class OpenEdxProvider:
         return () if course is None else [replace(course, hidden=True)]
 
     async def standing(self, course: Course) -> Standing:
-        """Dates and progress; where the server tells no dates, what the blocks say is due."""
+        """Dates and progress; where the server tells no dates, what the enrolment and the blocks say of them."""
         dates: Sequence[CourseDate] = ()
         progress: object = None
         due: Sequence[Deadline] = ()
@@ -160,7 +160,12 @@ class OpenEdxProvider:
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
-        return standings.standing(dates, progress, due)
+        found = standings.standing(dates, progress, due)
+        enrolment = self._enrolments.get(course.key)
+        if enrolment is None:
+            return found
+        starts = enrolment.starts_ns if found.starts_ns is None else found.starts_ns
+        return replace(found, starts_ns=starts, ends_ns=enrolment.ends_ns if found.ends_ns is None else found.ends_ns)
 
     def routes(self) -> Sequence[Route]:
         """The ways that were used to ask."""
@@ -215,7 +220,8 @@ class OpenEdxProvider:
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
-            begins = self._begins.get(course.key)
+            enrolment = self._enrolments.get(course.key)
+            begins = enrolment.starts_ns if enrolment else None
             if begins is None or begins <= time.time_ns():
                 return None
             access = Access(has_access=False, error_code="course_not_started", starts_ns=begins)
