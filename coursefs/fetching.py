@@ -37,7 +37,7 @@ class Fetch:
                 f"{found.path}: does not fit into the cache with what was asked for before it;"
                 " name less, or give the cache more room (cache.max_size)"
             )
-        came_with_its_size = found.node.size is None and not missing
+        came_with_its_size = found.node.version is None and not missing
         return Task(found.path, node, missing, not missing) if missing or came_with_its_size else None
 
     async def carry(self, task: Task, came: Callable[[int], None]) -> None:

@@ -134,19 +134,9 @@ class Library:
         return self.tree.node(inode)
 
     async def attributes(self, inode: int) -> Node:
-        """A node with its exact size; asks for the siblings' sizes in the same go."""
+        """A node with its size; where no listing says it, asks for it, and for the siblings' in the same go."""
         node = self.tree.node(inode)
-        if node.identity is None or node.size is not None:
-            return node
-        try:
-            with self.foreground.request():
-                exact = await self.sizes.exact(node)
-        except CoursefsError as error:
-            self._errors[inode] = str(error)
-            self.activity.note(self.path(node), error)
-            raise
-        self._errors.pop(inode, None)
-        return exact
+        return node if node.size is not None else await self._exact(node)
 
     async def children(self, inode: int) -> Sequence[Node]:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
@@ -175,7 +165,7 @@ class Library:
         A version that the platform has not confirmed for a day is asked for again first, so that a file that has
         changed is opened as it is now; but nobody waits long for a network to read what is cached.
         """
-        node = await self._confirmed(await self.attributes(inode))
+        node = await self._confirmed(await self._exact(self.tree.node(inode)))
         remote, version = node.remote, node.version
         source: Reader | bytes
         if remote is None or version is None:
@@ -296,6 +286,20 @@ class Library:
 
     def _content(self, node: Node, remote: Remote) -> Content:
         return Content(node.place.account, remote, self.tree.course(node))
+
+    async def _exact(self, node: Node) -> Node:
+        """The node with the size and the version that its server says."""
+        if node.identity is None or node.version is not None:
+            return node
+        try:
+            with self.foreground.request():
+                exact = await self.sizes.exact(node)
+        except CoursefsError as error:
+            self._errors[node.inode] = str(error)
+            self.activity.note(self.path(node), error)
+            raise
+        self._errors.pop(node.inode, None)
+        return exact
 
     async def _measure(self, node: Node, known: Version | None) -> Version:
         remote = node.remote

@@ -115,7 +115,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of an item, as the provider knows it: everything but its final name, inode and size."""
+    """One file of an item, as the provider knows it: everything but its final name and inode."""
 
     key: str  # stable, unique within the course; the inode number is made of it
     kind: Kind
@@ -126,6 +126,7 @@ class File:
     body: Remote | Page
     url: str | None = None  # web page, shown as user.xdg.origin.url
     modified_ns: int | None = None  # where the platform says one
+    size: int | None = None  # bytes of a `Remote`, where a listing says them; what its server says counts more
 
 
 class Sketch(tuple[File, ...]):

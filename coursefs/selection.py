@@ -31,15 +31,22 @@ def names(course: Course, directory: str, text: str) -> bool:
 
 def _is_page_of(course: Course, url: str) -> bool:
     segments, own = _segments(url), _segments(course.url or "")
-    if course.slug not in segments and course.key not in segments:
+    if not _end(segments, course.slug) and not _end(segments, course.key):
         return False
     # a programme may have the slug of a course: where the course's own address is known, the way to it counts too
-    depth = own.index(course.slug) + 1 if course.slug in own else 0
+    depth = _end(own, course.slug)
     return segments[:depth] == own[:depth]
+
+
+def _end(segments: list[str], name: str) -> int:
+    """How many segments there are up to the end of a slug or an id (which may have slashes); 0: it is not there."""
+    parts = name.split("/")
+    starts = range(len(segments) - len(parts) + 1)
+    return next((start + len(parts) for start in starts if segments[start : start + len(parts)] == parts), 0)
 
 
 def _segments(url: str) -> list[str]:
     try:
-        return [unquote(segment) for segment in urlsplit(url).path.split("/")]
+        return unquote(urlsplit(url).path).split("/")
     except ValueError:
         return []

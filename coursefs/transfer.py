@@ -174,7 +174,7 @@ class Transfer:
                 return None
         self._count(files=not found.node.is_directory)
         account = found.node.place.account
-        if found.node.identity is not None and found.node.size is None and not self._may_ask(account):
+        if found.node.identity is not None and found.node.version is None and not self._may_ask(account):
             self._count(failed=1)
             return None
         try:

@@ -108,6 +108,7 @@ def _entry(place: Place, item: str, parent: int, file: File, name: str, wanted: 
         url=file.url,
         mime_type=file.mime_type,
         modified_ns=file.modified_ns,
+        size=file.size,
         remote=file.body if isinstance(file.body, Remote) else None,
         page=pages.with_links(file.body.html, links) if isinstance(file.body, Page) else None,
     )

@@ -41,6 +41,7 @@ class Node:
     size: int | None = None  # bytes; None: not asked yet
     etag: str | None = None  # of a page of our own: its digest
     modified_ns: int | None = None  # what the server said with that size
+    is_hint: bool = False  # the size is what a listing says: the server was not asked yet
     identity: str | None = None  # of bytes on the platform; None: a directory, or a page of our own
     locator: str | None = field(default=None, repr=False)
     page: bytes | None = field(default=None, repr=False)
@@ -58,8 +59,8 @@ class Node:
 
     @property
     def version(self) -> Version | None:
-        """The version of its remote bytes, once it is known."""
-        return None if self.size is None else Version(self.size, self.etag, self.modified_ns)
+        """The version of its remote bytes, once their server has said it."""
+        return None if self.size is None or self.is_hint else Version(self.size, self.etag, self.modified_ns)
 
 
 def locator_of(remote: Remote | None) -> str | None:
@@ -86,6 +87,7 @@ class Entry:
     url: str | None = None
     mime_type: str | None = None
     modified_ns: int | None = None
+    size: int | None = None  # of bytes on the platform: what a listing says
     remote: Remote | None = None
     page: bytes | None = field(default=None, repr=False)
 

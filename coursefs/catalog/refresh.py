@@ -75,8 +75,13 @@ def _updated(node: Node, entry: Entry, now_ns: int) -> Node:
         digest = digest_of(entry.page)
         if node.etag == digest and node.identity is None:
             return after
-        return replace(after, size=len(entry.page), etag=digest, modified_ns=None, page=entry.page, mtime_ns=since)
+        return replace(
+            after, size=len(entry.page), etag=digest, modified_ns=None, is_hint=False, page=entry.page, mtime_ns=since
+        )
     if node.identity != after.identity:
         # other bytes: what was known of the old ones is worth nothing
-        return replace(after, size=None, etag=None, modified_ns=None, mtime_ns=since)
+        is_hint = entry.size is not None
+        return replace(after, size=entry.size, etag=None, modified_ns=None, is_hint=is_hint, mtime_ns=since)
+    if node.version is None and entry.size is not None and entry.size != node.size:
+        return replace(after, size=entry.size, is_hint=True, mtime_ns=node.mtime_ns if node.size is None else since)
     return after

@@ -13,7 +13,7 @@ from coursefs.model import Item, Kind
 #: what is written of a node, but for its page
 NODE = (
     "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
-    " size, etag, modified_ns, identity, locator"
+    " size, etag, modified_ns, is_hint, identity, locator"
 )
 #: as `NODE`, and whether it is gone
 READ_NODE = NODE.replace("name,", "coalesce(name, was, ''),", 1) + ", name IS NULL"
@@ -58,11 +58,11 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
     kept: dict[str, str] = {}
     once = kept.setdefault
     for (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-         identity, locator, is_gone) in rows:  # fmt: skip
+         is_hint, identity, locator, is_gone) in rows:  # fmt: skip
         yield Node(
             inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
             once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
-            identity, locator, is_gone=bool(is_gone),
+            bool(is_hint), identity, locator, is_gone=bool(is_gone),
         )  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def row_of(node: Node) -> tuple[object, ...]:
         node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.key,
         node.kind.value, node.mtime_ns, node.item, sound(node.url), node.mime_type, node.size, node.etag,
         node.modified_ns,
+        node.is_hint,
         node.identity,
         node.locator,
         node.page,

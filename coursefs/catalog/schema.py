@@ -118,6 +118,10 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, key)
     ) WITHOUT ROWID;
     """,
+    """
+    -- whether the size is what a listing says, and no server has said it yet
+    ALTER TABLE node ADD COLUMN is_hint INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -1,4 +1,7 @@
-"""Exact sizes: not asked for by a listing, but for all siblings at once as soon as one is asked for."""
+"""Sizes: not asked for by a listing, but for all siblings at once as soon as one is asked for.
+
+Where the platform's listing says a size, that is shown without asking; the server is asked when the file is opened.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,14 @@ class Sizes:
         self.on_change: Callable[[Node], None] = lambda _: None
 
     async def exact(self, node: Node) -> Node:
-        """The node with its exact size.  Raises what kept it from being learned."""
-        if node.identity is None or node.size is not None:
+        """The node with its exact size and its version.  Raises what kept it from being learned.
+
+        The siblings' are asked for in the same go, where nothing is known of their sizes.
+        """
+        if node.identity is None or node.version is not None:
             return node
         now = time.monotonic()
-        for sibling in self._store.children(node.parent):
+        for sibling in () if node.is_hint else self._store.children(node.parent):
             if sibling.identity is None or sibling.size is not None or sibling.inode == node.inode:
                 continue
             if now - self._failed.get(sibling.inode, float("-inf")) > _FAILED_FOR:
@@ -51,10 +57,7 @@ class Sizes:
 
     async def again(self, node: Node) -> Node:
         """Ask for the version once more, because its bytes turned out to be others; tells what changed."""
-        after = await self._flights.join(node.inode, lambda: self._learn(node))
-        if after != node:
-            self.on_change(after)
-        return after
+        return await self._flights.join(node.inode, lambda: self._learn(node))
 
     async def _quietly(self, node: Node) -> Node:
         try:
@@ -67,8 +70,15 @@ class Sizes:
     async def _learn(self, node: Node) -> Node:
         async with self._limit:
             version = await self._measure(node, node.version)
-        mtime_ns = node.mtime_ns if version.modified_ns is None else version.modified_ns
-        if node.version is not None and version != node.version and version.modified_ns is None:
-            mtime_ns = node.mtime_ns + 1  # no date from the server: all the same it must differ
+        # who was shown a size that turns out to be right has seen no other content, whatever date comes with it
+        has_changed = version.size != node.size if node.is_hint else version != node.version
+        mtime_ns = node.mtime_ns
+        if has_changed and version.modified_ns is not None:
+            mtime_ns = version.modified_ns
+        elif has_changed and node.size is not None:
+            mtime_ns += 1  # no date from the server: all the same it must differ
         self._store.set_version(node.inode, version, mtime_ns)
-        return self._store.node(node.inode) or node
+        after = self._store.node(node.inode) or node
+        if has_changed and node.size is not None:
+            self.on_change(after)
+        return after

@@ -196,10 +196,10 @@ class Store:
                 self._forget(node.inode, node.parent)
 
     def set_version(self, inode: int, version: Version, mtime_ns: int) -> None:
-        """What the server said of a file's bytes."""
+        """What the server said of a file's bytes, in place of what a listing said."""
         with self.transaction():
             self._database.execute(
-                "UPDATE node SET size = ?, etag = ?, modified_ns = ?, mtime_ns = ? WHERE inode = ?",
+                "UPDATE node SET size = ?, etag = ?, modified_ns = ?, mtime_ns = ?, is_hint = 0 WHERE inode = ?",
                 (version.size, version.etag, version.modified_ns, mtime_ns, inode),
             )
         self._forget(inode)

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from coursefs.doctor import routes
 from coursefs.doctor.finding import Finding, State
+from coursefs.model import Route
 
 
 def answers(status: Mapping[str, Any]) -> Iterator[Finding]:
@@ -18,10 +20,8 @@ def answers(status: Mapping[str, Any]) -> Iterator[Finding]:
     check = f"mount {status['mountpoint']}"
     yield Finding(check, State.OK, f"answers, process {status['pid']}")
     for account in status["accounts"]:
-        for route in account["routes"]:
-            if route["trouble"] is not None:
-                met = f"{account['name']}, {route['name']}: {route['trouble']}"
-                yield Finding(check, State.PROBLEM, met, "pip install --upgrade coursefs")
+        met = [Route(route["name"], route["trouble"]) for route in account["routes"]]
+        yield from routes.gone(check, met, prefix=f"{account['name']}, ")
 
 
 def is_silent(mountpoint: Path) -> Finding:

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import trio
 
 from coursefs.credentials import expiry
+from coursefs.doctor import routes
 from coursefs.doctor.finding import Finding, State
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import AccountSource, provider_of
@@ -93,10 +94,7 @@ async def _routes(account: AccountSource, provider: Provider) -> list[Finding]:
             await provider.outline(courses[0])
     except CoursefsError as error:
         return [Finding(name, State.PROBLEM, str(error), "pip install --upgrade coursefs")]
-    routes = provider.routes() if isinstance(provider, HasRoutes) else ()
-    gone = [
-        Finding(name, State.PROBLEM, f"{route.name}: {route.trouble}", "pip install --upgrade coursefs")
-        for route in routes
-        if route.trouble is not None
-    ]
-    return gone or [Finding(name, State.OK, f"{len(courses)} courses are listed, and the first one's outline")]
+    gone = routes.gone(name, provider.routes() if isinstance(provider, HasRoutes) else ())
+    if any(finding.state is State.PROBLEM for finding in gone):
+        return gone
+    return [Finding(name, State.OK, f"{len(courses)} courses are listed, and the first one's outline"), *gone]

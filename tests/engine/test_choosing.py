@@ -264,3 +264,30 @@ def test_a_choice() -> None:
 )
 def test_the_pages_of_a_course(url: str, is_its_page: bool) -> None:
     assert names(GRAPHICS, "Graphics", url) is is_its_page
+
+
+LMS = "https://lms.example.com"
+NEW_ID = Course("course-v1:DemoX+M1+2026", "DemoX+M1+2026", "Far", f"{LMS}/courses/course-v1:DemoX+M1+2026/course/")
+OLD_ID = Course("DemoX/M1/2012", "DemoX+M1+2012", "Old", f"{LMS}/courses/DemoX/M1/2012/course/")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("course-v1:DemoX+M1+2026", NEW_ID),
+        ("DemoX+M1+2026", NEW_ID),
+        ("Far", NEW_ID),
+        (f"{LMS}/courses/course-v1:DemoX+M1+2026/course/", NEW_ID),
+        (f"{LMS}/courses/course-v1%3ADemoX%2BM1%2B2026/progress", NEW_ID),
+        ("https://apps.lms.example.com/learning/course/course-v1:DemoX+M1+2026/home", NEW_ID),
+        ("DemoX/M1/2012", OLD_ID),
+        ("DemoX+M1+2012", OLD_ID),
+        (f"{LMS}/courses/DemoX/M1/2012/info", OLD_ID),
+        (f"{LMS}/courses/DemoX%2FM1%2F2012/info", OLD_ID),
+        (f"{LMS}/courses/DemoX/M1", None),
+        (f"{LMS}/courses/course-v1:DemoX+M1+2027/course/", None),
+        (f"{LMS}/courses/?next=course-v1:DemoX+M1+2026", None),
+    ],
+)
+def test_ids_that_have_slashes_and_signs_in_them(text: str, meant: Course | None) -> None:
+    assert [course for course in (NEW_ID, OLD_ID) if names(course, course.title, text)] == ([meant] if meant else [])

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -80,6 +81,17 @@ async def test_every_page_of_the_catalogue_on_our_own_host_and_fields_of_the_sit
     assert {url.host for url in asked} == {"lms.example.com"} and {url.scheme for url in asked} == {"https"}
     params = [dict(url.params) for url in asked]
     assert params[2] == {"org": "a b", "search_term": "x+y", "page": "3", "page_size": "100"}
+
+
+async def test_a_recorded_page_of_the_catalogue(recorded: Path) -> None:
+    page = json.loads((recorded / "openedx" / "courses_list_page_kmooc.json").read_text())
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_first = request.url.params["page"] == "1"
+        return httpx.Response(200, json=page if is_first else {"pagination": {"next": None}, "results": []})
+
+    async with answered(answer) as one:
+        assert await one.list_all_courses() == page["results"]
 
 
 @pytest.mark.parametrize("follows", [f"{LMS}{COURSES}?page=1", f"{LMS}{COURSES}?page=x", "https://[", 7])

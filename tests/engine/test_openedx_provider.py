@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import pytest
 
+from coursefs.demo.openedx.accounts import APP
 from coursefs.demo.openedx.description import FILES, Block, Course, load, read
+from coursefs.doctor.finding import State
+from coursefs.doctor.platforms import platforms
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
+from coursefs.library import AccountSource
 from coursefs.model import Course as ModelCourse
 from coursefs.model import File, Item, Kind, Outline, Page, Remote, Section, Wanted
-from coursefs.providers.base import Grades, HasRoutes, Searches
+from coursefs.providers.base import Grades, HasRoutes, Resolves, Searches
 from coursefs.providers.openedx.client import OpenEdxClient, OpenEdxReader
 from coursefs.providers.openedx.provider import OpenEdxProvider
 from tests.engine.openedx_world import Lms, lms
@@ -218,6 +223,15 @@ async def test_an_older_release_is_asked_the_older_way_and_told_of() -> None:
         assert troubles["enrolments (/api/mobile/v1/users/{username}/course_enrollments/)"] is None
 
 
+async def test_the_doctor_tells_of_an_older_release_and_finds_nothing_wrong_with_it() -> None:
+    async with lms(gone=("/api/courses/v2/",)) as world:
+        account = AccountSource("edx", "openedx", {"server": world.addresses.lms, "client_id": APP}, world.learner())
+        findings = await platforms([account], Wanted(), world.transport)
+    assert {one.state for one in findings} == {State.OK, State.NOTE}
+    (note,) = [one.message for one in findings if one.state is State.NOTE]
+    assert note.startswith("course blocks (/api/courses/v2/blocks/): ") and note.endswith("; another one answers")
+
+
 async def test_handouts_of_a_course_that_apps_are_not_shown() -> None:
     async with lms(gone=("/api/mobile/v1/course_info/",)) as world:
         provider = world.provider(world.learner())
@@ -234,6 +248,7 @@ async def test_how_the_learner_stands() -> None:
     assert (standing.done, standing.grade, standing.passed) == (0.25, 0.5, False)
     (deadline,) = standing.deadlines
     assert (deadline.title, deadline.due_ns) == ("Exercise 1: Parallax", 1790891999_500000000)
+    assert deadline.key == "lesson/block-v1:DemoX+MEAS101+2026+type@sequential+block@0d9c8b7a6f5e4d3c2b1a09f8e7d6c501"
     assert (standing.starts_ns, standing.ends_ns) == (1788249600 * 10**9, 1803852000 * 10**9)
 
 
@@ -242,8 +257,17 @@ async def test_what_is_due_on_a_server_without_dates() -> None:
         provider = world.provider(world.learner())
         course, _ = await opened(provider)
         standing = await provider.standing(course)
-    assert [one.title for one in standing.deadlines] == ["Exercise 1"]
+    assert [(one.title, str(one.key).partition("/")[0]) for one in standing.deadlines] == [("Exercise 1", "item")]
     assert standing.done is None
+
+
+async def test_when_a_course_begins_that_has_not_begun() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if course.title == "How Bright?"]
+        standing = await provider.standing(course)
+    assert standing.starts_ns is not None and standing.starts_ns > 4 * 10**18
+    assert (standing.done, standing.ends_ns) == (None, None)
 
 
 async def test_the_catalogue_can_be_searched() -> None:
@@ -252,6 +276,28 @@ async def test_the_catalogue_can_be_searched() -> None:
         (found,) = await provider.search("bright")
         assert (found.key, found.title) == ("course-v1:DemoX+MEAS102+2099", "How Bright?")
         assert len(await provider.search("how", limit=1)) == 1
+
+
+async def test_a_course_is_found_by_its_id_its_slug_and_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "course-v1:DemoX+MEAS101+2026"
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        addresses = [f"{world.addresses.lms}/courses/{one}/course/" for one in (key, quote(key, safe=""))]
+        for text in (key, "DemoX+MEAS101+2026", *addresses):
+            (course,) = await provider.resolve(text)
+            assert (course.key, course.hidden) == (key, False)
+        assert await provider.resolve("course-v1:DemoX+MEAS101+1999") == ()
+        assert await provider.resolve("https://www.coursera.org/learn/graphics") == ()
+
+        async def none(*_: object) -> tuple[()]:
+            return ()
+
+        monkeypatch.setattr(OpenEdxReader, "enrolments", none)
+        (course,) = await provider.resolve(key)
+        assert (course.key, course.title, course.hidden) == (key, NAME, True)
+        assert isinstance(provider, Resolves)
+    async with lms(gone=("/api/courses/v1/courses/",)) as world:
+        assert await world.provider(world.learner()).resolve("course-v1:DemoX+MEAS101+1999") == ()
 
 
 async def test_an_application_sees_no_pages_and_says_so() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,23 @@ def test_every_byte_is_right_nothing_leaks_and_nothing_is_changed(learner: World
     assert {one["path"] for one in requests if one["method"] != "GET"} <= {"/oauth2/access_token/", "/oauth2/login/"}
 
 
+def test_a_size_that_the_platform_says_is_shown_without_asking_and_opening_changes_nothing(learner: World) -> None:
+    video = learner.path(*STARS, "02 Parallax - How far is a star?.mp4")
+    learner.tree()
+    learner.platform.forget()
+    before = video.stat()
+    assert learner.platform.requests() == []
+    data = (MEDIA / "reading-the-night-sky/media/how-far-is-a-star.720p.mp4").read_bytes()
+    assert before.st_size == len(data)
+    assert video.read_bytes() == data
+    assert [one["path"] for one in learner.platform.requests()] != []
+    learner.umount()
+    learner.mount()
+    after = video.stat()
+    shown = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
+    assert shown(after) == shown(before)
+
+
 def test_parts_are_read_without_the_whole(learner: World) -> None:
     path = learner.path(*STARS, "02 Parallax - How far is a star?.mp4")
     data = (MEDIA / "reading-the-night-sky/media/how-far-is-a-star.720p.mp4").read_bytes()
@@ -133,6 +151,31 @@ def test_tokens_are_renewed_while_mounted_and_kept_for_the_next_time(learner: Wo
     assert "Which star is nearest" in learner.path(*STARS, "02 Parallax.html").read_text()
     courses = json.loads(learner.run("courses", "list", "--json").stdout)
     assert sorted(one["id"] for one in courses) == ["course-v1:DemoX+MEAS101+2026", "course-v1:DemoX+MEAS102+2099"]
+
+
+def test_the_list_for_programs_says_what_is_due_and_how_one_stands(learner: World) -> None:
+    learner.tree()
+    rows = {one["title"]: one for one in json.loads(learner.run("courses", "list", "--json").stdout)}
+    row = rows[COURSE]
+    (due,) = row["deadlines"]
+    assert (due["title"], due["due"]) == ("Exercise 1: Parallax", "2026-10-01T21:59:59.500000+00:00")
+    assert os.getxattr(learner.path(*STARS), "user.coursefs.id").decode() == f"openedx/{row['id']}/{due['id']}"
+    assert (row["progress"], row["grade"], row["starts"]) == (0.25, 0.5, "2026-09-01T08:00:00+00:00")
+
+
+def test_courses_are_searched_for_and_chosen_by_id_slug_and_address(learner: World) -> None:
+    found = learner.run("courses", "search", "bright").stdout
+    assert "How Bright?" in found and "DemoX+MEAS102+2099" in found
+    server = learner.platform.logins["openedx"]["server"]
+    for text in (
+        "course-v1:DemoX+MEAS101+2026",
+        "DemoX+MEAS101+2026",
+        f"{server}/courses/course-v1%3ADemoX%2BMEAS101%2B2026/course/",
+    ):
+        learner.run("courses", "remove", text)
+        assert os.listdir(learner.mountpoint) == ["How Bright?"]
+        learner.run("courses", "add", text)
+        assert sorted(os.listdir(learner.mountpoint)) == ["How Bright?", COURSE]
 
 
 def test_a_sign_in_by_session_and_one_that_is_refused(world: World) -> None:

@@ -178,6 +178,12 @@ def test_a_mount_that_does_not_answer() -> None:
         assert (found.state, found.advice) == (State.PROBLEM, "coursefs umount '/my courses'")
 
 
+def test_a_route_that_is_replaced_by_another_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, fine, gone = ask(Platform(gone=[Route("video (v2)", "404"), Route("video (v1)")]), monkeypatch)
+    assert fine.state is State.OK
+    assert (gone.state, gone.message, gone.advice) == (State.NOTE, "video (v2): 404; another one answers", None)
+
+
 def test_settings_that_are_wrong_are_one_finding_among_others(capsys: pytest.CaptureFixture[str]) -> None:
     file = places().config_file
     file.parent.mkdir(parents=True)

@@ -70,6 +70,18 @@ def test_what_a_video_is_called_at_its_end(url: str, profile: str, extension: st
     assert choice.extension(url, profile) == extension
 
 
+@pytest.mark.parametrize(
+    ("profile", "size", "told"), [("desktop_mp4", 5, 5), ("desktop_mp4", None, None), ("fallback", 5, None)]
+)
+def test_the_size_of_a_video_is_that_of_the_platforms_own_encoding(
+    profile: str, size: int | None, told: int | None
+) -> None:
+    video = VideoData({profile: Encoding("https://x.example/v.mp4", size)}, transcripts={"en": "/t"})
+    found = {file.kind: file.size for file in files_of([part("video", "v", "V", video=video)])}
+    assert found[Kind.VIDEO] == told
+    assert found[Kind.SUBTITLE] is None
+
+
 def part(kind: str, key: str, name: str = "", **more: object) -> Block:
     return Block(key, kind, name, f"{LMS}/b/{key}", **more)  # type: ignore[arg-type]  # each test gives what fits
 
@@ -210,13 +222,14 @@ def test_a_unit_with_nothing_says_so(parts: list[Block]) -> None:
 # --- how a learner stands
 
 DAY = 86_400 * 10**9
+SEQUENTIAL = "block-v1:O+C+R+type@sequential+block@s"
 
 
 def test_dates_and_progress() -> None:
     dates = [
         CourseDate("Course ends", 9 * DAY, "course-end-date"),
         CourseDate("Later", 5 * DAY, "assignment-due-date", "javascript:x"),
-        CourseDate("Sooner", 3 * DAY, "assignment-due-date", f"{LMS}/s"),
+        CourseDate("Sooner", 3 * DAY, "assignment-due-date", f"{LMS}/courses/course-v1:O+C+R/jump_to/{SEQUENTIAL}"),
         CourseDate("Upgrade by", 4 * DAY, "verified-upgrade-deadline"),
         CourseDate("Today", 4 * DAY, "todays-date"),
         CourseDate("Course starts", DAY, "course-start-date"),
@@ -232,7 +245,7 @@ def test_dates_and_progress() -> None:
         starts_ns=DAY,
         ends_ns=9 * DAY,
         deadlines=(
-            Deadline("Sooner", 3 * DAY, url=f"{LMS}/s"),
+            Deadline("Sooner", 3 * DAY, f"lesson/{SEQUENTIAL}", f"{LMS}/courses/course-v1:O+C+R/jump_to/{SEQUENTIAL}"),
             Deadline("Upgrade by", 4 * DAY),
             Deadline("Later", 5 * DAY),
         ),
@@ -251,4 +264,7 @@ def test_what_blocks_say_is_due_once_for_a_subsection() -> None:
         "u": Block("u", "vertical", "Unit", "", ("p",), due_ns=DAY),
         "p": Block("p", "problem", "Early", "", due_ns=DAY // 2),
     }
-    assert due_blocks(Blocks("c", found)) == [Deadline("Homework", DAY, url=f"{LMS}/s"), Deadline("Early", DAY // 2)]
+    assert due_blocks(Blocks("c", found)) == [
+        Deadline("Homework", DAY, "lesson/s", f"{LMS}/s"),
+        Deadline("Early", DAY // 2, "item/u"),  # of the unit that it is in
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,15 +14,19 @@ from coursefs.providers.openedx.keys import (
     CourseId,
     asset_path,
     block_id,
+    block_type,
     block_url,
     course_id,
+    course_meant,
     course_slug,
+    jump_target,
     key_of,
     unquoted_slashes,
 )
 
 LMS = "https://lms.example.com"
 COURSE = "course-v1:Org+C1+2026"
+SEQUENTIAL = "block-v1:Org+C1+2026+type@sequential+block@s"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,44 @@ def test_what_can_be_no_key_is_none(value: object, key: str) -> None:
 )
 def test_the_name_of_a_block(usage: str, name: str) -> None:
     assert block_id(usage) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (COURSE, COURSE),
+        ("Org+C1+2026", COURSE),
+        ("Org/C1/2012", "Org/C1/2012"),
+        (f"{LMS}/courses/{COURSE}/course/", COURSE),
+        (f"https://apps.example.com/learning/course/{quote(COURSE, safe='')}/home?x=1", COURSE),
+        (f"{LMS}/courses/Org/C1/2012/info", "Org/C1/2012"),
+        (f"{LMS}/courses/Org%2FC1%2F2012", "Org/C1/2012"),
+        (f"{LMS}/courses/Org/C1", ""),
+        (f"{LMS}/dashboard", ""),
+        ("https://[", ""),
+        ("graphics", ""),
+        ("", ""),
+    ],
+)
+def test_the_course_that_somebody_means(words: str, key: str) -> None:
+    assert course_meant(words) == key
+
+
+@pytest.mark.parametrize(
+    ("link", "usage", "kind"),
+    [
+        (f"{LMS}/courses/{COURSE}/jump_to/{SEQUENTIAL}", SEQUENTIAL, "sequential"),
+        (f"{LMS}/courses/{COURSE}/jump_to/{quote(SEQUENTIAL)}?x=1#y", SEQUENTIAL, "sequential"),
+        (f"{LMS}/courses/O/C/R/jump_to/i4x://O/C/problem/p", "i4x://O/C/problem/p", "problem"),
+        (f"{LMS}/courses/{COURSE}/jump_to/", "", ""),
+        (f"{LMS}/courses/{COURSE}/progress", "", ""),
+        ("https://[/jump_to/x", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_where_a_link_leads(link: str, usage: str, kind: str) -> None:
+    assert jump_target(link) == usage
+    assert block_type(usage) == kind
 
 
 def test_old_keys_have_other_slashes_in_pages() -> None:

@@ -84,6 +84,14 @@ def test_documented_videos(recorded: Path) -> None:
     assert video("only_on_web").only_on_web and not video("only_on_web").encodings
 
 
+@pytest.mark.parametrize("size", [0, -1, True, "5", 5.0, None, 1 << 63])
+def test_a_size_that_is_none(size: object) -> None:
+    encoded = {"desktop_mp4": {"url": "https://host/a.mp4", "file_size": size}}
+    block = {"id": "v", "type": "video", "student_view_data": {"encoded_videos": encoded}}
+    found = replies.blocks([block]).blocks["v"].video
+    assert found is not None and found.encodings == {"desktop_mp4": Encoding("https://host/a.mp4", None)}
+
+
 def test_recorded_handouts_and_documented_updates(recorded: Path) -> None:
     assert "/static/demoPDF.pdf" in replies.handouts(read(recorded, "handouts_demo_course_2014.json"))
     first, second = replies.updates(read(recorded, "updates.documented.json"))

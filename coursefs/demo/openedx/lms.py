@@ -76,6 +76,7 @@ class LmsHost:
                 at("/api/enrollment/v1/enrollment", self._enrolments),
                 at("/api/mobile/v1/users/{username}/course_enrollments/", self._mobile_enrolments),
                 at("/api/courses/v1/courses/", self._catalogue),
+                at("/api/courses/v1/courses/{course:path}/", self._catalogue_course),
                 at("/api/courses/v1/blocks/", self._blocks),
                 at("/api/courses/v2/blocks/", self._blocks),
                 at("/api/course_home/v1/course_metadata/{course:path}", self._metadata),
@@ -173,6 +174,13 @@ class LmsHost:
                 "results": [replies.catalogue_entry(course, self._lms) for course in shown],
             }
         )
+
+    async def _catalogue_course(self, request: Request) -> Response:
+        self._count(self._catalogue_throttle, self._api_user(request))
+        course = self._courses.get(request.path_params["course"])
+        if course is None:
+            raise Failed(404, {"developer_message": "Course not found."})
+        return JSONResponse(replies.catalogue_entry(course, self._lms))
 
     def _count(self, throttle: Throttle, user: str) -> None:
         wait = throttle.wait(user)

@@ -39,6 +39,11 @@ def video_url(video: VideoData, name: str) -> str:
     return encoding.url if encoding else ""
 
 
+def video_size(video: VideoData, name: str) -> int | None:
+    """The bytes of this profile, where the platform says them: of its own encodings, never of an author's address."""
+    return video.encodings[name].size if name in _LINES and name in video.encodings else None
+
+
 def extension(url: str, name: str) -> str:
     """What the file of a video is called at its end: by its address, where that says it, else by its profile."""
     path = _path(url)

@@ -102,6 +102,13 @@ class OpenEdxReader:
         """The first courses of the catalogue that fit these words, each as the platform says it."""
         return (await self._courses(limit, org="", username="", search_term=text))[:limit]
 
+    async def course(self, course_id: str) -> dict[str, Any]:
+        """One course of the catalogue as the platform says it.  Raises `Gone` for one that the user may not see."""
+        body = await self._ask(routes.COURSE, self._catalogue_bucket, course_id=course_id)
+        if not isinstance(body, dict):
+            raise BadReply("course of the catalogue: the platform's answer holds none")
+        return body
+
     async def _courses(self, limit: int | None, **given: str) -> list[dict[str, Any]]:
         """Courses of the catalogue, page after page until there are `limit`."""
         found: list[dict[str, Any]] = []

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from coursefs.providers.fields import Json, text
 
 _COURSE = re.compile(r"course-v1:([^\s+/@:]+)\+([^\s+/@:]+)\+([^\s+/@:]+)|([^\s/+:@]+)/([^\s/+:@]+)/([^\s/+:@]+)")
 _KEY = re.compile(r"\S{1,400}")
+_NEW_IN_PATH = re.compile(r"/(course-v1:[^\s+/@:]+\+[^\s+/@:]+\+[^\s+/@:]+)(?=/|$)")
+_OLD_IN_PATH = re.compile(r"^/courses/([^\s+/@:]+/[^\s+/@:]+/[^\s+/@:]+)(?=/|$)")
+_TYPE = re.compile(r"block-v1:.+\+type@(\w+)\+block@.+|i4x://[^/]+/[^/]+/(\w+)/.+")
 _QUOTED_SLASHES = re.compile(r";([_;])")
 
 
@@ -37,6 +40,18 @@ def course_slug(key: str) -> str:
     return "+".join(parts) if parts else key.replace("/", "+")
 
 
+def course_meant(words: str) -> str:
+    """The id of the course that an id, a slug or the address of one of its pages names; "" where none does."""
+    if "://" not in words:
+        return next((key for key in (words, f"course-v1:{words}") if course_id(key)), "")
+    try:
+        path = unquote(urlsplit(words).path)
+    except ValueError:
+        return ""
+    match = _NEW_IN_PATH.search(path) or _OLD_IN_PATH.search(path)
+    return match[1] if match else ""
+
+
 def key_of(source: Json, name: str) -> str:
     """An id in a reply: printable, without blanks, at most 400 characters; "" where there is none."""
     value = text(source, name)
@@ -46,6 +61,21 @@ def key_of(source: Json, name: str) -> str:
 def block_id(usage_key: str) -> str:
     """The part of a usage key that names the block: a hash, or a name that an author gave."""
     return re.split("[@/]", usage_key)[-1]
+
+
+def block_type(usage_key: str) -> str:
+    """The part of a usage key that names the type: `sequential`; "" where there is none."""
+    match = _TYPE.fullmatch(usage_key)
+    return (match[1] or match[2]) if match else ""
+
+
+def jump_target(url: str) -> str:
+    """The usage key that a link into a course leads to; "" where it leads to no block."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return unquote(path.partition("/jump_to/")[2]).rstrip("/")
 
 
 def unquoted_slashes(usage_key: str) -> str:

@@ -59,6 +59,15 @@ _REASONS = {
 }
 
 
+def tree_key(block_type: str, usage_key: str) -> str | None:
+    """What the tree knows a block by that is a directory or an item in it; None for what is only a part of one."""
+    prefix = _TREE_PREFIXES.get(block_type)
+    return f"{prefix}/{usage_key}" if prefix else None
+
+
+_TREE_PREFIXES = {"chapter": Kind.MODULE.value, "sequential": Kind.LESSON.value, "vertical": "item"}
+
+
 def parts(blocks: Blocks, unit: Block) -> list[Block]:
     """What a unit consists of, in order: blocks without children; libraries and the like are opened."""
     found: list[Block] = []

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote, urljoin, urlsplit
 
 import trio
 
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
 from coursefs.model import Course, Deadline, File, Identity, Item, Outline, Remote, Route, Source, Standing, Wanted
+from coursefs.providers.fields import Json
+from coursefs.providers.fields import text as text_of
 from coursefs.providers.gathering import concerns_one_item, gathering
 from coursefs.providers.link_files import page_file
 from coursefs.providers.openedx import choice
 from coursefs.providers.openedx import standing as standings
 from coursefs.providers.openedx.client import OpenEdxReader
 from coursefs.providers.openedx.course_pages import handout_files, update_files
-from coursefs.providers.openedx.keys import course_id, course_slug, course_url, key_of
+from coursefs.providers.openedx.keys import course_id, course_meant, course_slug, course_url, key_of
 from coursefs.providers.openedx.outline import HANDOUTS, UNIT, UPDATES, closed, outline, parts
 from coursefs.providers.openedx.replies import Access, Block, Blocks, CourseDate, Enrolment, Update
 from coursefs.providers.openedx.session import Session, is_own
@@ -47,7 +50,7 @@ class OpenEdxProvider:
         self._username = username
         self._wanted = wanted
         self._expires = expires
-        self._begins: Mapping[str, int | None] = {}  # when courses begin, by key, ns since 1970
+        self._enrolments: Mapping[str, Enrolment] = {}  # as they were listed last, by key
         self._limiter = trio.CapacityLimiter(_PAGES_AT_ONCE)
         self._blocks: SignedReplies[str, Blocks] = SignedReplies(self._ask_blocks, lambda _: None, size=_COURSES)
 
@@ -60,7 +63,7 @@ class OpenEdxProvider:
     async def courses(self) -> Sequence[Course]:
         """Every course that the learner is enrolled in now, begun or not, ended or not."""
         enrolments = await self._client.enrolments(await self._name())
-        self._begins = {one.course_id: one.starts_ns for one in enrolments}
+        self._enrolments = {one.course_id: one for one in enrolments}
         return [_course(one, self._base_url) for one in enrolments if one.is_active]
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:  # noqa: ARG002  there is none
@@ -123,14 +126,25 @@ class OpenEdxProvider:
 
     async def search(self, text: str, *, limit: int = 50) -> Sequence[Course]:
         """Courses of the server's catalogue, as many as fit; the platform gives no order of fitness."""
-        return [
-            Course(key, course_slug(key), str(one.get("name") or key), course_url(self._base_url, key))
-            for one in await self._client.search(text, limit)
-            if (key := key_of(one, "course_id") or key_of(one, "id"))
-        ]
+        found = await self._client.search(text, limit)
+        return [course for one in found if (course := _listed(one, self._base_url)) is not None]
+
+    async def resolve(self, text: str) -> Sequence[Course]:
+        """The course that an id, a slug or an address names; one that the learner is not enrolled in is `hidden`."""
+        key = course_meant(text)
+        if not key:
+            return ()
+        own = [course for course in await self.courses() if course.key == key]
+        if own:
+            return own
+        try:
+            course = _listed(await self._client.course(key), self._base_url)
+        except (Gone, RouteGone, NotAllowed):
+            return ()  # of another server, or for nobody to see
+        return () if course is None else [replace(course, hidden=True)]
 
     async def standing(self, course: Course) -> Standing:
-        """Dates and progress; where the server tells no dates, what the blocks say is due."""
+        """Dates and progress; where the server tells no dates, what the enrolment and the blocks say of them."""
         dates: Sequence[CourseDate] = ()
         progress: object = None
         due: Sequence[Deadline] = ()
@@ -146,7 +160,12 @@ class OpenEdxProvider:
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
-        return standings.standing(dates, progress, due)
+        found = standings.standing(dates, progress, due)
+        enrolment = self._enrolments.get(course.key)
+        if enrolment is None:
+            return found
+        starts = enrolment.starts_ns if found.starts_ns is None else found.starts_ns
+        return replace(found, starts_ns=starts, ends_ns=enrolment.ends_ns if found.ends_ns is None else found.ends_ns)
 
     def routes(self) -> Sequence[Route]:
         """The ways that were used to ask."""
@@ -201,7 +220,8 @@ class OpenEdxProvider:
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
-            begins = self._begins.get(course.key)
+            enrolment = self._enrolments.get(course.key)
+            begins = enrolment.starts_ns if enrolment else None
             if begins is None or begins <= time.time_ns():
                 return None
             access = Access(has_access=False, error_code="course_not_started", starts_ns=begins)
@@ -261,6 +281,12 @@ def _course(enrolment: Enrolment, base_url: str) -> Course:
         enrolled_ns=enrolment.created_ns,
         mark=named.run if named else None,
     )
+
+
+def _listed(entry: Json, base_url: str) -> Course | None:
+    """A course of the catalogue; None where it has no id."""
+    key = key_of(entry, "course_id") or key_of(entry, "id")
+    return Course(key, course_slug(key), text_of(entry, "name") or key, course_url(base_url, key)) if key else None
 
 
 def _units(blocks: Blocks, items: Sequence[Item]) -> dict[str, Sequence[Block]]:

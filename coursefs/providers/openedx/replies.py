@@ -15,6 +15,8 @@ from coursefs.providers.fields import Json, as_identifier, record, rows, text
 from coursefs.providers.openedx.keys import key_of
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}([-_][A-Za-z0-9]{1,8}){0,4}")
+#: what no file has, in bytes
+_MOST_BYTES = 1 << 45
 #: mode of an enrolment, error codes and the like
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
@@ -194,7 +196,7 @@ def _video(data: Json) -> VideoData:
         url = text(record(encoded, profile), "url")
         size = record(encoded, profile).get("file_size")
         if url and _WORD.fullmatch(profile):
-            known = isinstance(size, int) and not isinstance(size, bool) and size > 0
+            known = isinstance(size, int) and not isinstance(size, bool) and 0 < size < _MOST_BYTES
             encodings[profile] = Encoding(url, size if known else None)
     listed = data.get("all_sources")
     sources = [text({"url": url}, "url") for url in listed] if isinstance(listed, list) else []

@@ -89,6 +89,7 @@ PROGRESS = Resource(
     "progress", (Way("/api/course_home/progress/{course_id}"), Way("/api/course_home/v1/progress/{course_id}"))
 )
 CATALOGUE = Resource("catalogue", (Way("/api/courses/v1/courses/", _SEARCH_QUERY),))
+COURSE = Resource("course of the catalogue", (Way("/api/courses/v1/courses/{course_id}/"),))
 
 
 class RouteBook:

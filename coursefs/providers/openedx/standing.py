@@ -8,6 +8,8 @@ from typing import Any
 from coursefs.model import Deadline, Standing
 from coursefs.pages.cleaning import link_target
 from coursefs.providers.fields import Json, record
+from coursefs.providers.openedx.keys import block_type, jump_target
+from coursefs.providers.openedx.outline import tree_key
 from coursefs.providers.openedx.replies import Block, Blocks, CourseDate
 
 _START, _END = "course-start-date", "course-end-date"
@@ -23,7 +25,11 @@ def standing(dates: Sequence[CourseDate], progress: Any, deadlines: Sequence[Dea
     total = sum(count or 0 for count in done)
     grade = record(content, "course_grade")
     passing = grade.get("is_passing", content.get("user_has_passing_grade"))
-    due = [Deadline(one.title, one.when_ns, url=link_target(one.link)) for one in dates if one.type not in _NO_DEADLINE]
+    due = [
+        Deadline(one.title, one.when_ns, _key(jump_target(one.link)), link_target(one.link))
+        for one in dates
+        if one.type not in _NO_DEADLINE
+    ]
     return Standing(
         done=None if not total or done[0] is None else done[0] / total,
         grade=_part(grade.get("percent")),
@@ -38,18 +44,23 @@ def due_blocks(blocks: Blocks) -> list[Deadline]:
     """What is due, as the blocks themselves say it; of a subsection, not of each of its units again."""
     found: list[Deadline] = []
 
-    def walk(block: Block, above: int | None, seen: frozenset[str]) -> None:
+    def walk(block: Block, above: int | None, key_above: str | None, seen: frozenset[str]) -> None:
+        shown_as = tree_key(block.type, block.key) or key_above
         if block.due_ns is not None and block.due_ns != above:
-            found.append(Deadline(block.name or "Unit", block.due_ns, url=link_target(block.url)))
+            found.append(Deadline(block.name or "Unit", block.due_ns, shown_as, link_target(block.url)))
         for key in block.children:
             child = blocks.blocks.get(key)
             if child is not None and key not in seen:
-                walk(child, block.due_ns if block.due_ns is not None else above, seen | {key})
+                walk(child, block.due_ns if block.due_ns is not None else above, shown_as, seen | {key})
 
     root = blocks.blocks.get(blocks.root)
     if root is not None:
-        walk(root, None, frozenset({blocks.root}))
+        walk(root, None, None, frozenset({blocks.root}))
     return found
+
+
+def _key(usage_key: str) -> str | None:
+    return tree_key(block_type(usage_key), usage_key)
 
 
 def _number(value: object) -> float | None:

@@ -142,9 +142,9 @@ class _Unit:
             return
         extension = choice.extension(choice.video_url(video, profile), profile)
         locator = {"what": "video", "block": part.key, "profile": profile}
-        self._add(
-            part, "video", Kind.VIDEO, title, extension, Remote(f"video/{part.key}/{profile}{extension}", locator)
-        )
+        remote = Remote(f"video/{part.key}/{profile}{extension}", locator)
+        size = choice.video_size(video, profile)
+        self._add(part, "video", Kind.VIDEO, title, extension, remote, size=size)
         for language in languages(video.transcripts, self._wanted.subtitles):
             remote = Remote(
                 f"transcript/{part.key}/{language}.srt", {"what": "transcript", "block": part.key, "language": language}
@@ -169,13 +169,14 @@ class _Unit:
         self._media.append(link)
         self._shown[part.key] = _link(link.key, f"Video: {title}")
 
-    def _add(self, part: Block, what: str, kind: Kind, title: str, extension: str, body: Remote) -> None:
+    def _add(
+        self, part: Block, what: str, kind: Kind, title: str, extension: str, body: Remote, *, size: int | None = None
+    ) -> None:
         suffix = f"/{extension.strip('.')}" if kind is Kind.SUBTITLE else ""
         key = f"{self._item.key}/{what}/{block_id(part.key)}{suffix}"
         media_type = mime_type(f".{extension.rpartition('.')[2]}")
-        self._media.append(
-            File(key, kind, Placement.ATTACHED, title, extension, media_type, body, url=part.url or self._item.url)
-        )
+        url = part.url or self._item.url
+        self._media.append(File(key, kind, Placement.ATTACHED, title, extension, media_type, body, url=url, size=size))
         self._shown.setdefault(part.key, _link(key, f"{kind.value.capitalize()}: {title}"))
 
     def _title(self, part: Block, kind: str) -> str:
