@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from coursefs.demo.sessions import EMAIL, PASSWORD
 from coursefs.errors import CoursefsError, NotSignedIn, RouteGone
@@ -167,6 +168,33 @@ async def test_one_route_that_is_gone_is_no_move() -> None:
             with pytest.raises(RouteGone):
                 await client.whoami()
     assert [host for host, _ in hosts.asked] == [WWW, API, WWW]  # looked for once
+
+
+async def test_those_who_find_out_together_that_the_api_has_moved_look_once() -> None:
+    hosts = Hosts(API)
+    async with Transport(http_transport=httpx.MockTransport(hosts)) as transport:
+        client = CourseraClient(transport, "SECRET")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.whoami)
+            nursery.start_soon(client.whoami)
+    assert [host for host, _ in hosts.asked].count(API) == 3  # one look, and two answers
+
+
+async def test_a_host_that_does_not_answer_may_be_looked_at_later(autojump_clock: trio.testing.MockClock) -> None:
+    hosts = Hosts(API)
+    down = True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if down and request.url.host == API:
+            raise httpx.ConnectError("no route to host")
+        return hosts(request)
+
+    async with Transport(http_transport=httpx.MockTransport(answer)) as transport:
+        client = CourseraClient(transport, "SECRET")
+        with pytest.raises(RouteGone):
+            await client.whoami()
+        down = False
+        assert await client.whoami() == "7"
 
 
 async def test_another_platform_has_no_other_host() -> None:
