@@ -106,7 +106,7 @@ def test_every_kind_of_step_has_its_own_kind_of_file(mounted: World) -> None:
     assert sorted(os.listdir(mounted.path(*BY_NIGHT))) == [
         "01 Star Trails.webm",
         "02 A chart to print.pdf",
-        "03 The sky tonight (The sky tonight).html",
+        "03 The sky tonight (link).html",
         "04 The sky in your browser (widget).html",
         "05 by-night-dE7fG (item).html",
     ]
