@@ -130,6 +130,11 @@ class CourseraClient:
         self.session = Session(secrets)
         return secrets
 
+    @property
+    def api_url(self) -> str:
+        """The address of the API: that of `base_url`, or Coursera's other one where it has moved there."""
+        return self._api_url
+
     async def whoami(self) -> str:
         """The numeric id of the learner whose sign-in this is."""
         user_id = replies.user_id(await self._ask_at_home(routes.WHOAMI))
