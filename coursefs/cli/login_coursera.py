@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 
+from coursefs.cli import output
 from coursefs.cli.browsers import BROWSERS, cookies_of
 from coursefs.cli.options import Globals, pass_globals
 from coursefs.cli.signing_in import sign_in, text_of, typed
@@ -57,7 +58,8 @@ def coursera(
     else:
         secrets = _by_cookie(base_url, cauth, cookies, browser)
     values = {"base_url": base_url}
-    sign_in(options.places(), settings, AccountSettings(account, "coursera", values=values), secrets)
+    if sign_in(options.places(), settings, AccountSettings(account, "coursera", values=values), secrets) is None:
+        output.message("when this cookie ends only the browser knows; most last for some weeks")
 
 
 def _by_cookie(base_url: str, cauth: str | None, cookies: str | None, browser: str | None) -> Mapping[str, str]:

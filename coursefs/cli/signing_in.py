@@ -53,9 +53,10 @@ def sign_in(
     secrets: Mapping[str, str],
     *,
     keys: Collection[str] | None = None,
-) -> None:
+) -> float | None:
     """Try these secrets; once the platform has accepted them, keep them and the account, and say whose they are.
 
+    Returns when they end, seconds since 1970; None where nobody says it.
     `keys`: those of the account's values that are written into the settings; all of them if not said.
     """
     import trio  # noqa: PLC0415  # slow to import
@@ -76,6 +77,7 @@ def sign_in(
     )
 
     _tell_mount(places)
+    return expires
 
 
 def _tell_mount(places: Places) -> None:

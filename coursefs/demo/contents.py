@@ -21,6 +21,8 @@ from coursefs.demo.naptime import (
 from coursefs.demo.signing import Signer
 
 _VIDEO_KEYS = {"mp4": "mp4VideoUrl", "webm": "webMVideoUrl"}
+#: every video can be streamed, and some can do nothing else
+_PLAYLISTS = {"hls": "assetMasterHlsPlaylists.v1", "mpeg-dash": "assetMpegDashPlaylists.v1"}
 
 
 class Contents:
@@ -137,7 +139,10 @@ class Contents:
             "id": video.id,
             "sources": {
                 "byResolution": {resolution: by_resolution[resolution] for resolution in _scattered(by_resolution)},
-                "playlists": {},
+                "playlists": {
+                    key: f"{self._cdn}/{kind}/{video.id}?{self._signer.playlist_query(kind, video.id)}"
+                    for key, kind in _PLAYLISTS.items()
+                },
                 "audio": [],
             },
             "subtitles": subtitles("srt"),

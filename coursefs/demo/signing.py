@@ -56,6 +56,12 @@ class Signer:
             )
         )
 
+    def playlist_query(self, kind: str, asset: str) -> str:
+        """The query of a playlist of this kind, for those who stream; nothing here plays one."""
+        expiry = str(self.media_expiry() * 1000)
+        signature = _url_base64(self._digest(kind, asset, expiry))
+        return urlencode({"expiry": expiry, "hmac": signature, "mediaCdn": "cloudfront"})
+
     def subtitle_query(self, asset: str, extension: str) -> str:
         """The query that lets one format of a subtitle be read; each format has an hmac of its own."""
         expiry = str(self.media_expiry() * 1000)

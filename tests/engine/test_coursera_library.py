@@ -23,9 +23,11 @@ from coursefs.providers import coursera
 from coursefs.providers.coursera import CourseraClient
 from coursefs.providers.coursera.addresses import absolute
 from coursefs.providers.coursera.download import download, plain_name
+from coursefs.providers.coursera.instructions import Passage
 from coursefs.transport import Transport
-from tests.engine.small_platform import MP4, small_platform
+from tests.engine.small_platform import COURSE, MP4, small_platform
 from tests.engine.test_coursera_catalogue import client_of
+from tests.engine.test_demo_items import HOW, platform
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -59,10 +61,46 @@ def test_every_method_of_the_documentation_is_there() -> None:
     client = CourseraClient(Transport())
     missing = [name for name in named if not callable(operator.attrgetter(name)(client))]
     assert not missing
+    own = {name for name, value in vars(CourseraClient).items() if callable(value) and not name.startswith("_")}
+    assert own <= named
     for part in (client.catalogue, client.learner, client.lectures):
         public = {name for name in vars(type(part)) if not name.startswith("_")}
         group = next(name for name, value in vars(client).items() if value is part)
         assert public <= {name.partition(".")[2] for name in named if name.startswith(f"{group}.")}
+
+
+async def test_resources_and_tasks(tmp_path: Path) -> None:
+    async with platform(tmp_path) as world, client_of(world) as client:
+        assert await client.has_references(COURSE)
+        (entry,) = await client.references(COURSE)
+        assert (entry.name, entry.short_id, [part.cml for part in entry.parts]) == ("Tables", "sh0rt", [HOW])
+        graded = await client.programming(COURSE, "gra01")
+        assert [one.title for one in graded] == ["", "Parts"] and graded[0].cml == HOW
+        assert await client.programming_exercise(COURSE, "pro01") == (Passage("", HOW),)
+        introduction, review, heading, task = await client.peer_assignment(COURSE, "pee01")
+        assert (introduction.cml, review.title, heading.title) == (HOW, "Review criteria", "To be handed in")
+        assert "Upload" in task.cml
+        assert await client.discussion(COURSE, "dis01") == (Passage("", HOW),)
+        assert await client.language(COURSE) == "en"
+        asked = [entry.path for entry in world.platform.journal.entries]
+        assert asked.count("/api/adminUserPermissions.v1") == 1
+        assert not any("write" in entry.notes for entry in world.platform.journal.entries)
+
+
+async def test_what_a_course_does_not_have(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world, client_of(world) as client:
+        assert (await client.has_references(COURSE), await client.references(COURSE)) == (False, ())
+        for ask in (client.programming, client.programming_exercise, client.peer_assignment, client.discussion):
+            with pytest.raises(Gone):
+                await ask(COURSE, "ite01")
+
+
+async def test_many_who_ask_whose_sign_in_it_is_ask_once(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world, client_of(world) as client:
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(client.user_id)
+        assert len(world.platform.journal.entries) == 1
 
 
 async def test_the_lectures_of_a_course(tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ async def test_a_removed_route_rests_for_a_while(autojump_clock: trio.testing.Mo
     assert troubles(provider)["course materials (onDemandCourseMaterials.v2)"] is False
 
 
+async def test_the_trouble_of_a_route_does_not_say_its_name_again() -> None:
+    async with signed_in({V2: WEB_PAGE, V1: tree_reply(), TAB: good(), INFO: good()}) as (provider, _):
+        await provider.outline(COURSE)
+        assert isinstance(provider, HasRoutes)
+        (gone,) = [route for route in provider.routes() if route.trouble is not None]
+    assert gone.name == "course materials (onDemandCourseMaterials.v2)"
+    assert gone.trouble == "the platform no longer has this route (HTTP 200)"
+
+
 async def test_one_odd_item_takes_its_route_from_nobody() -> None:
     answers: dict[str, Answer | list[Answer]] = {"assets.v1": assets_reply}
     for one in ("a", "b", "c", "d", "e", "f"):

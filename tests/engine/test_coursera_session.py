@@ -8,15 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from coursefs.demo.sessions import EMAIL, PASSWORD
 from coursefs.errors import CoursefsError, NotSignedIn, RouteGone
+from coursefs.model import Remote
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider
 from coursefs.providers.coursera import CourseraClient
 from coursefs.transport import Transport
 from tests.engine.small_platform import World, small_platform
-from tests.engine.test_coursera_provider import SIGNED_OUT, WEB_PAGE, copy_of, good
+from tests.engine.test_coursera_provider import COURSE, SIGNED_OUT, WEB_PAGE, copy_of, good, video_reply
 
 
 class Vault:
@@ -159,6 +161,21 @@ async def test_where_the_api_has_moved_to_the_other_host_it_is_asked_there() -> 
     assert [host for host, _ in hosts.asked] == [WWW, API, API, API]
 
 
+async def test_subtitles_are_at_the_other_host_too() -> None:
+    hosts = Hosts(API)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_video = request.url.host == API and "onDemandLectureVideos" in request.url.path
+        return copy_of(video_reply()) if is_video else hosts(request)
+
+    async with Transport(http_transport=httpx.MockTransport(answer)) as transport:
+        provider = registry.provider("coursera")(Account("coursera", {}, {"cauth": "SECRET"}), transport)
+        await provider.whoami()
+        ids = {"what": "subtitle", "language": "en", "course_id": "C1", "item_id": "a"}
+        source = await provider.source(COURSE, Remote("subtitle/C1~a/en.srt", ids), fresh=False)
+    assert source.url.startswith(f"https://{API}/api/subtitleAssetProxy.v1/")
+
+
 async def test_one_route_that_is_gone_is_no_move() -> None:
     hosts = Hosts()
     async with Transport(http_transport=httpx.MockTransport(hosts)) as transport:
@@ -167,6 +184,33 @@ async def test_one_route_that_is_gone_is_no_move() -> None:
             with pytest.raises(RouteGone):
                 await client.whoami()
     assert [host for host, _ in hosts.asked] == [WWW, API, WWW]  # looked for once
+
+
+async def test_those_who_find_out_together_that_the_api_has_moved_look_once() -> None:
+    hosts = Hosts(API)
+    async with Transport(http_transport=httpx.MockTransport(hosts)) as transport:
+        client = CourseraClient(transport, "SECRET")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.whoami)
+            nursery.start_soon(client.whoami)
+    assert [host for host, _ in hosts.asked].count(API) == 3  # one look, and two answers
+
+
+async def test_a_host_that_does_not_answer_may_be_looked_at_later(autojump_clock: trio.testing.MockClock) -> None:
+    hosts = Hosts(API)
+    down = True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if down and request.url.host == API:
+            raise httpx.ConnectError("no route to host")
+        return hosts(request)
+
+    async with Transport(http_transport=httpx.MockTransport(answer)) as transport:
+        client = CourseraClient(transport, "SECRET")
+        with pytest.raises(RouteGone):
+            await client.whoami()
+        down = False
+        assert await client.whoami() == "7"
 
 
 async def test_another_platform_has_no_other_host() -> None:

@@ -246,6 +246,9 @@ async def test_videos_and_subtitles(tmp_path: Path) -> None:
         url = urlsplit(resolutions["720p"]["mp4VideoUrl"])
         assert f"http://{url.netloc}" == world.addresses.cdn
         assert int(parse_qs(url.query)["Expires"][0]) == 1_795_132_800  # 00:00 UTC, the day after tomorrow
+        playlists = video["sources"]["playlists"]
+        assert set(playlists) == {"hls", "mpeg-dash"}
+        assert parse_qs(urlsplit(playlists["hls"]).query)["expiry"] == ["1795132800000"]
         maps = [video["subtitles"], video["subtitlesVtt"], video["subtitlesTxt"]]
         assert all(set(one) == {"de", "en", "zh-CN"} for one in maps)
         english = [one["en"] for one in maps]

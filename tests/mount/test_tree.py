@@ -106,7 +106,7 @@ def test_every_kind_of_step_has_its_own_kind_of_file(mounted: World) -> None:
     assert sorted(os.listdir(mounted.path(*BY_NIGHT))) == [
         "01 Star Trails.webm",
         "02 A chart to print.pdf",
-        "03 The sky tonight (The sky tonight).html",
+        "03 The sky tonight (link).html",
         "04 The sky in your browser (widget).html",
         "05 by-night-dE7fG (item).html",
     ]
@@ -181,6 +181,8 @@ def test_a_platform_with_its_old_routes_alone_shows_the_same(world: World) -> No
             world.run("status", world.mountpoint).stdout
         )
         world.umount()
+        problem = "course materials (onDemandCourseMaterials.v2): the platform no longer has this route (HTTP 200)"
+        assert problem in world.run("doctor", status=1, lines=0).stdout
 
 
 def test_one_broken_item_never_breaks_its_course(world: World) -> None:

@@ -75,7 +75,10 @@ def test_a_cookie_that_the_platform_accepts_is_kept(platform: Platform, capsys: 
     assert main(CAUTH) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"coursera: signed in as Ada Lovelace; kept in {places().credentials_dir}\n"
+    assert err == (
+        f"coursera: signed in as Ada Lovelace; kept in {places().credentials_dir}\n"
+        "when this cookie ends only the browser knows; most last for some weeks\n"
+    )
     assert secrets() == {"cauth": SECRET, "user_id": "42"}
     assert SECRET not in places().config_file.read_text()
     account = load(places().config_file).accounts["coursera"]
@@ -163,7 +166,9 @@ def test_the_end_of_a_sign_in_is_said_and_kept(platform: Platform, capsys: pytes
     platform.expires = 4102488000.7  # 2100-01-01 at noon
     platform.name = None
     assert main(CAUTH) == 0
-    assert "signed in as 42 until 2100-01-01; kept in" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "signed in as 42 until 2100-01-01; kept in" in said
+    assert "only the browser knows" not in said
     assert secrets()["expires"] == "4102488000"
 
 

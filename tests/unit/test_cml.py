@@ -324,19 +324,21 @@ def test_all_words_survive(cml: str) -> None:
     assert (sorted(shown) == sorted(words)) if "<table" in cml else (shown == words)
 
 
-def recorded_cml(folder: Path) -> Iterator[str]:
-    def texts(value: object) -> Iterator[str]:
-        if isinstance(value, dict):
-            for inner in value.values():
-                yield from texts(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                yield from texts(inner)
-        elif isinstance(value, str) and "<co-content" in value:
-            yield value
+def recorded_texts(value: object) -> Iterator[str]:
+    """Every CML text within a reply."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from recorded_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from recorded_texts(inner)
+    elif isinstance(value, str) and "<co-content" in value:
+        yield value
 
+
+def recorded_cml(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.json")):
-        yield from texts(json.loads(path.read_text(encoding="utf-8")))
+        yield from recorded_texts(json.loads(path.read_text(encoding="utf-8")))
     for path in sorted(folder.rglob("*.html")):
         yield path.read_text(encoding="utf-8")
 

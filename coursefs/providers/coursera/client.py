@@ -25,7 +25,7 @@ from typing import Self
 import trio
 
 from coursefs import model
-from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
+from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, RouteGone, Unreachable
 from coursefs.providers.coursera import instructions, materials, old_materials, replies, resources, routes
 from coursefs.providers.coursera.instructions import Instructions
 from coursefs.providers.coursera.learner import Learner
@@ -82,6 +82,8 @@ class CourseraClient:
         self.session = session or Session({"cauth": cauth})
         self._bucket = bucket
         self._book = RouteBook()
+        self._user_asked = trio.Lock()
+        self._move_asked = trio.Lock()
         self.catalogue = PublicCatalogue(self._ask)
         self.learner = Learner(self._ask, self.user_id)
         self.lectures = Lectures(
@@ -128,6 +130,11 @@ class CourseraClient:
         self.session = Session(secrets)
         return secrets
 
+    @property
+    def api_url(self) -> str:
+        """The address of the API: that of `base_url`, or Coursera's other one where it has moved there."""
+        return self._api_url
+
     async def whoami(self) -> str:
         """The numeric id of the learner whose sign-in this is."""
         user_id = replies.user_id(await self._ask_at_home(routes.WHOAMI))
@@ -137,8 +144,9 @@ class CourseraClient:
         return user_id
 
     async def user_id(self) -> str:
-        """The same, asked for once."""
-        return self.session.user_id or await self.whoami()
+        """The same, asked for once, however many ask for it at the same time."""
+        async with self._user_asked:
+            return self.session.user_id or await self.whoami()
 
     async def memberships(self) -> tuple[Membership, ...]:
         """All enrolments, every page of them, each course once, in the platform's order."""
@@ -224,16 +232,15 @@ class CourseraClient:
             await self._ask_aside(routes.PROGRAMMING_EXERCISE, id=compound(course_id, item_id))
         )
 
-    async def peer_assignment(self, user_id: str, course_id: str, item_id: str) -> Instructions:
+    async def peer_assignment(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a peer assignment and what is to be handed in; nothing is begun."""
-        ids = {"user_id": user_id, "course_id": course_id, "item_id": item_id}
+        ids = {"user_id": await self.user_id(), "course_id": course_id, "item_id": item_id}
         return instructions.peer_assignment(await self._ask_aside(routes.PEER_ASSIGNMENT, **ids))
 
-    async def discussion(self, user_id: str, course_id: str, item_id: str) -> Instructions:
+    async def discussion(self, course_id: str, item_id: str) -> Instructions:
         """The question that a discussion prompt asks; what others have answered is not asked for."""
-        return instructions.discussion(
-            await self._ask_aside(routes.DISCUSSION, id=compound(user_id, course_id, item_id))
-        )
+        prompt = compound(await self.user_id(), course_id, item_id)
+        return instructions.discussion(await self._ask_aside(routes.DISCUSSION, id=prompt))
 
     async def assets(self, ids: Iterable[str]) -> Mapping[str, Asset]:
         """Files by id, asked for together, fifty in a request; ids that the platform does not know are absent.
@@ -248,26 +255,30 @@ class CourseraClient:
 
     async def _ask_at_home(self, route: Route, **values: str) -> Envelope:
         """As `_ask`, for what is asked first: where it is gone, the whole API may be at the other host."""
+        asked = self._api_url
         try:
             return await self._ask(route, **values)
         except RouteGone:
-            if not await self._has_moved():
+            if not await self._is_elsewhere(asked):
                 raise
         return await self._ask(route, **values)
 
-    async def _has_moved(self) -> bool:
-        """Whether the API knows this learner at Coursera's other host, which is asked from then on; looked for once."""
-        other = self._other_url
-        if other is None:
-            return False
+    async def _is_elsewhere(self, asked: str) -> bool:
+        """Whether the API knows this learner at another address than the one asked; an answer to that is kept."""
+        async with self._move_asked:
+            if self._other_url is not None:
+                with suppress(Unreachable, NoAnswer):  # what the first host has said is what counts then
+                    await self._look_at(self._other_url)
+                    self._other_url = None
+        return self._api_url != asked
+
+    async def _look_at(self, other: str) -> None:
         headers = {**self._headers, "Cookie": f"CAUTH={self.session.cauth}"}
         reply = await self._transport.fetch(routes.WHOAMI.url(other), headers=headers, bucket=self._bucket)
-        self._other_url = None
         with suppress(CoursefsError):
             if replies.user_id(envelope(reply, what=routes.WHOAMI.name, sign_in_again="")):
                 self._api_url = other
                 self._book = RouteBook()  # what was gone there may be here
-        return self._api_url == other
 
     def routes(self) -> Sequence[model.Route]:
         """The routes of the platform that were used so far, and which of them are gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -69,8 +69,6 @@ class ItemLister:
     def __init__(self, client: CourseraClient, choice: Choice, *, clock: Callable[[], float] = time.time) -> None:
         self._client = client
         self._choice = choice
-        self._user_id: str | None = None
-        self._user_asked = trio.Lock()
         self._limiter = trio.CapacityLimiter(_LISTING_REQUESTS)
         #: the lectures and the files that were asked for, as long as their URLs hold
         self.videos: SignedReplies[VideoIds, LectureVideo] = SignedReplies(
@@ -113,9 +111,9 @@ class ItemLister:
         elif kind == item_types.PROGRAMMING_EXERCISE:
             requests.ask(answers.told, key, partial(client.programming_exercise, *ids))
         elif kind == item_types.PEER_ASSIGNMENT:
-            requests.ask(answers.told, key, partial(self._as_learner, client.peer_assignment, *ids))
+            requests.ask(answers.told, key, partial(client.peer_assignment, *ids))
         elif kind == item_types.DISCUSSION:
-            requests.ask(answers.told, key, partial(self._as_learner, client.discussion, *ids))
+            requests.ask(answers.told, key, partial(client.discussion, *ids))
 
     def _item_files(
         self, course: Course, item: Item, answers: _Answers, assets: Mapping[str, Asset] | CoursefsError
@@ -155,15 +153,6 @@ class ItemLister:
             log.info("%s: attachments are not shown: %s", item.key, refused)
             files.append(item_files.refused_attachments(course, item, refused))
         return files
-
-    async def _as_learner(
-        self, ask: Callable[[str, str, str], Awaitable[Instructions]], course_id: str, item_id: str
-    ) -> Instructions:
-        """Ask what is asked with the learner's own id, which is learned once."""
-        async with self._user_asked:
-            if self._user_id is None:
-                self._user_id = await self._client.whoami()
-        return await ask(self._user_id, course_id, item_id)
 
     async def _ask_assets(self, ids: Sequence[str]) -> Mapping[str, Asset] | CoursefsError:
         """These files, asked for together; the error, if that failed for them alone."""

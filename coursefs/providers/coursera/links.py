@@ -26,11 +26,12 @@ def external_link(course: Course, item: Item, name: str, *, title: str, url: str
     item's page.
     """
     host = web_host(url)
+    own = title if title.casefold() != item.title.casefold() else "link"  # a name does not say the same twice
     return page_file(
         course,
         item,
         name,
-        marker=title or host or "link",
+        marker=own or host or "link",
         what="link",
         reason=f"This lies on another site: {host}." if host else "The address of this link cannot be opened.",
         url=url if host else item.url,

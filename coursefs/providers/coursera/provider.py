@@ -85,7 +85,7 @@ class CourseraProvider:
             expires = url_expiry(url)
         if not url:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
-        return Source(absolute(url, self._base_url), expires=expires)
+        return Source(absolute(url, self._client.api_url), expires=expires)
 
     def routes(self) -> Sequence[Route]:
         """The routes of the platform that were used so far, and which of them are gone."""

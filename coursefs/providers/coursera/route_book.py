@@ -55,8 +55,13 @@ class RouteBook:
 
     def routes(self) -> Sequence[model.Route]:
         """Every route that was used, in the order of first use."""
-        return [model.Route(name, page.trouble) for name, page in self._pages.items()]
+        return [model.Route(name, _short(name, page.trouble)) for name, page in self._pages.items()]
 
 
 def _name(route: Route) -> str:
     return f"{route.name} ({route.resource})"
+
+
+def _short(name: str, trouble: str | None) -> str | None:
+    """What a route's trouble is, without the words that its name has already."""
+    return None if trouble is None else trouble.removeprefix(f"{name.rpartition(' (')[0]}: ")

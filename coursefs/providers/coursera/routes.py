@@ -143,18 +143,6 @@ SUPPLEMENT = Route(
     (("includes", "asset"), ("fields", "openCourseAssets.v1(typeName),openCourseAssets.v1(definition)")),
 )
 
-ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
-
-#: one wrapper by its id, without the `@1` that the old materials put behind it: where the route of a lecture's or a
-#: reading's parts is gone, and the old materials have said their ids
-COURSE_ASSET = Route("parts of an item", "/api/openCourseAssets.v1/{id}")
-
-SUPPLEMENT = Route(
-    "reading",
-    "/api/onDemandSupplements.v1/{id}",
-    (("includes", "asset"), ("fields", "openCourseAssets.v1(typeName),openCourseAssets.v1(definition)")),
-)
-
 ASSETS = Route(
     "files",
     "/api/assets.v1",
