@@ -102,9 +102,7 @@ class Library:
         self.sizes = Sizes(store, self._measure, nursery)
         self.fill = Fill(self.tree, self.sizes, store, self.foreground.idle, settings.pace)
         for one in settings.accounts:
-            # what an account's own settings ask for may be other files; where and how it is asked makes none
-            own = {key: value for key, value in one.settings.items() if key not in _HOW}
-            shape = f"{settings.layout} {settings.wanted} {sorted(own.items())}"
+            shape = shape_of(settings.layout, settings.wanted, one.settings)
             store.made_with(one.name, shape, one.secrets.get("user_id"))
         self.tree.renewal.settle()
         if settings.fill and not transport.offline:
@@ -340,6 +338,15 @@ class Library:
             await self.sizes.again(self.tree.node(node.inode))
         except CoursefsError as error:
             log.info("%s: %s", node.name, error)
+
+
+def shape_of(layout: Layout, wanted: Wanted, account: Mapping[str, str]) -> str:
+    """What of the settings an account's tree is made with: where that is another one, other files are to be shown.
+
+    What an account's own settings ask for may be other files; where and how it is asked makes none.
+    """
+    own = {key: value for key, value in account.items() if key not in _HOW}
+    return f"{layout} {wanted} {sorted(own.items())}"
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from coursefs.catalog import Layout, Node, Place, Store
 from coursefs.catalog.inode import ROOT, candidates
 from coursefs.catalog.node import Step, locator_of
 from coursefs.catalog.refresh import Changes
+from coursefs.library import shape_of
 from coursefs.model import Course, Item, Kind, Remote, Wanted
 
 COURSES, MODULES, LESSONS = 200, 5, 5
@@ -23,7 +24,7 @@ def make(catalogue: Path, account: str) -> None:
     courses = [Course(f"c{number:03d}", f"course-{number}", f"Course {number:03d}") for number in range(COURSES)]
     try:
         with store.transaction():
-            store.made_with(account, f"{Layout.TITLE} {Wanted()}", None)
+            store.made_with(account, shape_of(Layout.TITLE, Wanted(), {}), None)
             store.set_courses(account, courses)
             store.set_fetched(Place(account), now)
             for course in courses:
