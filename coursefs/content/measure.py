@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 #: a body of at most so many bytes that comes unasked is taken rather than broken off
 _SHORT = 2**20
 #: questions that run at once: as many connections as the transport keeps open
-_MOST = 32
+_MOST = 40
 #: a body that is taken while it is measured is written in pieces of this many bytes, so that many may be in memory
 _PIECE = 2**18
 
@@ -82,7 +82,7 @@ class Measure:
         self._location(content).use_up(source)
         where = urlsplit(source.url).hostname or ""
         headers = {**source.headers, **({} if source.once else {"Range": "bytes=0-0"})}
-        async with self._services.transport.stream(source.url, headers=headers) as response:
+        async with self._services.transport.stream(source.url, headers=headers, bulk=True) as response:
             answer = _judged(content, source, response)
             if isinstance(answer, Whole):
                 if answer.length is None or answer.length <= _SHORT:
@@ -94,7 +94,9 @@ class Measure:
 
     async def _head(self, content: Content, source: Source) -> Version | None:
         """What a HEAD says, which does not use up a source for one use; None where the server says nothing to it."""
-        async with self._services.transport.stream(source.url, headers=source.headers, method="HEAD") as response:
+        async with self._services.transport.stream(
+            source.url, headers=source.headers, method="HEAD", bulk=True
+        ) as response:
             elsewhere = str(response.url) != source.url  # whose signature may be for a GET alone
             if response.status_code in {405, 501} or (response.status_code == 403 and elsewhere):
                 return None
