@@ -190,6 +190,7 @@ class Body(httpx.AsyncByteStream):
             async for part in self._open().parts(self._patience):
                 yield part
             self._left = 0
+            self._can_go_on = self._can_go_on and not self._open().early  # what follows belongs to no request
             return
         buffer = memoryview(bytearray(_STEP))
         while count := await self.receive_into(buffer):

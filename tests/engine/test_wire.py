@@ -121,6 +121,7 @@ async def test_a_body_of_known_length_and_then_another_one(step: int, pause: boo
         (OK + b"Content-Length: 4\r\nConnection: close\r\n\r\nabcd", b"abcd", 2),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nabcd", b"abcd", 2),
         (OK + b"Content-Length: 4\r\n\r\nabcdand more", b"abcd", 2),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\nand more", b"abcd", 2),
     ],
 )
 async def test_where_a_body_ends(answer: bytes, content: bytes, connections: int) -> None:
