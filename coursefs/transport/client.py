@@ -94,9 +94,11 @@ class Transport:
         self._shared: dict[Hashable, object] = {}
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         direct = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}  # never through a proxy
+        tls = httpx.create_ssl_context()  # once: reading the authorities takes a while
 
         def client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
             return httpx.AsyncClient(
+                verify=tls,
                 transport=transport,
                 mounts=None if transport else direct,
                 cookies=no_cookies,
@@ -108,7 +110,7 @@ class Transport:
 
         self._client = client(http_transport)
         # proxies are left to httpx
-        self._bulk = self._client if http_transport or urllib.request.getproxies() else client(Wire())
+        self._bulk = self._client if http_transport or urllib.request.getproxies() else client(Wire(tls))
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()

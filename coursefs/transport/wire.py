@@ -14,7 +14,7 @@ import select
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -57,11 +57,11 @@ class _Limits(NamedTuple):
 class Wire(httpx.AsyncBaseTransport):
     """Connections to any number of hosts; see `body_with_length` for what its responses can do.
 
-    `tls`: whom to trust, as httpx does where nothing is said.  Knows no proxies.  Raises what httpx's own transport
+    `tls`: whom to trust.  Knows no proxies.  Raises what httpx's own transport
     raises.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
         self._idle: list[_Connection] = []  # the one that was used last at the end
 
@@ -125,15 +125,13 @@ class Wire(httpx.AsyncBaseTransport):
             plain.setblocking(False)
             if origin.scheme == "http":
                 return _Connection(origin, plain)
-            if self._tls is None:
-                self._tls = httpx.create_ssl_context()
-            secure = self._tls.wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
-            connection = _Connection(origin, secure)
-            try:
+            with ExitStack() as undo:
+                undo.callback(plain.close)
+                secure = self._tls.wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
+                undo.callback(secure.close)
+                connection = _Connection(origin, secure)
                 await connection.when_ready(secure.do_handshake)
-            except BaseException:
-                connection.close()
-                raise
+                undo.pop_all()
             return connection
 
 

@@ -72,7 +72,7 @@ async def host(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterat
 
 @asynccontextmanager
 async def client(wire: Wire | None = None, *, timeout: float | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=wire or Wire(), timeout=timeout) as found:
+    async with httpx.AsyncClient(transport=wire or Wire(httpx.create_ssl_context()), timeout=timeout) as found:
         yield found
 
 
