@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,7 +16,7 @@ from coursefs.content.identity import Content, expects_html, same
 from coursefs.content.location import Location
 from coursefs.content.persistence import persist
 from coursefs.content.planner import SKIP
-from coursefs.errors import BadReply, Stale
+from coursefs.errors import BadReply, CoursefsError, Stale
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
 from coursefs.transport.body import body_of, is_framed
@@ -24,6 +24,8 @@ from coursefs.transport.wire import Body, body_with_length
 
 #: bytes that a socket has at once when its server is quicker than we are
 _PLENTY = 128 * 2**10
+#: connections that a file whose reading begins is given: for its head, and for both parts of an index at its end
+_READY = 3
 
 
 class Courier:
@@ -50,6 +52,13 @@ class Courier:
         # everything from there on, up to the next one.
         self._alone = trio.Lock()
         self._begun: set[int] = set()
+
+    async def connect_ahead(self) -> None:
+        """Have connections ready for what follows the first request: making one takes as long as an answer."""
+        with suppress(CoursefsError):  # whoever needs them will meet it
+            source = await self._location.current()
+            if not source.once:
+                await self._transport.connect_ahead(source.url, _READY)
 
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.

@@ -110,7 +110,8 @@ class Transport:
 
         self._client = client(http_transport)
         # proxies are left to httpx
-        self._bulk = self._client if http_transport or urllib.request.getproxies() else client(Wire(tls))
+        self._wire = None if http_transport or urllib.request.getproxies() else Wire(tls)
+        self._bulk = self._client if self._wire is None else client(self._wire)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -228,6 +229,11 @@ class Transport:
             if isinstance(error.__context__, httpx.InvalidURL):  # httpx looks at redirects, though it follows none
                 raise BadReply(f"{own.host}: redirects to an address that is not safe") from None
             raise _unreachable(url, error) from None
+
+    async def connect_ahead(self, url: str, count: int) -> None:
+        """Have so many connections ready for `stream(bulk=True)` to this host; where that fails nothing is said."""
+        if self._wire is not None and not self.offline and not self._outages.is_out(_origin(url), trio.current_time()):
+            await self._wire.connect_ahead(httpx.URL(url), count, self.read_timeout)
 
     async def _connected(self, client: httpx.AsyncClient, request: httpx.Request, origin: Origin) -> httpx.Response:
         """Send a request; not to a host of which somebody has just learned that it does not answer."""

@@ -13,6 +13,7 @@ import math
 import select
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -64,6 +65,7 @@ class Wire(httpx.AsyncBaseTransport):
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
         self._idle: list[_Connection] = []  # the one that was used last at the end
+        self._coming: Counter[_Origin] = Counter()  # connections that are being made ahead
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, which has no body, and receive the head of its answer."""
@@ -78,6 +80,18 @@ class Wire(httpx.AsyncBaseTransport):
                     raise
                 # the server hung up while it lay idle, and we wrote before we saw it
         return await self._asked(await self._connected(origin, limits), request, limits)
+
+    async def connect_ahead(self, url: httpx.URL, count: int, patience: float) -> None:
+        """Have so many connections to the host of this URL lie idle, for requests that will come at once.
+
+        `patience`: seconds.  What does not come about is no error: whoever asks will meet it.
+        """
+        origin = _origin_of(url)
+        missing = count - self._coming[origin] - sum(connection.origin == origin for connection in self._idle)
+        async with trio.open_nursery() as nursery:
+            for _ in range(missing):
+                self._coming[origin] += 1
+                nursery.start_soon(self._add_idle, origin, _Limits(patience, patience, patience))
 
     async def aclose(self) -> None:
         """Close every connection that lies idle."""
@@ -106,6 +120,14 @@ class Wire(httpx.AsyncBaseTransport):
             extensions={_EXTENSION: body},  # httpx wraps the stream itself
             request=request,
         )
+
+    async def _add_idle(self, origin: _Origin, limits: _Limits) -> None:
+        try:
+            self.give_back(await self._connected(origin, limits))
+        except httpx.TransportError:
+            pass
+        finally:
+            self._coming[origin] -= 1
 
     def _take_idle(self, origin: _Origin) -> _Connection | None:
         oldest = trio.current_time() - _IDLE_LIFE

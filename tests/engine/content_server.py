@@ -49,6 +49,7 @@ class Server:
     always: Handler | None = None
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    connections: int = 0  # made so far
     _arrived: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -73,6 +74,7 @@ class Server:
 
     async def _connection(self, stream: trio.SocketStream) -> None:
         buffer = b""
+        self.connections += 1
         try:
             async with stream:
                 while True:

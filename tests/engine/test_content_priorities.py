@@ -153,6 +153,21 @@ async def test_the_index_of_a_film_is_fetched_as_soon_as_its_head_is_read(tmp_pa
         reader.close()
 
 
+@pytest.mark.parametrize(("size", "least", "most"), [(256 * KIB, 1, 1), (4 * MIB, 3, 4)])
+async def test_a_large_file_whose_reading_begins_finds_connections_for_what_follows(
+    tmp_path: Path, size: int, least: int, most: int
+) -> None:
+    async with bench(tmp_path, noise(size)) as it, it.contents() as contents:
+        version = await contents.measure(CONTENT)
+        reader = contents.open(CONTENT, version)
+        await reader.read(0, 4 * KIB)
+        await until(lambda: it.server.connections >= least)
+        await reader.read(0, 4 * KIB)
+        reader.close()
+        await settled(contents)
+        assert it.server.connections <= most  # the first request may have taken its own already
+
+
 async def test_the_index_is_not_given_up_when_the_reader_jumps(tmp_path: Path) -> None:
     body = film(index=300 * KIB, size=20 * MIB)
     async with bench(tmp_path, body) as b, b.contents() as contents:

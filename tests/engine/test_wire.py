@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -192,6 +193,27 @@ async def test_a_server_that_hangs_up_on_an_idle_connection_is_asked_again() -> 
         for _ in range(2):
             assert (await http.get(there.url)).content == b"x"
         assert there.connections == 2
+
+
+async def test_connections_that_are_made_ahead_are_used() -> None:
+    wire = Wire(httpx.create_ssl_context())
+    async with host(saying(*2 * [OK + b"Content-Length: 1\r\n\r\nx"])) as there, client(wire) as http:
+        url = httpx.URL(there.url)
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):  # the second one finds them on their way
+                nursery.start_soon(wire.connect_ahead, url, 2, 5.0)
+        assert there.connections == 2
+        await wire.connect_ahead(url, 2, 5.0)
+        assert there.connections == 2
+        async with http.stream("GET", url), http.stream("GET", url):
+            assert there.connections == 2
+
+
+async def test_a_connection_ahead_that_does_not_come_about_is_not_spoken_of() -> None:
+    wire = Wire(httpx.create_ssl_context())
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        await wire.connect_ahead(httpx.URL(f"http://127.0.0.1:{nobody.getsockname()[1]}"), 2, 5.0)
 
 
 async def test_a_connection_that_was_closed_is_not_used_again() -> None:
