@@ -147,7 +147,10 @@ def plan(
         limit = min(_up(run.position + window), size)
         # less towards the end, so that no single connection is waited for there
         most = min(request, _request((size - run.position) // 2))
-        ahead = tuple(part for gap in expected.missing(run.position, limit) for part in _split(gap, most))
+        parts = [part for gap in expected.missing(run.position, limit) for part in _split(gap, most)]
+        if len(parts) > 1 and limit < size and limit % most:
+            parts.pop()  # the beginning of a request that can be made whole a little later
+        ahead = tuple(parts)
     drop = tuple(
         flight for flight in flights if not flight.whole and not flight.kept and not _useful(flight, state.runs)
     )

@@ -132,6 +132,22 @@ def test_a_window_that_is_full_is_opened_again_before_it_is_empty() -> None:
     assert ahead(have.add(*ahead(have)[0])) == ()
 
 
+@pytest.mark.parametrize("most", [MOST_AHEAD, 70 * MIB, FARTHEST_AHEAD])
+def test_a_run_that_goes_on_makes_whole_requests(most: int) -> None:
+    size = 512 * MIB
+    state, have, asked = State(), NOTHING, []
+    for position in range(0, size, 512 * KIB):
+        made = plan(state, position, position + 512 * KIB, have, [], size=size, most_ahead=most)
+        state = made.state
+        for span in (*made.needed, *made.ahead):
+            have = have.add(*span)
+            asked.append(span)
+    assert have.covers(0, size)
+    whole = 1 << ((most // 4).bit_length() - 1)
+    steady = [span.end - span.start for span in asked if 128 * MIB <= span.start < size - 2 * most]
+    assert steady and set(steady) == {min(whole, REQUEST)}
+
+
 @pytest.mark.parametrize(
     ("rate", "bytes_ahead"),
     [(None, MOST_AHEAD), (0.0, MOST_AHEAD), (60e6, 60e6), (1e9, FARTHEST_AHEAD)],
