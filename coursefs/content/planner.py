@@ -104,7 +104,9 @@ def needed(start: int, end: int, present: Ranges, flights: Iterable[Flight], *, 
     if not gaps:
         return ()
     low = _down(gaps[0].start)
-    high = min(max(_up(gaps[-1].end), low + FIRST), size)
+    # who asks for much at once goes on
+    more = end - start if end - start > FIRST else 0
+    high = min(max(_up(gaps[-1].end + more), low + FIRST), size)
     return tuple(gap for gap in expected.missing(low, high) if gap.start < end and start < gap.end)
 
 
@@ -143,10 +145,11 @@ def plan(
     request = _request(window)
     # as soon as there is room for one request more, so that a connection that is done goes on at once
     least = min(request, window // 2)
-    if sequential and window and expected.first_missing(run.position) <= run.position + window - least:
+    begins = expected.first_missing(run.position)
+    if sequential and window and begins <= run.position + window - least:
         limit = min(_up(run.position + window), size)
-        # less towards the end, so that no single connection is waited for there
-        most = min(request, _request((size - run.position) // 2))
+        # less and less towards the end, so that no single connection is waited for there
+        most = min(request, _request(size - begins))
         parts = [part for gap in expected.missing(run.position, limit) for part in _split(gap, most)]
         if len(parts) > 1 and limit < size and limit % most:
             parts.pop()  # the beginning of a request that can be made whole a little later
