@@ -53,12 +53,12 @@ class Courier:
         self._alone = trio.Lock()
         self._begun: set[int] = set()
 
-    async def connect_ahead(self) -> None:
+    async def connect_ahead(self, most: int) -> None:
         """Have connections ready for what follows the first request: making one takes as long as an answer."""
         with suppress(CoursefsError):  # whoever needs them will meet it
             source = await self._location.current()
             if not source.once:
-                await self._transport.connect_ahead(source.url, _READY)
+                await self._transport.connect_ahead(source.url, min(_READY, most))
 
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.

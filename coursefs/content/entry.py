@@ -223,7 +223,8 @@ class Entry:
             self.start(span, reader, Priority.READ)
         if plan.needed and not self._begun and self.version.size > planner.FIRST:
             self._begun = True
-            self._services.nursery.start_soon(self._courier.connect_ahead, name="connect ahead")
+            besides = self._services.lanes.per_group - 1
+            self._services.nursery.start_soon(self._courier.connect_ahead, besides, name="connect ahead")
         for span in plan.ahead:
             self.start(span, reader, Priority.AHEAD)
 

@@ -153,11 +153,14 @@ async def test_the_index_of_a_film_is_fetched_as_soon_as_its_head_is_read(tmp_pa
         reader.close()
 
 
-@pytest.mark.parametrize(("size", "least", "most"), [(256 * KIB, 1, 1), (4 * MIB, 3, 4)])
+@pytest.mark.parametrize(
+    ("size", "streams", "least", "most"),
+    [(256 * KIB, 6, 1, 1), (4 * MIB, 6, 3, 4), (4 * MIB, 2, 1, 2), (4 * MIB, 1, 1, 1)],
+)
 async def test_a_large_file_whose_reading_begins_finds_connections_for_what_follows(
-    tmp_path: Path, size: int, least: int, most: int
+    tmp_path: Path, size: int, streams: int, least: int, most: int
 ) -> None:
-    async with bench(tmp_path, noise(size)) as it, it.contents() as contents:
+    async with bench(tmp_path, noise(size)) as it, it.contents(streams=streams) as contents:
         version = await contents.measure(CONTENT)
         reader = contents.open(CONTENT, version)
         await reader.read(0, 4 * KIB)
