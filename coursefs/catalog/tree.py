@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import trio
-from cachetools import LRUCache
 
 from coursefs.catalog import news
 from coursefs.catalog.inode import ROOT
@@ -35,6 +34,8 @@ _SECOND = 1_000_000_000
 #: ns by which a stored time may lie ahead of the clock before the clock is held to have been wrong
 _AHEAD = 60 * _SECOND
 #: directories that list sections and files alone
+#: ns after which it is looked again whether a course has to be asked for: who looks into it is noted then, too
+_LOOKED_AT = 60 * 10**9
 _OF_FILES = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
 #: seconds that the root waits for an account that was never listed, when it has others to show
 _FOR_ANOTHER = 3.0
@@ -69,7 +70,7 @@ class Tree:
         self.ages = ages or Ages()
         self._flights: Flights[tuple[Place, int], None] = Flights(nursery)
         #: until when (ns) nothing has to be asked for a directory's files; forgotten whenever something was
-        self._settled: LRUCache[int, int] = LRUCache(1 << 16)
+        self._settled: dict[int, int] = {}  # no more than there are directories
 
     def set_provider(self, account: str, provider: Provider) -> None:
         """Ask this account's platform through another provider from now on, also where the last one failed."""
@@ -161,8 +162,7 @@ class Tree:
             case Kind.ACCOUNT:
                 await self._courses_ready(self._account(place))
             case Kind.COURSE:
-                await self._outline_ready(directory)
-                await self._files_ready(directory, Place(place.account, directory.key))
+                await self._course_ready(directory)
             case _:
                 await self._files_ready(directory, place)
 
@@ -196,18 +196,27 @@ class Tree:
         asked_ns = self.store.fetched_ns(place)
         await self._fresh(place, 0, asked_ns, self.ages.courses, lambda: self.renewal.courses(account))
 
-    async def _outline_ready(self, directory: Node) -> None:
+    async def _course_ready(self, directory: Node) -> None:
         place = Place(directory.place.account, directory.key)
         account = self._account(place)
         asked_ns = self.store.fetched_ns(place)
         await self._fresh(place, 0, asked_ns, self.ages.outline, lambda: self._renew_outline(account, directory))
+        await self._files_ready(directory, place)
+        now = time.time_ns()
+        asked_ns = self.store.fetched_ns(place)
+        if asked_ns is not None and asked_ns <= now + _AHEAD:
+            outline = asked_ns + int(self.ages.outline * _SECOND)
+            files = self._all_due_ns(self.store.asked(directory.inode))
+            self._settled[directory.inode] = min(outline, files, now + _LOOKED_AT)
 
     def _is_settled(self, inode: int) -> bool:
-        """Whether all that a directory lists is known and fresh; never where that is more than sections and files."""
-        now = time.time_ns()
-        if inode not in self._settled and self.node(inode).kind in _OF_FILES:
-            self._settled[inode] = self._all_due_ns(self.store.asked(inode))
-        return now < self._settled.get(inode, 0)
+        """Whether all that a directory lists is known and fresh; never where that is courses."""
+        due = self._settled.get(inode)
+        if due is None:
+            if self.node(inode).kind not in _OF_FILES:
+                return False
+            due = self._settled[inode] = self._all_due_ns(self.store.asked(inode))
+        return time.time_ns() < due
 
     async def _files_ready(self, directory: Node, place: Place) -> None:
         if self._is_settled(directory.inode):

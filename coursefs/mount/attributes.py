@@ -20,43 +20,49 @@ _BLOCK = 512
 _BLOCK_SIZE = 128 * 1024
 
 
-def attributes(node: Node, options: MountOptions) -> pyfuse3.EntryAttributes:
-    """The attributes of a node as far as they are known.
+class Attributes:
+    """The attributes of nodes, by the options of one mount."""
 
-    A file whose size was never asked for says 0 and is not to be remembered: the kernel asks again (`getattr`) before
-    any program sees it, and gets the exact size then; of a file that the platform refuses it stays 0.
-    """
-    return described(blank(options), node, options)
+    def __init__(self, options: MountOptions) -> None:
+        self._options = options
+        self._directory_mode = stat.S_IFDIR | (0o555 & ~options.umask)
+        self._file_mode = stat.S_IFREG | (0o444 & ~options.umask)
 
+    def of(self, node: Node) -> pyfuse3.EntryAttributes:
+        """The attributes of a node as far as they are known.
 
-def blank(options: MountOptions) -> pyfuse3.EntryAttributes:
-    """What all nodes of a mount have in common."""
-    entry = pyfuse3.EntryAttributes()
-    entry.generation = 0
-    entry.entry_timeout = KEPT
-    entry.st_nlink = 1  # of directories not 2 + sub-directories: find(1) takes 1 for "not counted"
-    entry.st_uid = options.uid
-    entry.st_gid = options.gid
-    entry.st_rdev = 0
-    entry.st_blksize = _BLOCK_SIZE
-    return entry
+        A file whose size was never asked for says 0 and is not to be remembered: the kernel asks again (`getattr`)
+        before any program sees it, and gets the exact size then; of a file that the platform refuses it stays 0.
+        """
+        return self.fill(self.blank(), node)
 
+    def blank(self) -> pyfuse3.EntryAttributes:
+        """What all nodes of a mount have in common."""
+        entry = pyfuse3.EntryAttributes()
+        entry.generation = 0
+        entry.entry_timeout = KEPT
+        entry.st_nlink = 1  # of directories not 2 + sub-directories: find(1) takes 1 for "not counted"
+        entry.st_uid = self._options.uid
+        entry.st_gid = self._options.gid
+        entry.st_rdev = 0
+        entry.st_blksize = _BLOCK_SIZE
+        return entry
 
-def described(entry: pyfuse3.EntryAttributes, node: Node, options: MountOptions) -> pyfuse3.EntryAttributes:
-    """The same object, with all that is the node's own: a listing describes thousands with one."""
-    entry.st_ino = node.inode
-    if node.is_directory:
-        size, kept = 0, KEPT
-        entry.st_mode = stat.S_IFDIR | (0o555 & ~options.umask)
-    else:
-        size, kept = node.size or 0, 0.0 if node.size is None else KEPT
-        entry.st_mode = stat.S_IFREG | (0o444 & ~options.umask)
-    entry.attr_timeout = kept
-    entry.st_size = size
-    # never 0 for a file with bytes, cached or not: `tar -S` would archive a hole
-    entry.st_blocks = -(-size // _BLOCK)
-    entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
-    return entry
+    def fill(self, entry: pyfuse3.EntryAttributes, node: Node) -> pyfuse3.EntryAttributes:
+        """The same object, with all that is the node's own: a listing describes thousands with one."""
+        size, kept, mode = node.size, KEPT, self._file_mode
+        if node.is_directory:
+            size, mode = 0, self._directory_mode
+        elif size is None:
+            size, kept = 0, 0.0
+        entry.st_ino = node.inode
+        entry.st_mode = mode
+        entry.attr_timeout = kept
+        entry.st_size = size
+        # never 0 for a file with bytes, cached or not: `tar -S` would archive a hole
+        entry.st_blocks = -(-size // _BLOCK)
+        entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
+        return entry
 
 
 def absent(name: str = "") -> pyfuse3.EntryAttributes:

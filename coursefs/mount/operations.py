@@ -17,7 +17,7 @@ import trio
 from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
-from coursefs.mount.attributes import absent, attributes, blank, described
+from coursefs.mount.attributes import Attributes, absent
 from coursefs.mount.guard import answered, guarded
 from coursefs.mount.options import MountOptions
 
@@ -47,7 +47,7 @@ class Operations(pyfuse3.Operations):
         self.deadline = library.settings.read_timeout + _SLACK
         self.told: set[tuple[str, int]] = set()
         self._library = library
-        self._options = options
+        self._attributes = Attributes(options)
         self._numbers = itertools.count(1)
         self._files: dict[int, Handle] = {}
         self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
@@ -62,10 +62,10 @@ class Operations(pyfuse3.Operations):
     @answered
     async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         if name == b".":
-            return attributes(self._library.node(parent_inode), self._options)
+            return self._attributes.of(self._library.node(parent_inode))
         parent = self._library.node(parent_inode)
         if name == b"..":
-            return attributes(self._library.node(parent.parent), self._options)
+            return self._attributes.of(self._library.node(parent.parent))
         try:
             # names are NFC; programs that come from elsewhere may ask in another normal form
             text = unicodedata.normalize("NFC", name.decode())
@@ -75,7 +75,7 @@ class Operations(pyfuse3.Operations):
         if node is None:
             with trio.fail_after(self.deadline):
                 node = await self._library.child(parent_inode, text)
-        return absent(text) if node is None else attributes(node, self._options)
+        return absent(text) if node is None else self._attributes.of(node)
 
     @answered
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
@@ -90,7 +90,7 @@ class Operations(pyfuse3.Operations):
                 # It has no size that anybody could know; `open` refuses it.  The kernel lets nobody list a file that
                 # has no attributes, nor read in `user.coursefs.error` why that is.
                 log.debug("getattr: %s", error)
-        return attributes(node, self._options)
+        return self._attributes.of(node)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Nothing to do: an inode number stays what it is for ever, and nodes live in the catalogue."""
@@ -128,18 +128,20 @@ class Operations(pyfuse3.Operations):
     @answered
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory, children = self._listings[fh]
-        if start_id < 1 and not pyfuse3.readdir_reply(token, b".", attributes(directory, self._options), 1):
+        first, fill = max(0, start_id - _FIRST_OFFSET + 1), self._attributes.fill
+        if start_id and first >= len(children):  # the kernel asks once more after the last one
             return
-        if start_id < 2:
-            parent = self._library.node(directory.parent)
-            if not pyfuse3.readdir_reply(token, b"..", attributes(parent, self._options), 2):
-                return
-        entry = blank(self._options)
+        entry = self._attributes.blank()
+        for number, name, inode in ((1, b".", directory.inode), (2, b"..", directory.parent)):
+            if start_id < number:
+                fill(entry, directory).st_ino = inode  # of these two the kernel takes no more than number and type
+                if not pyfuse3.readdir_reply(token, name, entry, number):
+                    return
         is_of_now = self._library.known_children(directory.inode) is children
-        for index in range(max(0, start_id - _FIRST_OFFSET + 1), len(children)):
+        for index in range(first, len(children)):
             node = children[index]
             # as of now, not of opendir: a size that was learned meanwhile must not be taken back
-            now = described(entry, node if is_of_now else self._library.node(node.inode), self._options)
+            now = fill(entry, node if is_of_now else self._library.node(node.inode))
             if not pyfuse3.readdir_reply(token, node.name.encode(), now, index + _FIRST_OFFSET):
                 return
 

@@ -8,7 +8,8 @@ that is where they are replaced.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -17,7 +18,10 @@ import pyfuse3
 import trio
 
 #: seconds after which everything else gets its turn, however many requests there are
-_LONGEST_TURN = 0.001
+_LONGEST_TURN = 0.002
+#: seconds that a program gets after an answer for its next request.  Most ask on at once: a turn of the loop in between
+#: would take as long as the request.
+_SOON = 30e-6
 
 
 @contextmanager
@@ -31,6 +35,16 @@ def long_turns() -> Iterator[None]:
         pyfuse3.trio = before  # type: ignore[attr-defined]  # as above
 
 
+class _Done:
+    """What can be awaited and takes no time; a coroutine for each would take more than what is waited for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+_DONE = _Done()
+
+
 class Lock:
     """A lock that its last holder may have again at once, without a turn of the loop.
 
@@ -41,41 +55,57 @@ class Lock:
         self._held = False
         self._waiting = trio.lowlevel.ParkingLot()
 
-    async def __aenter__(self) -> None:
+    def __aenter__(self) -> Awaitable[None]:
+        if self._held:
+            return self._acquire()
+        self._held = True
+        return _DONE
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Awaitable[None]:
+        self._held = False
+        if self._waiting:
+            self._waiting.unpark()
+        return _DONE
+
+    async def _acquire(self) -> None:
         while self._held:
             await self._waiting.park()
         self._held = True
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._held = False
-        self._waiting.unpark()
-
 
 class Waiting:
-    """`trio.lowlevel`, but that waiting for a file that is readable already takes no turn, for a while."""
+    """`trio.lowlevel`, but that waiting for a file that is readable already, or soon, takes no turn, for a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self._pollers: dict[int, select.poll] = {}
-        self._until = 0.0  # trio's clock: when the turn has been long enough
+        self._until = float("-inf")  # when the turn has been long enough
 
     def __getattr__(self, name: str) -> Any:
         return getattr(trio.lowlevel, name)
 
-    async def wait_readable(self, fd: int) -> None:
-        """Return when the file is readable.  Raises what `trio.lowlevel.wait_readable` raises."""
-        if trio.current_time() < self._until and self._is_readable(fd):
-            return
-        await trio.lowlevel.wait_readable(fd)
-        self._until = trio.current_time() + _LONGEST_TURN
+    def wait_readable(self, fd: int) -> Awaitable[None]:
+        """To be awaited until the file is readable.  Raises what `trio.lowlevel.wait_readable` raises."""
+        now = self._clock()
+        if now < self._until and self._is_readable_soon(fd, now + _SOON):
+            return _DONE
+        return self._wait_readable(fd)
 
-    def _is_readable(self, fd: int) -> bool:
+    async def _wait_readable(self, fd: int) -> None:
+        await trio.lowlevel.wait_readable(fd)
+        self._until = self._clock() + _LONGEST_TURN
+
+    def _is_readable_soon(self, fd: int, soon: float) -> bool:
         poller = self._pollers.get(fd)
         if poller is None:
             poller = self._pollers[fd] = select.poll()
             poller.register(fd, select.POLLIN)
-        return poller.poll(0) == [(fd, select.POLLIN)]  # an end or an error is for trio to report
+        while not (found := poller.poll(0)):
+            if self._clock() > soon:
+                return False
+        return found == [(fd, select.POLLIN)]  # an end or an error is for trio to report
 
 
 class _Trio:

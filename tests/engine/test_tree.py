@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -389,9 +390,26 @@ async def test_what_is_known_and_fresh_needs_no_waiting(tmp_path: Path) -> None:
             tree, "Graphics", "01 Start", "01 Hello.mp4"
         )
         assert tree.known_child(lesson.inode, "nothing") is None
-        for directory in (tree.node(ROOT), await walk(tree, "Graphics")):  # what they hold has an age of its own
-            assert tree.known_children(directory.inode) is None
+        course = await walk(tree, "Graphics")
+        assert tree.known_children(course.inode) == await tree.children(course)
+        await tree.update_course(course)
+        assert tree.known_children(course.inode) is None, "the outline may be another one now"
+        await tree.children(tree.node(ROOT))
+        assert tree.known_children(ROOT) is None, "what accounts have is looked up each time"
     async with opened(tmp_path, provider_of(HELLO), ages=NOW) as tree:
-        lesson = await walk(tree, "Graphics", "01 Start")
-        await tree.children(lesson)
-        assert tree.known_children(lesson.inode) is None
+        for names in (["Graphics"], ["Graphics", "01 Start"]):
+            directory = await walk(tree, *names)
+            await tree.children(directory)
+            assert tree.known_children(directory.inode) is None
+
+
+async def test_who_looks_into_a_course_is_noticed_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, provider_of(HELLO)) as tree:
+        course = await walk(tree, "Graphics")
+        await tree.children(course)
+        assert tree.known_children(course.inode) is not None
+        later = time.time_ns() + 61 * 10**9
+        monkeypatch.setattr("coursefs.catalog.tree.time.time_ns", lambda: later)
+        assert tree.known_children(course.inode) is None

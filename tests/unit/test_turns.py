@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyfuse3
 import pytest
@@ -27,7 +28,7 @@ async def test_what_is_there_takes_no_turn_until_the_others_must_have_theirs(
 ) -> None:
     reading, writing = pipe
     os.write(writing, b"requests")
-    waiting = Waiting()
+    waiting = Waiting(trio.current_time)
     turns: list[None] = []
 
     async def other() -> None:
@@ -68,6 +69,45 @@ async def test_what_is_not_there_is_waited_for_while_others_go_on(pipe: tuple[in
             assert not woken.is_set()
             os.write(writing, b"2")
             await woken.wait()
+
+
+class Clock:
+    """Goes on by ten microseconds whenever somebody looks at it; something happens when it has come so far."""
+
+    def __init__(self, happens: Callable[[], object], at: float) -> None:
+        self.now = 0.0
+        self.happens, self.at = happens, at
+
+    def __call__(self) -> float:
+        self.now += 10e-6
+        if self.now >= self.at:
+            self.at = math.inf
+            self.happens()
+        return self.now
+
+
+@pytest.mark.parametrize(("after", "takes_a_turn"), [(25e-6, False), (200e-6, True)])
+async def test_what_comes_soon_takes_no_turn(pipe: tuple[int, int], after: float, takes_a_turn: bool) -> None:
+    reading, writing = pipe
+    os.write(writing, b"1")
+    clock = Clock(lambda: None, math.inf)
+    waiting = Waiting(clock)
+    await waiting.wait_readable(reading)
+    os.read(reading, 1)
+    clock.happens, clock.at = lambda: os.write(writing, b"2"), clock.now + after
+    turns: list[None] = []
+
+    async def other() -> None:
+        turns.append(None)
+        if after > 100e-6:
+            while clock.at < math.inf:  # the loop has its turn, and the time goes on
+                clock()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        with trio.fail_after(5):
+            await waiting.wait_readable(reading)
+        assert bool(turns) is takes_a_turn
 
 
 async def test_the_end_of_the_file_is_for_trio_to_report(pipe: tuple[int, int]) -> None:
