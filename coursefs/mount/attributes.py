@@ -51,17 +51,20 @@ class Attributes:
     def fill(self, entry: pyfuse3.EntryAttributes, node: Node) -> pyfuse3.EntryAttributes:
         """The same object, with all that is the node's own: a listing describes thousands with one."""
         size, kept, mode = node.size, KEPT, self._file_mode
-        if node.is_directory:
-            size, mode = 0, self._directory_mode
-        elif size is None:
-            size, kept = 0, 0.0
+        if size is None:
+            size = 0
+            if node.is_directory:
+                mode = self._directory_mode
+            else:
+                kept = 0.0
         entry.st_ino = node.inode
         entry.st_mode = mode
         entry.attr_timeout = kept
         entry.st_size = size
         # never 0 for a file with bytes, cached or not: `tar -S` would archive a hole
         entry.st_blocks = -(-size // _BLOCK)
-        entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
+        if entry.st_mtime_ns != node.mtime_ns:  # what was first seen together has one time
+            entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
         return entry
 
 

@@ -46,21 +46,38 @@ def guarded(handler: Handler[S, P, R]) -> Handler[S, P, R]:
 
 
 def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
-    """As `guarded`, for a handler that waits for nothing, or sees to a deadline where it does."""
+    """As `guarded`, for a handler that sees to a deadline where it waits."""
 
     @functools.wraps(handler)
     async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await handler(self, *args, **kwargs)
-        except pyfuse3.FUSEError:
-            raise
-        except trio.TooSlowError:
-            log.info("%s: no answer within %.0f s", handler.__name__, self.deadline)
-            raise pyfuse3.FUSEError(errno.ETIMEDOUT) from None
         except Exception as error:
-            raise pyfuse3.FUSEError(errno_of(error, handler.__name__, self.told)) from None
+            raise _answer_to(error, handler.__name__, self) from None
 
     return safe
+
+
+def at_once(handler: Callable[Concatenate[S, P], R]) -> Handler[S, P, R]:
+    """As `answered`, for a handler that never waits and therefore is no coroutine."""
+
+    @functools.wraps(handler)
+    async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(self, *args, **kwargs)
+        except Exception as error:
+            raise _answer_to(error, handler.__name__, self) from None
+
+    return safe
+
+
+def _answer_to(error: Exception, doing: str, owner: HasDeadline) -> pyfuse3.FUSEError:
+    if isinstance(error, pyfuse3.FUSEError):
+        return error
+    if isinstance(error, trio.TooSlowError):
+        log.info("%s: no answer within %.0f s", doing, owner.deadline)
+        return pyfuse3.FUSEError(errno.ETIMEDOUT)
+    return pyfuse3.FUSEError(errno_of(error, doing, owner.told))
 
 
 def errno_of(error: BaseException, doing: str, told: set[tuple[str, int]]) -> int:

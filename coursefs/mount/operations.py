@@ -18,7 +18,7 @@ from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
 from coursefs.mount.attributes import Attributes, absent
-from coursefs.mount.guard import answered, guarded
+from coursefs.mount.guard import answered, at_once, guarded
 from coursefs.mount.options import MountOptions
 
 log = logging.getLogger(__name__)
@@ -95,14 +95,14 @@ class Operations(pyfuse3.Operations):
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Nothing to do: an inode number stays what it is for ever, and nodes live in the catalogue."""
 
-    @answered
-    async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
+    @at_once
+    def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
         if mode & os.W_OK:
             raise pyfuse3.FUSEError(errno.EROFS)
         return not mode & os.X_OK or self._library.node(inode).is_directory
 
-    @answered
-    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+    @at_once
+    def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
         count, size = self._library.totals()
         data = pyfuse3.StatvfsData()
         data.f_bsize = data.f_frsize = _BLOCK
@@ -125,18 +125,19 @@ class Operations(pyfuse3.Operations):
         self._listings[number] = (self._library.node(inode), children)
         return number
 
-    @answered
-    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+    @at_once
+    def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory, children = self._listings[fh]
         first, fill = max(0, start_id - _FIRST_OFFSET + 1), self._attributes.fill
         if start_id and first >= len(children):  # the kernel asks once more after the last one
             return
         entry = self._attributes.blank()
-        for number, name, inode in ((1, b".", directory.inode), (2, b"..", directory.parent)):
-            if start_id < number:
-                fill(entry, directory).st_ino = inode  # of these two the kernel takes no more than number and type
-                if not pyfuse3.readdir_reply(token, name, entry, number):
-                    return
+        fill(entry, directory)
+        if start_id < 1 and not pyfuse3.readdir_reply(token, b".", entry, 1):
+            return
+        entry.st_ino = directory.parent  # of these two the kernel takes no more than number and type
+        if start_id < 2 and not pyfuse3.readdir_reply(token, b"..", entry, 2):
+            return
         is_of_now = self._library.known_children(directory.inode) is children
         for index in range(first, len(children)):
             node = children[index]
@@ -145,12 +146,12 @@ class Operations(pyfuse3.Operations):
             if not pyfuse3.readdir_reply(token, node.name.encode(), now, index + _FIRST_OFFSET):
                 return
 
-    @answered
-    async def releasedir(self, fh: int) -> None:
+    @at_once
+    def releasedir(self, fh: int) -> None:
         self._listings.pop(fh, None)
 
-    @answered
-    async def fsyncdir(self, fh: int, datasync: bool) -> None:
+    @at_once
+    def fsyncdir(self, fh: int, datasync: bool) -> None:
         """There is nothing to write."""
 
     # -- files ---------------------------------------------------------------------------------------------------
@@ -202,20 +203,20 @@ class Operations(pyfuse3.Operations):
             for patience in self._reads.get(fh, set()).copy():
                 patience.cancel()
 
-    @answered
-    async def fsync(self, fh: int, datasync: bool) -> None:
+    @at_once
+    def fsync(self, fh: int, datasync: bool) -> None:
         """There is nothing to write."""
 
-    @answered
-    async def release(self, fh: int) -> None:
+    @at_once
+    def release(self, fh: int) -> None:
         handle = self._files.pop(fh, None)
         if handle is not None:
             handle.close()
 
     # -- extended attributes ---------------------------------------------------------------------------------------
 
-    @answered
-    async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
+    @at_once
+    def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
         if not name.startswith(b"user."):
             # `ls -l` asks for security.selinux and system.posix_acl_access: of every file as long as the answer is
             # «no such attribute», of the first one alone when it is that there is none of the kind here
@@ -225,8 +226,8 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value
 
-    @answered
-    async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
+    @at_once
+    def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
         return xattrs.names(self._library, self._library.node(inode))
 
     # -- everything that would change something ----------------------------------------------------------------------
