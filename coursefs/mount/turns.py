@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -38,11 +38,13 @@ def long_turns() -> Iterator[None]:
 class _Done:
     """What can be awaited and takes no time; a coroutine for each would take more than what is waited for."""
 
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
+    _nothing: Iterator[None] = iter(())
+
+    def __await__(self) -> Iterator[None]:
+        return self._nothing
 
 
-_DONE = _Done()
+_DONE: Awaitable[None] = _Done()  # type: ignore[assignment]  # an iterator is all that is awaited; this one has ended
 
 
 class Lock:
