@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
 
 from coursefs.activity import Activity
-from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
+from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount, updated
 from coursefs.catalog.inode import ROOT
 from coursefs.choosing import Choosing
 from coursefs.content import CacheUse, Content, Contents, Reader
@@ -237,12 +237,13 @@ class Library:
         """Ask for metadata now and say what is new: first of the enrolments, then course by course.
 
         `selection` names courses (directory name, slug, id or URL) and keeps its order; without any, or with `all`,
-        it is every course.  Raises `CoursefsError` for the first course that cannot be asked, or is not there.
+        it is every course.  Raises `UsageError` for a name that no course has, and at the end what kept an account or
+        a course from being asked.
         """
-        for account in self.settings.accounts:
-            yield await self.tree.update_courses(account.name)
-        for node in self.select(selection):
-            yield await self.tree.update_course(node)
+        accounts = [account.name for account in self.settings.accounts]
+        async with aclosing(updated(self.tree, accounts, lambda: self.select(selection))) as found:
+            async for news in found:
+                yield news
 
     def select(self, selection: Sequence[str]) -> list[Node]:
         """The directories of the courses that are named so.  Raises `UsageError` for a name that none has."""
