@@ -380,9 +380,12 @@ class Store:
     def hide_other_accounts(self, accounts: Iterable[str]) -> None:
         """Take the courses of every account but these out of the tree, so that their names are free."""
         known = frozenset(accounts)
-        nodes = [node for node in self.children(inodes.ROOT) if node.place.account not in known]
+        listed = {row[0] for row in self._database.execute("SELECT account FROM fetched WHERE course = ''")}
+        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
+        for account in listed - known:  # those in a folder of their own too: nobody could ask for them
+            nodes |= {node.inode: node for node in self.of_place(Place(account))}
         if nodes:
-            self.write(Changes(gone=tuple(nodes)))
+            self.write(Changes(gone=tuple(nodes.values())))
 
     def set_used(self, place: Place, at_ns: int) -> None:
         """Somebody looked into a course."""

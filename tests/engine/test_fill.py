@@ -125,3 +125,22 @@ async def test_one_broken_file_does_not_stop_it_and_no_network_makes_it_wait(
         assert fill.progress.state == "done"
         assert (await walk(tree, "Two", "01 Start", "01 A.mp4")).size == 1000
         nursery.cancel_scope.cancel()
+
+
+async def test_courses_of_an_account_that_the_settings_no_longer_have_do_not_stop_it(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    removed, provider, filling = provider_of_two(), provider_of_two(), Filling()
+    async with opened(tmp_path, removed, name="old", folder="Old") as tree:
+        await walk(tree, "Old", "One", "01 Start")
+        await walk(tree, "Old", "Two", "01 Start")
+        tree.store.set_used(Place("old", "c1"), 5)
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(250)
+        assert (fill.progress.state, fill.progress.done, fill.progress.total) == ("done", 2, 2)
+        nursery.cancel_scope.cancel()
+    async with opened(tmp_path, removed, name="old", folder="Old") as tree:
+        assert [node.name for node in await tree.children(await walk(tree, "Old"))] == ["One", "Two"]
