@@ -16,7 +16,7 @@ from coursefs.catalog.outline import outline_changes
 from coursefs.catalog.refresh import Changes
 from coursefs.catalog.store import Store
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
-from coursefs.model import Course, File, Kind, Sketch
+from coursefs.model import Course, File, Kind, Outline, Section, Sketch
 from coursefs.providers.base import Provider
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Renewal:
         if outline is None:
             self._store.set_fetched(place, now, tag)
             return
-        if not outline.sections and not outline.items and self._store.of_place(place):
+        if self._has_lost_all(place, outline):
             raise self._noted(place, BadReply(f"{course.slug}: the platform lists nothing where there was a course"))
         new = outline_changes(self._store, place, directory.inode, outline, self._layout, now)
         with self._store.transaction():
@@ -107,6 +107,12 @@ class Renewal:
             self._store.set_fetched(place, now, outline.tag)
             news = self._write(new.changes, now)
         self._tell(news)
+
+    def _has_lost_all(self, place: Place, outline: Outline) -> bool:
+        """Whether there is nothing left where there was something: no item of many, or nothing at all."""
+        if outline.items or any(_holds_items(section) for section in outline.sections):
+            return False
+        return bool(self._store.steps_of(place) or (not outline.sections and self._store.of_place(place)))
 
     async def files(self, account: TreeAccount, directory: Node, place: Place, steps: Sequence[Step]) -> None:
         """Ask for the files of some of a directory's items now."""
@@ -233,6 +239,10 @@ def _missing(some: Sequence[Course], courses: Sequence[Course]) -> list[Course]:
     """Those of some courses that are not among these."""
     keys = {course.key for course in courses}
     return [course for course in some if course.key not in keys]
+
+
+def _holds_items(section: Section) -> bool:
+    return bool(section.items) or any(_holds_items(inner) for inner in section.sections)
 
 
 def _by_key(steps: Sequence[Step]) -> dict[str, Step]:

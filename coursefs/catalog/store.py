@@ -22,9 +22,9 @@ from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
 from coursefs.catalog.rows import (
     READ_NODE,
+    REPLACE_STEP,
     STEP,
     UPSERT_NODE,
-    insert,
     node_of,
     nodes_of,
     row_of,
@@ -303,7 +303,7 @@ class Store:
     def steps(self, directory: int) -> list[Step]:
         """The items whose files lie in this directory."""
         rows = self._database.execute(
-            f"SELECT {STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
+            f"SELECT {STEP} FROM step WHERE directory = ? AND NOT is_gone ORDER BY position, key", (directory,)
         )
         return [step_of(row) for row in rows]
 
@@ -311,24 +311,28 @@ class Store:
         """When the items of a directory were asked for, without reading them."""
         row = self._database.execute(
             "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
-            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step WHERE directory = ?",
+            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step"
+            " WHERE directory = ? AND NOT is_gone",
             (directory,),
         ).fetchone()
         return Asked(row[0], row[0] - row[1], *row[2:])
 
-    def steps_of(self, place: Place) -> list[Step]:
-        """All items of a course."""
+    def steps_of(self, place: Place, *, gone: bool = False) -> list[Step]:
+        """All items of a course; or those that it had once, as they were then."""
         rows = self._database.execute(
-            f"SELECT {STEP} FROM step WHERE account = ? AND course = ? ORDER BY directory, position, key",
-            (place.account, place.course),
+            f"SELECT {STEP} FROM step WHERE account = ? AND course = ? AND is_gone = ?"
+            " ORDER BY directory, position, key",
+            (place.account, place.course, gone),
         )
         return [step_of(row) for row in rows]
 
     def set_steps(self, place: Place, steps: Sequence[Step]) -> None:
-        """Replace the items of a course."""
+        """These are the items of a course now; what it had besides is gone."""
         with self.transaction():
-            self._database.execute("DELETE FROM step WHERE account = ? AND course = ?", (place.account, place.course))
-            self._database.executemany(insert("step", STEP), [row_of_step(step) for step in steps])
+            self._database.execute(
+                "UPDATE step SET is_gone = 1 WHERE account = ? AND course = ?", (place.account, place.course)
+            )
+            self._database.executemany(REPLACE_STEP, [row_of_step(step) for step in steps])
 
     def set_step_state(self, step: Step, fetched_ns: int | None, error: str | None) -> None:
         """When an item's files were last asked for, and what went wrong."""
