@@ -17,7 +17,7 @@ import trio
 from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
-from coursefs.mount.attributes import absent, attributes, blank, described
+from coursefs.mount.attributes import KEPT, absent, attributes, blank, described
 from coursefs.mount.guard import answered, guarded
 from coursefs.mount.options import MountOptions
 
@@ -128,19 +128,26 @@ class Operations(pyfuse3.Operations):
     @answered
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory, children = self._listings[fh]
-        if start_id < 1 and not pyfuse3.readdir_reply(token, b".", attributes(directory, self._options), 1):
-            return
-        if start_id < 2:
-            parent = self._library.node(directory.parent)
-            if not pyfuse3.readdir_reply(token, b"..", attributes(parent, self._options), 2):
-                return
-        entry = blank(self._options)
+        first = max(0, start_id - _FIRST_OFFSET + 1)
+        if first and first >= len(children):
+            return  # the kernel always asks once more
+        entry = blank(self._options)  # one for all: the reply takes a copy
+        for offset, inode in ((1, directory.inode), (2, directory.parent)):
+            if start_id < offset:
+                now = described(entry, self._library.node(inode), self._options)
+                if not pyfuse3.readdir_reply(token, b"." * offset, now, offset):
+                    return
         is_of_now = self._library.known_children(directory.inode) is children
-        for index in range(max(0, start_id - _FIRST_OFFSET + 1), len(children)):
+        for index in range(first, len(children)):
             node = children[index]
-            # as of now, not of opendir: a size that was learned meanwhile must not be taken back
-            now = described(entry, node if is_of_now else self._library.node(node.inode), self._options)
-            if not pyfuse3.readdir_reply(token, node.name.encode(), now, index + _FIRST_OFFSET):
+            if not is_of_now:
+                # as of now, not of opendir: a size that was learned meanwhile must not be taken back, nor a name that
+                # is no longer there be kept by the kernel, which was told so already
+                known, node = node, self._library.node(node.inode)
+                is_there = not node.is_gone and (node.parent, node.name) == (known.parent, known.name)
+                entry.entry_timeout = KEPT if is_there else 0.0
+            now = described(entry, node, self._options)
+            if not pyfuse3.readdir_reply(token, children[index].name.encode(), now, index + _FIRST_OFFSET):
                 return
 
     @answered
