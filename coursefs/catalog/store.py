@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 #: nodes that are kept in memory: a walk over a large account finds the second time what the first one has read.  When
 #: there are more, all are let go: to tell which were used last would cost every request more than reading them again
 _KEPT_NODES = 1 << 16
+#: ns for which a look into a course is worth no other write: a walk looks into all of them
+_USED_FOR_NS = 60 * 10**9
 _COURSE = "key, slug, title, url, enrolled_ns, hidden, mark"
 
 
@@ -68,6 +70,7 @@ class Store:
         self._database = copied(path) if read_only else opened(path)
         self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
         self._listings: dict[int, tuple[Node, ...]] = {}
+        self._used: dict[Place, int] = {}  # what was written of it, ns since 1970
         try:
             if self.node(inodes.ROOT) is None:
                 root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
@@ -296,6 +299,7 @@ class Store:
         with self.transaction():
             for table in ("course", "node", "step", "fetched", "used", "made_with", "choice", "added"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+        self._used.clear()
         self._forget_all()
 
     # -- steps and freshness ---------------------------------------------------------------------------------------
@@ -392,7 +396,10 @@ class Store:
             self.write(Changes(gone=tuple(nodes.values())))
 
     def set_used(self, place: Place, at_ns: int) -> None:
-        """Somebody looked into a course."""
+        """Somebody looked into a course.  Where that was so a minute ago, it is not written again."""
+        if 0 <= at_ns - self._used.get(place, -_USED_FOR_NS) < _USED_FOR_NS:
+            return
+        self._used[place] = at_ns
         with suppress(sqlite3.OperationalError), self.transaction():  # a full disk must not end a listing
             self._database.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (place.account, place.course, at_ns))
 

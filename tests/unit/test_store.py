@@ -124,6 +124,25 @@ def test_text_that_is_no_text_is_kept_legible(tmp_path: Path) -> None:
     store.close()
 
 
+def test_that_a_course_was_looked_into_is_written_once_a_minute(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    courses = [Node(n, ROOT, f"{n}", f"{n}", Place("a"), f"c{n}", Kind.COURSE, 0) for n in (301, 302)]
+    store.write(Changes(added=tuple(courses)))
+    written: list[str] = []
+    store._database.set_trace_callback(lambda text: written.append(text) if "INSERT" in text else None)
+    minute = 60 * 10**9
+    for place, at_ns, writes, order in (
+        (Place("a", "c301"), 10 * minute, 1, [301, 302]),
+        (Place("a", "c302"), 10 * minute + 1, 2, [302, 301]),
+        (Place("a", "c301"), 11 * minute - 1, 2, [302, 301]),
+        (Place("a", "c301"), 11 * minute, 3, [301, 302]),
+        (Place("a", "c302"), 9 * minute, 4, [301, 302]),  # the clock was wrong before
+    ):
+        store.set_used(place, at_ns)
+        assert (len(written), [node.inode for node in store.by_use()]) == (writes, order)
+    store.close()
+
+
 def test_a_forgotten_account_leaves_nothing(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.set_courses("coursera", [Course("c1", "s", "t")])
