@@ -207,6 +207,11 @@ class Library:
         """What the content cache holds."""
         return self.contents.use()
 
+    @property
+    def notice(self) -> str | None:
+        """What a person has to know of the catalogue as it was found: that it had to be set aside."""
+        return self._store.notice
+
     def known(self, account: str) -> bool:
         """Whether the account's courses were ever listed."""
         return self._store.fetched_ns(Place(account)) is not None

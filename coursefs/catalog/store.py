@@ -67,7 +67,12 @@ class Store:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
-        self._database = copied(path) if read_only else opened(path)
+        #: what a person has to know of the catalogue as it was found
+        self.notice: str | None = None
+        if read_only:
+            self._database = copied(path)
+        else:
+            self._database, self.notice = opened(path)
         self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
         self._listings: dict[int, tuple[Node, ...]] = {}
         self._used: dict[Place, int] = {}  # what was written of it, ns since 1970
