@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
 from coursefs.catalog.news import News
 from coursefs.catalog.node import Node
@@ -10,7 +10,7 @@ from coursefs.catalog.tree import Tree
 from coursefs.errors import CoursefsError, NoAnswer, NotSignedIn, Unreachable
 
 
-async def updated(tree: Tree, accounts: Iterable[str], courses: Callable[[], Sequence[Node]]) -> AsyncIterator[News]:
+async def updated(tree: Tree, accounts: Iterable[str], courses: Callable[[], Sequence[Node]]) -> AsyncGenerator[News, None]:
     """What is new: first of the accounts' enrolments, then of the courses, which are named once those are known.
 
     Raises at the end what went wrong first, and says of how many others something did; an account that cannot be
