@@ -140,7 +140,7 @@ class Library:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
         node = self.tree.node(inode)
         if node.kind is Kind.COURSE:
-            self._store.set_used(Place(node.place.account, node.key), time.time_ns())
+            self._store.enrolments.set_used(Place(node.place.account, node.key), time.time_ns())
         with self.foreground.request():
             return await self.tree.children(node)
 
@@ -218,7 +218,7 @@ class Library:
 
     def courses(self, account: str) -> list[Course]:
         """The account's courses as last seen."""
-        return self._store.courses(account)
+        return self._store.enrolments.courses(account)
 
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
@@ -236,7 +236,7 @@ class Library:
     async def refresh_courses(self, account: str) -> list[Course]:
         """The account's courses, asked for now."""
         await self.tree.update_courses(account)
-        return self._store.courses(account)
+        return self._store.enrolments.courses(account)
 
     async def update(self, selection: Sequence[str]) -> AsyncIterator[News]:
         """Ask for metadata now and say what is new: first of the enrolments, then course by course.
@@ -255,7 +255,7 @@ class Library:
         directories = [
             (node, course)
             for account in self.settings.accounts
-            for course in self._store.courses(account.name)
+            for course in self._store.enrolments.courses(account.name)
             if (node := self._store.find(Place(account.name), course.key)) is not None and not node.is_gone
         ]
         if not selection or "all" in selection:

@@ -62,28 +62,28 @@ class Renewal:
     def arrange(self, account: str) -> None:
         """Show what is chosen of the account's courses now, without asking anybody."""
         with self._store.transaction():
-            known, added = self._store.courses(account), self._store.added(account)
+            known, added = self._store.enrolments.courses(account), self._store.enrolments.added(account)
             if missing := _missing(added, known):
-                self._store.set_courses(account, [*known, *missing])
+                self._store.enrolments.set_courses(account, [*known, *missing])
             news = self._arrange(account, time.time_ns())
         self._tell(news)
 
     def _arrange(self, account: str, now_ns: int) -> Changes:
-        courses, directory = self._store.courses(account), self._directories[account]
+        courses, directory = self._store.enrolments.courses(account), self._directories[account]
         return self._write(course_changes(self._store, account, directory, courses, self._layout, now_ns), now_ns)
 
     async def courses(self, account: TreeAccount) -> None:
         """Ask for the account's courses now."""
         place = Place(account.name)
         courses = [one for one in await self._asked(place, account.provider.courses) if is_sound(one.key)]
-        added = self._store.added(account.name)
-        if not courses and _missing(self._store.courses(account.name), added):
+        added = self._store.enrolments.added(account.name)
+        if not courses and _missing(self._store.enrolments.courses(account.name), added):
             raise self._noted(place, BadReply(f"{account.name}: the platform lists no course where there were some"))
         courses += _missing(added, courses)
         now = time.time_ns()
         with self._store.transaction():
-            if courses != self._store.courses(account.name):
-                self._store.set_courses(account.name, courses)
+            if courses != self._store.enrolments.courses(account.name):
+                self._store.enrolments.set_courses(account.name, courses)
             self._store.set_fetched(place, now)
             news = self._arrange(account.name, now)
         self._tell(news)
@@ -166,7 +166,7 @@ class Renewal:
 
     def course(self, place: Place) -> Course:
         """The course of a place.  Raises `Gone` when the account no longer has it."""
-        course = self._store.course(place)
+        course = self._store.enrolments.course(place)
         if course is None:
             raise Gone("the course is no longer among the enrolments")
         return course

@@ -7,7 +7,6 @@ but never damages the database, and everything in it can be asked for again.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursefs.catalog import inode as inodes
-from coursefs.catalog.choice import Choice
 from coursefs.catalog.database import copied, opened
+from coursefs.catalog.enrolments import Enrolments
 from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
 from coursefs.catalog.rows import (
@@ -29,19 +28,13 @@ from coursefs.catalog.rows import (
     nodes_of,
     row_of,
     row_of_step,
-    sound,
     step_of,
 )
-from coursefs.model import Course, Kind, Version
-
-log = logging.getLogger(__name__)
+from coursefs.model import Kind, Version
 
 #: nodes that are kept in memory: a walk over a large account finds the second time what the first one has read.  When
 #: there are more, all are let go: to tell which were used last would cost every request more than reading them again
 _KEPT_NODES = 1 << 16
-#: ns for which a look into a course is worth no other write: a walk looks into all of them
-_USED_FOR_NS = 60 * 10**9
-_COURSE = "key, slug, title, url, enrolled_ns, hidden, mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ class Store:
             self._database, self.notice = opened(path)
         self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
         self._listings: dict[int, tuple[Node, ...]] = {}
-        self._used: dict[Place, int] = {}  # what was written of it, ns since 1970
+        self.enrolments = Enrolments(self._database, self.transaction)
         try:
             if self.node(inodes.ROOT) is None:
                 root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
@@ -234,78 +227,42 @@ class Store:
         ).fetchone()
         return int(row[0])
 
-    # -- courses -------------------------------------------------------------------------------------------------
-
-    def courses(self, account: str) -> list[Course]:
-        """An account's courses as last seen, in the platform's order."""
-        rows = self._database.execute(f"SELECT {_COURSE} FROM course WHERE account = ? ORDER BY rank", (account,))
-        return [_course(row) for row in rows]
-
-    def course(self, place: Place) -> Course | None:
-        """One course of an account."""
-        row = self._database.execute(
-            f"SELECT {_COURSE} FROM course WHERE account = ? AND key = ?",
-            (place.account, place.course),
-        ).fetchone()
-        return None if row is None else _course(row)
-
-    def set_courses(self, account: str, courses: Sequence[Course]) -> None:
-        """Replace what is known of an account's courses."""
-        with self.transaction():
-            self._database.execute("DELETE FROM course WHERE account = ?", (account,))
-            self._database.executemany(
-                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        account,
-                        one.key,
-                        sound(one.slug),
-                        sound(one.title),
-                        sound(one.url),
-                        one.enrolled_ns,
-                        one.hidden,
-                        rank,
-                        sound(one.mark),
-                    )
-                    for rank, one in enumerate(courses)
-                ],
-            )
-
-    def choice(self, account: str) -> Choice:
-        """Which of an account's courses are shown."""
-        rows = self._database.execute("SELECT course, shown FROM choice WHERE account = ?", (account,))
-        named = {course: bool(shown) for course, shown in rows}
-        return Choice(named.pop("", True), named)
-
-    def set_choice(self, account: str, choice: Choice) -> None:
-        """Replace what was chosen."""
-        with self.transaction():
-            self._database.execute("DELETE FROM choice WHERE account = ?", (account,))
-            self._database.executemany(
-                "INSERT INTO choice VALUES (?, ?, ?)",
-                [(account, course, shown) for course, shown in {**choice.named, "": choice.others}.items()],
-            )
-
-    def added(self, account: str) -> list[Course]:
-        """The courses that were added by hand, enrolled or not."""
-        rows = self._database.execute("SELECT key, slug, title, url FROM added WHERE account = ?", (account,))
-        return [Course(*row) for row in rows]
-
-    def add(self, account: str, course: Course) -> None:
-        """Keep a course among the account's, whether the platform lists it there or not."""
-        with self.transaction():
-            self._database.execute(
-                "INSERT OR REPLACE INTO added VALUES (?, ?, ?, ?, ?)",
-                (account, course.key, sound(course.slug), sound(course.title), sound(course.url)),
-            )
+    # -- accounts ------------------------------------------------------------------------------------------------
 
     def forget_account(self, account: str) -> None:
         """Drop everything that is known of an account; its inode numbers come back with it."""
         with self.transaction():
-            for table in ("course", "node", "step", "fetched", "used", "made_with", "choice", "added"):
+            self.enrolments.forget(account)
+            for table in ("node", "step", "fetched", "made_with"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
-        self._used.clear()
         self._forget_all()
+
+    def made_with(self, account: str, shape: str, user: str | None) -> None:
+        """The account's tree is to be of this shape, and this user's.
+
+        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
+        """
+        row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
+        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
+            return
+        with self.transaction():
+            if row is not None and user is not None and row[1] not in {None, user}:
+                self.forget_account(account)
+            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
+            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
+            self._database.execute(
+                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
+            )
+
+    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
+        """Take the courses of every account but these out of the tree, so that their names are free."""
+        known = frozenset(accounts)
+        listed = {row[0] for row in self._database.execute("SELECT account FROM fetched WHERE course = ''")}
+        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
+        for account in listed - known:  # those in a folder of their own too: nobody could ask for them
+            nodes |= {node.inode: node for node in self.of_place(Place(account))}
+        if nodes:
+            self.write(Changes(gone=tuple(nodes.values())))
 
     # -- steps and freshness ---------------------------------------------------------------------------------------
 
@@ -373,41 +330,6 @@ class Store:
                 (place.account, place.course, at_ns, tag),
             )
 
-    def made_with(self, account: str, shape: str, user: str | None) -> None:
-        """The account's tree is to be of this shape, and this user's.
-
-        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
-        """
-        row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
-        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
-            return
-        with self.transaction():
-            if row is not None and user is not None and row[1] not in {None, user}:
-                self.forget_account(account)
-            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
-            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
-            self._database.execute(
-                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
-            )
-
-    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
-        """Take the courses of every account but these out of the tree, so that their names are free."""
-        known = frozenset(accounts)
-        listed = {row[0] for row in self._database.execute("SELECT account FROM fetched WHERE course = ''")}
-        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
-        for account in listed - known:  # those in a folder of their own too: nobody could ask for them
-            nodes |= {node.inode: node for node in self.of_place(Place(account))}
-        if nodes:
-            self.write(Changes(gone=tuple(nodes.values())))
-
-    def set_used(self, place: Place, at_ns: int) -> None:
-        """Somebody looked into a course.  Where that was so a minute ago, it is not written again."""
-        if 0 <= at_ns - self._used.get(place, -_USED_FOR_NS) < _USED_FOR_NS:
-            return
-        self._used[place] = at_ns
-        with suppress(sqlite3.OperationalError), self.transaction():  # a full disk must not end a listing
-            self._database.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (place.account, place.course, at_ns))
-
     def by_use(self) -> list[Node]:
         """The directories of all courses, those that were looked into last first."""
         rows = self._database.execute(
@@ -416,8 +338,3 @@ class Store:
             ") DESC, mtime_ns DESC, name"
         )
         return [node_of(row) for row in rows]
-
-
-def _course(row: tuple[str, str, str, str | None, int | None, int, str | None]) -> Course:
-    key, slug, title, url, enrolled_ns, hidden, mark = row
-    return Course(key, slug, title, url, enrolled_ns, bool(hidden), mark)

@@ -10,7 +10,9 @@ from coursefs.catalog.tree import Tree
 from coursefs.errors import CoursefsError, NoAnswer, NotSignedIn, Unreachable
 
 
-async def updated(tree: Tree, accounts: Iterable[str], courses: Callable[[], Sequence[Node]]) -> AsyncGenerator[News, None]:
+async def updated(
+    tree: Tree, accounts: Iterable[str], courses: Callable[[], Sequence[Node]]
+) -> AsyncGenerator[News, None]:
     """What is new: first of the accounts' enrolments, then of the courses, which are named once those are known.
 
     Raises at the end what went wrong first, and says of how many others something did; an account that cannot be

@@ -46,7 +46,7 @@ async def test_everything_is_learned_the_last_used_course_first(
     provider, filling = provider_of_two(), Filling()
     async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
         await tree.children(tree.node(1))
-        tree.store.set_used(Place("coursera", "c2"), 5)
+        tree.store.enrolments.set_used(Place("coursera", "c2"), 5)
         provider.calls.clear()
         fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
         nursery.start_soon(fill.run)
@@ -134,7 +134,7 @@ async def test_courses_of_an_account_that_the_settings_no_longer_have_do_not_sto
     async with opened(tmp_path, removed, name="old", folder="Old") as tree:
         await walk(tree, "Old", "One", "01 Start")
         await walk(tree, "Old", "Two", "01 Start")
-        tree.store.set_used(Place("old", "c1"), 5)
+        tree.store.enrolments.set_used(Place("old", "c1"), 5)
     async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
         await tree.children(tree.node(1))
         fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)

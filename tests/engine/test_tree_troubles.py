@@ -172,9 +172,9 @@ async def test_another_user_of_an_account_does_not_see_the_first_ones_courses(tm
         tree.store.made_with("coursera", "title", "1")
         await listing(tree)
         tree.store.made_with("coursera", "title", None)  # who it is, is not known: nothing is thrown away
-        assert tree.store.courses("coursera")
+        assert tree.store.enrolments.courses("coursera")
         tree.store.made_with("coursera", "title", "2")
-        assert tree.store.courses("coursera") == [] and tree.store.children(ROOT) == ()
+        assert tree.store.enrolments.courses("coursera") == [] and tree.store.children(ROOT) == ()
 
 
 async def test_what_was_listed_while_the_clock_was_wrong_is_listed_again(
