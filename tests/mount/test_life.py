@@ -69,6 +69,11 @@ def test_without_a_network_a_known_account_mounts_from_what_is_known(mounted: Wo
     done = mounted.run("mount", mounted.mountpoint)
     assert "showing what is known" in done.stderr
     assert mounted.tree() == tree
+    with pytest.raises(OSError) as caught:
+        mounted.path(VIDEO).read_bytes()
+    assert caught.value.errno == 5
+    mounted.platform.faults()
+    assert mounted.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()  # it comes back by itself
 
 
 def test_a_damaged_catalogue_is_set_aside_and_made_anew_with_the_same_paths_and_inodes(mounted: World) -> None:
