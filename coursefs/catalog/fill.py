@@ -107,8 +107,8 @@ class Fill:
                 given_up += 1
                 if given_up >= _MOST_FAILURES:
                     raise
-        for error in lost.values():
-            raise error
+        if lost:
+            raise next(iter(lost.values()))
         self.progress = Progress("filling", done, done)
 
     async def _step(self, directory: Node) -> None:
