@@ -45,12 +45,12 @@ class Choosing:
 
     def shows(self, account: str, course: Course) -> bool:
         """Whether the tree is to show a course of this account."""
-        return self._store.choice(account).shows(course)
+        return self._store.enrolments.choice(account).shows(course)
 
     def with_added(self, account: str, courses: Sequence[Course]) -> list[Course]:
         """These courses of an account, and those that were added to it by hand."""
         enrolled = {course.key for course in courses}
-        return [*courses, *(course for course in self._store.added(account) if course.key not in enrolled)]
+        return [*courses, *(course for course in self._store.enrolments.added(account) if course.key not in enrolled)]
 
     async def choose(self, selection: Sequence[str], *, shown: bool) -> list[Chosen]:
         """Show, or no longer show, these courses; `all` is every course, those enrolled in later included.
@@ -61,9 +61,9 @@ class Choosing:
         """
         if "all" in selection:
             for account in self._accounts:
-                self._store.set_choice(account.name, Choice(others=shown))
+                self._store.enrolments.set_choice(account.name, Choice(others=shown))
                 self._tree.renewal.arrange(account.name)
-            every = [(one, course) for one in self._accounts for course in self._store.courses(one.name)]
+            every = [(one, course) for one in self._accounts for course in self._store.enrolments.courses(one.name)]
             return [self._chosen(_Found(one, course, True), shown) for one, course in every if not course.hidden]
         found = [await self._found(text, shown=shown) for text in selection]
         unique = {(one.account.name, one.course.key): one for some in found for one in some}
@@ -77,9 +77,11 @@ class Choosing:
         with self._store.transaction():
             for one in found:
                 if shown and not one.is_known and not one.course.hidden:
-                    self._store.add(account, one.course)
+                    self._store.enrolments.add(account, one.course)
             keys = [one.course.key for one in found]
-            self._store.set_choice(account, self._store.choice(account).including(keys, shown=shown))
+            self._store.enrolments.set_choice(
+                account, self._store.enrolments.choice(account).including(keys, shown=shown)
+            )
         self._tree.renewal.arrange(account)
 
     def _chosen(self, one: _Found, shown: bool) -> Chosen:
@@ -118,7 +120,7 @@ class Choosing:
         found = [
             _Found(account, course, True)
             for account in self._accounts
-            for course in self._store.courses(account.name)
+            for course in self._store.enrolments.courses(account.name)
             if names(course, self._name(account.name, course), text)
         ]
         if _is_one_course(found):
@@ -145,7 +147,7 @@ class Choosing:
             except CoursefsError as error:
                 errors.append(error)
                 continue
-            known = {course.key: course for course in self._store.courses(account.name)}
+            known = {course.key: course for course in self._store.enrolments.courses(account.name)}
             found += [_Found(account, known.get(one.key, one), one.key in known) for one in courses]
         return found, errors
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
 
 from coursefs.activity import Activity
-from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
+from coursefs.catalog import Ages, Fill, Layout, News, Node, Pace, Place, Sizes, Store, Tree, TreeAccount, updated
 from coursefs.catalog.inode import ROOT
 from coursefs.choosing import Choosing
 from coursefs.content import CacheUse, Content, Contents, Reader
@@ -140,7 +140,7 @@ class Library:
         """What a directory holds; sizes may be unknown.  Raises what kept it from being known."""
         node = self.tree.node(inode)
         if node.kind is Kind.COURSE:
-            self._store.set_used(Place(node.place.account, node.key), time.time_ns())
+            self._store.enrolments.set_used(Place(node.place.account, node.key), time.time_ns())
         with self.foreground.request():
             return await self.tree.children(node)
 
@@ -207,13 +207,18 @@ class Library:
         """What the content cache holds."""
         return self.contents.use()
 
+    @property
+    def notice(self) -> str | None:
+        """What a person has to know of the catalogue as it was found: that it had to be set aside."""
+        return self._store.notice
+
     def known(self, account: str) -> bool:
         """Whether the account's courses were ever listed."""
         return self._store.fetched_ns(Place(account)) is not None
 
     def courses(self, account: str) -> list[Course]:
         """The account's courses as last seen."""
-        return self._store.courses(account)
+        return self._store.enrolments.courses(account)
 
     def directory_of(self, account: str, course: Course) -> str | None:
         """Where the tree shows a course: its path below the root; None while it does not."""
@@ -231,25 +236,26 @@ class Library:
     async def refresh_courses(self, account: str) -> list[Course]:
         """The account's courses, asked for now."""
         await self.tree.update_courses(account)
-        return self._store.courses(account)
+        return self._store.enrolments.courses(account)
 
     async def update(self, selection: Sequence[str]) -> AsyncIterator[News]:
         """Ask for metadata now and say what is new: first of the enrolments, then course by course.
 
         `selection` names courses (directory name, slug, id or URL) and keeps its order; without any, or with `all`,
-        it is every course.  Raises `CoursefsError` for the first course that cannot be asked, or is not there.
+        it is every course.  Raises `UsageError` for a name that no course has, and at the end what kept an account or
+        a course from being asked.
         """
-        for account in self.settings.accounts:
-            yield await self.tree.update_courses(account.name)
-        for node in self.select(selection):
-            yield await self.tree.update_course(node)
+        accounts = [account.name for account in self.settings.accounts]
+        async with aclosing(updated(self.tree, accounts, lambda: self.select(selection))) as found:
+            async for news in found:
+                yield news
 
     def select(self, selection: Sequence[str]) -> list[Node]:
         """The directories of the courses that are named so.  Raises `UsageError` for a name that none has."""
         directories = [
             (node, course)
             for account in self.settings.accounts
-            for course in self._store.courses(account.name)
+            for course in self._store.enrolments.courses(account.name)
             if (node := self._store.find(Place(account.name), course.key)) is not None and not node.is_gone
         ]
         if not selection or "all" in selection:

@@ -9,6 +9,7 @@ from coursefs.catalog.renewal import TreeAccount
 from coursefs.catalog.sizes import Sizes
 from coursefs.catalog.store import Store
 from coursefs.catalog.tree import Ages, Tree
+from coursefs.catalog.updating import updated
 
 __all__ = [
     "Ages",
@@ -23,4 +24,5 @@ __all__ = [
     "Store",
     "Tree",
     "TreeAccount",
+    "updated",
 ]

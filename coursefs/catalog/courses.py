@@ -41,7 +41,7 @@ def course_changes(
     """How the directory changes when these are the account's courses; of them it shows what was chosen."""
     place = Place(account)
     present = store.of_place(place, (Kind.COURSE,))
-    choice = store.choice(account)
+    choice = store.enrolments.choice(account)
     shown = [course for course in courses if choice.shows(course)]
     wishes = {
         course.key: names.Wish(

@@ -18,15 +18,18 @@ log = logging.getLogger(__name__)
 _CHECKED = 8 * 2**20
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    """A usable database at this path; one that is damaged or newer is renamed to `….set-aside-<time>`."""
+def opened(path: Path) -> tuple[sqlite3.Connection, str | None]:
+    """A usable database at this path, and what a person has to know of it.
+
+    One that is damaged or newer is renamed to `….set-aside-<time>`, which is logged too.
+    """
     try:
         database = _connect(path)
         try:
             reason = _not_ours(database)
             if reason is None:
                 schema.migrate(database)
-                return database
+                return database, None
         except BaseException:
             database.close()
             raise
@@ -40,10 +43,11 @@ def opened(path: Path) -> sqlite3.Connection:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
-    log.warning("the catalogue %s; it was set aside as %s and is made anew", reason, aside)
+    notice = f"the catalogue {reason}; it was set aside as {aside} and is made anew"
+    log.warning("%s", notice)
     database = _connect(path)
     schema.migrate(database)
-    return database
+    return database, notice
 
 
 def copied(path: Path) -> sqlite3.Connection:

@@ -12,14 +12,14 @@ from coursefs.catalog.node import Node, Place
 from coursefs.catalog.sizes import Sizes
 from coursefs.catalog.store import Store
 from coursefs.catalog.tree import Tree
-from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, Unreachable
 from coursefs.foreground import behind
 from coursefs.model import Kind
 
 log = logging.getLogger(__name__)
 
 
-#: failures in a row after which it is not one directory's fault
+#: failures in a row after which it is not one directory's fault, but its course's; and so of courses
 _MOST_FAILURES = 3
 
 
@@ -57,7 +57,7 @@ class Fill:
         self._store = store
         self._idle = idle
         self._pace = pace or Pace()
-        self._failures = 0  # in a row
+        self._failures = 0  # in a row, of one course
         self.progress = Progress("off")
 
     async def run(self) -> None:
@@ -77,18 +77,38 @@ class Fill:
             await trio.sleep(wait)
 
     async def _all(self) -> None:
+        """One round.  An account that cannot be asked, or a course that is refused, keeps no other from its turn.
+
+        Raises at the end what kept an account from being asked, so that this comes again soon.
+        """
         done, total = 0, self._store.count_sections()
+        given_up = 0  # courses in a row
+        lost: dict[str, CoursefsError] = {}
         for course in self._store.by_use():
+            if course.place.account in lost:
+                continue
             place = Place(course.place.account, course.key)
             was_known = self._store.fetched_ns(place) is not None
-            await self._step(course)
-            if not was_known:
-                total = self._store.count_sections()
-            directories = [node for node in self._store.of_place(place) if node.is_directory and not node.item]
-            for directory in sorted(directories, key=lambda node: node.kind is not Kind.MODULE):
-                self.progress = Progress("filling", done, max(total, done + 1))
-                await self._step(directory)
-                done += 1
+            self._failures = 0
+            try:
+                await self._step(course)
+                if not was_known:
+                    total = self._store.count_sections()
+                directories = [node for node in self._store.of_place(place) if node.is_directory and not node.item]
+                for directory in sorted(directories, key=lambda node: node.kind is not Kind.MODULE):
+                    self.progress = Progress("filling", done, max(total, done + 1))
+                    await self._step(directory)
+                    done += 1
+                given_up = 0
+            except (NotSignedIn, Unreachable) as error:
+                lost[place.account] = error
+            except CoursefsError as error:
+                log.info("%s: filling goes on without it: %s", course.name, error)
+                given_up += 1
+                if given_up >= _MOST_FAILURES:
+                    raise
+        if lost:
+            raise next(iter(lost.values()))
         self.progress = Progress("filling", done, done)
 
     async def _step(self, directory: Node) -> None:
@@ -103,7 +123,6 @@ class Fill:
             log.debug("%s: %s", directory.name, error)
             self._failures += 1
             if isinstance(error, (NotSignedIn, Unreachable)) or self._failures >= _MOST_FAILURES:
-                self._failures = 0
                 raise
         await trio.sleep(self._pace.pause * min(unknown, 10))
 
@@ -111,5 +130,10 @@ class Fill:
         """Ask for the sizes of a directory's files, where they are not known; how many that were."""
         nodes = [node for node in self._store.children(directory.inode) if node.identity and node.size is None]
         for node in nodes[:1]:
-            await self._sizes.exact(node)  # asks for all siblings in the same go
+            try:
+                await self._sizes.exact(node)  # asks for all siblings in the same go
+            except NotSignedIn:
+                raise
+            except (NotAllowed, Gone, BadReply) as error:
+                log.debug("%s: %s", node.name, error)  # it says nothing of any other file
         return len(nodes)

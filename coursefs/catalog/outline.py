@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from coursefs.catalog import names
@@ -31,11 +31,12 @@ def outline_changes(
     sections = store.of_place(place, (Kind.MODULE, Kind.LESSON, Kind.FOLDER))
     known = {node.key: node for node in sections if not node.item}  # `.files` directories belong to their items
     before = {step.item.key: step for step in store.steps_of(place)}
+    gone = {step.item.key: step for step in store.steps_of(place, gone=True)}
     entries: list[Entry] = []
     steps: list[Step] = []
 
     def walk(directory: int, children: Sequence[Section], items: Sequence[Item]) -> None:
-        steps.extend(_steps(place, directory, items, before, layout))
+        steps.extend(_steps(place, directory, items, before, gone, layout))
         wishes = [_wish(section, layout) for section in children]
         siblings = store.children(directory)
         shown = {node.key: names.Shown(node.wanted, node.name) for node in siblings}
@@ -90,7 +91,12 @@ def _unique(outline: Outline) -> Outline:
 
 
 def _steps(
-    place: Place, directory: int, items: Sequence[Item], before: dict[str, Step], layout: names.Layout
+    place: Place,
+    directory: int,
+    items: Sequence[Item],
+    before: Mapping[str, Step],
+    gone: Mapping[str, Step],
+    layout: names.Layout,
 ) -> Iterator[Step]:
     wishes = [
         names.Wish(
@@ -100,8 +106,11 @@ def _steps(
         )
         for item in items
     ]
-    shown = {key: names.Shown(step.wanted, step.stem) for key, step in before.items() if step.directory == directory}
-    given = names.decide(wishes, shown)
+    shown, past = (
+        {key: names.Shown(step.wanted, step.stem) for key, step in some.items() if step.directory == directory}
+        for some in (before, gone)
+    )
+    given = names.decide(wishes, shown, past)
     for item, wish in zip(items, wishes, strict=True):
         step = Step(place, directory, given[item.key], wish.name, item)
         old = before.get(item.key)

@@ -16,7 +16,7 @@ from coursefs.catalog.outline import outline_changes
 from coursefs.catalog.refresh import Changes
 from coursefs.catalog.store import Store
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn
-from coursefs.model import Course, File, Kind, Sketch
+from coursefs.model import Course, File, Kind, Outline, Section, Sketch
 from coursefs.providers.base import Provider
 
 log = logging.getLogger(__name__)
@@ -62,28 +62,28 @@ class Renewal:
     def arrange(self, account: str) -> None:
         """Show what is chosen of the account's courses now, without asking anybody."""
         with self._store.transaction():
-            known, added = self._store.courses(account), self._store.added(account)
+            known, added = self._store.enrolments.courses(account), self._store.enrolments.added(account)
             if missing := _missing(added, known):
-                self._store.set_courses(account, [*known, *missing])
+                self._store.enrolments.set_courses(account, [*known, *missing])
             news = self._arrange(account, time.time_ns())
         self._tell(news)
 
     def _arrange(self, account: str, now_ns: int) -> Changes:
-        courses, directory = self._store.courses(account), self._directories[account]
+        courses, directory = self._store.enrolments.courses(account), self._directories[account]
         return self._write(course_changes(self._store, account, directory, courses, self._layout, now_ns), now_ns)
 
     async def courses(self, account: TreeAccount) -> None:
         """Ask for the account's courses now."""
         place = Place(account.name)
         courses = [one for one in await self._asked(place, account.provider.courses) if is_sound(one.key)]
-        added = self._store.added(account.name)
-        if not courses and _missing(self._store.courses(account.name), added):
+        added = self._store.enrolments.added(account.name)
+        if not courses and _missing(self._store.enrolments.courses(account.name), added):
             raise self._noted(place, BadReply(f"{account.name}: the platform lists no course where there were some"))
         courses += _missing(added, courses)
         now = time.time_ns()
         with self._store.transaction():
-            if courses != self._store.courses(account.name):
-                self._store.set_courses(account.name, courses)
+            if courses != self._store.enrolments.courses(account.name):
+                self._store.enrolments.set_courses(account.name, courses)
             self._store.set_fetched(place, now)
             news = self._arrange(account.name, now)
         self._tell(news)
@@ -98,7 +98,7 @@ class Renewal:
         if outline is None:
             self._store.set_fetched(place, now, tag)
             return
-        if not outline.sections and not outline.items and self._store.of_place(place):
+        if self._has_lost_all(place, outline):
             raise self._noted(place, BadReply(f"{course.slug}: the platform lists nothing where there was a course"))
         new = outline_changes(self._store, place, directory.inode, outline, self._layout, now)
         with self._store.transaction():
@@ -107,6 +107,12 @@ class Renewal:
             self._store.set_fetched(place, now, outline.tag)
             news = self._write(new.changes, now)
         self._tell(news)
+
+    def _has_lost_all(self, place: Place, outline: Outline) -> bool:
+        """Whether there is nothing left where there was something: no item of many, or nothing at all."""
+        if outline.items or any(_holds_items(section) for section in outline.sections):
+            return False
+        return bool(self._store.steps_of(place) or (not outline.sections and self._store.of_place(place)))
 
     async def files(self, account: TreeAccount, directory: Node, place: Place, steps: Sequence[Step]) -> None:
         """Ask for the files of some of a directory's items now."""
@@ -160,7 +166,7 @@ class Renewal:
 
     def course(self, place: Place) -> Course:
         """The course of a place.  Raises `Gone` when the account no longer has it."""
-        course = self._store.course(place)
+        course = self._store.enrolments.course(place)
         if course is None:
             raise Gone("the course is no longer among the enrolments")
         return course
@@ -233,6 +239,10 @@ def _missing(some: Sequence[Course], courses: Sequence[Course]) -> list[Course]:
     """Those of some courses that are not among these."""
     keys = {course.key for course in courses}
     return [course for course in some if course.key not in keys]
+
+
+def _holds_items(section: Section) -> bool:
+    return bool(section.items) or any(_holds_items(inner) for inner in section.sections)
 
 
 def _by_key(steps: Sequence[Step]) -> dict[str, Step]:

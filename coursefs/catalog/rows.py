@@ -36,6 +36,7 @@ UPSERT_NODE = (
     + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in NODE.split(",")[1:])
     + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
 )
+REPLACE_STEP = insert("step", STEP).replace("INSERT", "INSERT OR REPLACE", 1)
 
 
 def sound(text: str | None) -> str | None:

@@ -122,6 +122,10 @@ MIGRATIONS: tuple[str, ...] = (
     -- whether the size is what a listing says, and no server has said it yet
     ALTER TABLE node ADD COLUMN is_hint INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- whether the platform no longer has it; the row stays so that its files have their old names when it comes back
+    ALTER TABLE step ADD COLUMN is_gone INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

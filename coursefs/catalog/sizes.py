@@ -72,11 +72,11 @@ class Sizes:
             version = await self._measure(node, node.version)
         # who was shown a size that turns out to be right has seen no other content, whatever date comes with it
         has_changed = version.size != node.size if node.is_hint else version != node.version
-        mtime_ns = node.mtime_ns
-        if has_changed and version.modified_ns is not None:
-            mtime_ns = version.modified_ns
+        mtime_ns, date_ns = node.mtime_ns, version.modified_ns
+        if has_changed and date_ns is not None and date_ns != node.modified_ns:
+            mtime_ns = date_ns
         elif has_changed and node.size is not None:
-            mtime_ns += 1  # no date from the server: all the same it must differ
+            mtime_ns += 1  # no date from the server, or that of other bytes: all the same it must differ
         self._store.set_version(node.inode, version, mtime_ns)
         after = self._store.node(node.inode) or node
         if has_changed and node.size is not None:

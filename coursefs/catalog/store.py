@@ -7,7 +7,6 @@ but never damages the database, and everything in it can be asked for again.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,30 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursefs.catalog import inode as inodes
-from coursefs.catalog.choice import Choice
 from coursefs.catalog.database import copied, opened
+from coursefs.catalog.enrolments import Enrolments
 from coursefs.catalog.node import Entry, Node, Place, Step
 from coursefs.catalog.refresh import Changes, Key
 from coursefs.catalog.rows import (
     READ_NODE,
+    REPLACE_STEP,
     STEP,
     UPSERT_NODE,
-    insert,
     node_of,
     nodes_of,
     row_of,
     row_of_step,
-    sound,
     step_of,
 )
-from coursefs.model import Course, Kind, Version
-
-log = logging.getLogger(__name__)
+from coursefs.model import Kind, Version
 
 #: nodes that are kept in memory: a walk over a large account finds the second time what the first one has read.  When
 #: there are more, all are let go: to tell which were used last would cost every request more than reading them again
 _KEPT_NODES = 1 << 16
-_COURSE = "key, slug, title, url, enrolled_ns, hidden, mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +60,15 @@ class Store:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
-        self._database = copied(path) if read_only else opened(path)
+        #: what a person has to know of the catalogue as it was found
+        self.notice: str | None = None
+        if read_only:
+            self._database = copied(path)
+        else:
+            self._database, self.notice = opened(path)
         self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
         self._listings: dict[int, tuple[Node, ...]] = {}
+        self.enrolments = Enrolments(self._database, self.transaction)
         try:
             if self.node(inodes.ROOT) is None:
                 root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
@@ -226,84 +227,49 @@ class Store:
         ).fetchone()
         return int(row[0])
 
-    # -- courses -------------------------------------------------------------------------------------------------
-
-    def courses(self, account: str) -> list[Course]:
-        """An account's courses as last seen, in the platform's order."""
-        rows = self._database.execute(f"SELECT {_COURSE} FROM course WHERE account = ? ORDER BY rank", (account,))
-        return [_course(row) for row in rows]
-
-    def course(self, place: Place) -> Course | None:
-        """One course of an account."""
-        row = self._database.execute(
-            f"SELECT {_COURSE} FROM course WHERE account = ? AND key = ?",
-            (place.account, place.course),
-        ).fetchone()
-        return None if row is None else _course(row)
-
-    def set_courses(self, account: str, courses: Sequence[Course]) -> None:
-        """Replace what is known of an account's courses."""
-        with self.transaction():
-            self._database.execute("DELETE FROM course WHERE account = ?", (account,))
-            self._database.executemany(
-                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        account,
-                        one.key,
-                        sound(one.slug),
-                        sound(one.title),
-                        sound(one.url),
-                        one.enrolled_ns,
-                        one.hidden,
-                        rank,
-                        sound(one.mark),
-                    )
-                    for rank, one in enumerate(courses)
-                ],
-            )
-
-    def choice(self, account: str) -> Choice:
-        """Which of an account's courses are shown."""
-        rows = self._database.execute("SELECT course, shown FROM choice WHERE account = ?", (account,))
-        named = {course: bool(shown) for course, shown in rows}
-        return Choice(named.pop("", True), named)
-
-    def set_choice(self, account: str, choice: Choice) -> None:
-        """Replace what was chosen."""
-        with self.transaction():
-            self._database.execute("DELETE FROM choice WHERE account = ?", (account,))
-            self._database.executemany(
-                "INSERT INTO choice VALUES (?, ?, ?)",
-                [(account, course, shown) for course, shown in {**choice.named, "": choice.others}.items()],
-            )
-
-    def added(self, account: str) -> list[Course]:
-        """The courses that were added by hand, enrolled or not."""
-        rows = self._database.execute("SELECT key, slug, title, url FROM added WHERE account = ?", (account,))
-        return [Course(*row) for row in rows]
-
-    def add(self, account: str, course: Course) -> None:
-        """Keep a course among the account's, whether the platform lists it there or not."""
-        with self.transaction():
-            self._database.execute(
-                "INSERT OR REPLACE INTO added VALUES (?, ?, ?, ?, ?)",
-                (account, course.key, sound(course.slug), sound(course.title), sound(course.url)),
-            )
+    # -- accounts ------------------------------------------------------------------------------------------------
 
     def forget_account(self, account: str) -> None:
         """Drop everything that is known of an account; its inode numbers come back with it."""
         with self.transaction():
-            for table in ("course", "node", "step", "fetched", "used", "made_with", "choice", "added"):
+            self.enrolments.forget(account)
+            for table in ("node", "step", "fetched", "made_with"):
                 self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._forget_all()
+
+    def made_with(self, account: str, shape: str, user: str | None) -> None:
+        """The account's tree is to be of this shape, and this user's.
+
+        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
+        """
+        row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
+        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
+            return
+        with self.transaction():
+            if row is not None and user is not None and row[1] not in {None, user}:
+                self.forget_account(account)
+            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
+            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
+            self._database.execute(
+                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
+            )
+
+    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
+        """Take the courses of every account but these out of the tree, so that their names are free."""
+        known = frozenset(accounts)
+        listed = {row[0] for row in self._database.execute("SELECT account FROM fetched WHERE course = ''")}
+        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
+        for account in listed - known:  # those in a folder of their own too: nobody could ask for them
+            nodes |= {node.inode: node for node in self.of_place(Place(account))}
+        if nodes:
+            self.write(Changes(gone=tuple(nodes.values())))
 
     # -- steps and freshness ---------------------------------------------------------------------------------------
 
     def steps(self, directory: int) -> list[Step]:
         """The items whose files lie in this directory."""
         rows = self._database.execute(
-            f"SELECT {STEP} FROM step WHERE directory = ? ORDER BY position, key", (directory,)
+            f"SELECT {STEP} FROM step WHERE directory = ? AND NOT is_gone ORDER BY position, key", (directory,)
         )
         return [step_of(row) for row in rows]
 
@@ -311,24 +277,28 @@ class Store:
         """When the items of a directory were asked for, without reading them."""
         row = self._database.execute(
             "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
-            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step WHERE directory = ?",
+            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step"
+            " WHERE directory = ? AND NOT is_gone",
             (directory,),
         ).fetchone()
         return Asked(row[0], row[0] - row[1], *row[2:])
 
-    def steps_of(self, place: Place) -> list[Step]:
-        """All items of a course."""
+    def steps_of(self, place: Place, *, gone: bool = False) -> list[Step]:
+        """All items of a course; or those that it had once, as they were then."""
         rows = self._database.execute(
-            f"SELECT {STEP} FROM step WHERE account = ? AND course = ? ORDER BY directory, position, key",
-            (place.account, place.course),
+            f"SELECT {STEP} FROM step WHERE account = ? AND course = ? AND is_gone = ?"
+            " ORDER BY directory, position, key",
+            (place.account, place.course, gone),
         )
         return [step_of(row) for row in rows]
 
     def set_steps(self, place: Place, steps: Sequence[Step]) -> None:
-        """Replace the items of a course."""
+        """These are the items of a course now; what it had besides is gone."""
         with self.transaction():
-            self._database.execute("DELETE FROM step WHERE account = ? AND course = ?", (place.account, place.course))
-            self._database.executemany(insert("step", STEP), [row_of_step(step) for step in steps])
+            self._database.execute(
+                "UPDATE step SET is_gone = 1 WHERE account = ? AND course = ?", (place.account, place.course)
+            )
+            self._database.executemany(REPLACE_STEP, [row_of_step(step) for step in steps])
 
     def set_step_state(self, step: Step, fetched_ns: int | None, error: str | None) -> None:
         """When an item's files were last asked for, and what went wrong."""
@@ -360,35 +330,6 @@ class Store:
                 (place.account, place.course, at_ns, tag),
             )
 
-    def made_with(self, account: str, shape: str, user: str | None) -> None:
-        """The account's tree is to be of this shape, and this user's.
-
-        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
-        """
-        row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
-        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
-            return
-        with self.transaction():
-            if row is not None and user is not None and row[1] not in {None, user}:
-                self.forget_account(account)
-            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
-            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
-            self._database.execute(
-                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
-            )
-
-    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
-        """Take the courses of every account but these out of the tree, so that their names are free."""
-        known = frozenset(accounts)
-        nodes = [node for node in self.children(inodes.ROOT) if node.place.account not in known]
-        if nodes:
-            self.write(Changes(gone=tuple(nodes)))
-
-    def set_used(self, place: Place, at_ns: int) -> None:
-        """Somebody looked into a course."""
-        with suppress(sqlite3.OperationalError), self.transaction():  # a full disk must not end a listing
-            self._database.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (place.account, place.course, at_ns))
-
     def by_use(self) -> list[Node]:
         """The directories of all courses, those that were looked into last first."""
         rows = self._database.execute(
@@ -397,8 +338,3 @@ class Store:
             ") DESC, mtime_ns DESC, name"
         )
         return [node_of(row) for row in rows]
-
-
-def _course(row: tuple[str, str, str, str | None, int | None, int, str | None]) -> Course:
-    key, slug, title, url, enrolled_ns, hidden, mark = row
-    return Course(key, slug, title, url, enrolled_ns, bool(hidden), mark)

@@ -33,10 +33,12 @@ log = logging.getLogger(__name__)
 _SECOND = 1_000_000_000
 #: ns by which a stored time may lie ahead of the clock before the clock is held to have been wrong
 _AHEAD = 60 * _SECOND
-#: directories that list sections and files alone
 #: ns after which it is looked again whether a course has to be asked for: who looks into it is noted then, too
-_LOOKED_AT = 60 * 10**9
+_LOOKED_AT = 60 * _SECOND
+#: directories that list sections and files alone
 _OF_FILES = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
+#: directories of which it is remembered until when nothing has to be asked
+_MOST_SETTLED = 1 << 16
 #: seconds that the root waits for an account that was never listed, when it has others to show
 _FOR_ANOTHER = 3.0
 
@@ -70,7 +72,7 @@ class Tree:
         self.ages = ages or Ages()
         self._flights: Flights[tuple[Place, int], None] = Flights(nursery)
         #: until when (ns) nothing has to be asked for a directory's files; forgotten whenever something was
-        self._settled: dict[int, int] = {}  # no more than there are directories
+        self._settled: dict[int, int] = {}
 
     def set_provider(self, account: str, provider: Provider) -> None:
         """Ask this account's platform through another provider from now on, also where the last one failed."""
@@ -207,7 +209,7 @@ class Tree:
         if asked_ns is not None and asked_ns <= now + _AHEAD:
             outline = asked_ns + int(self.ages.outline * _SECOND)
             files = self._all_due_ns(self.store.asked(directory.inode))
-            self._settled[directory.inode] = min(outline, files, now + _LOOKED_AT)
+            self._settle(directory.inode, min(outline, files, now + _LOOKED_AT))
 
     def _is_settled(self, inode: int) -> bool:
         """Whether all that a directory lists is known and fresh; never where that is courses."""
@@ -215,8 +217,14 @@ class Tree:
         if due is None:
             if self.node(inode).kind not in _OF_FILES:
                 return False
-            due = self._settled[inode] = self._all_due_ns(self.store.asked(inode))
+            due = self._settle(inode, self._all_due_ns(self.store.asked(inode)))
         return time.time_ns() < due
+
+    def _settle(self, inode: int, due_ns: int) -> int:
+        if len(self._settled) >= _MOST_SETTLED:
+            self._settled.clear()  # to tell which were asked for last would cost every look more than it saves
+        self._settled[inode] = due_ns
+        return due_ns
 
     async def _files_ready(self, directory: Node, place: Place) -> None:
         if self._is_settled(directory.inode):
@@ -242,7 +250,7 @@ class Tree:
         if due < now and self.renewal.failed_lately(place, self.ages.failed):
             due = now + int(self.ages.failed * _SECOND)
         if directory.kind in _OF_FILES:
-            self._settled[directory.inode] = due
+            self._settle(directory.inode, due)
 
     def _all_due_ns(self, asked: Asked) -> int:
         """When the first item of a directory is to be asked for again."""

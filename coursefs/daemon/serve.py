@@ -74,7 +74,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             for note in notes:
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
-            readiness.ready(notes, ready)
+            said = [library.notice] if library.notice else []  # logged already
+            readiness.ready([*said, *notes], ready)
 
         state: list[Operations] = []
         under_way = UnderWay()

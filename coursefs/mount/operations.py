@@ -17,7 +17,7 @@ import trio
 from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
 from coursefs.mount import xattrs
-from coursefs.mount.attributes import Attributes, absent
+from coursefs.mount.attributes import KEPT, Attributes, absent
 from coursefs.mount.guard import answered, at_once, guarded
 from coursefs.mount.options import MountOptions
 
@@ -141,9 +141,15 @@ class Operations(pyfuse3.Operations):
         is_of_now = self._library.known_children(directory.inode) is children
         for index in range(first, len(children)):
             node = children[index]
-            # as of now, not of opendir: a size that was learned meanwhile must not be taken back
-            now = fill(entry, node if is_of_now else self._library.node(node.inode))
-            if not pyfuse3.readdir_reply(token, node.name.encode(), now, index + _FIRST_OFFSET):
+            if not is_of_now:
+                # as of now, not of opendir: a size that was learned meanwhile must not be taken back, nor a name that
+                # is no longer there be kept by the kernel, which was told so already
+                known, node = node, self._library.node(node.inode)
+                is_there = not node.is_gone and (node.parent, node.name) == (known.parent, known.name)
+                entry.entry_timeout = KEPT if is_there else 0.0
+            if not pyfuse3.readdir_reply(
+                token, children[index].name.encode(), fill(entry, node), index + _FIRST_OFFSET
+            ):
                 return
 
     @at_once

@@ -25,7 +25,7 @@ def make(catalogue: Path, account: str) -> None:
     try:
         with store.transaction():
             store.made_with(account, shape_of(Layout.TITLE, Wanted(), {}), None)
-            store.set_courses(account, courses)
+            store.enrolments.set_courses(account, courses)
             store.set_fetched(Place(account), now)
             for course in courses:
                 _write(store, account, course, now)

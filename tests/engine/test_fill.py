@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import trio
 import trio.testing
 
-from coursefs.catalog import Fill, Node, Pace, Place, Sizes
-from coursefs.errors import NotAllowed, Unreachable
+from coursefs.catalog import Fill, Node, Pace, Place, Sizes, Store, Tree, TreeAccount
+from coursefs.errors import CoursefsError, NotAllowed, NotSignedIn, Unreachable
 from coursefs.foreground import Foreground
-from coursefs.model import Course, Outline, Version
+from coursefs.model import Course, File, Item, Outline, Version
 from tests.engine.fakes import FakeProvider, lecture, section
 from tests.engine.test_tree import opened, walk
 
@@ -46,7 +47,7 @@ async def test_everything_is_learned_the_last_used_course_first(
     provider, filling = provider_of_two(), Filling()
     async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
         await tree.children(tree.node(1))
-        tree.store.set_used(Place("coursera", "c2"), 5)
+        tree.store.enrolments.set_used(Place("coursera", "c2"), 5)
         provider.calls.clear()
         fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
         nursery.start_soon(fill.run)
@@ -125,3 +126,87 @@ async def test_one_broken_file_does_not_stop_it_and_no_network_makes_it_wait(
         assert fill.progress.state == "done"
         assert (await walk(tree, "Two", "01 Start", "01 A.mp4")).size == 1000
         nursery.cancel_scope.cancel()
+
+
+async def test_a_course_that_is_refused_does_not_keep_the_others_from_being_filled(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Refusing(FakeProvider):
+        async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
+            found = await FakeProvider.files(self, course, items)
+            if course.key == "c1":
+                raise NotAllowed("the session is over")
+            return found
+
+    filling, two = Filling(), provider_of_two()
+    provider = Refusing(two.listed, two.outlines)
+    provider.outlines["c1"] = Outline(tuple(section(f"s{n}", f"S{n}", n, lecture(f"{n}", "A", 1)) for n in range(1, 6)))
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        tree.store.enrolments.set_used(Place("coursera", "c1"), 5)
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(250)
+        assert provider.calls.count("files item/c2a item/c2b") == 1
+        assert sum(call.startswith("files item/") for call in provider.calls) == 3 + 1  # the refused one is left alone
+        assert fill.progress.state == "done"
+        nursery.cancel_scope.cancel()
+
+
+async def test_files_whose_sizes_are_refused_do_not_keep_their_course_from_being_filled(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    provider, filling = FakeProvider([Course("c1", "one", "One")]), Filling()
+    provider.outlines["c1"] = Outline(tuple(section(f"s{n}", f"S{n}", n, lecture(f"{n}", "A", 1)) for n in range(1, 6)))
+    filling.refused = {f"item/{n}/video" for n in range(1, 6)}
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(250)
+        assert set(filling.measured) == filling.refused and fill.progress.state == "done"
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_account_whose_sign_in_has_ended_does_not_keep_the_others_from_being_filled(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    ended, good, filling = provider_of_two(), provider_of_two(), Filling()
+    store = Store(tmp_path / "catalogue.sqlite")
+    async with trio.open_nursery() as nursery:
+        tree = Tree(store, [TreeAccount("ended", ended), TreeAccount("good", good)], nursery)
+        for account in ("ended", "good"):
+            await tree.update_courses(account)
+        for key in ("c1", "c2"):
+            store.enrolments.set_used(Place("ended", key), 5)
+        ended.failure = NotSignedIn("ended")
+        ended.calls.clear()
+        fill = Fill(tree, Sizes(store, filling.measure, nursery), store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(250)
+        assert len(filling.measured) == 4 and len(ended.calls) == 1
+        assert fill.progress.state == "waiting"
+        ended.failure = None
+        await trio.sleep(600)
+        assert len(filling.measured) == 8 and fill.progress.state == "done"
+        nursery.cancel_scope.cancel()
+    store.close()
+
+
+async def test_courses_of_an_account_that_the_settings_no_longer_have_do_not_stop_it(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    removed, provider, filling = provider_of_two(), provider_of_two(), Filling()
+    async with opened(tmp_path, removed, name="old", folder="Old") as tree:
+        await walk(tree, "Old", "One", "01 Start")
+        await walk(tree, "Old", "Two", "01 Start")
+        tree.store.enrolments.set_used(Place("old", "c1"), 5)
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        fill = Fill(tree, Sizes(tree.store, filling.measure, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(250)
+        assert (fill.progress.state, fill.progress.done, fill.progress.total) == ("done", 2, 2)
+        nursery.cancel_scope.cancel()
+    async with opened(tmp_path, removed, name="old", folder="Old") as tree:
+        assert [node.name for node in await tree.children(await walk(tree, "Old"))] == ["One", "Two"]

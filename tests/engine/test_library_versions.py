@@ -26,13 +26,15 @@ class Cdn(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.body, self.etag, self.asked = b"old bytes", '"old"', 0
+        self.headers: dict[str, str] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
         first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
         part = self.body[int(first) : int(last) + 1]
         span = f"bytes {first}-{int(first) + len(part) - 1}/{len(self.body)}"
-        return httpx.Response(206, headers={"content-range": span, "etag": self.etag}, stream=httpx.ByteStream(part))
+        headers = {"content-range": span, "etag": self.etag, **self.headers}
+        return httpx.Response(206, headers=headers, stream=httpx.ByteStream(part))
 
 
 @pytest.fixture
@@ -96,6 +98,29 @@ async def test_a_version_of_yesterday_is_confirmed_by_the_next_open(
         cdn.body, cdn.etag = b"new and longer bytes", '"new"'
         assert await read(library, inode) == cdn.body
         assert [(node.inode, node.size) for node in changed] == [(inode, len(cdn.body))]
+
+
+@pytest.mark.parametrize("date", [None, "Mon, 01 Jan 2024 00:00:00 GMT"])
+async def test_other_bytes_of_the_same_size_and_date_have_another_mtime(
+    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch, date: str | None
+) -> None:
+    """Else the kernel would go on with the pages of the old ones, and a backup with its old copy."""
+    if date is not None:
+        cdn.headers["last-modified"] = date
+    seen: list[int] = []
+    async with opened(settings, cdn) as (library, inode):
+        await read(library, inode)
+        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        for body in (b"new bytes", b"odd bytes"):
+            seen.append(library.node(inode).mtime_ns)
+            cdn.body, cdn.etag = body, f'"{body.decode()}"'
+            assert await read(library, inode) == body
+        seen.append(library.node(inode).mtime_ns)
+        assert len(set(seen)) == 3 and seen == sorted(seen)
+        if date is not None:
+            cdn.headers["last-modified"], cdn.etag = "Mon, 01 Jan 2024 00:00:01 GMT", '"later"'
+            await read(library, inode)
+            assert library.node(inode).mtime_ns == seen[0] + 10**9
 
 
 async def test_without_a_network_what_is_cached_is_read(

@@ -30,7 +30,7 @@ def kept() -> None:
     here.state_dir.mkdir(parents=True)
     store = Store(here.state_dir / "catalogue.sqlite")
     for name in ("campus", "other"):
-        store.set_courses(name, [Course("c", "course", "Course")])
+        store.enrolments.set_courses(name, [Course("c", "course", "Course")])
     store.close()
 
     async def fill() -> None:
@@ -46,7 +46,7 @@ def kept() -> None:
 def courses(account: str) -> int:
     store = Store(places().state_dir / "catalogue.sqlite", read_only=True)
     try:
-        return len(store.courses(account))
+        return len(store.enrolments.courses(account))
     finally:
         store.close()
 

@@ -13,8 +13,8 @@ import trio.testing
 
 from coursefs.catalog import Layout, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
-from coursefs.errors import CoursefsError, NotAllowed, Unreachable
-from coursefs.model import Course, File, Item, Outline
+from coursefs.errors import BadReply, CoursefsError, NotAllowed, Unreachable
+from coursefs.model import Course, File, Item, Outline, Section
 from tests.engine.fakes import FakeProvider, lecture, section, video
 from tests.engine.test_tree import AGAIN, COURSE, HELLO, NOW, listing, opened, provider_of, walk
 
@@ -172,9 +172,9 @@ async def test_another_user_of_an_account_does_not_see_the_first_ones_courses(tm
         tree.store.made_with("coursera", "title", "1")
         await listing(tree)
         tree.store.made_with("coursera", "title", None)  # who it is, is not known: nothing is thrown away
-        assert tree.store.courses("coursera")
+        assert tree.store.enrolments.courses("coursera")
         tree.store.made_with("coursera", "title", "2")
-        assert tree.store.courses("coursera") == [] and tree.store.children(ROOT) == ()
+        assert tree.store.enrolments.courses("coursera") == [] and tree.store.children(ROOT) == ()
 
 
 async def test_what_was_listed_while_the_clock_was_wrong_is_listed_again(
@@ -206,6 +206,23 @@ async def test_a_twin_that_goes_and_comes_back_has_its_old_name(tmp_path: Path) 
         assert await listing(tree) == before
 
 
+async def test_an_item_that_goes_and_comes_back_has_its_old_name(tmp_path: Path) -> None:
+    twin = lecture("t", "Hello", 1)
+    both, one = provider_of(HELLO, twin).outlines["c1"], provider_of(twin).outlines["c1"]
+    provider = provider_of(HELLO, twin)
+    async with opened(tmp_path, provider) as tree:
+        before = await tree.children(await walk(tree, *LESSON))
+        assert [node.name for node in before] == ["01 Hello (a).mp4", "01 Hello (t).mp4"]
+        for outline in (one, both):
+            provider.outlines["c1"] = outline
+            await tree.update_course(await walk(tree, "Graphics"))
+            await listing(tree, *LESSON)
+        after = await tree.children(await walk(tree, *LESSON))
+        assert [(node.name, node.inode, node.mtime_ns) for node in after] == [
+            (node.name, node.inode, node.mtime_ns) for node in before
+        ]
+
+
 async def test_a_new_section_that_wants_the_name_of_a_file(tmp_path: Path) -> None:
     loose = replace(lecture("x", "Notes", None))
     provider = FakeProvider(listed=[COURSE])
@@ -224,6 +241,28 @@ async def test_a_name_is_never_empty(tmp_path: Path, title: str) -> None:
     async with opened(tmp_path, provider) as tree:
         (name,) = await listing(tree)
         assert name and name.strip() and not name.startswith(".")
+
+
+@pytest.mark.parametrize("sections", [(section("m", "Start", 1),), (section("m", "Start", 1), section("n", "Next", 2))])
+async def test_an_outline_without_any_item_does_not_delete_a_tree(tmp_path: Path, sections: Sequence[Section]) -> None:
+    provider = provider_of(HELLO)
+    async with opened(tmp_path, provider) as tree:
+        assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
+        provider.outlines["c1"] = Outline(tuple(sections))
+        with pytest.raises(BadReply):
+            await tree.update_course(await walk(tree, "Graphics"))
+        assert await listing(tree, "Graphics") == ["01 Start"]
+        assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
+        assert "lists nothing" in str(tree.renewal.trouble("coursera"))
+
+
+async def test_a_course_that_has_no_items_yet_has_its_sections(tmp_path: Path) -> None:
+    provider = provider_of()
+    async with opened(tmp_path, provider) as tree:
+        assert await listing(tree, "Graphics") == ["01 Start"]
+        provider.outlines["c1"] = Outline((section("m", "Start", 1), section("n", "Next", 2)))
+        await tree.update_course(await walk(tree, "Graphics"))
+        assert await listing(tree, "Graphics") == ["01 Start", "02 Next"]
 
 
 async def test_lone_surrogates_in_ids_do_not_hide_the_other_courses(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 
-from coursefs.catalog import News
+from coursefs.catalog import News, Store, Tree, TreeAccount, updated
+from coursefs.catalog.inode import ROOT
 from coursefs.catalog.node import Node, Place
-from coursefs.errors import UsageError
+from coursefs.errors import CoursefsError, NoAnswer, NotAllowed, NotSignedIn, Unreachable, UsageError
 from coursefs.model import Course, Kind, Outline
 from coursefs.selection import select
-from tests.engine.fakes import section, video
+from tests.engine.fakes import FakeProvider, section, video
 from tests.engine.test_tree import AGAIN, COURSE, HELLO, listing, opened, provider_of, walk
 
 
@@ -31,6 +33,49 @@ async def test_new_changed_and_gone(tmp_path: Path) -> None:
         assert (await tree.update_course(course)).changed == ("01 Start/01 Hallo",)
         provider.listed = [Course("c2", "ears", "Ears")]
         assert await tree.update_courses("coursera") == News("coursera", new=("Ears",), gone=("Graphics",))
+
+
+async def test_a_course_that_cannot_be_asked_keeps_no_other_from_it(tmp_path: Path) -> None:
+    class Refusing(FakeProvider):
+        async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
+            if course.key in self.refused:
+                raise NotAllowed("the session is over")
+            return await FakeProvider.outline(self, course, tag=tag)
+
+        refused: frozenset[str] = frozenset()
+
+    provider = Refusing([COURSE, Course("c2", "ears", "Ears"), Course("c3", "noses", "Noses")])
+    provider.refused = frozenset({"c1", "c3"})
+    provider.outlines["c2"] = Outline((section("m", "Start", 1, HELLO),))
+    async with opened(tmp_path, provider) as tree:
+        found: list[News] = []
+        with pytest.raises(NotAllowed, match=r"^Graphics: the session is over \(and 1 more could not be asked for\)$"):
+            async for news in updated(tree, ["coursera"], lambda: tree.store.children(ROOT)):
+                found.append(news)  # noqa: PERF401  # it ends with an error
+        assert [news.about for news in found] == ["coursera", "Ears"]
+        assert found[1].new == ("01 Start/01 Hello",)
+
+
+@pytest.mark.parametrize("failure", [NotSignedIn("ended"), Unreachable("no network"), NoAnswer("nothing came")])
+async def test_an_account_that_cannot_be_asked_is_asked_once_and_keeps_no_other_from_it(
+    tmp_path: Path, failure: CoursefsError
+) -> None:
+    good, lost = provider_of(HELLO), provider_of(HELLO)
+    store = Store(tmp_path / "catalogue.sqlite")
+    async with trio.open_nursery() as nursery:
+        tree = Tree(store, [TreeAccount("lost", lost), TreeAccount("good", good)], nursery)
+        for account in ("lost", "good"):
+            await tree.update_courses(account)
+        lost.failure = failure
+        lost.calls.clear()
+        found: list[str] = []
+        with pytest.raises(type(failure), match=f"^lost: {failure}$"):
+            async for news in updated(tree, ["lost", "good"], store.by_use):
+                found.append(news.about)  # noqa: PERF401  # as above
+        assert found == ["good", next(node.name for node in store.by_use() if node.place.account == "good")]
+        assert lost.calls == ["courses"]
+        nursery.cancel_scope.cancel()
+    store.close()
 
 
 async def test_what_is_only_looked_at_meanwhile_has_not_changed(

@@ -97,17 +97,32 @@ def test_by_handle_as_an_nfs_server_opens_files(mounted: World) -> None:
     class Handle(ctypes.Structure):
         _fields_ = (("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("handle", ctypes.c_char * 128))
 
-    video = next(path for path in mounted.tree() if path.endswith(".mp4"))
-    handle, mount_id = Handle(bytes=128), ctypes.c_int()
-    where = os.fsencode(mounted.path(video))
-    assert libc.name_to_handle_at(-100, where, ctypes.byref(handle), ctypes.byref(mount_id), 0) == 0
-    data = mounted.path(video).read_bytes()
-    directory = os.open(mounted.mountpoint, os.O_RDONLY)
-    try:
-        (Path("/proc/sys/vm/drop_caches")).write_text("2")
-        opened = libc.open_by_handle_at(directory, ctypes.byref(handle), os.O_RDONLY)
-        assert opened >= 0, os.strerror(ctypes.get_errno())
-        with os.fdopen(opened, "rb") as file:
+    def handle_of(path: Path) -> Handle:
+        handle, mount_id = Handle(bytes=128), ctypes.c_int()
+        assert libc.name_to_handle_at(-100, os.fsencode(path), ctypes.byref(handle), ctypes.byref(mount_id), 0) == 0
+        return handle
+
+    def opened(handle: Handle) -> int:
+        mount = os.open(mounted.mountpoint, os.O_RDONLY)
+        try:
+            number: int = libc.open_by_handle_at(mount, ctypes.byref(handle), os.O_RDONLY)
+            assert number >= 0, os.strerror(ctypes.get_errno())
+            return number
+        finally:
+            os.close(mount)
+
+    video = next(mounted.path(path) for path in mounted.tree() if path.endswith(".mp4"))
+    file_handle, folder_handle = handle_of(video), handle_of(video.parent)
+    data, names = video.read_bytes(), sorted(os.listdir(video.parent))
+    for is_another_process in (False, True):
+        if is_another_process:
+            remount(mounted)
+        Path("/proc/sys/vm/drop_caches").write_text("2")
+        folder = opened(folder_handle)
+        try:
+            assert Path(f"/proc/self/fd/{folder}").readlink() == video.parent  # found upwards, by `..`
+            assert sorted(os.listdir(folder)) == names
+        finally:
+            os.close(folder)
+        with os.fdopen(opened(file_handle), "rb") as file:
             assert file.read() == data
-    finally:
-        os.close(directory)

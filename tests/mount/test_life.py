@@ -69,6 +69,25 @@ def test_without_a_network_a_known_account_mounts_from_what_is_known(mounted: Wo
     done = mounted.run("mount", mounted.mountpoint)
     assert "showing what is known" in done.stderr
     assert mounted.tree() == tree
+    with pytest.raises(OSError) as caught:
+        mounted.path(VIDEO).read_bytes()
+    assert caught.value.errno == 5
+    mounted.platform.faults()
+    assert mounted.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()  # it comes back by itself
+
+
+def test_a_damaged_catalogue_is_set_aside_and_made_anew_with_the_same_paths_and_inodes(mounted: World) -> None:
+    before = attributes(mounted)
+    mounted.umount()
+    catalogue = Path(mounted.environment["XDG_STATE_HOME"]) / "coursefs" / "catalogue.sqlite"
+    catalogue.write_bytes(catalogue.read_bytes()[:100] + bytes(range(256)) * 99)
+    said = mounted.run("mount", mounted.mountpoint).stderr
+    (aside,) = catalogue.parent.glob("*.set-aside-*")
+    assert f"the catalogue is damaged; it was set aside as {aside} and is made anew" in said
+    after = attributes(mounted)
+    assert {path: one[:2] for path, one in after.items()} == {path: one[:2] for path, one in before.items()}
+    dated = [path for path in before if path.endswith(".mp4")]
+    assert dated and {path: after[path] for path in dated} == {path: before[path] for path in dated}
 
 
 def test_kill_9_loses_nothing_that_was_read(mounted: World) -> None:

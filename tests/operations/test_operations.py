@@ -192,6 +192,34 @@ async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_open
         await operations.releasedir(number)
 
 
+async def test_a_name_that_has_gone_since_the_listing_was_opened_is_not_kept_by_the_kernel(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies: dict[bytes, float] = {}
+
+    def reply(token: object, name: bytes, entry: pyfuse3.EntryAttributes, following: int) -> bool:
+        replies[name] = entry.entry_timeout
+        return True
+
+    monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+    async with opened(tmp_path, Cdn()) as operations:
+        library = operations._library
+        directory = await find(operations, "Graphics", "01 Start")
+        number = await operations.opendir(directory.st_ino, CTX)
+        renamed, same = lecture("a", "Hallo", 1), lecture("c", "Three", 3)
+        for items, expected in (
+            ((HELLO, READ, same), {b"01 Hello.mp4": KEPT, b"02 Read.html": KEPT}),
+            ((HELLO, same), {b"01 Hello.mp4": KEPT, b"02 Read.html": 0.0}),
+            ((renamed, same), {b"01 Hello.mp4": 0.0, b"02 Read.html": 0.0}),
+        ):
+            provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
+            (course,) = await library.children(pyfuse3.ROOT_INODE)
+            await library.tree.update_course(course)
+            await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
+            assert replies == {b".": KEPT, b"..": KEPT, **expected}
+        await operations.releasedir(number)
+
+
 class SilentCdn(Cdn):
     """Says how long the file is, and nothing more before `go_on`."""
 

@@ -100,7 +100,9 @@ def test_tab_completes_commands_accounts_and_courses(own_home: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text("[accounts.campus]\n[accounts.coursera]\n[accounts.edx]\n")
     store = Store(places().state_dir / "catalogue.sqlite")
-    store.set_courses("coursera", [Course("1", "algorithms", "Algorithms"), Course("2", "algebra", "A", hidden=True)])
+    store.enrolments.set_courses(
+        "coursera", [Course("1", "algorithms", "Algorithms"), Course("2", "algebra", "A", hidden=True)]
+    )
     store.close()
     assert completed("logout", "c") == ["campus", "coursera"]
     assert completed("update", "al") == ["algorithms", "all"]

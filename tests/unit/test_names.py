@@ -169,6 +169,21 @@ def test_every_title_gives_a_lawful_name(title: str, position: int | None, layou
     assert len(stem(layout, title=title, slug=slug, position=position, kind="lecture").encode()) <= STEM_BYTES
 
 
+@given(st.sampled_from(Layout), titles, titles, st.sampled_from(Placement), st.sampled_from(Kind), titles)
+def test_every_file_and_its_twins_get_lawful_names(
+    layout: Layout, item: str, title: str, placement: Placement, kind: Kind, extension: str
+) -> None:
+    beginning = stem(layout, title=item, slug="", position=None, kind="lecture")
+    files = [File(f"{item}/{n}", kind, placement, title, f".{extension}", "", Page("")) for n in range(3)]
+    found = decide([wish(layout, beginning, file) for file in files], {})
+    assert len({fold(name) for name in found.values()}) == len(files)
+    for name in found.values():
+        assert 0 < len(name.encode()) <= MAX_BYTES
+        assert name == unicodedata.normalize("NFC", name) and not name.startswith(".")
+        assert not set(name) & set("/\0\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+        assert all(unicodedata.category(character) not in {"Cc", "Cs"} for character in name)
+
+
 bodies = st.sampled_from(["Talk", "talk", "Talk (a)", "Talk (b)", "Other", "index"])
 
 

@@ -116,9 +116,9 @@ def test_a_write_happens_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_text_that_is_no_text_is_kept_legible(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    store.set_courses("coursera", [Course("c1", "s", "bad \ud800 title", None)])
+    store.enrolments.set_courses("coursera", [Course("c1", "s", "bad \ud800 title", None)])
     store.set_steps(PLACE, [Step(PLACE, 300, "x", "x", Item("i1", "\udfff", "", 1, "lecture", details={"a": "b"}))])
-    assert store.courses("coursera")[0].title == "bad ? title"
+    assert store.enrolments.courses("coursera")[0].title == "bad ? title"
     (step,) = store.steps(300)
     assert step.item.title == "?" and step.item.details == {"a": "b"} and step.fetched_ns is None
     store.close()
@@ -126,11 +126,15 @@ def test_text_that_is_no_text_is_kept_legible(tmp_path: Path) -> None:
 
 def test_a_forgotten_account_leaves_nothing(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    store.set_courses("coursera", [Course("c1", "s", "t")])
+    store.enrolments.set_courses("coursera", [Course("c1", "s", "t")])
     store.set_fetched(Place("coursera"), 9)
     store.write(Changes(added=(video(301, "a.mp4"),)))
     store.forget_account("coursera")
-    assert (store.courses("coursera"), store.fetched_ns(Place("coursera")), store.node(301)) == ([], None, None)
+    assert (store.enrolments.courses("coursera"), store.fetched_ns(Place("coursera")), store.node(301)) == (
+        [],
+        None,
+        None,
+    )
     assert store.node(ROOT) is not None
     store.close()
 
@@ -221,7 +225,7 @@ def test_a_catalogue_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     )
     database.close()
     store = Store(path)
-    assert store.courses("a") == [Course("c", "slug", "Title", "https://x", 7)]
+    assert store.enrolments.courses("a") == [Course("c", "slug", "Title", "https://x", 7)]
     (course,) = store.children(ROOT)
     (video_node,) = store.children(300)
     assert (course.inode, course.kind, video_node.inode, video_node.mtime_ns) == (300, Kind.COURSE, 301, 5)
@@ -232,7 +236,7 @@ def test_a_catalogue_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     assert (step.item, step.fetched_ns) == (Item("i", "A", "a", 1, "lecture", details={"k": "v"}), 9)
     assert (store.fetched_ns(Place("a")), store.fetched_ns(Place("a", "c")), store.tag(Place("a", "c"))) == (8, 9, None)
     store.write(Changes(gone=(video_node,)))
-    store.set_used(Place("a", "c"), 10)
+    store.enrolments.set_used(Place("a", "c"), 10)
     assert [node.inode for node in store.by_use()] == [300]
     store.close()
     assert not list(tmp_path.glob("*.set-aside-*"))
@@ -254,18 +258,18 @@ def test_a_catalogue_of_before_there_was_a_choice_shows_everything(tmp_path: Pat
     database.commit()
     database.close()
     store = Store(path)
-    (course,) = store.courses("coursera")
-    assert store.choice("coursera").shows(course)
-    assert store.added("coursera") == []
-    store.set_choice("coursera", Choice(others=False, named={"c1": True}))
-    store.add("coursera", Course("c2", "s2", "t2", "https://x.example"))
+    (course,) = store.enrolments.courses("coursera")
+    assert store.enrolments.choice("coursera").shows(course)
+    assert store.enrolments.added("coursera") == []
+    store.enrolments.set_choice("coursera", Choice(others=False, named={"c1": True}))
+    store.enrolments.add("coursera", Course("c2", "s2", "t2", "https://x.example"))
     store.close()
     store = Store(path)
-    assert store.choice("coursera") == Choice(others=False, named={"c1": True})
-    assert store.choice("other") == Choice()
-    assert store.added("coursera") == [Course("c2", "s2", "t2", "https://x.example")]
+    assert store.enrolments.choice("coursera") == Choice(others=False, named={"c1": True})
+    assert store.enrolments.choice("other") == Choice()
+    assert store.enrolments.added("coursera") == [Course("c2", "s2", "t2", "https://x.example")]
     store.forget_account("coursera")
-    assert (store.choice("coursera"), store.added("coursera")) == (Choice(), [])
+    assert (store.enrolments.choice("coursera"), store.enrolments.added("coursera")) == (Choice(), [])
     store.close()
 
 
