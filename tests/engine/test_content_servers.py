@@ -417,7 +417,6 @@ async def test_an_address_that_is_none_is_an_error_of_its_file_alone(tmp_path: P
 
 async def test_find_fails(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-
         asked = 0
 
         async def find(_: Content, fresh: bool) -> Source:
