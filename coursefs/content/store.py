@@ -161,6 +161,8 @@ class Store:
             if file.dead:
                 return
             try:
+                if file.forgotten:
+                    self._drop(file, [])
                 self._make_room(len(data))
                 row = self._recorded(file.key, file.version)
                 with file.handles:
@@ -275,7 +277,10 @@ class Store:
         DataFile(self._files.path(key, row.version)).remove()
 
     def _drop(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        """Forget pieces, first in memory, then on record, then on the disk; returns those that were still there."""
+        """Forget pieces, first in memory, then on record, then on the disk; returns those that were still there.
+
+        Where the record cannot be written they stay on the disk, and count, until the next call for this file.
+        """
         leaving = self._forget(file, pieces)
         if not leaving:
             return []
@@ -287,13 +292,16 @@ class Store:
         return leaving
 
     def _forget(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        leaving = file.forget(pieces)
+        file.forgotten += file.forget(pieces)
         row = self.ledger.row(file.key)
         if file.row is None or file.dead or row is None:
             return []
+        leaving = file.forgotten
+        if leaving:
+            self.ledger.record.remove_pieces(file.row, [piece.start for piece in leaving])
         for piece in leaving:
             self.ledger.count(row, piece, -1)
-        self.ledger.record.remove_pieces(file.row, [piece.start for piece in leaving])
+        file.forgotten = []
         return leaving
 
     def _make_room(self, incoming: int) -> None:
