@@ -92,6 +92,7 @@ class Library:
         self._transport = transport
         self._nursery = nursery
         self._confirmations: Flights[int, bool] = Flights(nursery)
+        self._renewals: Flights[int, None] = Flights(nursery)  # of files whose bytes turned out to be others
         self._no_confirmation_before = float("-inf")  # trio's clock
         self._errors: dict[int, str] = {}
         self.activity = Activity()
@@ -197,7 +198,7 @@ class Library:
         self._errors[node.inode] = str(error)
         self.activity.note(self.path(node), error)
         if isinstance(error, (Stale, Gone)):
-            self._nursery.start_soon(self._look_again, node)
+            self._renewals.start(node.inode, lambda: self._look_again(node))
 
     def totals(self) -> tuple[int, int]:
         """Number of files and directories known, and their bytes as far as sizes are known."""
@@ -318,6 +319,11 @@ class Library:
         """The node with the version that the platform has now, where that can be learned soon."""
         now = trio.current_time()
         if node.remote is None or self.offline or now < self._no_confirmation_before:
+            return node
+        with trio.move_on_after(_CONFIRMATION_PATIENCE):
+            await self._renewals.wait(node.inode)
+        node = self.tree.node(node.inode)
+        if node.remote is None:
             return node
         content = self._content(node, node.remote)
         checked_ns = self.contents.checked_ns(content)

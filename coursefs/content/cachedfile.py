@@ -50,6 +50,7 @@ class CachedFile:
         self.dead = False  # the platform has another version now
         self.users = 0  # guarded by the store's table
         self.handles = threading.Lock()  # held while `data` is opened or closed
+        self.forgotten: list[Piece] = []  # by this object, but not by the record yet; for who changes the cache
         self.wanted: list[Range] = []  # somebody is reading these right now: not to be evicted
         self._pieces = list(pieces)
         self._present = Ranges.of((piece.start, piece.end) for piece in self._pieces)

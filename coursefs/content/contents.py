@@ -238,6 +238,8 @@ class Contents:
                 version,
                 self._location(content),
                 self._transport,
+                self._services.nursery,
+                streams=self._lanes.per_group,
                 patience=self._read_timeout,
                 confirmed=lambda: self._services.store.ledger.confirm(content.key, version),
             )

@@ -13,10 +13,11 @@ import trio
 from coursefs.content.answers import Part, Whole, condition, honours_ranges, judge, version_of
 from coursefs.content.fetch import Fetch
 from coursefs.content.identity import Content, expects_html, same
+from coursefs.content.lanes import Priority
 from coursefs.content.location import Location
 from coursefs.content.persistence import persist
-from coursefs.content.planner import SKIP
-from coursefs.errors import BadReply, CoursefsError, Stale
+from coursefs.content.planner import FIRST, SKIP
+from coursefs.errors import BadReply, Stale
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
 from coursefs.transport.body import body_of, is_framed
@@ -29,7 +30,11 @@ _READY = 3
 
 
 class Courier:
-    """Knows one version of one content and where to get it."""
+    """Knows one version of one content and where to get it.
+
+    `nursery`: where connections are made for requests that will follow, `streams` of them at most with the first one;
+    `confirmed` is called whenever the server says that this is the version.
+    """
 
     def __init__(
         self,
@@ -37,7 +42,9 @@ class Courier:
         version: Version,
         location: Location,
         transport: Transport,
+        nursery: trio.Nursery,
         *,
+        streams: int,
         patience: float,
         confirmed: Callable[[], None],
     ) -> None:
@@ -45,20 +52,16 @@ class Courier:
         self._version = version
         self._location = location
         self._transport = transport
+        self._nursery = nursery
         self._patience = patience
-        self._confirmed = confirmed  # told whenever the server says that this is the version
+        self._confirmed = confirmed
+        self._is_ready = version.size <= FIRST  # for more requests: a file of which one brings everything needs none
+        self._besides = min(_READY, streams - 1)
         self._condition = condition(version)
         # For sources for one use: held by a request until it is known what it brings, and where each began that brings
         # everything from there on, up to the next one.
         self._alone = trio.Lock()
         self._begun: set[int] = set()
-
-    async def connect_ahead(self, most: int) -> None:
-        """Have connections ready for what follows the first request: making one takes as long as an answer."""
-        with suppress(CoursefsError):  # whoever needs them will meet it
-            source = await self._location.current()
-            if not source.once:
-                await self._transport.connect_ahead(source.url, min(_READY, most))
 
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.
@@ -68,6 +71,9 @@ class Courier:
         """
 
         async def request(source: Source) -> bool:
+            if fetch.ticket.priority is Priority.READ and not self._is_ready and not source.once:
+                self._is_ready = True
+                self._nursery.start_soon(self._connect_ahead, source, name="connect ahead")
             return await self._request(source, fetch, comes_anyway)
 
         await persist(
@@ -77,6 +83,11 @@ class Courier:
             progress=lambda: fetch.received,
             patience=self._patience,
         )
+
+    async def _connect_ahead(self, source: Source) -> None:
+        """Have connections ready for what follows the first request: making one takes as long as an answer."""
+        with suppress(Exception):  # an address that is none, for example: the request meets it as well, and says so
+            await self._transport.connect_ahead(source.url, self._besides)
 
     async def _request(self, source: Source, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> bool:
         """One request for what is still missing; whether nothing is missing after it."""

@@ -55,7 +55,6 @@ class Entry:
         self._fetches: list[Fetch] = []
         self._pace = Pace()
         self._indexed = False
-        self._begun = False
         self.changed = trio.Event()  # set when more was saved, or a fetch has ended; then there is another one
         self.unkept = 0  # pieces that the cache had no room for
 
@@ -221,10 +220,6 @@ class Entry:
             fetch.let_go(reader)
         for span in plan.needed:
             self.start(span, reader, Priority.READ)
-        if plan.needed and not self._begun and self.version.size > planner.FIRST:
-            self._begun = True
-            besides = self._services.lanes.per_group - 1
-            self._services.nursery.start_soon(self._courier.connect_ahead, besides, name="connect ahead")
         for span in plan.ahead:
             self.start(span, reader, Priority.AHEAD)
 

@@ -80,7 +80,6 @@ class Measure:
         if source.once and (version := await self._head(content, source)) is not None:
             return version
         self._location(content).use_up(source)
-        where = urlsplit(source.url).hostname or ""
         headers = {**source.headers, **({} if source.once else {"Range": "bytes=0-0"})}
         async with self._services.transport.stream(source.url, headers=headers, bulk=True) as response:
             answer = _judged(content, source, response)
@@ -89,7 +88,7 @@ class Measure:
                     return await self._take(content, response, answer)
                 size = answer.length
             else:
-                size = await _total(answer, response, where)
+                size = await _total(answer, response, urlsplit(source.url).hostname or "")
             return await self._note(content, version_of(response.headers, size))
 
     async def _head(self, content: Content, source: Source) -> Version | None:

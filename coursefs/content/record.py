@@ -118,10 +118,10 @@ class Record:
                 self._database.execute("DELETE FROM pins WHERE (account, identity) = (?, ?)", key)
 
     def add_file(self, key: Key, version: Version, now_ns: int) -> Row:
-        """Remember a file, read and checked now; there is none of this key."""
+        """Remember a file, read and checked now, in place of one of this key that could not be removed."""
         with self._database:
             cursor = self._database.execute(
-                "INSERT INTO files (account, identity, size, etag, modified_ns, read_ns, checked_ns)"
+                "INSERT OR REPLACE INTO files (account, identity, size, etag, modified_ns, read_ns, checked_ns)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*key, version.size, version.etag, version.modified_ns, now_ns, now_ns),
             )

@@ -6,8 +6,8 @@
     <directory>/v1/ab/abcd…      the bytes: a sparse file for each content and version
 
 Blocking, and safe to call from several threads.  Whatever changes what is kept holds `_changes`, also while it waits
-for the disk.  `_table` guards which files are open, and is never held over disk work: so `acquire` and `read`, which
-take no other lock, wait for no write.  Only attributes that say so may be looked at from the event loop.
+for the disk; `acquire` and `read` do not, and so wait for no write.  Only attributes that say so may be looked at from
+the event loop.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from coursefs.content.cachedfile import CachedFile, Piece
 from coursefs.content.checksum import checksum
 from coursefs.content.datafile import DataFile
 from coursefs.content.draft import Draft
+from coursefs.content.files import Files
 from coursefs.content.identity import Key, data_name
 from coursefs.content.ledger import Ledger
 from coursefs.content.ranges import Ranges
@@ -57,18 +58,17 @@ class Store:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._place = directory / "v1"
         self._changes = threading.Lock()
-        self._table = threading.Lock()
         self._directory_lock = FileLock(
             directory / "lock",
             holder=f"pid {os.getpid()}",
             taken=lambda holder: f"the cache {directory} is in use by another mount ({holder})",
         )
-        self._files: dict[tuple[Key, Version], CachedFile] = {}
         self._warned_at: float | None = None
         try:
             (directory / "CACHEDIR.TAG").write_text(_TAG, encoding="ascii")
             self._place.mkdir(mode=0o700, exist_ok=True)
             self.ledger = Ledger(self._place / "record.sqlite")
+            self._files = Files(self._place, self.ledger, self._warn)
             self.room = Room(self._place, self.ledger, max_size=max_size, min_free=min_free)
             self._sweep()
         except BaseException:
@@ -78,10 +78,7 @@ class Store:
     def close(self) -> None:
         """Give the directory back.  Nobody may be using the store any more."""
         with self._changes:
-            for file in self._files.values():
-                if file.users:
-                    self.ledger.touch(file.key, file.version)
-                file.data.close()
+            self._files.close()
             try:
                 self.ledger.close()
             except sqlite3.Error as error:
@@ -109,11 +106,7 @@ class Store:
 
     def acquire(self, key: Key, version: Version) -> CachedFile:
         """The cached pieces of this version, to be given back by `release`."""
-        file = self._file(key, version, users=1)
-        with file.handles:
-            if file.present.spans:  # else `put` opens it: there may be none
-                self._open(file)
-        return file
+        return self._files.acquire(key, version)
 
     def read(self, file: CachedFile, start: int, end: int) -> memoryview | None:
         """The bytes, or None when they are not all cached (any more).  Damaged pieces are forgotten."""
@@ -140,15 +133,7 @@ class Store:
 
     def release(self, file: CachedFile, *, was_read: bool = True) -> None:
         """This user of the file is done; `was_read` by somebody, for whom it is to be kept."""
-        with self._table:
-            file.users -= 1
-            idle = file.users == 0
-            if idle and file.row is None and not file.dead:  # nothing of it was ever kept
-                del self._files[file.key, file.version]
-        with file.handles:
-            if not file.users:
-                file.data.close()
-        if idle and was_read:
+        if self._files.release(file) and was_read:
             self.ledger.touch(file.key, file.version)
 
     def drop(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
@@ -176,6 +161,8 @@ class Store:
             if file.dead:
                 return
             try:
+                if file.forgotten:
+                    self._drop(file, [])
                 self._make_room(len(data))
                 row = self._recorded(file.key, file.version)
                 with file.handles:
@@ -208,10 +195,7 @@ class Store:
                 if self.version(file.key) == file.version:
                     self._remove(file.key)
                 else:
-                    with self._table:
-                        del self._files[file.key, file.version]
-                    file.end_life()
-                    file.data.remove()
+                    self._files.discard(file)
             except (OSError, sqlite3.Error) as error:
                 self._warn(error)
 
@@ -221,7 +205,7 @@ class Store:
             row = self.ledger.row(key)
             if row is None or not row.cached:
                 return 0
-            file = self._file(key, row.version)
+            file = self._files.file(key, row.version)
             return sum(piece.size for piece in self._drop(file, file.pieces()))
 
     def forget(self, key: Key) -> None:
@@ -250,13 +234,13 @@ class Store:
             self.room.drafted -= draft.size
             try:
                 row = self._recorded(key, version)
-                known = self._files.get((key, version))
+                known = self._files.known.get((key, version))
                 if row.cached or (known is not None and known.users):
                     draft.remove()
                     return
-                draft.move(self._path(key, version))
+                draft.move(self._files.path(key, version))
                 self.ledger.record.add_pieces(row.id, draft.pieces)
-                file = self._file(key, version)
+                file = self._files.file(key, version)
                 with file.handles:
                     if file.users:  # since a moment ago
                         file.data.open()
@@ -276,40 +260,6 @@ class Store:
             self.room.drafted -= draft.size
             draft.remove()
 
-    # Files
-
-    def _path(self, key: Key, version: Version) -> Path:
-        name = data_name(key, version)
-        return self._place / name[:2] / name
-
-    def _file(self, key: Key, version: Version, *, users: int = 0) -> CachedFile:
-        """The file of this version, made of what is recorded where it is not in the table."""
-        while True:
-            row = self.ledger.row(key)
-            number = row.id if row is not None and row.version == version else None
-            pieces: list[Piece] = []
-            if number is not None and (key, version) not in self._files:
-                try:
-                    found = self.ledger.record.pieces(number)
-                    read_ns = row.read_ns if row else 0
-                    pieces = [Piece(*each, checked=False, read_ns=read_ns) for each in found]
-                except sqlite3.Error as error:
-                    self._warn(error)
-            with self._table:
-                file = self._files.get((key, version))
-                if file is None and self.ledger.row(key) is row:  # else it was changed in the meantime
-                    file = CachedFile(key, version, DataFile(self._path(key, version)), number, pieces)
-                    self._files[key, version] = file
-                if file is not None:
-                    file.users += users
-                    return file
-
-    def _open(self, file: CachedFile) -> None:
-        try:
-            file.data.open()
-        except OSError as error:  # served without the cache, then
-            self._warn(error)
-
     # With `_changes` held
 
     def _recorded(self, key: Key, version: Version) -> Row:
@@ -317,65 +267,51 @@ class Store:
         if row is None or row.version != version:
             if row is not None:
                 self._remove(key)
-            row = self.ledger.add(key, version)
-            with self._table:
-                file = self._files.get((key, version))
-                if file is not None:
-                    file.row = row.id
+            row = self._files.record(key, version)
         return row
 
     def _remove(self, key: Key) -> None:
-        """Forget a file: its row first, so that whoever sees that it is dead no longer finds its version either."""
-        with self._table:
-            row = self.ledger.forget(key)
-            file = self._files.pop((key, row.version), None)
-        if file is not None:
-            file.end_life()
+        """Forget a file: on record before on the disk."""
+        row = self._files.forget(key)
         self.ledger.record.remove_file(row.id)
-        DataFile(self._path(key, row.version)).remove()
+        DataFile(self._files.path(key, row.version)).remove()
 
     def _drop(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        """Forget pieces, first in memory, then on record, then on the disk; returns those that were still there."""
+        """Forget pieces, first in memory, then on record, then on the disk; returns those that were still there.
+
+        Where the record cannot be written they stay on the disk, and count, until the next call for this file.
+        """
         leaving = self._forget(file, pieces)
         if not leaving:
             return []
-        with self._table:
-            file.users += 1  # so that nobody else closes it
-        try:
-            with file.handles:
-                file.data.open()
+        with self._files.opened(file):
             spans = Ranges.of((piece.start, piece.end) for piece in leaving)
             if not file.present.spans or not all(file.data.release_blocks(*span) for span in spans):
                 leaving += self._forget(file, file.pieces())
                 file.data.empty()
-        finally:
-            with self._table:
-                file.users -= 1
-            with file.handles:
-                if not file.users:
-                    file.data.close()
-                    if not file.present.spans:
-                        file.data.remove()
         return leaving
 
     def _forget(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        leaving = file.forget(pieces)
+        file.forgotten += file.forget(pieces)
         row = self.ledger.row(file.key)
         if file.row is None or file.dead or row is None:
             return []
+        leaving = file.forgotten
+        if leaving:
+            self.ledger.record.remove_pieces(file.row, [piece.start for piece in leaving])
         for piece in leaving:
             self.ledger.count(row, piece, -1)
-        self.ledger.record.remove_pieces(file.row, [piece.start for piece in leaving])
+        file.forgotten = []
         return leaving
 
     def _make_room(self, incoming: int) -> None:
         wanted = self.room.wanted(incoming)
         if not wanted:
             return
-        for candidate in self.room.leaving(self._files, wanted):
+        for candidate in self.room.leaving(self._files.known, wanted):
             row = self.ledger.row(candidate.key)
             if row is not None and wanted > 0:
-                file = self._file(candidate.key, row.version)
+                file = self._files.file(candidate.key, row.version)
                 pieces = self.room.part_of(candidate, file, wanted)
                 wanted -= sum(piece.size for piece in self._drop(file, pieces))
         if self.room.excess(incoming):

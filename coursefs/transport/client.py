@@ -89,6 +89,7 @@ class Transport:
     ) -> None:
         self.offline = offline
         self.read_timeout = read_timeout
+        self._connect_timeout = min(connect_timeout, read_timeout)
         self.traffic = Traffic()
         self._outages = Outages()
         self._shared: dict[Hashable, object] = {}
@@ -103,7 +104,7 @@ class Transport:
                 mounts=None if transport else direct,
                 cookies=no_cookies,
                 follow_redirects=False,
-                timeout=httpx.Timeout(min(30.0, read_timeout), connect=min(connect_timeout, read_timeout)),
+                timeout=httpx.Timeout(min(30.0, read_timeout), connect=self._connect_timeout),
                 limits=httpx.Limits(max_connections=64, max_keepalive_connections=40, keepalive_expiry=30.0),
                 headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
             )
@@ -208,9 +209,12 @@ class Transport:
                 given = dict(headers or {})
                 if origin != own:
                     given = {name: value for name, value in given.items() if name.lower() in _ALONG}
-                request = client.build_request(method, url, headers=given, content=content)
                 started = trio.current_time()
-                response = await self._connected(client, request, origin)
+                try:
+                    request = client.build_request(method, url, headers=given, content=content)
+                    response = await self._connected(client, request, origin)
+                except UnicodeError:  # where names are looked up, and where httpx reads `xn--`
+                    raise BadReply(f"{origin.host}: not a name that a host can have") from None
                 try:
                     if log.isEnabledFor(logging.DEBUG):
                         _log_request(method, url, given, response.status_code, trio.current_time() - started)
@@ -232,8 +236,8 @@ class Transport:
 
     async def connect_ahead(self, url: str, count: int) -> None:
         """Have so many connections ready for `stream(bulk=True)` to this host; where that fails nothing is said."""
-        if self._wire is not None and not self.offline and not self._outages.is_out(_origin(url), trio.current_time()):
-            await self._wire.connect_ahead(httpx.URL(url), count, self.read_timeout)
+        if self._wire is not None and not self.offline and not self._outages.is_suspect(_origin(url)):
+            await self._wire.connect_ahead(httpx.URL(url), count, self._connect_timeout)
 
     async def _connected(self, client: httpx.AsyncClient, request: httpx.Request, origin: Origin) -> httpx.Response:
         """Send a request; not to a host of which somebody has just learned that it does not answer."""

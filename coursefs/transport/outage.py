@@ -37,6 +37,10 @@ class Outages:
         outage.until = now + outage.span
         return False
 
+    def is_suspect(self, origin: Origin) -> bool:
+        """Whether its last connection did not come about.  Takes nobody's turn to try."""
+        return origin in self._known
+
     def failed(self, origin: Origin, took: float, now: float) -> None:
         """No connection came within `took` seconds."""
         if took < _LONG:

@@ -300,10 +300,21 @@ class _Connection:
             yield bytes(event.data)
 
     def was_closed(self) -> bool:
-        """Whether the other side has hung up (or said something that nobody asked for)."""
+        """Whether the other side has hung up, or said something that nobody asked for.
+
+        The tickets that a server sends of itself once a TLS session is there are neither: OpenSSL takes them.
+        """
         watch = select.poll()
         watch.register(self._socket.fileno(), select.POLLIN)
-        return bool(watch.poll(0))
+        while watch.poll(0):
+            try:
+                self._socket.recv(1)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                continue  # it was a ticket; there may be more than one
+            except OSError:
+                pass
+            return True
+        return False
 
     def close(self) -> None:
         """Let go of it, without a last word."""

@@ -384,22 +384,59 @@ async def test_a_redirect_to_another_host_takes_the_range_but_no_secret(tmp_path
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "not an address",
+        "ftp://cdn.example/video.mp4",
+        "https://cdn.example:99999/video.mp4",
+        "https://cdn.example/\n.mp4",
+        f"https://cdn.example/{'x' * 70_000}",
+        f"https://{'x' * 64}.example/video.mp4",
+        "https://xn--a.example/video.mp4",
+        "https://.example/video.mp4",
+        "https://[::1",
+    ],
+)
+async def test_an_address_that_is_none_is_an_error_of_its_file_alone(tmp_path: Path, url: str) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        good = contents._find
+
+        async def find(what: Content, fresh: bool) -> Source:
+            return Source(url) if what is CONTENT else await good(what, fresh)
+
+        contents._find = find
+        for _ in range(2):
+            with pytest.raises(CoursefsError):
+                await contents.open(CONTENT, Version(5 * MIB)).read(0, 5)
+        with pytest.raises(CoursefsError):
+            await contents.measure(CONTENT)
+        assert await b.read_all(contents, content("another")) == BODY
+
+
 async def test_find_fails(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        asked = 0
 
         async def find(_: Content, fresh: bool) -> Source:
+            nonlocal asked
+            asked += 1
             raise NotAllowed("locked until Monday")
 
         contents._find = find
         with pytest.raises(NotAllowed, match="Monday"):
             await contents.measure(CONTENT)
-        with pytest.raises(NotAllowed, match="Monday"):
-            await contents.open(CONTENT, Version(5)).read(0, 5)
+        for number, size in enumerate((5, 5 * MIB), 2):
+            with pytest.raises(NotAllowed, match="Monday"):
+                await contents.open(CONTENT, Version(size)).read(0, 5)
+            assert asked == number
 
 
 @pytest.mark.logs
+@pytest.mark.parametrize("size", [5, 5 * MIB])
 async def test_a_bug_in_a_provider_stops_neither_the_engine_nor_the_reader(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
         good = contents._find
@@ -413,7 +450,7 @@ async def test_a_bug_in_a_provider_stops_neither_the_engine_nor_the_reader(
         with pytest.raises(BadReply, match="log"):
             await contents.measure(CONTENT)
         with pytest.raises(BadReply, match="log"):
-            await contents.open(CONTENT, Version(5)).read(0, 5)
+            await contents.open(CONTENT, Version(size)).read(0, 5)
         assert await b.read_all(contents, content("another")) == BODY
         assert [record.levelname for record in caplog.records if record.name.startswith("coursefs")] == ["ERROR"] * 2
 

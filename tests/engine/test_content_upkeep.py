@@ -156,7 +156,7 @@ async def test_verify_can_be_broken_off(tmp_path: Path) -> None:
         assert scope.cancelled_caught
         assert len(told) == 1
         assert 0 < told[0].bytes < 20 * MIB
-        (file,) = contents._services.store._files.values()
+        (file,) = contents._services.store._files.known.values()
         assert file.users == 0
 
 

@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from coursefs.catalog.inode import ROOT
+from coursefs.errors import Stale
 from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
 from coursefs.model import Course, Outline, Wanted
 from coursefs.providers import registry
@@ -121,6 +122,35 @@ async def test_other_bytes_of_the_same_size_and_date_have_another_mtime(
             cdn.headers["last-modified"], cdn.etag = "Mon, 01 Jan 2024 00:00:01 GMT", '"later"'
             await read(library, inode)
             assert library.node(inode).mtime_ns == seen[0] + 10**9
+
+
+async def test_who_opens_a_file_that_turned_out_to_be_another_waits_for_what_it_is_now(
+    settings: LibrarySettings, cdn: Cdn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, go_on = cdn.handle_async_request, trio.Event()
+
+    async def late(request: httpx.Request) -> httpx.Response:
+        if "if-range" not in request.headers:
+            await go_on.wait()
+        return await real(request)
+
+    async with opened(settings, cdn) as (library, inode), trio.open_nursery() as nursery:
+        await library.open(inode)  # its size is known, and nothing of it is cached
+        handle = await library.open(inode)
+        cdn.body, cdn.etag = b"new and longer bytes", '"new"'
+        monkeypatch.setattr(cdn, "handle_async_request", late)
+        with pytest.raises(Stale):
+            await handle.read(0, 100)
+        got: list[bytes] = []
+
+        async def read_it() -> None:
+            got.append(await read(library, inode))
+
+        nursery.start_soon(read_it)
+        await trio.testing.wait_all_tasks_blocked()
+        assert got == []
+        go_on.set()
+    assert got == [cdn.body]
 
 
 async def test_without_a_network_what_is_cached_is_read(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
@@ -77,10 +78,26 @@ async def client(wire: Wire | None = None, *, timeout: float | None = None) -> A
         yield found
 
 
+def secured() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A client's settings, and those of a server that it trusts."""
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(ours)
+    authority.issue_cert("localhost").configure_cert(theirs)
+    return ours, theirs
+
+
 def body_of(response: httpx.Response) -> Body:
     body = body_with_length(response)
     assert body is not None
     return body
+
+
+async def until_spoken_to(wire: Wire) -> None:
+    """Wait until something has come over the connection that lies idle."""
+    while not wire._idle:
+        await trio.testing.wait_all_tasks_blocked(0.001)
+    await trio.lowlevel.wait_readable(wire._idle[0]._socket)
 
 
 async def received(body: Body, step: int) -> bytes:
@@ -209,6 +226,57 @@ async def test_connections_that_are_made_ahead_are_used() -> None:
             assert there.connections == 2
 
 
+async def test_the_tickets_of_a_tls_session_are_nothing_that_a_server_says() -> None:
+    """By a server made of OpenSSL alone, which sends them at once, as those of the world do; trio's does later."""
+    ours, theirs = secured()
+    wire = Wire(ours)
+
+    def accept(listener: socket.socket) -> socket.socket:
+        return theirs.wrap_socket(listener.accept()[0], server_side=True)
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(OK + b"Content-Length: 1\r\n\r\nx")
+
+    async def ask() -> None:
+        assert (await http.get(url)).content == b"x"
+
+    with ExitStack() as opened:
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = httpx.URL(f"https://localhost:{listener.getsockname()[1]}")
+        async with client(wire, timeout=5.0) as http, trio.open_nursery() as nursery:
+            nursery.start_soon(wire.connect_ahead, url, 1, 5.0)
+            connection = opened.enter_context(await trio.to_thread.run_sync(accept, listener))
+            connection.settimeout(5.0)
+            await until_spoken_to(wire)
+            nursery.start_soon(ask)
+            await trio.to_thread.run_sync(answer, connection)
+
+
+@pytest.mark.parametrize("unasked", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", b""])
+async def test_a_connection_ahead_on_which_the_server_speaks_or_hangs_up_is_not_used(unasked: bytes) -> None:
+    wire = Wire(httpx.create_ssl_context())
+    there = Host(saying(OK + b"Content-Length: 1\r\n\r\nx"))
+
+    async def serve(stream: trio.SocketStream) -> None:
+        if asked:
+            await there.serve(stream)
+        elif unasked:
+            await stream.send_all(unasked)
+            await trio.sleep_forever()
+
+    asked = False
+    async with trio.open_nursery() as nursery, client(wire) as http:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        url = httpx.URL(f"http://127.0.0.1:{listener.socket.getsockname()[1]}")
+        await wire.connect_ahead(url, 1, 5.0)
+        await until_spoken_to(wire)
+        asked = True
+        assert (await http.get(url)).content == b"x"
+        assert there.connections == 1
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_connection_ahead_that_does_not_come_about_is_not_spoken_of() -> None:
     wire = Wire(httpx.create_ssl_context())
     with socket.socket() as nobody:
@@ -254,10 +322,7 @@ async def test_a_thread_takes_what_comes_without_a_pause(is_secure: bool) -> Non
         await go_on.wait()
         await stream.send_all(body[1_000_000:])
 
-    authority = trustme.CA()
-    ours, theirs = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.configure_trust(ours)
-    authority.issue_cert("localhost").configure_cert(theirs)
+    ours, theirs = secured()
     async with host(script, theirs if is_secure else None) as there, client(Wire(ours)) as http:
         async with http.stream("GET", there.url) as response:
             found = memoryview(bytearray(len(body) + 10))

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from coursefs.content.planner import (
     ALIGN,
+    CERTAIN,
     FARTHEST_AHEAD,
     FIRST,
     KIB,
+    LEAST_REQUEST,
     MIB,
     MOST_AHEAD,
     REQUEST,
@@ -48,6 +50,86 @@ def test_nothing_is_asked_beyond_the_end() -> None:
 def test_only_what_is_missing_is_asked_for() -> None:
     present = Ranges.of([(0, 100 * KIB), (200 * KIB, 300 * KIB)])
     assert needed(0, 250 * KIB, present, [], size=SIZE) == (Range(100 * KIB, 200 * KIB),)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "present", "asked"),
+    [
+        (0, 128 * KIB, [], [(0, FIRST)]),
+        (0, FIRST, [], [(0, FIRST)]),
+        (0, 512 * KIB, [], [(0, MIB)]),
+        (10 * MIB, 11 * MIB, [], [(10 * MIB, 12 * MIB)]),
+        (10 * MIB + 5, 11 * MIB + 5, [], [(10 * MIB, 12 * MIB + 128 * KIB)]),
+        (SIZE - MIB, SIZE, [], [(SIZE - MIB, SIZE)]),
+        (SIZE - 2 * MIB, SIZE - MIB, [], [(SIZE - 2 * MIB, SIZE)]),
+        # one request for each gap within what was asked for; what is beyond is only asked for with it, not for itself
+        (0, MIB, [(256 * KIB, 512 * KIB)], [(0, 256 * KIB), (512 * KIB, 2 * MIB)]),
+        (0, MIB, [(MIB, 2 * MIB)], [(0, MIB)]),
+        (0, MIB, [(512 * KIB, 2 * MIB)], [(0, 512 * KIB)]),
+        (0, MIB, [(1536 * KIB, 3 * MIB)], [(0, 1536 * KIB)]),
+        (0, MIB, [(0, MIB)], []),
+    ],
+)
+def test_twice_as_much_is_asked_for_where_much_is_asked_for_at_once(
+    start: int, end: int, present: list[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
+    assert needed(start, end, Ranges.of(present), [], size=SIZE) == tuple(Range(*each) for each in asked)
+
+
+@pytest.mark.parametrize(
+    ("left", "sizes"),
+    [
+        # MiB from what comes next to the end of the file, and those of the requests for them
+        (32, [4] * 6),
+        (24, [4] * 6),
+        (16, [4] * 4),
+        (12, [2] * 6),
+        (8, [2] * 4),
+        (4, [1] * 4),
+        (3, [0.5] * 6),
+        (2, [0.5] * 4),
+        (0.25, [0.25]),
+    ],
+)
+def test_requests_are_smaller_towards_the_end(left: float, sizes: list[float]) -> None:
+    position = 40 * MIB
+    size = position + int(left * MIB)
+    state = State((Run(0, position - 10, 1),), 1)
+    made = plan(state, position - 10, position, Ranges.of([(0, position)]), [], size=size)
+    assert [(span.end - span.start) / MIB for span in made.ahead] == sizes
+    assert made.ahead[-1].end <= size
+
+
+@pytest.mark.parametrize("read", [10 * MIB, 40 * MIB, 90 * MIB])
+def test_no_single_connection_is_waited_for_at_the_end(read: int) -> None:
+    """No request is for more than a quarter of what was left when it was made, but for those too small to be shared."""
+    size, have = 118_000_000, NOTHING
+    state = State((Run(0, read, 1),), 1)
+    for position in range(read, size, 512 * KIB):
+        end = min(position + 512 * KIB, size)
+        made = plan(state, position, end, have, [], size=size)
+        state, left = made.state, size - have.add(0, end).first_missing(0)
+        for span in (*made.needed, *made.ahead):
+            assert span in made.needed or span.end - span.start <= max(left // 4, LEAST_REQUEST)
+            have = have.add(*span)
+    assert have.covers(read, size)
+
+
+@pytest.mark.parametrize(
+    ("read", "ahead"),
+    [
+        (4 * KIB, FIRST),
+        (256 * KIB, FIRST),
+        (384 * KIB, 384 * KIB),
+        (STEADY, STEADY),
+        (CERTAIN - 1, STEADY),  # the kernel of a mount of root's has asked for most of that by itself
+        (CERTAIN, 2 * MIB),
+        (2 * MIB, 5 * MIB),
+        (1000 * MIB, FARTHEST_AHEAD),
+    ],
+)
+def test_how_much_is_worth_having_ahead(read: int, ahead: int) -> None:
+    assert Run(5 * MIB, 5 * MIB + read, 1).ahead == ahead
 
 
 def test_a_flight_that_arrives_soon_is_waited_for() -> None:
@@ -102,9 +184,10 @@ def test_reading_on_grows_the_window_up_to_its_limit() -> None:
         position += 128 * KIB
         ahead = have.first_missing(0) - position
         asked.append(ahead)
-        most = max(FIRST, 2 * position) if position <= STEADY else 4 * position - 2 * STEADY
+        most = 4 * position - 2 * STEADY if position >= CERTAIN else position + max(FIRST, min(position, STEADY))
         assert have.total <= min(most, position + MOST_AHEAD) + ALIGN, "in measure to what was read"
-        assert position < 512 * KIB or ahead >= min(position, MOST_AHEAD) // 2
+        least = min(position, MOST_AHEAD) // 2 if position >= CERTAIN else FIRST
+        assert position < 512 * KIB or ahead >= least
     assert max(asked) <= MOST_AHEAD + ALIGN
 
 

@@ -214,3 +214,56 @@ def test_a_directory_that_cannot_be_used_is_let_go(tmp_path: Path, monkeypatch: 
         with pytest.raises(OSError, match=os.strerror(error)):
             Store(tmp_path, max_size=1, min_free=0)
     Store(tmp_path, max_size=1, min_free=0).close()
+
+
+@pytest.mark.logs
+def test_what_cannot_be_forgotten_on_record_still_counts_and_can_be_kept_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where the record cannot be written either."""
+
+    def full(self: Record, *_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store = Store(tmp_path / "cache", max_size=2**20, min_free=0)
+    file = put(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "remove_pieces", full)
+        assert store.drop(file, file.pieces()) == []
+    assert read(store, file, 0, 10) is None
+    assert store.totals() == (len(DATA), 1), "it takes its room on the disk as before"
+    store.put(file, 0, memoryview(DATA)[:1000])
+    assert read(store, file, 0, 1000) == DATA[:1000]
+    store.put(file, 1000, memoryview(DATA)[1000:])
+    assert read(store, file, 0, len(DATA)) == DATA
+    assert store.totals() == (len(DATA), 1)
+    store.close()
+    later = Store(tmp_path / "cache", max_size=2**20, min_free=0)
+    file = later.acquire(KEY, Version(len(DATA)))
+    assert [(piece.start, piece.end) for piece in file.pieces()] == [(0, 1000), (1000, len(DATA))]
+    assert read(later, file, 0, len(DATA)) == DATA
+    assert later.totals() == (len(DATA), 1)
+    later.close()
+
+
+@pytest.mark.logs
+def test_a_version_that_cannot_be_forgotten_on_record_is_replaced_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Record, *_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store = Store(tmp_path / "cache", max_size=2**20, min_free=0)
+    put(store)
+    new = store.acquire(KEY, Version(len(DATA), '"new"'))
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "remove_file", full)
+        with pytest.raises(NoRoom):
+            store.put(new, 0, memoryview(DATA))
+    store.put(new, 0, memoryview(DATA)[:1000])
+    store.close()
+    later = Store(tmp_path / "cache", max_size=2**20, min_free=0)
+    assert later.version(KEY) == new.version
+    assert later.totals() == (1000, 1)
+    assert len(list((tmp_path / "cache/v1").glob("??/*"))) == 1
+    later.close()
