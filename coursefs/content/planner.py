@@ -1,9 +1,9 @@
 """What to ask the server for when somebody reads (pure).
 
-A reader that goes on where it stopped is given as much ahead as it has read in this run, half a MiB at most, and from
-a MiB on two to three times as much, so that several connections work for it soon; a reader that jumps gets what it
-asked for and little more, and twice as much where it asks for much at once.  Two runs are remembered for each reader,
-because players and demuxers alternate between two places of a file.
+A reader that goes on where it stopped is given a little ahead, and from a MiB on two to three times as much as it has
+read in this run, so that several connections work for it soon; a reader that jumps gets what it asked for and little
+more, and twice as much where it asks for much at once.  Two runs are remembered for each reader, because players and
+demuxers alternate between two places of a file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MIB = 2**20
 ALIGN = 128 * KIB
 #: the least that one request asks for: the first two reads of the kernel
 FIRST = 256 * KIB
-#: the most that is fetched ahead of a run that may end soon: of its bytes the kernel asks for half a MiB by itself
+#: what the kernel asks for by itself, at most, beyond what a program has read: no sign that the program goes on
 STEADY = 512 * KIB
-#: a run of this many bytes is one that will go on: what is fetched ahead of it grows faster from here
+#: a run of this many bytes is one that will go on: what is fetched ahead of it grows from here
 CERTAIN = 1 * MIB
 #: the most that is fetched ahead of a reader: a second of a good home connection
 MOST_AHEAD = 24 * MIB
@@ -68,7 +68,7 @@ class Run:
         """How many bytes are worth having ready beyond `position`."""
         read = self.position - self.start
         if read < CERTAIN:
-            return max(FIRST, min(read, STEADY))
+            return FIRST
         return min(read + 2 * (read - STEADY), FARTHEST_AHEAD)
 
 
