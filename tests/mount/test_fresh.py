@@ -50,7 +50,7 @@ def test_ctrl_c_ends_an_update_in_one_line(mounted: World, is_mounted: bool) -> 
     if not is_mounted:
         mounted.umount()
     mounted.platform.forget()
-    mounted.platform.faults(api_delay=0.5)
+    mounted.platform.faults(api_delay=2.0)  # longer than a busy machine takes to notice
     with running(mounted, "update") as process:
         until(lambda: len(mounted.platform.requests()) >= 2, "the platform was asked")
         process.send_signal(signal.SIGINT)
