@@ -63,6 +63,11 @@ class Courier:
         self._alone = trio.Lock()
         self._begun: set[int] = set()
 
+    @property
+    def brings_the_rest(self) -> bool:
+        """Whether one request brings everything from its place on: its source is for one use."""
+        return self._location.once
+
     async def carry(self, fetch: Fetch, comes_anyway: Callable[[Fetch], bool]) -> None:
         """Bring all bytes of `fetch`, or return early where what it still misses `comes_anyway`.
 

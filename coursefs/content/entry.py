@@ -220,7 +220,7 @@ class Entry:
             fetch.let_go(reader)
         for span in plan.needed:
             self.start(span, reader, Priority.READ)
-        for span in plan.ahead:
+        for span in Ranges.of(plan.ahead) if self._courier.brings_the_rest else plan.ahead:
             self.start(span, reader, Priority.AHEAD)
 
     def _fetch_index(self, file: CachedFile, reader: Handle, head: memoryview) -> None:

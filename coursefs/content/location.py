@@ -21,6 +21,7 @@ class Location:
 
     def __init__(self, content: Content, find: Find) -> None:
         self.content = content
+        self.once = False  # whether its sources are for one use, as far as any was found
         self._find = find
         self._source: Source | None = None
         self._turn = trio.Lock()
@@ -29,9 +30,9 @@ class Location:
         """A source that has not ended.  Raises what `Provider.source` raises."""
         async with self._turn:
             if self._source is None:
-                self._source = await self._find(self.content, False)
-            elif self._source.expires is not None and self._source.expires < time.time() + _MARGIN:
-                self._source = await self._find(self.content, True)
+                return await self._renewed(fresh=False)
+            if self._source.expires is not None and self._source.expires < time.time() + _MARGIN:
+                return await self._renewed(fresh=True)
             return self._source
 
     def use_up(self, source: Source) -> None:
@@ -43,4 +44,9 @@ class Location:
         """Look for another source than this one, unless there is another already."""
         async with self._turn:
             if self._source is refused or self._source is None:
-                self._source = await self._find(self.content, True)
+                await self._renewed(fresh=True)
+
+    async def _renewed(self, *, fresh: bool) -> Source:
+        self._source = source = await self._find(self.content, fresh)
+        self.once = source.once
+        return source
