@@ -286,20 +286,14 @@ async def test_whose_bytes_are_all_there_lets_others_have_their_turn(tmp_path: P
         if reader.read_now(0, MIB) is None:
             pytest.skip("this file system cannot say what is in memory")
         given = 1
-        while reader.read_now(0, MIB) is not None:
+        while given < 100 and reader.read_now(0, MIB) is not None:
             given += 1
-        assert given == 8
-        others: list[str] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_note, others)
+        assert given <= 8
+        if given < 8:
+            pytest.skip("something else has taken its memory")
+        with trio.testing.assert_checkpoints():
             assert await reader.read(0, MIB) == BODY[:MIB]
-            assert others == ["had its turn"]
-        assert bytes(reader.read_now(0, MIB) or b"") == BODY[:MIB]
         reader.close()
-
-
-async def _note(turns_had: list[str]) -> None:
-    turns_had.append("had its turn")
 
 
 async def test_twenty_stalled_reads_delay_no_cached_one(tmp_path: Path) -> None:

@@ -267,3 +267,20 @@ def test_a_version_that_cannot_be_forgotten_on_record_is_replaced_there(
     assert later.totals() == (1000, 1)
     assert len(list((tmp_path / "cache/v1").glob("??/*"))) == 1
     later.close()
+
+
+def test_a_full_disk_is_cleared_of_bytes_before_that_is_recorded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = put(store)
+    remove_pieces = Record.remove_pieces
+
+    def full(self: Record, number: int, starts: list[int]) -> None:
+        if file.data.path.stat().st_blocks:
+            raise sqlite3.OperationalError("database or disk is full")
+        remove_pieces(self, number, starts)
+
+    monkeypatch.setattr(Record, "remove_pieces", full)
+    assert store.clear(KEY) == len(DATA)
+    assert store.totals() == (0, 0)
+    assert read(store, file, 0, 10) is None
+    store.put(file, 0, memoryview(DATA))
+    assert read(store, file, 0, len(DATA)) == DATA
