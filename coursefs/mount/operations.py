@@ -128,28 +128,29 @@ class Operations(pyfuse3.Operations):
     @at_once
     def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory, children = self._listings[fh]
-        first, fill = max(0, start_id - _FIRST_OFFSET + 1), self._attributes.fill
+        first = max(0, start_id - _FIRST_OFFSET + 1)
         if start_id and first >= len(children):  # the kernel asks once more after the last one
             return
-        entry = self._attributes.blank()
-        fill(entry, directory)
-        if start_id < 1 and not pyfuse3.readdir_reply(token, b".", entry, 1):
+        fill, reply = self._attributes.fill, pyfuse3.readdir_reply
+        entry = self._attributes.of(directory)
+        if start_id < 1 and not reply(token, b".", entry, 1):
             return
         entry.st_ino = directory.parent  # of these two the kernel takes no more than number and type
-        if start_id < 2 and not pyfuse3.readdir_reply(token, b"..", entry, 2):
+        if start_id < 2 and not reply(token, b"..", entry, 2):
             return
-        is_of_now = self._library.known_children(directory.inode) is children
-        for index in range(first, len(children)):
-            node = children[index]
-            if not is_of_now:
-                # as of now, not of opendir: a size that was learned meanwhile must not be taken back, nor a name that
-                # is no longer there be kept by the kernel, which was told so already
-                known, node = node, self._library.node(node.inode)
-                is_there = not node.is_gone and (node.parent, node.name) == (known.parent, known.name)
-                entry.entry_timeout = KEPT if is_there else 0.0
-            if not pyfuse3.readdir_reply(
-                token, children[index].name.encode(), fill(entry, node), index + _FIRST_OFFSET
-            ):
+        numbered = enumerate(itertools.islice(children, first, None), first + _FIRST_OFFSET)
+        if self._library.known_children(directory.inode) is children:
+            for number, node in numbered:
+                if not reply(token, node.name.encode(), fill(entry, node), number):
+                    return
+            return
+        for number, listed in numbered:
+            # as of now, not of opendir: a size that was learned meanwhile must not be taken back, nor a name that is no
+            # longer there be kept by the kernel, which was told so already
+            node = self._library.node(listed.inode)
+            is_there = not node.is_gone and (node.parent, node.name) == (listed.parent, listed.name)
+            entry.entry_timeout = KEPT if is_there else 0.0
+            if not reply(token, listed.name.encode(), fill(entry, node), number):
                 return
 
     @at_once
