@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 #: seconds that a mount of known courses waits for the platform's word on the sign-in
 _SIGN_IN_CHECK = 3.0
+
+#: objects between two looks for cycles, of which there are few: a walk makes and drops hundreds of thousands of others
+_BEFORE_A_COLLECTION = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             for note in notes:
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
+            gc.freeze()  # what there is now stays: no collection need look at it again
+            gc.set_threshold(_BEFORE_A_COLLECTION)
             said = [library.notice] if library.notice else []  # logged already
             readiness.ready([*said, *notes], ready)
 
