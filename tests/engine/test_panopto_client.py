@@ -116,11 +116,11 @@ async def test_which_routes_are_there_is_remembered(film: Path) -> None:
         with pytest.raises(Gone):
             await provider._client.folder(made_guid("nothing"))
         asked = len(it.hosts.requests)
-        assert [(route.name, route.trouble) for route in provider.routes()] == [
+        assert {(route.name, route.trouble) for route in provider.routes()} == {  # some were asked at the same time
             ("folder search (/Panopto/api/v1/folders/search)", None),
             ("sub-folders (/Panopto/api/v1/folders/{id}/children)", None),
             ("folder (/Panopto/api/v1/folders/{id})", None),  # that it has no such folder is an answer
-        ]
+        }
         assert len(it.hosts.requests) == asked
 
 
