@@ -17,7 +17,10 @@ KEPT_ABSENT = 10.0
 #: the same for names that no course ever has
 KEPT_PROBE = 300.0
 _BLOCK = 512
-_BLOCK_SIZE = 128 * 1024
+#: bytes that programs read at once, where they go by what a file says of itself
+_READING_STEP = 128 * 1024
+#: the same for listings: the C library asks for 32 KiB at least, and each answer is made in a buffer as large
+_LISTING_STEP = 4096
 
 
 class Attributes:
@@ -45,20 +48,20 @@ class Attributes:
         entry.st_uid = self._options.uid
         entry.st_gid = self._options.gid
         entry.st_rdev = 0
-        entry.st_blksize = _BLOCK_SIZE
         return entry
 
     def fill(self, entry: pyfuse3.EntryAttributes, node: Node) -> pyfuse3.EntryAttributes:
         """The same object, with all that is the node's own: a listing describes thousands with one."""
-        size, kept, mode = node.size, KEPT, self._file_mode
+        size, kept, mode, step = node.size, KEPT, self._file_mode, _READING_STEP
         if size is None:
             size = 0
             if node.is_directory:
-                mode = self._directory_mode
+                mode, step = self._directory_mode, _LISTING_STEP
             else:
                 kept = 0.0
         entry.st_ino = node.inode
         entry.st_mode = mode
+        entry.st_blksize = step
         entry.attr_timeout = kept
         entry.st_size = size
         # never 0 for a file with bytes, cached or not: `tar -S` would archive a hole
