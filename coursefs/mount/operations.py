@@ -129,7 +129,7 @@ class Operations(pyfuse3.Operations):
     def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory, children = self._listings[fh]
         first = max(0, start_id - _FIRST_OFFSET + 1)
-        if start_id and first >= len(children):  # the kernel asks once more after the last one
+        if start_id > 1 and first >= len(children):  # the kernel asks once more after the last one
             return
         fill, reply = self._attributes.fill, pyfuse3.readdir_reply
         entry = self._attributes.of(directory)
@@ -205,8 +205,13 @@ class Operations(pyfuse3.Operations):
         file = self._files.get(fh)
         if file is None:
             return
-        path = self._library.path(file.node)
-        if not await trio.to_thread.run_sync(is_held, path, abandon_on_cancel=True):
+        try:
+            path = self._library.path(file.node)
+            if await trio.to_thread.run_sync(is_held, path, abandon_on_cancel=True):
+                return
+        except Exception as error:  # it cannot be known, then; nothing may end the mount for that
+            log.debug("who has a file open is not known: %s", error)
+        else:
             for patience in self._reads.get(fh, set()).copy():
                 patience.cancel()
 

@@ -143,6 +143,27 @@ async def test_readdir_goes_on_where_it_stopped(
         await operations.releasedir(number)
 
 
+async def test_an_empty_directory_is_listed_by_one_entry_at_a_time(
+    provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies: list[tuple[bytes, int]] = []
+
+    def reply(token: object, name: bytes, entry: pyfuse3.EntryAttributes, following: int) -> bool:
+        if replies and replies[-1][1] != asked_from:
+            return False  # a program with room for one
+        replies.append((name, following))
+        return True
+
+    monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+    async with opened(tmp_path, Cdn()) as operations:
+        directory = await find(operations, "Graphics", "01 Start")
+        number = await operations.opendir(directory.st_ino, CTX)
+        operations._listings[number] = (operations._listings[number][0], ())
+        for asked_from in (0, 1, 2):
+            await operations.readdir(number, asked_from, cast(pyfuse3.ReaddirToken, None))
+        assert replies == [(b".", 1), (b"..", 2)]
+
+
 @pytest.mark.parametrize("gone", ["lecture", "course"])
 async def test_what_the_platform_dropped_stays_readable_for_who_has_it_open(
     provider: FakeProvider, tmp_path: Path, gone: str
@@ -232,6 +253,32 @@ class SilentCdn(Cdn):
             self.is_waited_for.set()
             await self.go_on.wait()
         return await super().handle_async_request(request)
+
+
+async def test_where_nobody_can_say_who_has_a_file_open_its_reads_go_on(provider: FakeProvider, tmp_path: Path) -> None:
+    cdn, asked = SilentCdn(), []
+
+    def held(path: str) -> bool:
+        asked.append(path)
+        raise FileNotFoundError("/proc")
+
+    async with opened(tmp_path, cdn, is_held=held) as operations:
+        video = await find(operations, "Graphics", "01 Start", "01 Hello.mp4")
+        file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
+        answers: list[bytes] = []
+
+        async def read() -> None:
+            answers.append(bytes(await operations.read(file.fh, 0, 10)))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            await cdn.is_waited_for.wait()
+            await operations.flush(file.fh)
+            while not asked:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+            cdn.go_on.set()
+        assert answers == [BYTES[:10]]
+        await operations.release(file.fh)
 
 
 @pytest.mark.parametrize("is_held", [True, False])
