@@ -24,7 +24,7 @@ from coursefs.catalog.renewal import Renewal, TreeAccount
 from coursefs.catalog.store import Asked, Store
 from coursefs.errors import CoursefsError, Gone, NotSignedIn
 from coursefs.flight import Flights
-from coursefs.foreground import behind
+from coursefs.foreground import behind, is_behind
 from coursefs.model import Course, Kind
 from coursefs.providers.base import FEW, Provider
 
@@ -206,7 +206,7 @@ class Tree:
         await self._files_ready(directory, place)
         now = time.time_ns()
         asked_ns = self.store.fetched_ns(place)
-        if asked_ns is not None and asked_ns <= now + _AHEAD:
+        if not is_behind() and asked_ns is not None and asked_ns <= now + _AHEAD:
             outline = asked_ns + int(self.ages.outline * _SECOND)
             files = self._all_due_ns(self.store.asked(directory.inode))
             self._settle(directory.inode, min(outline, files, now + _LOOKED_AT))

@@ -48,7 +48,7 @@ class CachedFile:
         self.data = data
         self.row = row  # its number in the record; None: not recorded
         self.dead = False  # the platform has another version now
-        self.users = 0  # guarded by the store's table
+        self.users = 0  # guarded by the table of `Files`
         self.handles = threading.Lock()  # held while `data` is opened or closed
         self.forgotten: list[Piece] = []  # by this object, but not by the record yet; for who changes the cache
         self.wanted: list[Range] = []  # somebody is reading these right now: not to be evicted

@@ -55,8 +55,9 @@ class Courier:
         self._nursery = nursery
         self._patience = patience
         self._confirmed = confirmed
-        self._is_ready = version.size <= FIRST  # for more requests: a file of which one brings everything needs none
         self._besides = min(_READY, streams - 1)
+        # for more requests: a file of which one brings everything needs none
+        self._is_ready = version.size <= FIRST or not self._besides
         self._condition = condition(version)
         # For sources for one use: held by a request until it is known what it brings, and where each began that brings
         # everything from there on, up to the next one.

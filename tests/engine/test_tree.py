@@ -16,6 +16,7 @@ from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
 from coursefs.catalog.inode import ROOT
 from coursefs.catalog.refresh import Changes
 from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn, Unreachable
+from coursefs.foreground import behind
 from coursefs.model import Course, File, Item, Kind, Outline, Placement, Remote, Sketch
 from coursefs.providers.base import FEW
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
@@ -413,3 +414,13 @@ async def test_who_looks_into_a_course_is_noticed_once_a_minute(
         later = time.time_ns() + 61 * 10**9
         monkeypatch.setattr("coursefs.catalog.tree.time.time_ns", lambda: later)
         assert tree.known_children(course.inode) is None
+
+
+async def test_what_nobody_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
+    async with opened(tmp_path, provider_of(HELLO)) as tree:
+        course = await walk(tree, "Graphics")
+        with behind():
+            await tree.children(course)
+        assert tree.known_children(course.inode) is None, "who looks next is to be noted"
+        await tree.children(course)
+        assert tree.known_children(course.inode) is not None
