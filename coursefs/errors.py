@@ -1,32 +1,45 @@
-"""One tree for everything that can go wrong.
+"""The exception tree: every error that coursefs raises on purpose.
 
     CoursefsError                EIO        exit 1
     ├── UsageError               EIO        exit 2   the command line or the settings are wrong
-    ├── NotAllowed               EACCES     exit 1   the platform refuses this one thing (locked, switched off)
-    │   └── NotSignedIn          EACCES     exit 3   no sign-in, or it has ended
-    ├── Gone                     ENOENT     exit 1   the platform does not have it (any more)
+    ├── NotAllowed               EACCES     exit 1   the platform refuses this one item (locked, switched off)
+    │   ├── NotSignedIn          EACCES     exit 3   no sign-in, or it has expired
+    │   └── RefusedByServer      EACCES     exit 1   a media server refuses the bytes without a reason
+    ├── Gone                     ENOENT     exit 1   the platform does not have it, or no longer
     ├── NoAnswer                 ETIMEDOUT  exit 1   no answer within the deadline
     ├── Unreachable              EIO        exit 1   no network, no such host, connection refused, offline by choice
-    ├── BadReply                 EIO        exit 1   an answer that is not what was asked for
+    ├── BadReply                 EIO        exit 1   a reply that cannot be used
     │   └── RouteGone            EIO        exit 1   the platform removed the route (404/405/HTML in place of JSON)
-    └── Stale                    ESTALE     exit 1   the content changed under an open handle and its bytes are gone
+    ├── Stale                    ESTALE     exit 1   the content changed while it was open
+    └── CatalogueError           EIO        exit 1   our own database cannot be read or written
+        └── CatalogueDamaged     EIO        exit 1   the database was damaged and has been set aside
 
-The message of each is one line for a person: what is wrong and, where there is one, what to do.  Messages hold no
-secrets: no cookie, token or URL query ever goes into one.
+The message of each is one line for a person: what is wrong and, if something helps, what to do. It holds no secret: no
+cookie, token or URL query.
 """
 
 from __future__ import annotations
 
 import errno as _errno
+import traceback
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class CoursefsError(Exception):
-    """Base of every error that coursefs raises on purpose."""
+    """Base class of all errors that coursefs raises on purpose."""
 
-    #: what a system call on the mount answers
+    #: errno of the system call on the mount
     errno: int = _errno.EIO
-    #: what a command ends with
+    #: exit status of the command
     exit_status: int = 1
+
+
+def named(about: str, error: object) -> str:
+    """The message of an error behind the name of what it is about, which many messages begin with themselves."""
+    text = str(error)
+    return text if text.startswith(f"{about}:") else f"{about}: {text}"
 
 
 class UsageError(CoursefsError):
@@ -36,15 +49,19 @@ class UsageError(CoursefsError):
 
 
 class NotAllowed(CoursefsError):
-    """The platform refuses this one thing; the session is fine."""
+    """The platform refuses this one item; the sign-in is valid."""
 
     errno = _errno.EACCES
 
 
 class NotSignedIn(NotAllowed):
-    """There is no sign-in for the account, or the platform no longer accepts it."""
+    """The account has no sign-in, or the platform no longer accepts it."""
 
     exit_status = 3
+
+
+class RefusedByServer(NotAllowed):
+    """A media server refuses the bytes of a file without a reason; it may refuse all files for a while."""
 
 
 class Gone(CoursefsError):
@@ -54,31 +71,57 @@ class Gone(CoursefsError):
 
 
 class NoAnswer(CoursefsError):
-    """Nothing came within the deadline."""
+    """No answer came within the deadline."""
 
     errno = _errno.ETIMEDOUT
 
 
 class Unreachable(CoursefsError):
-    """The host cannot be reached: no network, refused, unknown name, or offline by choice."""
+    """The host cannot be reached: no network, connection refused, unknown name, or offline by choice."""
 
 
 class BadReply(CoursefsError):
-    """An answer came, but not one that can be used."""
+    """A reply came, but it cannot be used."""
 
 
 class RouteGone(BadReply):
-    """The platform no longer has this route."""
+    """The platform no longer has this API route."""
 
 
 class Stale(CoursefsError):
-    """The content has changed and the bytes of the version that was opened are no longer to be had."""
+    """The content changed on the platform and the bytes of the opened version are no longer available."""
 
     errno = _errno.ESTALE
 
 
+class CatalogueError(CoursefsError):
+    """The catalogue database cannot be read or written: a disk error, or a value that SQLite cannot store."""
+
+
+class CatalogueDamaged(CatalogueError):
+    """The catalogue database was damaged; it was set aside, and its content is fetched again."""
+
+
 def leaf(error: BaseException) -> BaseException:
-    """The error itself where it is the only one in the groups that nurseries wrapped round it."""
+    """The only error inside nested exception groups; the group itself if it holds several."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
+    return error
+
+
+def without_variables(error: E) -> E:
+    """Remove the local variables from an error's traceback before it is kept; return the error.
+
+    They would keep the wrong reply alive: many MB, and many times that once it is parsed. The place of the error can
+    still be told. Frames that still run keep their variables.
+    """
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
+            waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
     return error

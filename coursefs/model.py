@@ -1,7 +1,7 @@
-"""What the floors of the house say to each other: immutable objects without behaviour.
+"""The data types passed between layers: frozen dataclasses without behaviour.
 
-A provider translates platform replies into these, the catalogue stores them and gives them names, the mount shows
-them.  Keys are stable ids of the platform: a title, a position or a URL may change, a key does not.
+A provider translates platform replies into these, the catalogue stores them and decides their names, the mount shows
+them. Keys are stable ids of the platform: a title, a position or a URL may change, a key does not.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: bytes that the kernel is told to read ahead of a program (where the mount is root's; else its default counts).  The
+#: mount sets it, and the planner of the content engine must not take what it brings for reads of the program.
+KERNEL_READ_AHEAD = 512 * 2**10
+
 
 class Kind(enum.StrEnum):
-    """What something is, as `user.coursefs.kind` and `courses list --json` show it."""
+    """The kind of a node, as `user.coursefs.kind` and `courses list --json` show it."""
 
     ROOT = "root"
     ACCOUNT = "account"
@@ -31,7 +35,7 @@ class Kind(enum.StrEnum):
 
 
 class Placement(enum.Enum):
-    """How the name of a file is made from its item's stem (`01 Introduction`) and its own title and extension."""
+    """How a file's name is made from its item's stem (`01 Introduction`) and its own title and extension."""
 
     MAIN = "main"  # stem + extension:                   01 Introduction.mp4, 01 Introduction.en.srt
     MARKED = "marked"  # stem + " (" + title + ")" + extension:  03 Module 1 Quiz (quiz).html
@@ -40,30 +44,48 @@ class Placement(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a public catalogue says of a course; "", None and () mean that it does not."""
+
+    level: str = ""  # "beginner"
+    length: str = ""  # "one to four weeks"
+    rating: float | None = None  # 0 to 5
+    ratings: int | None = None  # how many there are
+    partners: tuple[str, ...] = ()  # universities and companies
+    description: str = ""
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
-    """One course that an account is enrolled in."""
+    """A course of an account."""
 
     key: str  # the platform's id, unique within the account
     slug: str
     title: str
     url: str | None = None  # web page of the course
     enrolled_ns: int | None = None  # time of enrolment, ns since 1970
-    hidden: bool = False  # there is nothing to show: of a platform that was shut off, or the learner is not enrolled
-    mark: str | None = None  # what tells it apart from one of the same title, its run; None: its key
+    hidden: bool = False  # not shown: it is on a platform that was shut down, or the learner is not enrolled
+    mark: str | None = None  # suffix if another course has the same title (its run); None: the key
+    about: About | None = field(default=None, compare=False)  # of a search; not stored
+
+
+#: in `Item.details`: fetching the item's files is recorded on the platform, as opening its page is
+LEAVES_TRACES = "traces"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One step of a course: a lecture, a reading, a quiz.  It becomes one or more files in its section's directory."""
+    """An item of a course: a lecture, a reading, a quiz. It becomes one or more files in its section's directory."""
 
     key: str  # stable, unique within the course
     title: str
     slug: str
     position: int | None  # 1-based among all siblings on the platform; None where the platform has no order
-    type_name: str  # the platform's own word: "lecture", "supplement", "staffGraded" …
+    type_name: str  # the platform's own term: "lecture", "supplement", "staffGraded" …
     url: str | None = None  # web page of the item
-    locked: str | None = None  # why the learner may not see it, for a person; None: open
-    details: Mapping[str, str] = field(default_factory=dict)  # whatever the provider needs to find its files
+    locked: str | None = None  # the reason why the learner may not see it, for a person; None: open
+    details: Mapping[str, str] = field(default_factory=dict)  # what the provider needs to find its files
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +104,19 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Everything that can be known of a course without asking for each of its items."""
+    """The structure of a course, as one request lists it, without the files of its items."""
 
     sections: tuple[Section, ...]
     items: tuple[Item, ...] = ()  # items that lie directly in the course's directory
-    tag: str | None = None  # what the platform calls this state of it (an ETag)
+    tag: str | None = None  # version tag of the outline (an ETag), for a conditional request
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Bytes that lie on the platform, named by ids only: a signed URL is never part of an identity.
+    """Bytes on the platform, named by ids only: a signed URL is never part of an identity.
 
-    `identity` says which bytes these are (`video/<courseId>~<itemId>/720p.mp4`): equal identity within an account
-    means the same content as far as the platform says, up to its version (ETag, Last-Modified, size).
-    `locator` is what `Provider.source` needs to get a URL.
+    `identity` names the bytes (`video/<courseId>~<itemId>/720p.mp4`): equal identity within an account means the same
+    content up to its version (ETag, Last-Modified, size). `locator` is what `Provider.source` needs to get a URL.
     """
 
     identity: str
@@ -106,8 +127,8 @@ class Remote:
 class Page:
     """Bytes that coursefs writes itself: a complete HTML document.
 
-    Where the page refers to files beside it, it says `coursefs-beside:<file key>` in place of a URL; the catalogue,
-    which decides names, puts the relative link there (`coursefs.pages.beside`).
+    Links to files beside the page have the URL `coursefs-beside:<file key>`; the catalogue decides names and puts the
+    relative link there (`coursefs.pages.cleaning`).
     """
 
     html: str
@@ -115,9 +136,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of an item, as the provider knows it: everything but its final name and inode."""
+    """One file of an item, as the provider describes it: everything but its final name and its inode."""
 
-    key: str  # stable, unique within the course; the inode number is made of it
+    key: str  # stable, unique within the course; the inode number is a hash of it
     kind: Kind
     placement: Placement
     title: str  # of an attachment or a marker; "" for MAIN
@@ -125,14 +146,15 @@ class File:
     mime_type: str
     body: Remote | Page
     url: str | None = None  # web page, shown as user.xdg.origin.url
-    modified_ns: int | None = None  # where the platform says one
-    size: int | None = None  # bytes of a `Remote`, where a listing says them; what its server says counts more
+    modified_ns: int | None = None  # ns since 1970; None: the platform gives no date
+    size: int | None = None  # bytes of a `Remote` if a listing gives them; the size that its server gives replaces it
 
 
 class Sketch(tuple[File, ...]):
-    """The files of an item as far as a listing lets them be expected.
+    """Provisional files: the files of an item as a listing predicts them, before the item itself was asked for.
 
-    A provider that was asked for many items at once may answer so; asked for a few it says what there is.
+    A provider that is asked for many items at once may return these; asked for at most `providers.base.FEW` items, it
+    returns the final ones.
     """
 
     __slots__ = ()
@@ -140,21 +162,21 @@ class Sketch(tuple[File, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the bytes of a `Remote` can be had right now.
+    """A URL from which the bytes of a `Remote` can be fetched now.
 
     `headers` are for that URL's host alone and are never sent to another one, redirects included.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    expires: float | None = None  # seconds since 1970; None: does not end
-    once: bool = False  # for one GET, which brings everything from its first byte on; a HEAD does not use it up
-    guarded: bool = False  # who is signed out gets a web page there, not a refusal
+    expires: float | None = None  # seconds since 1970; None: does not expire
+    once: bool = False  # valid for one GET, which returns the whole content; a HEAD does not use it up
+    guarded: bool = False  # without a valid sign-in the server returns a web page (200), not an error
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which bytes a `Remote` has at a moment, as far as the server says."""
+    """The version of a `Remote`, as its server gives it."""
 
     size: int  # bytes
     etag: str | None = None
@@ -163,47 +185,60 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose account it is."""
+    """The user that an account is signed in as."""
 
     user_id: str
     name: str | None = None
-    expires: float | None = None  # when the sign-in ends, seconds since 1970, where known
+    expires: float | None = None  # when the sign-in expires, seconds since 1970; None: not known
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """Something of a course that is due."""
+    """A due date of a course."""
 
     title: str
     due_ns: int  # ns since 1970
-    key: str | None = None  # of the item or the section, where it is one
+    key: str | None = None  # of the item or section that is due; None: of neither
     url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a learner stands in a course, as far as the platform says; None and () are what it does not say."""
+    """A learner's progress in a course; None and () mean that the platform does not give it."""
 
-    done: float | None = None  # part of the course that is completed, 0 to 1
+    done: float | None = None  # completed fraction of the course, 0 to 1
     grade: float | None = None  # 0 to 1
     passed: bool | None = None
     starts_ns: int | None = None  # ns since 1970
     ends_ns: int | None = None
     deadlines: tuple[Deadline, ...] = ()  # by time
     instructors: tuple[str, ...] = ()
+    about: About | None = None  # the course, as the public catalogue shows it
+
+
+@dataclass(frozen=True, slots=True)
+class CourseProgress:
+    """How much of a course is done; `parts` by the key of a section or item, 0 to 1."""
+
+    done: float | None = None  # of the whole course
+    parts: Mapping[str, float] = field(default_factory=dict)
+    lists_items: bool = False  # an item that is not in `parts` is not done
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to ask a platform for something, and whether it is still there."""
+    """One API route of a platform, and whether it still works."""
 
-    name: str  # what is asked for, and with which of the platform's resources: "video (onDemandLectureVideos.v1)"
-    trouble: str | None = None  # what was wrong with it when it was used last; None: it answered, or was not needed yet
+    name: str  # the purpose and the platform's resource: "video (onDemandLectureVideos.v1)"
+    trouble: str | None = None  # the error of its last use; None: it worked, or was not used yet
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of the platform's choice of files is wanted: `[layout]` of the settings."""
+    """Which variants of files the user wants (`[layout]` of the settings)."""
 
-    subtitles: tuple[str, ...] = ("en",)  # languages in order; ("all",): every one
+    subtitles: tuple[str, ...] = ("en",)  # languages in order of preference; ("all",): all of them
     video: int | None = None  # lines (720); None: the highest
+    voices: tuple[str, ...] = ()  # languages of dubbed lectures that are shown besides; ("all",): all of them
+    audio_description: bool = False  # also the videos with a spoken description of what is seen
+    quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages

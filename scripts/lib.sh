@@ -22,16 +22,52 @@ quietly() {
     return "$status"
 }
 
-# The interpreter to use: $PYTHON, else the first that is new enough.
+# The interpreter to use: $PYTHON, else the first that is new enough; where there is none, it is installed.
 find_python() {
+    local round packages
+    for round in here installed; do
+        new_enough_python && return
+        [[ $round == here ]] || break
+        have apt-get || break
+        update_package_lists
+        mapfile -t packages < <(python_packages | tr ' ' '\n')
+        ((${#packages[@]})) || break
+        install_packages "${packages[@]}"
+    done
+    fail "Python 3.11 or newer is needed, and this system has no package of it; install it and run this again, or name it: PYTHON=/path/to/python3 $0"
+}
+
+new_enough_python() {
     local candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.{14..11}; do
         if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
     done
-    fail "Python 3.11 or newer is needed; install it (on Debian and Ubuntu: python3.12 python3.12-venv python3.12-dev) and run this again"
+    return 1
+}
+
+# Print the Debian packages of an interpreter that is new enough, with what it needs to build and install: the system's
+# own one, else the newest beside it (Ubuntu 22.04 has Python 3.10, and a python3.11 in "universe").
+python_packages() {
+    local version name
+    version=$(candidate_version python3)
+    if [[ $version ]] && dpkg --compare-versions "$version" ge 3.11; then
+        echo python3 python3-venv python3-dev
+        return
+    fi
+    for name in python3.{14..11}; do
+        if [[ $(candidate_version "$name") ]]; then
+            echo "$name" "$name-venv" "$name-dev"
+            return
+        fi
+    done
+}
+
+# The version of a package that apt-get would install; nothing if there is none.
+candidate_version() {
+    LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
 # One interpreter for each version of Python that is supported and here, oldest first.
@@ -67,20 +103,37 @@ missing_packages() {
 sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || echo "${python##*/}-dev"
 }
 
+# Run a command as root: by itself, or by sudo.
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        fail "this has to be done as root, and there is no sudo: $*"
+    fi
+}
+
+update_package_lists() {
+    [[ ! ${lists_are_new-} ]] || return 0
+    ((EUID == 0)) || say "Your password may be asked for: sudo apt-get update"
+    quietly as_root apt-get update || say "apt-get update failed; trying with the package lists that are here"
+    lists_are_new=1
+}
+
 # Install Debian packages; nothing to do when none is named.
 install_packages() {
     (($#)) || return 0
     have apt-get || fail "missing here (Debian's names): $*; install them with this system's package manager and run this again"
-    local root=()
-    if ((EUID != 0)); then
-        have sudo || fail "missing here: $*; install them as root (apt-get install $*) and run this again"
-        root=(sudo)
+    if ((EUID == 0)); then
+        say "Installing: $*"
+    elif have sudo; then
         say "Your password may be asked for: sudo apt-get install $*"
     else
-        say "Installing: $*"
+        fail "missing here: $*; install them as root (apt-get install $*) and run this again"
     fi
-    quietly "${root[@]}" apt-get update || say "apt-get update failed; trying with the package lists that are here"
-    quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
+    update_package_lists
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
         fail "apt-get could not install: $*"
 }
 
@@ -100,4 +153,24 @@ install_project() {
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras" ||
         fail "pip could not install coursefs; the reason is above"
     printf '%s\n' "$now" >"$stamp"
+}
+
+# Install clients that others wrote (the extra "clients") into an environment of their own: what they need is none of our
+# business.  Tests of them are skipped where this fails.
+install_clients() {
+    local python=$1 names now
+    local stamp=.venv-clients/.clients
+    names=$("$python" -c 'import tomllib
+with open("pyproject.toml", "rb") as file:
+    print(*tomllib.load(file)["project"]["optional-dependencies"]["clients"])')
+    now="$PWD $names"
+    [[ -r $stamp && $(<"$stamp") == "$now" ]] && return
+    say "Installing clients of others into .venv-clients: $names"
+    "$python" -m venv --clear .venv-clients || { say "there will be no clients of others"; return; }
+    # shellcheck disable=SC2086  # several names
+    if timeout 90 .venv-clients/bin/python -m pip install --quiet --disable-pip-version-check $names; then
+        printf '%s\n' "$now" >"$stamp"
+    else
+        say "pip could not install them (the reason is above): their tests are skipped"
+    fi
 }

@@ -10,6 +10,13 @@ from pathlib import Path
 
 import pytest
 
+#: what the machine may have for its own programs
+_NOT_FOR_TESTS = (
+    *("COURSEFS_CONFIG", "COURSERA_CAUTH", "SSLKEYLOGFILE"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
+    *(name for word in ("all", "http", "https", "no") for name in (f"{word}_proxy", f"{word}_proxy".upper())),
+)
+
 _RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
 
 
@@ -19,6 +26,18 @@ def recorded() -> Path:
     if not _RECORDED.is_dir():
         pytest.skip("the recorded platform replies are not on this machine")
     return _RECORDED
+
+
+_INVENTED = Path(__file__).parent / "replies"
+
+
+@pytest.fixture(
+    scope="session", params=[folder for folder in (_INVENTED, _RECORDED) if folder.is_dir()], ids=lambda one: one.name
+)
+def platform_replies(request: pytest.FixtureRequest) -> Path:
+    """A folder of platform replies: those of `tests/replies`, and then the recorded ones, where they are."""
+    folder: Path = request.param
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +55,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         (home / place).mkdir(parents=True, mode=0o700)
         monkeypatch.setenv(variable, str(home / place))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    for variable in ("COURSEFS_CONFIG", "COURSERA_CAUTH"):
+    for variable in _NOT_FOR_TESTS:
         monkeypatch.delenv(variable, raising=False)
     return home
 
@@ -63,6 +82,14 @@ def own_logging() -> Iterator[None]:
     handlers, level = logger.handlers, logger.level
     yield
     logger.handlers, logger.level = handlers, level
+
+
+@pytest.fixture
+def another_uid() -> int:
+    """A user who is not the one that runs the tests; files can be given to them, and processes run as them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to another user")
+    return 65534
 
 
 def why_no_fuse(device: str = "/dev/fuse") -> str | None:

@@ -1,72 +1,74 @@
-"""From titles to names: pure, deterministic, and the same whatever order siblings come in.
+"""Names: from titles to file names; pure, deterministic, independent of the order of siblings.
 
-Two steps.  `Style` makes the name that a title wants (`01 Introduction`, `01_introduction`); `decide` settles who gets
-it when several want the same.  What was decided is stored, so that a name which was shown stays: a path changes only
-when the platform renames, moves or renumbers that very thing.
+First a title gives a desired name in the style of `Layout` (`01 Introduction`, `01_introduction`); then `decide` gives
+each sibling its name if several desire the same one. Decisions are stored, so a name that was shown stays: a path
+changes only when the platform renames, moves or renumbers that very item.
+
+`is_probe` recognizes names that programs look for in every directory and that no course has.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from unicodedata import normalize
 
+from coursefs.base.characters import is_joined, legible, skeleton
+from coursefs.catalog.node import Space, id_of
 from coursefs.model import File, Kind, Placement
 
 #: longest name that Linux file systems take, in bytes of UTF-8
 MAX_BYTES = 255
-#: a stem leaves this much for what its files put behind it (`.zh-Hant-TW.srt`, ` (programming assignment).html`)
+#: longest stem; the rest is for what files append (`.zh-Hant-TW.srt`, ` (programming assignment).html`)
 STEM_BYTES = MAX_BYTES - 40
-#: files that coursefs itself puts into a course; a title never takes their names
+#: files that coursefs adds to a course; no title gets their names
 RESERVED = frozenset({"index.html", "playlist.m3u8", "deadlines.ics"})
 
-_BREAKS = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
-# C0 and C1 controls, lone surrogates, and every character that turns the direction of the text around it
-_DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: no name begins with these: a dot hides the file, and programs take a dash for an option
+_NOT_FIRST = "-. "
 # of ASCII, coursera-dl keeps letters, digits, dots, dashes and underscores of a title
 _NOT_IN_SLUGS = re.compile(r"[!-,/;-@\[-^`{-~]")
 
 
 class Layout(StrEnum):
-    """`layout.names` of the settings."""
+    """The style of names: `layout.names` of the settings."""
 
     TITLE = "title"
     SLUG = "slug"
 
 
 def clean(title: str) -> str:
-    """A title without what no name may hold: NFC, `/` as `-`, no control or bidi characters, no outer blanks."""
-    text = _BREAKS.sub(" ", title)
-    text = _DROPPED.sub("", text).replace("/", "-")
-    return unicodedata.normalize("NFC", text).strip()
+    """A title with only characters that names may hold: NFC, `/` as `-`, nothing invisible, no outer blanks."""
+    return legible(title).replace("/", "-").strip()
 
 
 def slugged(title: str) -> str:
-    """A title as coursera-dl writes it into a name: `_` for blanks, without other marks; but every script is kept."""
+    """A title in coursera-dl's style: `_` for blanks and no punctuation, but letters of every script."""
     text = clean(title).replace(":", "-").rstrip(".")
-    return _NOT_IN_SLUGS.sub("", re.sub(r"\s", "_", text))
+    # again: without the marks between them, a letter and an accent may become one character
+    return normalize("NFC", _NOT_IN_SLUGS.sub("", re.sub(r"\s", "_", text)))
 
 
 def fit(name: str, limit: int) -> str:
-    """The longest beginning of a name that has at most `limit` bytes, cut between characters and not inside one.
+    """The longest prefix of a name with at most `limit` bytes of UTF-8, cut between graphemes.
 
-    Combining marks and joined emoji lose their last parts together with their base.
+    Combining marks and joined emoji are never separated from their base.
     """
     if len(name.encode()) <= limit:
         return name
     plain = cut = name.encode()[: max(limit, 0)].decode(errors="ignore")
     following = name[len(cut)]
-    while cut and (unicodedata.combining(following) or following == "\u200d" or cut[-1] == "\u200d"):
+    while cut and is_joined(cut[-1], following):
         cut, following = cut[:-1], cut[-1]
-    return cut.rstrip() or plain  # nothing but marks: cut them all the same
+    return cut.rstrip() or plain  # it consists of marks only
 
 
 def is_sound(text: str) -> bool:
-    """Whether a text can be stored: JSON may hold half a character, UTF-8 may not."""
+    """Whether a text can be stored: JSON may hold lone surrogates, UTF-8 may not."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -75,43 +77,52 @@ def is_sound(text: str) -> bool:
 
 
 def fold(name: str) -> str:
-    """What makes two names equal: neither case nor normal form tells them apart.
-
-    Linux would keep `Week 1` and `week 1` asunder, but a copy on a phone's card or a Mac would not.
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    """The form in which equal-looking names are equal (`coursefs.base.characters.skeleton`)."""
+    return skeleton(name)
 
 
 def directory(layout: Layout, *, title: str, slug: str, position: int | None, kind: str) -> str:
-    """The name that a course, a section or the stem of an item wants; never empty, at most `MAX_BYTES`."""
+    """The desired name of a course or section, or an item's stem; never empty, at most `MAX_BYTES`."""
     plain = clean(title) or clean(slug)
     if layout is Layout.SLUG:
         plain = clean(slug) or slugged(title)
     plain = plain or kind.capitalize()
     if position is not None:
         plain = f"{position:02d}{'_' if layout is Layout.SLUG else ' '}{plain}"
-    plain = plain.lstrip(". ") or kind.capitalize()
-    return fit(plain, MAX_BYTES)
+    return fit(_without_bad_start(plain) or kind.capitalize(), MAX_BYTES)
+
+
+def _without_bad_start(name: str) -> str:
+    """The name without leading dashes, dots and blanks."""
+    while (shorter := name.lstrip(_NOT_FIRST).lstrip()) != name:
+        name = shorter
+    return name
 
 
 def stem(layout: Layout, *, title: str, slug: str, position: int | None, kind: str) -> str:
-    """What the names of all files of an item begin with, byte for byte the same; at most `STEM_BYTES`."""
+    """The common beginning of the names of an item's files; at most `STEM_BYTES`."""
     return fit(directory(layout, title=title, slug=slug, position=position, kind=kind), STEM_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A name that something wants: `body` + `extension`; the suffix goes between them."""
+class DesiredName:
+    """A name that something should get: `body` + `extension`; a suffix goes between them."""
 
-    key: str  # stable id of who wants it
+    key: str  # stable id of the file, section or course
     body: str
     extension: str = ""
-    mark: str | None = None  # what tells it apart; the last part of the key if not said
+    mark: str | None = None  # the suffix if another one desires the same name; None: the last part of the key
     limit: int = MAX_BYTES
+    space: Space = Space.SECTION
+
+    @property
+    def id(self) -> str:
+        """What is unique among siblings."""
+        return id_of(self.key, self.space)
 
     @property
     def name(self) -> str:
-        """The name without a suffix, within the limit, its extension kept."""
+        """The name without a suffix, within the limit; the extension is kept."""
         return self._fitted("")
 
     def suffixed(self, mark: str) -> str:
@@ -123,8 +134,8 @@ class Wish:
         return fit(self.body, self.limit - len(tail.encode())) + tail
 
 
-def wish(layout: Layout, item_stem: str, file: File) -> Wish:
-    """The name that a file of an item wants.  `Placement.BESIDE` wants it within its item's `.files` directory."""
+def desired_name(layout: Layout, item_stem: str, file: File) -> DesiredName:
+    """The desired name of an item's file; of `Placement.BESIDE`, the name within the `.files` directory."""
     if layout is Layout.SLUG:
         body = _slug_body(item_stem, file)
     else:
@@ -137,8 +148,8 @@ def wish(layout: Layout, item_stem: str, file: File) -> Wish:
             case Placement.ATTACHED:
                 body = f"{item_stem} - {title or file.kind.value.capitalize()}"
             case Placement.BESIDE:
-                body = title.lstrip(". ") or file.kind.value
-    return Wish(file.key, body, fit(clean(file.extension), 30))
+                body = _without_bad_start(title) or file.kind.value
+    return DesiredName(file.key, body, fit(clean(file.extension), 30), space=Space.FILE)
 
 
 def _slug_body(item_stem: str, file: File) -> str:
@@ -149,60 +160,72 @@ def _slug_body(item_stem: str, file: File) -> str:
         case Placement.MARKED | Placement.ATTACHED:
             return f"{item_stem}_{title or file.kind.value}"
         case Placement.BESIDE:
-            return title.lstrip(".") or file.kind.value
+            return _without_bad_start(title) or file.kind.value
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What was decided for a key earlier: the name it wanted then, and the one it got."""
+class DecidedName:
+    """An earlier decision: the name that was desired then, and the name that was given."""
 
     wanted: str
     name: str
 
 
 def decide(
-    wishes: Iterable[Wish], shown: Mapping[str, Shown], past: Mapping[str, Shown] | None = None
+    desired: Iterable[DesiredName], shown: Mapping[str, DecidedName], past: Mapping[str, DecidedName] | None = None
 ) -> dict[str, str]:
-    """Who gets which name among siblings, by key.
+    """The names of siblings, by key.
 
-    A key that still wants what it wanted keeps the name it has; one that was gone gets the one it had (`past`) where
-    that is free.  Of the others, one that is alone in wanting a free name gets it; several that want the same one, and
-    those that come too late, get a suffix made of their own id.
+    A key whose desired name is unchanged keeps its name; one that comes back gets its former name if that is free. Of
+    the others, a key that alone desires a free name gets it; several that desire the same name, and late ones, get a
+    suffix made of their stable id.
     """
     names: dict[str, str] = {}
     taken = set(RESERVED)
-    open_wishes = sorted(wishes, key=lambda one: one.key)
+    undecided = sorted(desired, key=lambda one: one.id)
     for known in (shown, past or {}):
-        undecided = []
-        for each in open_wishes:
-            before = known.get(each.key)
+        remaining = []
+        for each in undecided:
+            before = known.get(each.id)
             if before is not None and before.wanted == each.name and fold(before.name) not in taken:
-                names[each.key] = before.name
+                names[each.id] = before.name
                 taken.add(fold(before.name))
             else:
-                undecided.append(each)
-        open_wishes = undecided
-    rivals: defaultdict[str, list[Wish]] = defaultdict(list)
-    for each in open_wishes:
+                remaining.append(each)
+        undecided = remaining
+    rivals: defaultdict[str, list[DesiredName]] = defaultdict(list)
+    for each in undecided:
         rivals[fold(each.name)].append(each)
-    late: list[Wish] = []
+    late: list[DesiredName] = []
     for folded, group in rivals.items():
         if len(group) == 1 and folded not in taken:
-            names[group[0].key] = group[0].name
+            names[group[0].id] = group[0].name
             taken.add(folded)
         else:
             late.extend(group)
-    for each in sorted(late, key=lambda one: one.key):
-        names[each.key] = name = next(name for name in _suffixed(each) if fold(name) not in taken)
+    for each in sorted(late, key=lambda one: one.id):
+        names[each.id] = name = next(name for name in _suffixed(each) if fold(name) not in taken)
         taken.add(fold(name))
     return names
 
 
-def _suffixed(wanted: Wish) -> Iterable[str]:
-    """The suffixed names to try: the last part of the key, then ever longer digests of all of it."""
+def _suffixed(wanted: DesiredName) -> Iterable[str]:
+    """The suffixed names to try: with the mark, then with ever longer digests of the whole key."""
     last = clean(wanted.mark if wanted.mark is not None else wanted.key.rsplit("/", 1)[-1])
     if last and len(last.encode()) <= 40:
         yield wanted.suffixed(last)
     digest = hashlib.blake2b(wanted.key.encode(errors="surrogatepass")).hexdigest()
     for length in range(6, len(digest) + 1, 2):
         yield wanted.suffixed(digest[:length])
+
+
+# desktops, file managers, media scanners and version control look for these everywhere. Names with a leading dot need
+# no list, because no name of ours begins with one
+_ASKED_FOR = frozenset(
+    {"autorun.inf", "desktop.ini", "thumbs.db", "ehthumbs.db", "folder.jpg", "cover.jpg", "albumart.jpg"}
+)
+
+
+def is_probe(name: str) -> bool:
+    """Whether an unknown name is not worth a request to the platform."""
+    return name.startswith(".") or name.casefold() in _ASKED_FOR

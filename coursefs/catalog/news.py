@@ -1,4 +1,4 @@
-"""What is new, changed and gone between two looks at the catalogue."""
+"""News: what is new, changed and gone between two snapshots of the catalogue."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from coursefs.model import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Something as it was at one look: where it lay, and what would make it another."""
+class Snapshot:
+    """The state of one course or item: its path, and what counts as a change."""
 
     path: str
     state: str = ""
-    files: str | None = None  # what its files are; None: nobody has asked yet
+    files: str | None = None  # the names and versions of its files; None: never fetched
 
-    def differs_from(self, other: Seen) -> bool:
-        """Whether it is another; that files were only not known before makes no difference."""
+    def differs_from(self, other: Snapshot) -> bool:
+        """Whether it has changed; files that were never fetched before are no change."""
         new_files = None not in {self.files, other.files} and self.files != other.files
         return (self.path, self.state) != (other.path, other.state) or new_files
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a refresh brought, as paths below `about`, each list in order."""
+    """The result of an update, as paths below `about`, each list sorted."""
 
     about: str
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    is_first: bool = False  # the course was never listed before: all of it is new
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.gone)
 
 
-def compare(about: str, before: Mapping[str, Seen], after: Mapping[str, Seen]) -> News:
-    """The difference of two looks, by stable id (pure)."""
+def compare(about: str, before: Mapping[str, Snapshot], after: Mapping[str, Snapshot]) -> News:
+    """The difference between two snapshots, by stable id (pure)."""
     both = before.keys() & after.keys()
     return News(
         about,
@@ -48,13 +49,13 @@ def compare(about: str, before: Mapping[str, Seen], after: Mapping[str, Seen]) -
     )
 
 
-def courses(store: Store, account: str) -> dict[str, Seen]:
-    """The courses of an account."""
-    return {node.key: Seen(node.name) for node in store.of_place(Place(account), (Kind.COURSE,))}
+def courses(store: Store, account: str) -> dict[str, Snapshot]:
+    """A snapshot of an account's courses."""
+    return {node.key: Snapshot(node.name) for node in store.of_place(Place(account), (Kind.COURSE,))}
 
 
-def course(store: Store, place: Place) -> dict[str, Seen]:
-    """The items of a course, each by the beginning of its files' names, with what is known of its files."""
+def course(store: Store, place: Place) -> dict[str, Snapshot]:
+    """A snapshot of a course's items, each by the stem of its files' names."""
     nodes = store.of_place(place)
     directories = {node.inode: node for node in nodes if node.is_directory}
     files: dict[str, list[str]] = {}
@@ -62,12 +63,12 @@ def course(store: Store, place: Place) -> dict[str, Seen]:
         if not node.is_directory:
             files.setdefault(node.item, []).append(f"{node.name} {node.identity or node.etag}")
     return {
-        step.item.key: Seen(
-            "/".join((*_path(step.directory, directories), step.stem)),
-            "\n".join((step.item.locked or "", step.item.type_name)),
-            None if step.fetched_ns is None else "\n".join(sorted(files.get(step.item.key, ()))),
+        stored.item.key: Snapshot(
+            "/".join((*_path(stored.directory, directories), stored.stem)),
+            "\n".join((stored.item.locked or "", stored.item.type_name)),
+            None if stored.fetched_ns is None else "\n".join(sorted(files.get(stored.item.key, ()))),
         )
-        for step in store.steps_of(place)
+        for stored in store.items.of_course(place)
     }
 
 

@@ -1,98 +1,171 @@
-"""Rows of the catalogue and the objects that they are (pure)."""
+"""Rows of the catalogue and the objects that they represent (pure)."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from coursefs.catalog.node import Node, Place, Step
+from coursefs.catalog.node import SEPARATOR, Node, Place, Space, StoredItem
 from coursefs.model import Item, Kind
 
-#: what is written of a node, but for its page
-NODE = (
+#: columns of a node, without its page
+NODE_COLUMNS = (
     "inode, parent, name, wanted, account, course, key, kind, mtime_ns, item, url, mime_type,"
     " size, etag, modified_ns, is_hint, identity, locator"
 )
-#: as `NODE`, and whether it is gone
-READ_NODE = NODE.replace("name,", "coalesce(name, was, ''),", 1) + ", name IS NULL"
+#: as `NODE_COLUMNS`, with the last name of a gone node, and whether it is gone
+READ_COLUMNS = NODE_COLUMNS.replace("name,", "coalesce(name, was, ''),", 1) + ", sum, name IS NULL"
 _KINDS = {kind.value: kind for kind in Kind}
-#: what is written of an item
-STEP = (
+_SPACES = {space.value: space for space in Space}
+#: columns of an item
+ITEM_COLUMNS = (
     "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
     " fetched_ns, error"
 )
 
 
+#: SQLite stores any type in any column, so a damaged page may yield any: these are the types that we write
+_TEXT, _NUMBER, _NONE = frozenset({str}), frozenset({int}), frozenset({type(None)})
+_TEXT_OR_NONE, _NUMBER_OR_NONE = (_TEXT | _NONE), (_NUMBER | _NONE)
+Types = Sequence[frozenset[type]]
+_ITEM_TYPES: Types = (
+    *[_TEXT] * 3, _NUMBER, *[_TEXT] * 4, _NUMBER_OR_NONE, _TEXT, *[_TEXT_OR_NONE] * 2, _TEXT,
+    _NUMBER_OR_NONE, _TEXT_OR_NONE,
+)  # fmt: skip
+#: of a row of `course`, without its account and rank
+COURSE_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE, _NUMBER_OR_NONE, _NUMBER, _TEXT_OR_NONE)
+#: rows of one column: when a place was fetched, and the account of a fetched course list
+FETCHED_TYPES: Types = (_NUMBER,)
+LISTED_TYPES: Types = (_TEXT,)
+#: the columns that `ItemStore.fetch_times` selects
+FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 3)
+#: of a row of `choice` without its account
+SELECTION_TYPES: Types = (_TEXT, _NUMBER)
+ADDED_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE)
+
+
+class BadRow(ValueError):
+    """A row that coursefs did not write."""
+
+
+def checked(row: tuple, types: Types) -> tuple:  # type: ignore[type-arg]  # as below
+    """Return the row if its columns have these types. Raises `BadRow`."""
+    if len(row) != len(types) or not all(type(value) in kinds for value, kinds in zip(row, types, strict=True)):
+        raise BadRow("a column has a type that it never has")
+    return row
+
+
 def insert(table: str, columns: str) -> str:
-    """The statement that adds a row with these columns."""
+    """The statement that inserts a row with these columns."""
     return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
 
 
-# not INSERT OR REPLACE: that would silently throw out a sibling that has the name
+# not INSERT OR REPLACE: that would silently delete a sibling with the same name
 UPSERT_NODE = (
-    f"{insert('node', NODE + ', page')} ON CONFLICT (inode) DO UPDATE SET "
-    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in NODE.split(",")[1:])
-    + ", page = coalesce(excluded.page, page)"  # a node whose page has not changed comes without it
+    f"{insert('node', NODE_COLUMNS + ', sum, page')} ON CONFLICT (inode) DO UPDATE SET "
+    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in [*NODE_COLUMNS.split(",")[1:], "sum"])
+    + ", page = coalesce(excluded.page, page)"  # a node with an unchanged page is written without it
 )
-REPLACE_STEP = insert("step", STEP).replace("INSERT", "INSERT OR REPLACE", 1)
+REPLACE_ITEM = insert("step", ITEM_COLUMNS).replace("INSERT", "INSERT OR REPLACE", 1)
 
 
-def sound(text: str | None) -> str | None:
-    """Platform text without lone surrogates, which JSON may hold and SQLite may not."""
+def storable(text: str | None) -> str | None:
+    """Platform text with lone surrogates replaced: JSON may hold them, SQLite may not."""
     return None if text is None else text.encode(errors="replace").decode()
 
 
 @lru_cache(1024)
 def _place(account: str, course: str) -> Place:
-    return Place(account, course)  # one object for all nodes of a course
+    return Place(account, course)  # one object for all nodes of a course, to save memory
 
 
 def node_of(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever the statement names
-    """The node of a row of `READ_NODE`, without its page."""
+    """The node of a row of `READ_COLUMNS`, without its page. Raises `BadRow` or `TypeError`."""
     return next(nodes_of([row]))
 
 
 def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]  # as above
-    """The nodes of such rows; a text that several of them have is kept once."""
+    """The nodes of rows of `READ_COLUMNS`; equal texts share one object. Raises `BadRow` or `TypeError`."""
     kept: dict[str, str] = {}
     once = kept.setdefault
-    for (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-         is_hint, identity, locator, is_gone) in rows:  # fmt: skip
+    for row in rows:
+        (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
+         is_hint, identity, locator, sum_, is_gone) = row  # fmt: skip
+        # these raise `TypeError` for a wrong type; cheaper than checks, because a walk reads thousands of rows
+        "".join((name, wanted, account, course, key, item))
+        inode | parent | mtime | is_hint
+        if (
+            type(size) not in _NUMBER_OR_NONE or type(modified) not in _NUMBER_OR_NONE
+            or type(etag) not in _TEXT_OR_NONE or type(url) not in _TEXT_OR_NONE
+            or type(identity) not in _TEXT_OR_NONE or "/" in name or "\0" in name
+            or (sum_ is not None and sum_ != sum_of(identity, locator))
+        ):  # fmt: skip
+            raise BadRow("it is not what was written")
+        key, _, space = key.partition(SEPARATOR)
         yield Node(
             inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
             once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
-            bool(is_hint), identity, locator, is_gone=bool(is_gone),
+            bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
         )  # fmt: skip
 
 
+def sum_of(identity: str | None, locator: str | None) -> int | None:
+    """A checksum of what selects a file's bytes: a damaged locator would fetch another file's bytes."""
+    return None if identity is None else zlib.crc32(f"{identity}\0{locator}".encode())
+
+
 def row_of(node: Node) -> tuple[object, ...]:
-    """The values that `UPSERT_NODE` takes."""
+    """The values for `UPSERT_NODE`."""
     return (
-        node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.key,
-        node.kind.value, node.mtime_ns, node.item, sound(node.url), node.mime_type, node.size, node.etag,
+        node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.id,
+        node.kind.value, node.mtime_ns, node.item, storable(node.url), node.mime_type, node.size, node.etag,
         node.modified_ns,
         node.is_hint,
         node.identity,
         node.locator,
+        sum_of(node.identity, node.locator),
         node.page,
     )  # fmt: skip
 
 
-def step_of(row: tuple) -> Step:  # type: ignore[type-arg]  # as above
-    """The item of a row of `STEP`."""
+def stored_item_of(row: tuple) -> StoredItem:  # type: ignore[type-arg]  # as above
+    """The item of a row of `ITEM_COLUMNS`. Raises `BadRow`."""
     (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
-     error) = row  # fmt: skip
-    item = Item(key, title, slug, position, type_name, url, locked, json.loads(details))
-    return Step(Place(account, course), directory, stem, wanted, item, fetched, error)
+     error) = checked(row, _ITEM_TYPES)  # fmt: skip
+    found = json.loads(details)
+    if not isinstance(found, dict):
+        raise BadRow("details that are none")
+    item = Item(key, title, slug, position, type_name, url, locked, found)
+    return StoredItem(Place(account, course), directory, stem, wanted, item, fetched, error)
 
 
-def row_of_step(step: Step) -> tuple[object, ...]:
-    """The values of a row of `STEP`."""
-    item = step.item
+def row_of_item(stored: StoredItem) -> tuple[object, ...]:
+    """The values for `ITEM_COLUMNS`."""
+    item = stored.item
     return (
-        step.place.account, step.place.course, item.key, step.directory, step.stem, step.wanted, sound(item.title),
-        sound(item.slug), item.position, item.type_name, sound(item.url), sound(item.locked),
-        json.dumps(dict(item.details)), step.fetched_ns, sound(step.error),
+        stored.place.account, stored.place.course, item.key, stored.directory, stored.stem, stored.wanted,
+        storable(item.title), storable(item.slug), item.position, item.type_name, storable(item.url),
+        storable(item.locked), json.dumps(dict(item.details)), stored.fetched_ns, storable(stored.error),
     )  # fmt: skip
+
+
+def require_readable(database: sqlite3.Connection) -> None:
+    """Read every row of a catalogue. Raises `sqlite3.Error` or `BadRow` if one cannot be read."""
+    for _ in nodes_of(database.execute(f"SELECT {READ_COLUMNS} FROM node")):
+        pass
+    for row in database.execute(f"SELECT {ITEM_COLUMNS} FROM step"):
+        stored_item_of(row)
+    for statement, types in (
+        ("SELECT key, slug, title, url, enrolled_ns, hidden, mark, account FROM course", (*COURSE_TYPES, _TEXT)),
+        ("SELECT course, shown, account FROM choice", (*SELECTION_TYPES, _TEXT)),
+        ("SELECT key, slug, title, url, account FROM added", (*ADDED_TYPES, _TEXT)),
+        ("SELECT at_ns, account, course, tag FROM fetched", (_NUMBER, _TEXT, _TEXT, _TEXT_OR_NONE)),
+        ("SELECT at_ns, account, course FROM used", (_NUMBER, _TEXT, _TEXT)),
+        ("SELECT account, shape, user FROM made_with", (_TEXT, _TEXT, _TEXT_OR_NONE)),
+    ):
+        for row in database.execute(statement):
+            checked(row, types)

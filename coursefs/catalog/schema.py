@@ -1,7 +1,7 @@
-"""The catalogue's SQLite schema, by version.
+"""The SQLite schema of the catalogue, as a list of migrations.
 
-`MIGRATIONS[n]` brings a database of version n to version n + 1; a new one goes through all of them.  A step is never
-edited once it has been released: a change is a new step.
+`MIGRATIONS[n]` brings a database of version n to version n + 1; a new database goes through all of them. A migration
+that was released is never edited: a change is a new one.
 """
 
 from __future__ import annotations
@@ -126,17 +126,47 @@ MIGRATIONS: tuple[str, ...] = (
     -- whether the platform no longer has it; the row stays so that its files have their old names when it comes back
     ALTER TABLE step ADD COLUMN is_gone INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- when an answer for this was doubted first, since the last one that was believed (ns since 1970)
+    ALTER TABLE fetched ADD COLUMN doubted_ns INTEGER;
+    """,
+    """
+    -- CRC-32 of identity and locator; NULL where they were written before there was one
+    ALTER TABLE node ADD COLUMN sum INTEGER;
+    """,
+    """
+    -- names no longer begin with a dash or hold invisible characters: courses that have such are asked for again, and
+    -- what is renamed keeps its inode
+    CREATE TEMP TABLE unlawful AS
+        SELECT DISTINCT account, course FROM node WHERE name IS NOT NULL AND course <> '' AND (
+            name GLOB '-*' OR name GLOB '*['
+            || '\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2028-\u202e\u2060-\u206f\u2800\u3164'
+            || '\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0e\ufeff\uffa0\U000e0000-\U000e0fff\U000f0000-\U0010ffff]*'
+        );
+    UPDATE fetched SET at_ns = 0, tag = NULL WHERE (account, course) IN (SELECT account, course FROM unlawful);
+    UPDATE step SET fetched_ns = 0 WHERE fetched_ns IS NOT NULL
+        AND (account, course) IN (SELECT account, course FROM unlawful);
+    DROP TABLE unlawful;
+    """,
+    """
+    -- a key says whose it is: the files of a platform may have the keys of its sections
+    UPDATE node SET key = key || char(31) || CASE
+        WHEN kind = 'folder' AND key = item || '/files' THEN 'files'
+        WHEN kind = 'link' AND key = item || '/unavailable' THEN 'notice'
+        ELSE 'file'
+    END WHERE item <> '' AND instr(key, char(31)) = 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)
 
 
 def version_of(database: sqlite3.Connection) -> int:
-    """The version that a database has; 0 for an empty one."""
+    """The schema version of a database; 0 for an empty one."""
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def migrate(database: sqlite3.Connection, to: int = VERSION) -> None:
-    """Bring a database from the version it has to version `to`, each step whole or not at all."""
+    """Bring a database from its version to version `to`, each migration in a transaction of its own."""
     for number in range(version_of(database), to):
         database.executescript(f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")

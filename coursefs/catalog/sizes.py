@@ -1,6 +1,6 @@
-"""Sizes: not asked for by a listing, but for all siblings at once as soon as one is asked for.
+"""Sizes: probed on the first `stat`, for all siblings at once; a listing of a directory probes none.
 
-Where the platform's listing says a size, that is shown without asking; the server is asked when the file is opened.
+A size that the platform's listing gives is shown without a request; the server is probed when the file is opened.
 """
 
 from __future__ import annotations
@@ -12,38 +12,40 @@ from collections.abc import Awaitable, Callable
 import trio
 from cachetools import LRUCache
 
+from coursefs.base.single_flight import SingleFlight
+from coursefs.base.supervisor import Tasks
 from coursefs.catalog.node import Node
 from coursefs.catalog.store import Store
-from coursefs.errors import CoursefsError
-from coursefs.flight import Flights
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.model import Version
 
 log = logging.getLogger(__name__)
 
-#: how many sizes are asked for at once; each costs one small request
+#: probes in progress at once; each is one small request
 _AT_ONCE = 32
-#: seconds for which a size that could not be learned is not asked for again with its siblings'
+#: seconds before a failed probe is repeated on behalf of a sibling
 _FAILED_FOR = 60.0
 
 
 class Sizes:
-    """Learns the sizes of files through `measure`, and stores them with the version that they belong to."""
+    """Probes the sizes of files through `probe`, and stores them with their version."""
 
-    def __init__(
-        self, store: Store, measure: Callable[[Node, Version | None], Awaitable[Version]], nursery: trio.Nursery
-    ) -> None:
+    def __init__(self, store: Store, probe: Callable[[Node, Version | None], Awaitable[Version]], tasks: Tasks) -> None:
         self._store = store
-        self._measure = measure
+        self._probe_size = probe
         self._limit = trio.CapacityLimiter(_AT_ONCE)
-        self._flights: Flights[int, Node] = Flights(nursery)
+        self._calls: SingleFlight[int, Node] = SingleFlight(tasks)
         self._failed: LRUCache[int, float] = LRUCache(4096)  # when, monotonic s
-        #: hears of a file whose bytes have changed on the platform
+        #: called with a file whose bytes have changed on the platform
         self.on_change: Callable[[Node], None] = lambda _: None
+        #: called with a refused file; returns the page to show in its place, or None to raise the error
+        self.on_refusal: Callable[[Node, CoursefsError], Awaitable[Node | None]] = _no_page
 
     async def exact(self, node: Node) -> Node:
-        """The node with its exact size and its version.  Raises what kept it from being learned.
+        """The node with its exact size and version. Raises the error of the probe.
 
-        The siblings' are asked for in the same go, where nothing is known of their sizes.
+        Siblings without a known size are probed at the same time; their errors are only logged. A cancelled caller
+        leaves the probes running.
         """
         if node.identity is None or node.version is not None:
             return node
@@ -52,33 +54,47 @@ class Sizes:
             if sibling.identity is None or sibling.size is not None or sibling.inode == node.inode:
                 continue
             if now - self._failed.get(sibling.inode, float("-inf")) > _FAILED_FOR:
-                self._flights.start(sibling.inode, lambda sibling=sibling: self._quietly(sibling))  # type: ignore[misc]
-        return await self._flights.join(node.inode, lambda: self._quietly(node))
+                self._calls.start(sibling.inode, lambda sibling=sibling: self._probe_or_note_failure(sibling))  # type: ignore[misc]
+        return await self._calls.join(node.inode, lambda: self._probe_or_note_failure(node))
 
     async def again(self, node: Node) -> Node:
-        """Ask for the version once more, because its bytes turned out to be others; tells what changed."""
-        return await self._flights.join(node.inode, lambda: self._learn(node))
+        """Probe a file again, because its bytes have changed; calls `on_change` if they have."""
+        return await self._calls.join(node.inode, lambda: self._probe_and_store(node))
 
-    async def _quietly(self, node: Node) -> Node:
+    async def _probe_or_note_failure(self, node: Node) -> Node:
         try:
-            return await self._learn(node)
+            return await self._probe_and_store(node)
         except CoursefsError as error:
             self._failed[node.inode] = time.monotonic()
             log.debug("the size of %s is not known: %s", node.name, error)
             raise
 
-    async def _learn(self, node: Node) -> Node:
-        async with self._limit:
-            version = await self._measure(node, node.version)
-        # who was shown a size that turns out to be right has seen no other content, whatever date comes with it
+    async def _probe_and_store(self, node: Node) -> Node:
+        try:
+            async with self._limit:
+                version = await self._probe_size(node, node.version)
+        except (NotAllowed, Gone) as error:
+            if isinstance(error, NotSignedIn):
+                raise
+            page = await self.on_refusal(node, error)
+            if page is None or node.size is not None:  # after another size was shown, only a new open gets the page
+                raise
+            return page
+        if node.is_hint and node.size and not version.size:
+            raise BadReply(f"the platform lists {node.size} bytes of this file, and its server sends none")
+        # if the listed size was right, a new Last-Modified alone is not a change
         has_changed = version.size != node.size if node.is_hint else version != node.version
         mtime_ns, date_ns = node.mtime_ns, version.modified_ns
         if has_changed and date_ns is not None and date_ns != node.modified_ns:
             mtime_ns = date_ns
         elif has_changed and node.size is not None:
-            mtime_ns += 1  # no date from the server, or that of other bytes: all the same it must differ
+            mtime_ns += 1  # no new date from the server, but other bytes: backup programs must see another mtime
         self._store.set_version(node.inode, version, mtime_ns)
         after = self._store.node(node.inode) or node
         if has_changed and node.size is not None:
             self.on_change(after)
         return after
+
+
+async def _no_page(_: Node, __: CoursefsError) -> Node | None:
+    return None

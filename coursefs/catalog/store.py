@@ -1,81 +1,121 @@
-"""The catalogue on disk: SQLite in WAL mode, small statements that a read of the tree can afford.
+"""The catalogue on disk: nodes and pages in SQLite (WAL), with a cache of nodes and listings in memory.
 
-Statements run on the event loop: each takes some tens of microseconds on pages that are in memory, less than a hop to
-a thread would.  With `synchronous=NORMAL` a commit does not wait for the disk; a power cut may lose the last commits
-but never damages the database, and everything in it can be asked for again.
+What guards what:
+
+* One process writes a catalogue at a time: a mount, or a command that writes, holds the lock file beside it
+  (`coursefs.daemon.claims`). Others get a read-only copy in memory.
+* All statements run on the event loop of that process, and no transaction contains an await. So tasks need no lock, and
+  a reader sees a directory as it was before a refresh or after it.
+* `Store.transaction` covers all rows of one refresh: nodes, items, fetch times. If it fails, the caches are cleared.
+* `_nodes` and `_listings` are invalidated by the method that writes.
+* At most one refresh of a directory is in progress (`coursefs.base.single_flight`, used by `tree`).
+
+A statement takes some ten microseconds on pages that are in memory, less than a hop to a thread would. With
+`synchronous=NORMAL` a commit does not wait for the disk: a power cut may lose the last commits but does not damage the
+database, and everything but the course selection can be fetched again.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from coursefs.catalog import inode as inodes
-from coursefs.catalog.database import copied, opened
+from coursefs.catalog import node as inodes
+from coursefs.catalog.database import Database
+from coursefs.catalog.difference import Changes, Key
 from coursefs.catalog.enrolments import Enrolments
-from coursefs.catalog.node import Entry, Node, Place, Step
-from coursefs.catalog.refresh import Changes, Key
+from coursefs.catalog.failures import reading, write_error, writing
+from coursefs.catalog.item_store import FetchLog, ItemStore
+from coursefs.catalog.node import DesiredNode, Node, Place, Space, digest_of, distrusted, id_of
 from coursefs.catalog.rows import (
-    READ_NODE,
-    REPLACE_STEP,
-    STEP,
+    READ_COLUMNS,
     UPSERT_NODE,
     node_of,
     nodes_of,
+    require_readable,
     row_of,
-    row_of_step,
-    step_of,
 )
+from coursefs.errors import CatalogueDamaged, CatalogueError, CoursefsError
 from coursefs.model import Kind, Version
 
-#: nodes that are kept in memory: a walk over a large account finds the second time what the first one has read.  When
-#: there are more, all are let go: to tell which were used last would cost every request more than reading them again
-_KEPT_NODES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """When the items of a directory were asked for, in ns since 1970; None where there is none of the kind."""
-
-    items: int
-    never: int  # how many of them were not
-    oldest_ns: int | None  # of those that could be had
-    oldest_broken_ns: int | None  # of those that could not
-    newest_ns: int | None
+#: nodes kept in memory, so that a second walk over a large account reads nothing. A full cache is cleared: tracking the
+#: least recently used node would cost each lookup more than reading nodes again
+_MAX_CACHED_NODES = 1 << 16
 
 
 class Store:
-    """What is known of all accounts.  One process writes it at a time (the mount's lock sees to that)."""
+    """The tables of all accounts.
+
+    Methods that read raise `CatalogueError`, and `CatalogueDamaged` after a damaged database was replaced; methods that
+    write raise the same, and then nothing is written.
+    """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the catalogue, or make it.  One that is damaged or of a newer coursefs is set aside with a warning.
+        """Open the catalogue, or create it. A damaged or newer one is set aside with a warning.
 
-        With `read_only` it is a copy in memory of what is known: nothing on the disk is ever changed, and what is
-        written to the copy is forgotten.
+        With `read_only` it is a copy in memory: the disk is never changed, and what is written to the copy is lost.
         """
-        if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
-        #: what a person has to know of the catalogue as it was found
-        self.notice: str | None = None
         if read_only:
-            self._database = copied(path)
+            self._database = Database.copied(path)
         else:
-            self._database, self.notice = opened(path)
-        self._nodes: dict[int, Node] = {}  # every node of a listing that is kept, among others
+            self._database = Database.opened(path, require_readable)
+        self._database.on_damage = self._note_shown
+        self._database.on_reset = self._reset
+        #: called after a damaged database was replaced by an empty one, with the readable nodes of the old root
+        self.on_reset: Callable[[Sequence[Node], CoursefsError], None] = lambda *_: None
+        self._nodes: dict[int, Node] = {}  # at least every node of the cached listings
         self._listings: dict[int, tuple[Node, ...]] = {}
-        self.enrolments = Enrolments(self._database, self.transaction)
+        self._shown: list[Node] = []
+        self.enrolments = Enrolments(self._database)
+        self.items = ItemStore(self._database)
+        self.fetch_log = FetchLog(self._database)
         try:
-            if self.node(inodes.ROOT) is None:
-                root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
-                self.write(Changes(added=(root,)))
-        except sqlite3.Error:
+            with suppress(CatalogueDamaged):  # it was replaced, and `_reset` has made the root
+                self._make_root()
+        except CoursefsError:
             self.close()
             raise
+
+    def _make_root(self) -> None:
+        if self.node(inodes.ROOT) is None:
+            root = Node(inodes.ROOT, inodes.ROOT, "", "", Place(), "", Kind.ROOT, time.time_ns())
+            self.write(Changes(added=(root,)))
+
+    def _reset(self, why: CoursefsError) -> None:
+        """Called by the database after it replaced a damaged file."""
+        self._clear_cache()
+        self._make_root()
+        self.on_reset(self._shown, why)
+
+    def _note_shown(self) -> None:
+        """Remember the nodes of the root before a damaged database is set aside: the kernel knows their names."""
+        self._shown = [node for node in self._nodes.values() if node.parent == inodes.ROOT]
+        with suppress(Exception):  # as far as the damaged file can be read
+            statement = f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent"
+            for row in self._database.execute(statement, (inodes.ROOT,)):
+                self._shown.append(node_of(row))
+
+    @property
+    def notice(self) -> str | None:
+        """A message for the user about the state in which the catalogue was found; None if it was in order."""
+        return self._database.notice
+
+    def on_unsaved(self, tell: Callable[[CoursefsError], None]) -> None:
+        """Set the callback for writes that stay in memory because the disk refuses them; it gets the reason.
+
+        After such a call `save` must be called from time to time until it returns True.
+        """
+        self._database.on_unsaved = tell
+        if self._database.is_unsaved:
+            tell(CatalogueError(self.notice or "the catalogue cannot be written"))
+
+    def save(self) -> bool:
+        """Write to the disk what is only in memory; return whether all of it is on disk now."""
+        return self._database.save()
 
     def close(self) -> None:
         """Close the database; the store must not be used afterwards."""
@@ -83,34 +123,31 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes inside happen, or none of them."""
-        if self._database.in_transaction:
-            yield
-            return
-        self._database.execute("BEGIN IMMEDIATE")
+        """Group writes: all of them happen, or none. Nested transactions join the outer one.
+
+        Raises `CatalogueError` if they cannot be written.
+        """
         try:
-            yield
-            self._database.commit()
+            with self._database.transaction():
+                yield
+        except sqlite3.Error as error:
+            self._clear_cache()
+            raise write_error(self._database, error) from None
         except BaseException:
-            self._rollback()
+            self._clear_cache()
             raise
 
-    def _rollback(self) -> None:
-        with suppress(sqlite3.Error):
-            self._database.rollback()
-        self._forget_all()
-
-    def _keep(self, nodes: Sequence[Node]) -> None:
-        if len(self._nodes) + len(nodes) > _KEPT_NODES:
-            self._forget_all()
+    def _cache(self, nodes: Sequence[Node]) -> None:
+        if len(self._nodes) + len(nodes) > _MAX_CACHED_NODES:
+            self._clear_cache()
         self._nodes.update({node.inode: node for node in nodes})
 
-    def _forget_all(self) -> None:
+    def _clear_cache(self) -> None:
         self._nodes.clear()
         self._listings.clear()
 
-    def _forget(self, *inodes: int) -> None:
-        """These nodes are about to change."""
+    def _invalidate(self, *inodes: int) -> None:
+        """Drop these nodes from the cache, and the listings that contain them."""
         for inode in inodes:
             node = self._nodes.pop(inode, None)
             self._listings.pop(inode, None)
@@ -120,106 +157,149 @@ class Store:
     # -- nodes ---------------------------------------------------------------------------------------------------
 
     def node(self, inode: int) -> Node | None:
-        """The node with this inode, also when it is gone from the tree (somebody may have it open)."""
-        node = self._nodes.get(inode)
-        if node is None:
-            row = self._database.execute(f"SELECT {READ_NODE} FROM node WHERE inode = ?", (inode,)).fetchone()
-            if row is None:
-                return None
-            node = node_of(row)
-            self._keep((node,))
+        """The node with this inode number, also if it is gone from the tree: a program may still have it open."""
+        return self._nodes.get(inode) or self._read_node(inode)
+
+    @reading
+    def _read_node(self, inode: int) -> Node | None:
+        row = self._database.execute(f"SELECT {READ_COLUMNS} FROM node WHERE inode = ?", (inode,)).fetchone()
+        if row is None:
+            return None
+        node = node_of(row)
+        self._cache((node,))
         return node
 
+    @reading
     def child(self, parent: int, name: str) -> Node | None:
-        """The node of this name in a directory."""
+        """The node with this name in a directory, or None."""
         row = self._database.execute(
-            f"SELECT {READ_NODE} FROM node WHERE parent = ? AND name = ?", (parent, name)
+            f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name = ?", (parent, name)
         ).fetchone()
         return None if row is None else node_of(row)
 
     def children(self, parent: int) -> tuple[Node, ...]:
-        """What a directory holds, by name; the very same tuple as long as nothing in it has changed."""
+        """The nodes of a directory, by name; the same tuple object until one of them changes."""
         listing = self._listings.get(parent)
-        if listing is None:
-            rows = self._database.execute(
-                f"SELECT {READ_NODE} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
-                (parent,),
-            )
-            listing = tuple(nodes_of(rows))
-            self._keep(listing)
-            self._listings[parent] = listing
+        return self._read_children(parent) if listing is None else listing
+
+    @reading
+    def _read_children(self, parent: int) -> tuple[Node, ...]:
+        rows = self._database.execute(
+            f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
+            (parent,),
+        )
+        listing = tuple(nodes_of(rows))
+        self._cache(listing)
+        self._listings[parent] = listing
         return listing
 
-    def page(self, inode: int) -> bytes:
-        """The bytes of a page of our own."""
-        row = self._database.execute("SELECT page FROM node WHERE inode = ?", (inode,)).fetchone()
-        return bytes(row[0]) if row is not None and row[0] is not None else b""
+    @reading
+    def page(self, inode: int) -> bytes | None:
+        """The bytes of a page that coursefs wrote; None if they are missing or do not match their digest."""
+        row = self._database.execute("SELECT page, etag FROM node WHERE inode = ?", (inode,)).fetchone()
+        page = b"" if row is None or row[0] is None else bytes(row[0])
+        if row is None or row[1] is None or digest_of(page) != row[1]:
+            return None
+        return page
 
+    @writing
+    def distrust_page(self, node: Node) -> None:
+        """Mark a page as damaged, and its item as due to be fetched again."""
+        with self.transaction():
+            if node.etag is not None and not node.etag.startswith(distrusted("")):
+                statement = "UPDATE node SET page = NULL, etag = ? WHERE inode = ?"
+                self._database.write(statement, (distrusted(node.etag), node.inode))
+            self._database.write(
+                "UPDATE step SET fetched_ns = 0 WHERE account = ? AND course = ? AND key = ?",
+                (node.place.account, node.place.course, node.item),
+            )
+        self._invalidate(node.inode)
+
+    @reading
     def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
-        """Everything that a course (or an account itself) shows, of these kinds or of all."""
+        """All shown nodes of a course, or of an account itself, optionally only of these kinds."""
         rows = self._database.execute(
-            f"SELECT {READ_NODE} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
+            f"SELECT {READ_COLUMNS} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
             (place.account, place.course),
         )
         kept = frozenset(kinds)
         return [node for node in map(node_of, rows) if not kept or node.kind in kept]
 
-    def find(self, place: Place, key: str) -> Node | None:
-        """The node with this stable id, also when it is gone."""
+    @reading
+    def find(self, place: Place, key: str, space: Space = Space.SECTION) -> Node | None:
+        """The node with this stable id, also if it is gone; None if there never was one."""
         row = self._database.execute(
-            f"SELECT {READ_NODE} FROM node WHERE account = ? AND course = ? AND key = ?",
-            (place.account, place.course, key),
+            f"SELECT {READ_COLUMNS} FROM node WHERE account = ? AND course = ? AND key = ?",
+            (place.account, place.course, id_of(key, space)),
         ).fetchone()
         return None if row is None else node_of(row)
 
-    def past(self, entries: Iterable[Entry]) -> dict[Key, Node]:
-        """The nodes that these entries were once, where they were."""
-        found = ((entry, self.find(entry.place, entry.key)) for entry in entries)
-        return {(entry.place, entry.key): node for entry, node in found if node is not None}
+    @reading
+    def course_parents(self, account: str) -> frozenset[int]:
+        """The inode numbers of the directories that have, or had, courses of this account."""
+        rows = self._database.execute(
+            "SELECT DISTINCT parent FROM node WHERE account = ? AND course = '' AND kind = 'course'", (account,)
+        )
+        return frozenset(int(row[0]) for row in rows)
 
-    def new_inode(self, entry: Entry) -> int:
-        """An inode number for something never seen, the same on every machine but for collisions."""
+    def former_nodes(self, desired_nodes: Iterable[DesiredNode]) -> dict[Key, Node]:
+        """The stored nodes, gone ones included, with the stable ids of these desired nodes."""
+        found = ((node, self.find(node.place, node.key, node.space)) for node in desired_nodes)
+        return {(desired.place, desired.id): node for desired, node in found if node is not None}
+
+    def new_inode(self, desired_node: DesiredNode, taken: Container[int] = ()) -> int:
+        """An inode number for a new node: a hash of its key, so the same on every machine unless it collides.
+
+        The space of the key is no part of it, as before keys had spaces: so it outlives the loss of an older catalogue.
+        `taken` are numbers that other nodes get in the same refresh.
+        """
         return inodes.choose(
-            lambda number: self.node(number) is not None, entry.place.account, entry.place.course, entry.key
+            lambda number: number in taken or self.node(number) is not None,
+            desired_node.place.account,
+            desired_node.place.course,
+            desired_node.key,
         )
 
+    @writing
     def write(self, changes: Changes) -> None:
-        """Write what a refresh found, whole or not at all."""
+        """Write the difference that a refresh found, all of it or nothing."""
         with self.transaction():
             for node in changes.gone:
-                self._database.execute("UPDATE node SET was = name, name = NULL WHERE inode = ?", (node.inode,))
-            for before, _ in changes.changed:  # first out of the way: two siblings may swap their names
-                self._database.execute("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
+                self._database.write("UPDATE node SET was = name, name = NULL WHERE inode = ?", (node.inode,))
+            for before, _ in changes.changed:  # names are unique in a directory, and two siblings may swap theirs
+                self._database.write("UPDATE node SET name = NULL WHERE inode = ?", (before.inode,))
             for node in (*changes.added, *(after for _, after in changes.changed)):
-                self._database.execute(UPSERT_NODE, row_of(node))
+                self._database.write(UPSERT_NODE, row_of(node))
             moved = (node for pair in changes.changed for node in pair)
             for node in (*changes.gone, *changes.added, *moved):
-                self._forget(node.inode, node.parent)
+                self._invalidate(node.inode, node.parent)
 
+    @writing
     def set_version(self, inode: int, version: Version, mtime_ns: int) -> None:
-        """What the server said of a file's bytes, in place of what a listing said."""
+        """Store the size and version that the server gave, in place of the size in the listing."""
         with self.transaction():
-            self._database.execute(
+            self._database.write(
                 "UPDATE node SET size = ?, etag = ?, modified_ns = ?, mtime_ns = ?, is_hint = 0 WHERE inode = ?",
                 (version.size, version.etag, version.modified_ns, mtime_ns, inode),
             )
-        self._forget(inode)
+        self._invalidate(inode)
 
+    @writing
     def touch(self, inode: int, mtime_ns: int) -> None:
-        """A directory's listing has changed."""
+        """Set the mtime of a directory whose listing has changed."""
         with self.transaction():
-            self._database.execute("UPDATE node SET mtime_ns = ? WHERE inode = ?", (mtime_ns, inode))
-        self._forget(inode)
+            self._database.write("UPDATE node SET mtime_ns = ? WHERE inode = ?", (mtime_ns, inode))
+        self._invalidate(inode)
 
+    @reading
     def totals(self) -> tuple[int, int]:
-        """How many nodes the tree has, and how many bytes as far as sizes are known."""
-        row = self._database.execute(
-            "SELECT count(*), coalesce(sum(size), 0) FROM node WHERE name IS NOT NULL"
-        ).fetchone()
+        """The number of nodes in the tree, and the sum of the known sizes in bytes."""
+        row = self._database.execute("SELECT count(*), total(size) FROM node WHERE name IS NOT NULL").fetchone()
         return int(row[0]), int(row[1])
 
+    @reading
     def count_sections(self) -> int:
-        """How many modules, lessons and folders the courses have that are shown, as far as their outlines are known."""
+        """The number of modules, lessons and folders of the shown courses, as far as their outlines are known."""
         row = self._database.execute(
             "SELECT count(*) FROM node JOIN node AS top ON top.account = node.account AND top.course = ''"
             " AND top.key = node.course AND top.name IS NOT NULL"
@@ -229,111 +309,59 @@ class Store:
 
     # -- accounts ------------------------------------------------------------------------------------------------
 
+    @writing
     def forget_account(self, account: str) -> None:
-        """Drop everything that is known of an account; its inode numbers come back with it."""
+        """Delete all rows of an account. Its nodes get the same inode numbers if it comes back."""
         with self.transaction():
             self.enrolments.forget(account)
             for table in ("node", "step", "fetched", "made_with"):
-                self._database.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
-        self._forget_all()
+                self._database.write(f"DELETE FROM {table} WHERE account = ?", (account,))
+        self._clear_cache()
 
-    def made_with(self, account: str, shape: str, user: str | None) -> None:
-        """The account's tree is to be of this shape, and this user's.
+    @writing
+    def set_fingerprint(self, account: str, fingerprint: str, user: str | None) -> None:
+        """Record the fingerprint of the settings that shape the account's tree, and the user that it belongs to.
 
-        If it was made with another shape, all of it is to be asked for anew; if it was another user's, it is forgotten.
+        If the fingerprint has changed, everything is due to be fetched again; if the user has, the account's rows are
+        deleted.
         """
         row = self._database.execute("SELECT shape, user FROM made_with WHERE account = ?", (account,)).fetchone()
-        if row is not None and (row[0], row[1]) == (shape, user or row[1]):
+        if row is not None and (row[0], row[1]) == (fingerprint, user or row[1]):
             return
         with self.transaction():
             if row is not None and user is not None and row[1] not in {None, user}:
                 self.forget_account(account)
-            self._database.execute("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, shape, user))
-            self._database.execute("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
-            self._database.execute(
+            self._database.write("INSERT OR REPLACE INTO made_with VALUES (?, ?, ?)", (account, fingerprint, user))
+            self._database.write("UPDATE fetched SET at_ns = 0, tag = NULL WHERE account = ?", (account,))
+            self._database.write(
                 "UPDATE step SET fetched_ns = 0 WHERE account = ? AND fetched_ns IS NOT NULL", (account,)
             )
 
-    def hide_other_accounts(self, accounts: Iterable[str]) -> None:
-        """Take the courses of every account but these out of the tree, so that their names are free."""
-        known = frozenset(accounts)
-        listed = {row[0] for row in self._database.execute("SELECT account FROM fetched WHERE course = ''")}
-        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
-        for account in listed - known:  # those in a folder of their own too: nobody could ask for them
-            nodes |= {node.inode: node for node in self.of_place(Place(account))}
-        if nodes:
-            self.write(Changes(gone=tuple(nodes.values())))
-
-    # -- steps and freshness ---------------------------------------------------------------------------------------
-
-    def steps(self, directory: int) -> list[Step]:
-        """The items whose files lie in this directory."""
-        rows = self._database.execute(
-            f"SELECT {STEP} FROM step WHERE directory = ? AND NOT is_gone ORDER BY position, key", (directory,)
-        )
-        return [step_of(row) for row in rows]
-
-    def asked(self, directory: int) -> Asked:
-        """When the items of a directory were asked for, without reading them."""
-        row = self._database.execute(
-            "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
-            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step"
-            " WHERE directory = ? AND NOT is_gone",
-            (directory,),
-        ).fetchone()
-        return Asked(row[0], row[0] - row[1], *row[2:])
-
-    def steps_of(self, place: Place, *, gone: bool = False) -> list[Step]:
-        """All items of a course; or those that it had once, as they were then."""
-        rows = self._database.execute(
-            f"SELECT {STEP} FROM step WHERE account = ? AND course = ? AND is_gone = ?"
-            " ORDER BY directory, position, key",
-            (place.account, place.course, gone),
-        )
-        return [step_of(row) for row in rows]
-
-    def set_steps(self, place: Place, steps: Sequence[Step]) -> None:
-        """These are the items of a course now; what it had besides is gone."""
-        with self.transaction():
-            self._database.execute(
-                "UPDATE step SET is_gone = 1 WHERE account = ? AND course = ?", (place.account, place.course)
-            )
-            self._database.executemany(REPLACE_STEP, [row_of_step(step) for step in steps])
-
-    def set_step_state(self, step: Step, fetched_ns: int | None, error: str | None) -> None:
-        """When an item's files were last asked for, and what went wrong."""
-        with self.transaction():
-            self._database.execute(
-                "UPDATE step SET fetched_ns = ?, error = ? WHERE account = ? AND course = ? AND key = ?",
-                (fetched_ns, error, step.place.account, step.place.course, step.item.key),
-            )
-
-    def fetched_ns(self, place: Place) -> int | None:
-        """When the outline of a course (or the courses of an account) was last asked for; None: never."""
-        row = self._database.execute(
-            "SELECT at_ns FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
-        ).fetchone()
-        return None if row is None else int(row[0])
-
-    def tag(self, place: Place) -> str | None:
-        """What the platform called the outline of a course when it was last asked for."""
-        row = self._database.execute(
-            "SELECT tag FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
-        ).fetchone()
+    def user_of(self, account: str) -> str | None:
+        """The platform's id of the user whose tree this is; None if the sign-in does not say."""
+        row = self._database.execute("SELECT user FROM made_with WHERE account = ?", (account,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
-    def set_fetched(self, place: Place, at_ns: int, tag: str | None = None) -> None:
-        """It was asked for just now."""
-        with self.transaction():
-            self._database.execute(
-                "INSERT OR REPLACE INTO fetched (account, course, at_ns, tag) VALUES (?, ?, ?, ?)",
-                (place.account, place.course, at_ns, tag),
-            )
+    def hide_other_accounts(self, accounts: Iterable[str]) -> Changes:
+        """Remove from the tree the courses of all accounts but these, so that their names are free.
 
-    def by_use(self) -> list[Node]:
-        """The directories of all courses, those that were looked into last first."""
+        Returns what is gone.
+        """
+        known = frozenset(accounts)
+        listed = self.fetch_log.accounts()
+        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
+        for account in listed - known:  # also those with a folder of their own, which is no longer reachable
+            nodes |= {node.inode: node for node in self.of_place(Place(account))}
+        gone = Changes(gone=tuple(nodes.values()))
+        if nodes:
+            self.write(gone)
+        return gone
+
+    @reading
+    def courses_by_use(self) -> list[Node]:
+        """The directories of all courses, the most recently used one first."""
         rows = self._database.execute(
-            f"SELECT {READ_NODE} FROM node WHERE kind = 'course' AND name IS NOT NULL ORDER BY ("
+            f"SELECT {READ_COLUMNS} FROM node WHERE kind = 'course' AND name IS NOT NULL ORDER BY ("
             " SELECT at_ns FROM used WHERE used.account = node.account AND used.course = node.key"
             ") DESC, mtime_ns DESC, name"
         )

@@ -1,7 +1,7 @@
-"""The tree as readers see it: served from the store at once, refreshed behind their backs.
+"""The tree: directories served from the store at once, and refreshed in the background when they are old.
 
-What was never asked for is asked for while the reader waits; what is old is served as it is while it is asked for
-again.  Whoever wants the same thing at the same time waits for one request.
+A caller waits for the platform only for what was never fetched, or is known to be wrong. Concurrent callers share one
+request (single flight). Age limits and the decision what is due are in `freshness`.
 """
 
 from __future__ import annotations
@@ -9,112 +9,133 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 
 import trio
 
+from coursefs.base.crash_messages import log_unforeseen
+from coursefs.base.foreground import background_work, is_background
+from coursefs.base.single_flight import SingleFlight
+from coursefs.base.supervisor import Tasks
 from coursefs.catalog import news
-from coursefs.catalog.inode import ROOT
-from coursefs.catalog.names import Layout
+from coursefs.catalog.freshness import CLOCK_TOLERANCE, SECOND, Ages, is_old
+from coursefs.catalog.names import Layout, is_probe
 from coursefs.catalog.news import News
-from coursefs.catalog.node import Node, Place, Step
-from coursefs.catalog.probes import is_probe
-from coursefs.catalog.renewal import Renewal, TreeAccount
-from coursefs.catalog.store import Asked, Store
-from coursefs.errors import CoursefsError, Gone, NotSignedIn
-from coursefs.flight import Flights
-from coursefs.foreground import behind, is_behind
+from coursefs.catalog.node import ROOT, Node, Place, StoredItem
+from coursefs.catalog.refresher import Refresher, TreeAccount
+from coursefs.catalog.store import Store
+from coursefs.errors import CatalogueError, CoursefsError, Gone
 from coursefs.model import Course, Kind
 from coursefs.providers.base import FEW, Provider
 
 log = logging.getLogger(__name__)
 
-_SECOND = 1_000_000_000
-#: ns by which a stored time may lie ahead of the clock before the clock is held to have been wrong
-_AHEAD = 60 * _SECOND
-#: ns after which it is looked again whether a course has to be asked for: who looks into it is noted then, too
-_LOOKED_AT = 60 * _SECOND
-#: directories that list sections and files alone
-_OF_FILES = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
-#: directories of which it is remembered until when nothing has to be asked
-_MOST_SETTLED = 1 << 16
-#: seconds that the root waits for an account that was never listed, when it has others to show
-_FOR_ANOTHER = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ages:
-    """How old, in seconds, what was asked for may be before it is asked for again behind the reader's back."""
-
-    courses: float = 3600.0
-    outline: float = 6 * 3600.0
-    files: float = 24 * 3600.0
-    failed: float = 60.0  # after a failure, not before this
-    broken_item: float = 600.0  # an item that could not be had by itself
+#: ns; recheck a course's age at most once a minute. The check also records that the course is in use
+_RECHECK_AFTER = 60 * SECOND
+#: kinds of directories that contain only sections and files, no courses
+_ITEM_DIRECTORIES = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
+#: directories whose due time is cached
+_MAX_FRESH = 1 << 16
+#: seconds that the root waits for an account that was never listed if it can show others
+_ROOT_PATIENCE = 3.0
 
 
 class Tree:
-    """The directories of all accounts."""
+    """The directories of all accounts.
+
+    Methods that fetch raise what the provider raises. A cancelled caller does not cancel the request, which others may
+    wait for.
+    """
 
     def __init__(
         self,
         store: Store,
         accounts: Sequence[TreeAccount],
-        nursery: trio.Nursery,
+        tasks: Tasks,
         *,
         layout: Layout = Layout.TITLE,
         ages: Ages | None = None,
     ) -> None:
         self.store = store
-        self.renewal = Renewal(store, accounts, layout)
+        self.refresher = Refresher(store, accounts, layout)
         self._accounts = {account.name: account for account in accounts}
         self.ages = ages or Ages()
-        self._flights: Flights[tuple[Place, int], None] = Flights(nursery)
-        #: until when (ns) nothing has to be asked for a directory's files; forgotten whenever something was
-        self._settled: dict[int, int] = {}
+        self._calls: SingleFlight[tuple[Place, int], None] = SingleFlight(tasks)
+        #: directory -> when it is due to be fetched again, ns since 1970; dropped at each refresh
+        self._fresh_until: dict[int, int] = {}
 
     def set_provider(self, account: str, provider: Provider) -> None:
-        """Ask this account's platform through another provider from now on, also where the last one failed."""
+        """Use another provider for this account from now on, and forget the failures of the old one."""
         self._accounts[account] = replace(self._accounts[account], provider=provider)
-        self.renewal.forgive(account)
+        self.refresher.set_provider(self._accounts[account])
+
+    @property
+    def accounts(self) -> Sequence[TreeAccount]:
+        """The accounts that are shown, in the order of the settings."""
+        return list(self._accounts.values())
+
+    def hide_accounts(self, accounts: Collection[str]) -> None:
+        """Take accounts out of the tree at once; what is stored of them stays."""
+        for name in accounts:
+            self._accounts.pop(name, None)
+        self._fresh_until.clear()
+        self.refresher.hide(accounts)
+
+    def show_accounts(self, accounts: Sequence[TreeAccount]) -> None:
+        """Show more accounts from now on; makes no request."""
+        self._accounts |= {one.name: one for one in accounts}
+        self._fresh_until.clear()
+        self.refresher.show(accounts)
+
+    def check_sign_in(self, account: str) -> None:
+        """List an account's courses in the background, because something else has refused its sign-in."""
+        known = self._accounts.get(account)
+        if known is not None:
+            self._refresh_in_background(Place(account), 0, lambda: self.refresher.courses(known))
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def node(self, inode: int) -> Node:
-        """A node that was shown at some time.  Raises `Gone` for a number that never was given."""
+        """The node with this inode number, gone ones included. Raises `Gone` for an unknown number."""
         node = self.store.node(inode)
         if node is None:
             raise Gone("there is no such file")
         return node
 
     async def children(self, directory: Node) -> Sequence[Node]:
-        """What a directory holds, by name.  Raises what kept it from being known when it never was."""
-        await self._ready(directory)
+        """The nodes of a directory, by name. Raises the error of the fetch if the directory was never fetched."""
+        await self._ensure_listed(directory)
         shown = self.store.children(directory.inode)
-        if directory.inode == ROOT:  # accounts that the settings no longer have stay in the store, unseen
+        if not shown:
+            self.node(directory.inode)  # raises `Gone` if the catalogue was replaced: the directory is not empty
+        if directory.inode == ROOT:  # the store keeps accounts that are no longer in the settings
             return [node for node in shown if node.place.account in self._accounts]
         return shown
 
     async def current(self, directory: Node) -> Sequence[Node]:
-        """What a directory holds now: what is old is asked for again first, and as it was where that fails.
+        """The nodes of a directory after old listings were fetched again; the old ones if that fails.
 
-        Raises what kept it from being known when it never was.
+        Raises the error of the fetch if the directory was never fetched.
         """
-        await self._ready(directory)
-        for place in self._asked_of(directory):
-            await self._flights.wait((place, 0))
-            await self._flights.wait((place, directory.inode))
+        await self._ensure_listed(directory)
+        for place in self._listings_of(directory):
+            await self._calls.wait((place, 0))
+            await self._calls.wait((place, directory.inode))
         return await self.children(directory)
 
     def outdated(self, directory: Node) -> list[tuple[str, CoursefsError]]:
-        """The accounts of which what a directory holds could not be asked for again just now, and why."""
-        failed = [place for place in self._asked_of(directory) if self.renewal.failed_lately(place, self.ages.failed)]
-        errors = ((place.account, self.renewal.error(place)) for place in failed)
+        """The accounts whose part of a directory could not be refreshed just now, with the errors."""
+        failed = [
+            place
+            for place in self._listings_of(directory)
+            if self.refresher.errors.failed_lately(place, self.ages.failed)
+        ]
+        errors = ((place.account, self.refresher.errors.error(place)) for place in failed)
         return [(account, error) for account, error in errors if error is not None]
 
-    def _asked_of(self, directory: Node) -> list[Place]:
-        """Of which places it is asked what a directory holds."""
+    def _listings_of(self, directory: Node) -> list[Place]:
+        """The places whose listings a directory shows."""
         match directory.kind:
             case Kind.ROOT:
                 return [Place(account.name) for account in self._accounts.values() if account.folder is None]
@@ -124,233 +145,276 @@ class Tree:
                 return [directory.place]
 
     async def child(self, directory: Node, name: str) -> Node | None:
-        """The node of this name; None when a directory that is known does not have it."""
+        """The node with this name; None if the directory does not have it."""
         node = self.store.child(directory.inode, name)
         if node is None and not is_probe(name):
-            await self._ready(directory)
-            node = self.store.child(directory.inode, name)
+            await self._ensure_listed(directory)
+            node = self.store.child(directory.inode, name) or self._former(directory.inode, name)
         if node is not None and directory.inode == ROOT and node.place.account not in self._accounts:
             return None
         return node
 
+    def _former(self, directory: int, name: str) -> Node | None:
+        """The page in place of a file that had this name until a moment ago."""
+        inode = self.refresher.former_names.get((directory, name))
+        node = None if inode is None else self.store.node(inode)
+        return node if node is not None and node.is_refused and node.parent == directory else None
+
     def known_children(self, inode: int) -> Sequence[Node] | None:
-        """What a directory holds, where nothing has to be asked for it; None: `children` knows more."""
-        return self.store.children(inode) if self._is_settled(inode) else None
+        """The nodes of a fresh directory; None if `children` must be called."""
+        return self.store.children(inode) if self._is_fresh(inode) else None
 
     def known_child(self, inode: int, name: str) -> Node | None:
-        """The node of this name, where it is known; None: `child` knows more."""
+        """The node with this name, without a request; None if `child` must be called."""
         return None if inode == ROOT else self.store.child(inode, name)
 
     def course(self, node: Node) -> Course:
-        """The course that a node belongs to.  Raises `Gone` when the account no longer has it."""
-        return self.renewal.course(node.place)
+        """The course that a node belongs to. Raises `Gone` if the account no longer has it."""
+        return self.refresher.course(node.place)
 
     def directory_of(self, account: str, course: Course) -> str | None:
-        """Where a course is shown: its path below the root; None while it is not."""
+        """The path of a course below the root; None if it is not shown."""
         node = self.store.find(Place(account), course.key)
         if node is None or node.is_gone:
             return None
-        parent = self.store.node(node.parent)
-        return node.name if parent is None or parent.inode == ROOT else f"{parent.name}/{node.name}"
+        return self.path(node)
 
     # -- freshness -------------------------------------------------------------------------------------------------
 
-    async def _ready(self, directory: Node) -> None:
-        """Return when there is something to serve; start a refresh when it is old."""
+    async def _ensure_listed(self, directory: Node) -> None:
+        """Return when there is something to serve; start a background refresh if it is old.
+
+        Raises `Gone` for a directory of an account that is no longer shown: programs may still be in it.
+        """
         place = directory.place
+        if directory.kind is not Kind.ROOT:
+            self._account(place)
         match directory.kind:
             case Kind.ROOT:
-                await self._root_ready()
+                await self._ensure_root()
             case Kind.ACCOUNT:
-                await self._courses_ready(self._account(place))
+                await self._ensure_courses(self._account(place))
             case Kind.COURSE:
-                await self._course_ready(directory)
+                await self._ensure_course(directory)
             case _:
-                await self._files_ready(directory, place)
+                await self._ensure_files(directory, place)
 
-    async def _root_ready(self) -> None:
-        """All accounts are known, or at least one of them.  A root of which nothing is known is an error."""
-        if not self._accounts:
-            raise NotSignedIn("no account: sign in with `coursefs login`")
-        asked = [account for account in self._accounts.values() if account.folder is None]
-        some_known = len(asked) < len(self._accounts) or any(self._is_known(account) for account in asked)
+    async def _ensure_root(self) -> None:
+        """Return when all accounts, or at least one of them, were listed; at once when the last one was signed out.
+
+        Raises the first error if no account was ever listed.
+        """
+        accounts = [account for account in self._accounts.values() if account.folder is None]
+        some_known = len(accounts) < len(self._accounts) or any(self._is_known(account) for account in accounts)
         errors: list[CoursefsError] = []
 
         async def one(account: TreeAccount) -> None:
             try:
-                await self._courses_ready(account)
+                await self._ensure_courses(account)
             except CoursefsError as error:
                 errors.append(error)
 
-        # one that was never listed is waited for; where others are known, not for long
-        with trio.move_on_after(_FOR_ANOTHER if some_known else math.inf):
+        # wait for accounts that were never listed, but only shortly if others can be shown
+        with trio.move_on_after(_ROOT_PATIENCE if some_known else math.inf):
             async with trio.open_nursery() as nursery:
-                for account in asked:
+                for account in accounts:
                     nursery.start_soon(one, account)
-        if errors and len(errors) == len(asked) and not some_known:
+        if errors and len(errors) == len(accounts) and not some_known:
             raise errors[0]
 
     def _is_known(self, account: TreeAccount) -> bool:
-        return self.store.fetched_ns(Place(account.name)) is not None
+        return self.store.fetch_log.fetched_ns(Place(account.name)) is not None
 
-    async def _courses_ready(self, account: TreeAccount) -> None:
+    async def _ensure_courses(self, account: TreeAccount) -> None:
         place = Place(account.name)
-        asked_ns = self.store.fetched_ns(place)
-        await self._fresh(place, 0, asked_ns, self.ages.courses, lambda: self.renewal.courses(account))
+        fetched_ns = self.store.fetch_log.fetched_ns(place)
+        await self._revalidate(place, 0, fetched_ns, self.ages.courses, lambda: self.refresher.courses(account))
 
-    async def _course_ready(self, directory: Node) -> None:
+    async def _ensure_course(self, directory: Node) -> None:
         place = Place(directory.place.account, directory.key)
         account = self._account(place)
-        asked_ns = self.store.fetched_ns(place)
-        await self._fresh(place, 0, asked_ns, self.ages.outline, lambda: self._renew_outline(account, directory))
-        await self._files_ready(directory, place)
+        fetched_ns = self.store.fetch_log.fetched_ns(place)
+        await self._revalidate(
+            place, 0, fetched_ns, self.ages.outline, lambda: self._refresh_outline(account, directory)
+        )
+        await self._ensure_files(directory, place)
         now = time.time_ns()
-        asked_ns = self.store.fetched_ns(place)
-        if not is_behind() and asked_ns is not None and asked_ns <= now + _AHEAD:
-            outline = asked_ns + int(self.ages.outline * _SECOND)
-            files = self._all_due_ns(self.store.asked(directory.inode))
-            self._settle(directory.inode, min(outline, files, now + _LOOKED_AT))
+        fetched_ns = self.store.fetch_log.fetched_ns(place)
+        if not is_background() and fetched_ns is not None and fetched_ns <= now + CLOCK_TOLERANCE:
+            outline = fetched_ns + int(self.ages.outline * SECOND)
+            files = self.ages.directory_due_ns(self.store.items.fetch_times(directory.inode), now)
+            self._set_fresh_until(directory.inode, min(outline, files, now + _RECHECK_AFTER))
 
-    def _is_settled(self, inode: int) -> bool:
-        """Whether all that a directory lists is known and fresh; never where that is courses."""
-        due = self._settled.get(inode)
+    def _is_fresh(self, inode: int) -> bool:
+        """Whether everything in a directory is known and fresh; always False for directories of courses."""
+        due = self._fresh_until.get(inode)
         if due is None:
-            if self.node(inode).kind not in _OF_FILES:
+            node = self.node(inode)
+            if node.kind not in _ITEM_DIRECTORIES or node.place.account not in self._accounts:
                 return False
-            due = self._settle(inode, self._all_due_ns(self.store.asked(inode)))
+            due = self._set_fresh_until(
+                inode, self.ages.directory_due_ns(self.store.items.fetch_times(inode), time.time_ns())
+            )
         return time.time_ns() < due
 
-    def _settle(self, inode: int, due_ns: int) -> int:
-        if len(self._settled) >= _MOST_SETTLED:
-            self._settled.clear()  # to tell which were asked for last would cost every look more than it saves
-        self._settled[inode] = due_ns
+    def _set_fresh_until(self, inode: int, due_ns: int) -> int:
+        if len(self._fresh_until) >= _MAX_FRESH:
+            self._fresh_until.clear()  # tracking the least recently used one would cost each lookup more
+        self._fresh_until[inode] = due_ns
         return due_ns
 
-    async def _files_ready(self, directory: Node, place: Place) -> None:
-        if self._is_settled(directory.inode):
+    async def _ensure_files(self, directory: Node, place: Place) -> None:
+        if self._is_fresh(directory.inode):
             return
         now = time.time_ns()
-        asked = self.store.asked(directory.inode)
-        if self._all_due_ns(asked) < now:
-            # of a course the modules are known: what lies beside them is no reason to keep them back
+        times = self.store.items.fetch_times(directory.inode)
+        if self.ages.directory_due_ns(times, now) < now:
+            # the modules of a course are known and can be shown before the files beside them are
             children = self.store.children(directory.inode)
-            known = not asked.never or any(node.item or directory.kind is Kind.COURSE for node in children)
-            # 0: it is known to be otherwise by now
-            times = [ns for ns in (asked.oldest_ns, asked.oldest_broken_ns) if ns is not None]
-            oldest = 0 if asked.never else min(times, default=now)
+            known = not times.never or any(node.item or directory.kind is Kind.COURSE for node in children)
+            # 0: due for certain, see `_revalidate`
+            known_times = [ns for ns in (times.oldest_ns, times.oldest_broken_ns) if ns is not None]
+            oldest = 0 if times.never else min(known_times, default=now)
 
-            async def renew() -> None:
-                await self._renew_files(directory, place)
+            async def refresh() -> None:
+                await self._refresh_files(directory, place)
 
-            await self._fresh(place, directory.inode, oldest if known else None, 0.0, renew)
-            asked = self.store.asked(directory.inode)
-            if self.renewal.sketches(directory.inode):
-                self._behind(place, -directory.inode, lambda: self._complete(directory, place))
-        due = self._all_due_ns(asked)
-        if due < now and self.renewal.failed_lately(place, self.ages.failed):
-            due = now + int(self.ages.failed * _SECOND)
-        if directory.kind in _OF_FILES:
-            self._settle(directory.inode, due)
+            await self._revalidate(place, directory.inode, oldest if known else None, 0.0, refresh)
+            times = self.store.items.fetch_times(directory.inode)
+            if self.refresher.provisional_items(directory.inode):
+                self._refresh_in_background(place, -directory.inode, lambda: self._fetch_provisional(directory, place))
+        due = self.ages.directory_due_ns(times, time.time_ns())
+        if due < now and self.refresher.errors.failed_lately(place, self.ages.failed):
+            due = now + int(self.ages.failed * SECOND)
+        if directory.kind in _ITEM_DIRECTORIES:
+            self._set_fresh_until(directory.inode, due)
 
-    def _all_due_ns(self, asked: Asked) -> int:
-        """When the first item of a directory is to be asked for again."""
-        now = time.time_ns()
-        if asked.never or (asked.newest_ns or 0) > now + _AHEAD:
-            return 0
-        files = (now if asked.oldest_ns is None else asked.oldest_ns) + int(self.ages.files * _SECOND)
-        if asked.oldest_broken_ns is None:
-            return files
-        return min(files, asked.oldest_broken_ns + int(self.ages.broken_item * _SECOND))
-
-    def _due_ns(self, step: Step) -> int:
-        """When an item is to be asked for again."""
-        age = self.ages.broken_item if step.error else self.ages.files
-        if step.fetched_ns is None or step.fetched_ns > time.time_ns() + _AHEAD:
-            return 0
-        return step.fetched_ns + int(age * _SECOND)
-
-    async def _fresh(
-        self, place: Place, inode: int, asked_ns: int | None, age: float, update: Callable[[], Awaitable[None]]
+    async def _revalidate(
+        self, place: Place, inode: int, fetched_ns: int | None, age: float, update: Callable[[], Awaitable[None]]
     ) -> None:
-        """Update while the reader waits what was never asked for (None), behind its back what is older than `age`.
+        """Fetch what was never fetched (None) while the caller waits; refresh old data in the background.
 
-        What is known to be otherwise by now (0) is waited for too, but served as it was where that fails.
+        Old means more than `age` seconds. With `fetched_ns` 0 the stored state is known to be outdated: the caller
+        waits, and gets the old state if the fetch fails.
         """
-        if asked_ns is None:
-            await self._flights.join((place, inode), update)
-        elif asked_ns == 0 and not self.renewal.failed_lately(place, self.ages.failed):
+        if fetched_ns is None:
+            await self._calls.join((place, inode), update)
+        elif fetched_ns == 0 and not self.refresher.errors.failed_lately(place, self.ages.failed):
             try:
-                await self._flights.join((place, inode), update)
+                await self._calls.join((place, inode), update)
             except CoursefsError as error:
-                log.info("what is known stays: %s", error)
-        elif not -_AHEAD <= time.time_ns() - asked_ns <= age * _SECOND:
-            self._behind(place, inode, update)
+                log.info("the refresh failed, the old state stays: %s", error)
+        elif is_old(fetched_ns, age, time.time_ns()):
+            self._refresh_in_background(place, inode, update)
 
-    def _behind(self, place: Place, inode: int, update: Callable[[], Awaitable[None]]) -> None:
-        """Refresh without anybody waiting; a failure is remembered, and not repeated too soon."""
+    def _refresh_in_background(self, place: Place, inode: int, update: Callable[[], Awaitable[None]]) -> None:
+        """Start a refresh without waiting; skip it if one failed lately."""
 
-        async def quietly() -> None:
+        async def refresh_or_log() -> None:
             try:
                 await update()
             except CoursefsError as error:
-                log.info("what is known stays: %s", error)
-            except Exception:
-                log.exception("a refresh failed unexpectedly")
+                log.info("the refresh failed, the old state stays: %s", error)
+            except Exception as error:
+                log_unforeseen(log, "a refresh", error)
 
-        if not self.renewal.failed_lately(place, self.ages.failed):
-            with behind():
-                self._flights.start((place, inode), quietly)
+        if not self.refresher.errors.failed_lately(place, self.ages.failed):
+            with background_work():
+                self._calls.start((place, inode), refresh_or_log)
 
-    async def _renew_outline(self, account: TreeAccount, directory: Node) -> None:
-        self._settled.clear()
-        await self.renewal.outline(account, directory)
-        self._settled.clear()
+    async def _refresh_outline(self, account: TreeAccount, directory: Node) -> None:
+        self._fresh_until.clear()
+        await self.refresher.outline(account, directory)
+        self._fresh_until.clear()
 
-    async def _renew_files(self, directory: Node, place: Place, *, all_known: bool = False) -> None:
-        self._settled.pop(directory.inode, None)
+    async def _refresh_files(self, directory: Node, place: Place, *, all_known: bool = False) -> None:
+        self._fresh_until.pop(directory.inode, None)
         now = time.time_ns()
-        steps = [
-            step
-            for step in self.store.steps(directory.inode)
-            if (all_known and step.fetched_ns is not None) or self._due_ns(step) < now
+        stored_items = [
+            stored
+            for stored in self.store.items.in_directory(directory.inode)
+            if (all_known and stored.fetched_ns is not None) or self.ages.item_due_ns(stored, now) < now
         ]
-        await self.renewal.files(self._account(place), directory, place, steps)
+        await self.refresher.files(self._account(place), directory, place, stored_items)
 
-    # -- asking on purpose -------------------------------------------------------------------------------------------
+    async def refuse(self, node: Node, error: CoursefsError) -> Node | None:
+        """See `Refresher.refuse`; the directory may be due earlier afterwards."""
+        page = await self.refresher.refuse(node, error)
+        self._fresh_until.pop(node.parent, None)
+        return page
+
+    # -- updates on request ------------------------------------------------------------------------------------------
 
     async def update_courses(self, account: str) -> News:
-        """Ask for an account's courses now, and say what is new.  Raises what the provider raises."""
+        """Fetch an account's courses now, and return what changed."""
         before = news.courses(self.store, account)
         place = Place(account)
-        await self._flights.join((place, 0), lambda: self.renewal.courses(self._accounts[account]))
+        await self._calls.join((place, 0), lambda: self.refresher.courses(self._accounts[account]))
         return news.compare(account, before, news.courses(self.store, account))
 
     async def update_course(self, directory: Node) -> News:
-        """Ask for the outline of a course and for the files of every lesson that was ever looked at, now."""
+        """Fetch a course's outline and all files that were ever fetched now, and return what changed."""
         place = Place(directory.place.account, directory.key)
         account = self._account(place)
         before = news.course(self.store, place)
-        await self._flights.join((place, 0), lambda: self._renew_outline(account, directory))
-        looked_at = {step.directory for step in self.store.steps_of(place) if step.fetched_ns is not None}
+        is_first = self.store.fetch_log.fetched_ns(place) is None
+        await self._calls.join((place, 0), lambda: self._refresh_outline(account, directory))
+        looked_at = {stored.directory for stored in self.store.items.of_course(place) if stored.fetched_ns is not None}
         for inode in sorted(looked_at):
             lesson = self.node(inode)
-            await self._flights.join(
+            await self._calls.join(
                 (place, inode),
-                lambda lesson=lesson: self._renew_files(lesson, place, all_known=True),  # type: ignore[misc]
+                lambda lesson=lesson: self._refresh_files(lesson, place, all_known=True),  # type: ignore[misc]
             )
-        return news.compare(directory.name, before, news.course(self.store, place))
+        found = news.compare(self.path(directory), before, news.course(self.store, place))
+        return replace(found, is_first=is_first)
 
-    async def learn(self, directory: Node) -> None:
-        """See to it that a directory is known, all of it; nothing is asked for what is fresh."""
-        await self._ready(directory)
+    def path(self, directory: Node) -> str:
+        """The path of a course below the root: two courses of one title have different ones."""
+        parent = self.store.node(directory.parent)
+        return directory.name if parent is None or parent.inode == ROOT else f"{parent.name}/{directory.name}"
+
+    async def fetch_all(self, directory: Node) -> None:
+        """Make a directory complete: fetch what is due, and the final files in place of provisional ones."""
+        await self._ensure_listed(directory)
         place = Place(directory.place.account, directory.key) if directory.kind is Kind.COURSE else directory.place
-        if self.renewal.sketches(directory.inode):
-            await self._flights.join((place, -directory.inode), lambda: self._complete(directory, place))
+        if self.refresher.provisional_items(directory.inode):
+            await self._calls.join((place, -directory.inode), lambda: self._fetch_provisional(directory, place))
 
-    async def _complete(self, directory: Node, place: Place) -> None:
-        """Ask for the items of which there is only a sketch, a few at a time."""
-        while steps := self.renewal.sketches(directory.inode)[:FEW]:
-            await self.renewal.files(self._account(place), directory, place, steps)
+    async def page(self, node: Node) -> bytes:
+        """The bytes of a page that coursefs wrote; if it is damaged on disk, its item is fetched again.
+
+        Raises the error of that fetch, and `CatalogueError` if the item no longer has the page.
+        """
+        page = self.store.page(node.inode)
+        if page is not None:
+            return page
+        log.warning("%s: the page is damaged on this disk and is fetched again", node.name)
+        self.store.distrust_page(node)
+        for _ in range(2):  # the first `join` may only join a refresh of other items that was in progress
+            for stored in self.store.items.of_course(node.place):
+                if stored.item.key == node.item:
+                    await self._ask_again(self.node(stored.directory), stored)
+            page = self.store.page(node.inode)
+            if page is not None:
+                return page
+        raise CatalogueError("the page is damaged on this disk, and the platform no longer has it")
+
+    async def _ask_again(self, directory: Node, stored: StoredItem) -> None:
+        async def refresh() -> None:
+            await self.refresher.files(self._account(stored.place), directory, stored.place, [stored])
+
+        await self._calls.join((stored.place, directory.inode), refresh)
+
+    def reset(self) -> None:
+        """Forget cached state after the store was replaced by an empty one, and create the root's entries."""
+        self._fresh_until.clear()
+        self.refresher.reset()
+
+    async def _fetch_provisional(self, directory: Node, place: Place) -> None:
+        """Fetch the items with provisional files, a few at a time, until all have final ones."""
+        while stored_items := self.refresher.provisional_items(directory.inode)[:FEW]:
+            await self.refresher.files(self._account(place), directory, place, stored_items)
 
     def _account(self, place: Place) -> TreeAccount:
         account = self._accounts.get(place.account)

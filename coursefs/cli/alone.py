@@ -1,4 +1,4 @@
-"""A command of `coursefs.daemon.commands` that is carried out by this very process, as there is no mount for it."""
+"""Running a command of `coursefs.daemon.commands` in this process, if no mount has the catalogue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from coursefs.cli.options import Globals
+from coursefs.cli.output import Globals
 
 if TYPE_CHECKING:
     from coursefs.library import LibrarySettings
@@ -17,22 +17,22 @@ Show = Callable[[Reply], None]
 
 
 class Interrupted(Exception):
-    """By a signal, whose number it holds, after which the library was closed in order."""
+    """A signal (the argument is its number) interrupted the command; the library was closed in order."""
 
 
 def alone(options: Globals, command: str, wanted: Mapping[str, object], show: Show, *, contents: bool = True) -> None:
-    """Carry out a command while no mount has the catalogue, and the cache if `contents`; `show` is told each reply.
+    """Run a command with the locks of the catalogue, and of the cache if `contents`; `show` gets each reply.
 
-    Raises `Interrupted` after SIGINT or SIGTERM, `CoursefsError` for everything else that keeps it from its end.
+    Raises `Interrupted` after SIGINT or SIGTERM, and `CoursefsError` for all other failures.
     """
-    import trio  # noqa: PLC0415  # slow to import
+    import trio  # slow to import
 
-    from coursefs.config import load  # noqa: PLC0415
-    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
-    from coursefs.library import require_accounts  # noqa: PLC0415
+    from coursefs.daemon.setup import library_settings
+    from coursefs.library import require_accounts
+    from coursefs.settings.config import load
 
-    places = options.places()
-    settings = library_settings(load(places.config_file), places)
+    app_paths = options.app_paths()
+    settings = library_settings(load(app_paths.config_file), app_paths)
     require_accounts(settings.accounts)
     if number := trio.run(_carry_out, settings, command, wanted, show, contents):
         raise Interrupted(number)
@@ -41,11 +41,11 @@ def alone(options: Globals, command: str, wanted: Mapping[str, object], show: Sh
 async def _carry_out(
     settings: LibrarySettings, command: str, wanted: Mapping[str, object], show: Show, contents: bool
 ) -> int:
-    """The number of the signal that ended it early, or 0."""
-    import trio  # noqa: PLC0415
+    """Run it; return the number of the signal that interrupted it, or 0."""
+    import trio
 
-    from coursefs.daemon.commands import commands  # noqa: PLC0415
-    from coursefs.listing import opened_by  # noqa: PLC0415
+    from coursefs.daemon.commands import commands
+    from coursefs.library import opened_by
 
     ended_by = 0
     scope = trio.CancelScope()

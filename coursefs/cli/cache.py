@@ -9,14 +9,16 @@ from typing import Any
 import click
 
 from coursefs.cli import output
-from coursefs.cli.options import Globals, pass_globals
+from coursefs.cli.lazy import Group
+from coursefs.cli.output import Globals, pass_globals
+from coursefs.settings.paths import socket_dirs
 
 Reply = Mapping[str, Any]
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=Group, no_args_is_help=False)
 def cache() -> None:
-    """Look after the contents that are kept on this disk.
+    """Show, check or clear the cache of file contents on this disk.
 
     \b
     Example: coursefs cache info
@@ -24,10 +26,10 @@ def cache() -> None:
 
 
 @cache.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @pass_globals
 def info(options: Globals, as_json: bool) -> None:
-    """Say how much is kept, and where.
+    """Show the size of the cache, and where it is.
 
     \b
     Example: coursefs cache info
@@ -43,31 +45,39 @@ def info(options: Globals, as_json: bool) -> None:
 
 
 @cache.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @pass_globals
 def verify(options: Globals, as_json: bool) -> int:
-    """Compare everything that is kept with its checksum, and drop what is wrong; it is fetched again when it is read.
+    """Compare the cache with its checksums, and drop damaged parts; they are fetched again when they are read.
 
-    Ends with status 1 when something was wrong.
+    Ends with status 1 if something was damaged, or could not be read.
 
     \b
     Example: coursefs cache verify
     """
-    found = _last(_asked(options, "cache-verify")) or {"files": 0, "bytes": 0, "bad_files": 0, "bad_bytes": 0}
+    found = {"files": 0, "bytes": 0, "bad_files": 0, "bad_bytes": 0, "unreadable_files": 0, "unreadable_bytes": 0}
+    found |= _last(_asked(options, "cache-verify"))
     if as_json:
         output.show_json(found)
     else:
-        click.echo(f"{found['files']} files, {output.size(found['bytes'])}: ", nl=False)
-        wrong = f"{output.size(found['bad_bytes'])} in {found['bad_files']} files were wrong, and are dropped"
-        click.echo(wrong if found["bad_files"] else "all as it was fetched")
-    return 1 if found["bad_files"] else 0
+        said = []
+        if found["bad_files"]:
+            said.append(
+                f"{output.size(found['bad_bytes'])} in {found['bad_files']} files were damaged and have been deleted"
+            )
+        if found["unreadable_files"]:
+            lost = output.size(found["unreadable_bytes"])
+            said.append(f"{lost} in {found['unreadable_files']} files could not be read from the disk")
+        result = "; ".join(said) or "no damage found"
+        click.echo(f"{found['files']} files, {output.size(found['bytes'])}: {result}")
+    return 1 if found["bad_files"] or found["unreadable_files"] else 0
 
 
 @cache.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @pass_globals
 def clear(options: Globals, as_json: bool) -> None:
-    """Drop everything that is kept but not pinned, under a running mount too.
+    """Delete all cached contents that are not pinned; also works while mounted.
 
     \b
     Example: coursefs cache clear
@@ -76,8 +86,8 @@ def clear(options: Globals, as_json: bool) -> None:
     if as_json:
         output.show_json(found)
         return
-    kept = f"; {output.size(found['kept_bytes'])} are pinned and stay" if found["kept_bytes"] else ""
-    click.echo(f"{output.size(found['bytes'])} in {found['files']} files dropped{kept}")
+    kept = f"; {output.size(found['kept_bytes'])} are pinned and were kept" if found["kept_bytes"] else ""
+    click.echo(f"{output.size(found['bytes'])} in {found['files']} files deleted{kept}")
 
 
 def _last(replies: Iterator[Reply]) -> Reply:
@@ -88,33 +98,33 @@ def _last(replies: Iterator[Reply]) -> Reply:
 
 
 def _asked(options: Globals, command: str) -> Iterator[Reply]:
-    """The answer of the mount that has the cache, or of the cache itself when no mount has it."""
-    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
+    """The reply of the mount that has the cache, or of this process if no mount has it."""
+    from coursefs.daemon import socket  # slow to import
 
-    if (mount := socket.mount_of_user(options.places().runtime_dir)) is not None:
+    if (mount := socket.mount_of_user(socket_dirs(), demo=options.demo)) is not None:
         yield from socket.ask(mount, command)
         return
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    import trio  # noqa: PLC0415
+    import trio
 
-    from coursefs.config import load  # noqa: PLC0415
-    from coursefs.content import open_cache  # noqa: PLC0415
-    from coursefs.files import private_folder  # noqa: PLC0415
+    from coursefs.base.atomic_files import usable_folder
+    from coursefs.library import open_cache
+    from coursefs.settings.config import load
 
-    places = options.places()
-    settings = load(places.config_file).cache
-    directory = settings.directory or places.cache_dir
+    app_paths = options.app_paths()
+    settings = load(app_paths.config_file).cache
+    directory = settings.directory or app_paths.cache_dir
 
-    logging.getLogger("coursefs.content").setLevel(logging.ERROR)  # what is damaged is said in the result
+    logging.getLogger("coursefs.content").setLevel(logging.ERROR)  # the result reports the damage
 
     async def carry_out() -> Reply:
-        private_folder(directory)
-        async with open_cache(directory, max_size=settings.max_size, min_free=settings.min_free) as upkeep:
+        usable_folder(directory)
+        async with open_cache(directory, max_size=settings.max_size, min_free=settings.min_free) as maintenance:
             if command == "cache-clear":
-                return asdict(await upkeep.clear())
+                return asdict(await maintenance.clear())
             if command == "cache-verify":
-                return asdict(await upkeep.verify())
-            return asdict(upkeep.use()) | {"directory": str(directory)}
+                return asdict(await maintenance.verify())
+            return asdict(maintenance.use()) | {"directory": str(directory)}
 
     yield trio.run(carry_out)

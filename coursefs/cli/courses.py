@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from coursefs.cli import output
-from coursefs.cli.options import Globals, pass_globals
+from coursefs.cli import completion, output
+from coursefs.cli.lazy import Group
+from coursefs.cli.output import Globals, pass_globals
 from coursefs.errors import UsageError
+from coursefs.settings.paths import socket_dirs
 
 if TYPE_CHECKING:
-    from coursefs.library import LibrarySettings
+    from coursefs.library import LibrarySettings, Listed
 
-_COLUMNS = ("course", "slug", "id", "account")
+_COLUMNS = ("course", "done", "due", "name to type")
+#: seconds for the standings of an account: in the table, which a person waits for, and in JSON
+_STANDINGS_WITHIN, _FOR_PROGRAMS_WITHIN = 20.0, 180.0
+#: columns between two cells, and the least that is left for a title
+_GAP, _LEAST = 2, 12
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=Group, no_args_is_help=False)
 def courses() -> None:
-    """List your courses, and choose which of them the mount shows.
+    """List your courses, and select which of them the mount shows.
 
     \b
     Example: coursefs courses list
@@ -28,44 +38,81 @@ def courses() -> None:
 
 
 @courses.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also what is enrolled but not shown in the mount.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--all", "everything", is_flag=True, help="Also courses that are not shown in the mount.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @pass_globals
 def list_courses(options: Globals, everything: bool, as_json: bool) -> None:
-    """List your courses, asked for now; without a network, as last seen.
+    """List your courses, how much of each is done, what is due next, and what to type for it.
 
-    --json also says how you stand in each of them, as far as the platform does: progress, grade, deadlines.
+    Without a network they are listed as they were last listed.  --json has more: your grade, all deadlines, the ids.
 
     \b
     Example: coursefs courses list --json
     """
-    import trio  # noqa: PLC0415  # slow to import
+    import trio  # slow to import
 
-    from coursefs.listing import list_all  # noqa: PLC0415
+    from coursefs.library import list_all
 
-    rows, notes = trio.run(list_all, _settings(options), lambda row: as_json and (everything or row.is_shown))
+    within = _FOR_PROGRAMS_WITHIN if as_json else _STANDINGS_WITHIN
+    rows, notes = trio.run(partial(list_all, _settings(options), lambda row: everything or row.is_shown, within=within))
     for note in notes:
         output.message(f"coursefs: {note}")
     shown = [row for row in rows if everything or row.is_shown]
     if as_json:
         output.show_json([row.record() for row in shown])
         return
-    lines = [(row.directory or row.course.title, row.course.slug, row.course.key, row.account) for row in shown]
-    if everything:
-        marks = ["yes" if row.is_shown else "no" for row in shown]
-        output.table([(*line, mark) for line, mark in zip(lines, marks, strict=True)], (*_COLUMNS, "shown"))
-    else:
-        output.table(lines, _COLUMNS)
+    marks = [("yes" if row.is_shown else "no",) for row in shown] if everything else [()] * len(shown)
+    lines = [(*line_of(row, time.time_ns()), *mark) for row, mark in zip(shown, marks, strict=True)]
+    columns = (*_COLUMNS, "shown") if everything else _COLUMNS
+    if sys.stdout.isatty():
+        lines = fitted(lines, columns, shutil.get_terminal_size().columns)
+    output.table(lines, columns)
+
+
+def line_of(row: Listed, now_ns: int) -> tuple[str, ...]:
+    """A course in the table (pure): the local date of the next deadline; "-" for what is not known."""
+    standing = row.standing
+    done = "-" if standing is None or standing.done is None else f"{math.floor(standing.done * 100)} %"
+    due = min((one.due_ns for one in standing.deadlines if one.due_ns >= now_ns), default=None) if standing else None
+    return row.directory or row.course.title, done, "-" if due is None else output.day(due / 1e9), row.name
+
+
+def fitted(lines: Sequence[tuple[str, ...]], columns: Sequence[str], width: int) -> list[tuple[str, ...]]:
+    """The lines with titles shortened so that a table of them is no wider than a terminal (pure)."""
+    from rich.cells import cell_len  # slow to import
+
+    rest = [
+        max(map(cell_len, column)) + _GAP for column in zip(columns[1:], *(line[1:] for line in lines), strict=True)
+    ]
+    room = max(width - sum(rest) - _GAP, _LEAST)
+    return [(_shortened(title, room, cell_len), *others) for title, *others in lines]
+
+
+def _shortened(text: str, width: int, length: Callable[[str], int]) -> str:
+    """A text of at most so many columns: its middle is left out, because many titles begin, or end, alike."""
+    if length(text) <= width:
+        return text
+    head = _beginning(text, (width - 1) * 2 // 3, length)
+    tail = _beginning(text[::-1], width - 1 - length(head), length)[::-1]
+    return f"{head.rstrip()}…{tail.lstrip()}"
+
+
+def _beginning(text: str, width: int, length: Callable[[str], int]) -> str:
+    """The longest beginning of a text that has at most so many columns."""
+    while length(text) > width:
+        text = text[:-1]
+    return text
 
 
 @courses.command()
-@click.argument("names", nargs=-1, metavar="(COURSE… | all)")
+@click.argument("names", nargs=-1, metavar="(COURSE… | all)", shell_complete=completion.courses)
 @pass_globals
 def add(options: Globals, names: tuple[str, ...]) -> None:
-    """Show these courses in the mount; with `all` every course, as it is in the beginning.
+    """Show these courses in the mount; with `all` every course, which is the default.
 
-    A COURSE is named by its folder, its slug, its id or its URL; the URL of a specialization names all its courses.
-    A mount that runs shows them at once.
+    A COURSE is named by its folder, slug, id, URL, or the beginning of its title; the URL of a specialization names all
+    its courses.
+    A running mount shows them at once.
 
     \b
     Example: coursefs courses add https://www.coursera.org/learn/interactive-computer-graphics
@@ -74,13 +121,12 @@ def add(options: Globals, names: tuple[str, ...]) -> None:
 
 
 @courses.command()
-@click.argument("names", nargs=-1, metavar="(COURSE… | all)")
+@click.argument("names", nargs=-1, metavar="(COURSE… | all)", shell_complete=completion.courses)
 @pass_globals
 def remove(options: Globals, names: tuple[str, ...]) -> None:
-    """Show these courses no longer; with `all` none, and none that you enrol in later, until you add it.
+    """Hide these courses in the mount; with `all` every course, and later enrolments until you add them.
 
-    Nothing is changed on the platform, and what is in the cache stays there: a course that is added again is what it
-    was.
+    Nothing is changed on the platform, and the cache stays: a course that is added again is as it was.
 
     \b
     Example: coursefs courses remove interactive-computer-graphics
@@ -90,64 +136,67 @@ def remove(options: Globals, names: tuple[str, ...]) -> None:
 
 @courses.command()
 @click.argument("words", nargs=-1, metavar="TEXT")
-@click.option("--account", metavar="NAME", help="Search the platform of this account alone.")
+@click.option(
+    "--account", metavar="NAME", shell_complete=completion.accounts, help="Search only the platform of this account."
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, metavar="N", help="At most N courses of a platform.")
 @pass_globals
-def search(options: Globals, words: tuple[str, ...], account: str | None) -> None:
-    """Search the platforms' public catalogues for courses whose names hold these words.
+def search(options: Globals, words: tuple[str, ...], account: str | None, limit: int) -> None:
+    """Search the platforms' public catalogues for courses whose names contain these words.
 
     \b
     Example: coursefs courses search computer graphics
     """
-    import trio  # noqa: PLC0415  # slow to import
+    import trio  # slow to import
 
-    from coursefs import listing  # noqa: PLC0415
+    from coursefs.library import SearchHit
+    from coursefs.library import search as search_all
 
     text = " ".join(words)
     if not text.strip():
-        raise UsageError("search for what?")
+        raise UsageError("no search words; type for example: coursefs courses search computer graphics")
     if sys.stderr.isatty():
-        output.message("reading the catalogue, which takes some seconds …")
-    found = trio.run(listing.search, _settings(options), text, account)
+        output.message("searching …")
+    found = trio.run(search_all, _settings(options), text, account, limit)
     if not found:
-        output.message(f"no course fits {text}")
-    rows = [(one.course.title, one.course.slug, one.course.url or "", one.account) for one in found]
-    output.table(rows, ("course", "slug", "address", "account"))
+        output.message(f"no course matches {text}")
+    output.table([one.row() for one in found], SearchHit.COLUMNS)
 
 
 def _choose(options: Globals, names: Sequence[str], *, shown: bool) -> None:
     if not names:
-        raise UsageError("which course? its folder, slug, id or URL, or all")
+        raise UsageError("no course named; give its folder, slug, id, URL, or the beginning of its title, or all")
     for chosen in _chosen(options, names, shown=shown):
         if chosen["note"]:
             output.message(f"coursefs: {chosen['note']}")
         else:
-            click.echo(output.clean(f"{'shown' if chosen['shown'] else 'not shown'}: {chosen['title']}"))
+            name = chosen["directory"] or chosen["title"]  # two courses of one title have different directories
+            click.echo(output.clean(f"{'shown' if chosen['shown'] else 'not shown'}: {name}"))
 
 
 def _chosen(options: Globals, names: Sequence[str], *, shown: bool) -> Iterator[Mapping[str, Any]]:
-    """What became of the courses: by way of the mount that has the catalogue, or without one."""
-    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
+    """Change the course selection: through the mount that has the catalogue, or in this process."""
+    from coursefs.daemon import socket  # slow to import
 
-    if (mount := socket.mount_of_user(options.places().runtime_dir)) is not None:
+    if (mount := socket.mount_of_user(socket_dirs(), demo=options.demo)) is not None:
         yield from socket.ask(mount, "choose", courses=list(names), shown=shown)
         return
-    from dataclasses import asdict  # noqa: PLC0415
-    from functools import partial  # noqa: PLC0415
+    from dataclasses import asdict
 
-    import trio  # noqa: PLC0415
+    import trio
 
-    from coursefs.listing import choose  # noqa: PLC0415
+    from coursefs.library import choose
 
     yield from map(asdict, trio.run(partial(choose, _settings(options), names, shown=shown)))
 
 
 def _settings(options: Globals) -> LibrarySettings:
-    """What the library is opened with.  Raises `NotSignedIn` when there is no account."""
-    from coursefs.config import load  # noqa: PLC0415  # slow to import
-    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
-    from coursefs.library import require_accounts  # noqa: PLC0415
+    """The settings of the library. Raises `NotSignedIn` if there is no account."""
+    from coursefs.daemon.setup import library_settings
+    from coursefs.library import require_accounts
+    from coursefs.settings.config import load  # slow to import
 
-    places = options.places()
-    settings = library_settings(load(places.config_file), places)
+    app_paths = options.app_paths()
+    settings = library_settings(load(app_paths.config_file), app_paths)
     require_accounts(settings.accounts)
     return settings

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from coursefs.cli import output
 from coursefs.cli.mount import global_options, in_background, start_log
-from coursefs.cli.options import Globals, pass_globals
+from coursefs.cli.output import Globals, pass_globals
+from coursefs.settings.paths import AppPaths, socket_dirs
 
 _DEFAULT = Path("~/courses")
 
@@ -21,38 +22,42 @@ _DEFAULT = Path("~/courses")
 def demo(options: Globals, mountpoint: Path | None, background: bool) -> None:
     """Try it without an account: sample courses from sample platforms on this machine.
 
-    They are shown at MOUNTPOINT (~/courses if not said).  Your own accounts, catalogue and cache are not touched.
+    They are shown at MOUNTPOINT (default: ~/courses).  Your own accounts, catalogue and cache are not touched.
 
     \b
     Example: coursefs demo
     """
-    from coursefs.mount import mountinfo  # noqa: PLC0415  # slow to import
-    from coursefs.mount.mountpoint import prepare, require_binding, require_fuse  # noqa: PLC0415
+    from coursefs.daemon.demo_process import require_demo  # slow to import
+    from coursefs.mount import mountinfo
+    from coursefs.mount.mountpoint import made, prepare, require_fuse
 
+    require_demo()
+    app_paths = options.app_paths("demo")  # first: it checks the folders before anything is created
     require_fuse()
-    if mountpoint is None:
-        mountpoint = mountinfo.absolute(_DEFAULT)
-        if mountinfo.at(mountpoint) is None:  # else a dead mount may lie there, which says that it is no folder
-            with suppress(FileExistsError):  # `prepare` says what is wrong with it
-                mountpoint.mkdir(parents=True, exist_ok=True)
-    mountpoint = prepare(mountpoint)
-    places = options.places("demo")
-    if background:
-        in_background([*global_options(options), "demo", "--", str(mountpoint)], places.log_dir / "mount.log")
-        return
+    with made(mountpoint or mountinfo.absolute(_DEFAULT)) as wanted:
+        path = prepare(wanted)
+        if background:
+            in_background([*global_options(options), "demo", "--", str(path)], app_paths.log_dir / "mount.log", path)
+        else:
+            _serve(options, app_paths, path)
+
+
+def _serve(options: Globals, app_paths: AppPaths, mountpoint: Path) -> None:
+    """Mount the sample courses until Ctrl-C."""
+    from coursefs.mount.mountpoint import require_binding
 
     require_binding()
-    from coursefs.config import Settings  # noqa: PLC0415
-    from coursefs.daemon.platform import demo_accounts  # noqa: PLC0415
-    from coursefs.daemon.readiness import Readiness  # noqa: PLC0415
-    from coursefs.daemon.serve import Job, run  # noqa: PLC0415
-    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
-    from coursefs.mount.options import MountOptions  # noqa: PLC0415
+    from coursefs.daemon.demo_process import demo_accounts
+    from coursefs.daemon.readiness import Readiness
+    from coursefs.daemon.serve import DaemonOptions, run
+    from coursefs.daemon.setup import library_settings
+    from coursefs.mount.options import MountOptions
+    from coursefs.settings.config import Settings
 
     readiness = Readiness()
     start_log(options, readiness.is_background)
     with demo_accounts() as accounts:
-        library = replace(library_settings(Settings(), places), accounts=accounts)
+        library = replace(library_settings(Settings(), app_paths), accounts=accounts)
         if not readiness.is_background:
-            click.echo(f"sample courses at {mountpoint}; Ctrl-C ends it", err=True)
-        run(Job(library, mountpoint, MountOptions(), options.places().runtime_dir, is_demo=True), readiness)
+            output.message(f"sample courses at {mountpoint}; press Ctrl-C to unmount")
+        run(DaemonOptions(library, mountpoint, MountOptions(), socket_dirs(), is_demo=True), readiness)

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from coursefs.cli import output
-from coursefs.cli.options import Globals, pass_globals
+from coursefs.cli.output import Globals, pass_globals
 from coursefs.errors import CoursefsError, NotSignedIn, UsageError
+from coursefs.settings.paths import session_folder, socket_dirs
 
 if TYPE_CHECKING:
     from coursefs.doctor.finding import Finding
-    from coursefs.places import Places
 
 _MARKS = {"ok": "ok", "note": "note", "sign-in": "SIGN IN", "problem": "PROBLEM"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @pass_globals
 def doctor(options: Globals, as_json: bool) -> int:
-    """Look for what keeps coursefs from working here, and say what to type against it.
+    """Check what prevents coursefs from working here, and show the commands that fix it.
 
-    Checked are FUSE, the places on disk, the settings, the mounts that are there and what they have met, the clock, and
-    each account on its platform.  Ends with status 1 when there is a problem, with 3 when an account has to be signed
-    in again and nothing else is wrong.
+    Checks FUSE, the folders on disk, the settings, proxies and certificate authorities, the running mounts, the clock,
+    and each account on its platform.  Ends with status 1 if there is a problem, and with 3 if the only problem is an
+    account that needs a new sign-in.
 
     \b
     Example: coursefs doctor
     """
-    from coursefs.doctor.finding import exit_status  # noqa: PLC0415  # slow to import
+    from coursefs.doctor.finding import exit_status  # slow to import
 
     findings = list(_findings(options))
     if as_json:
@@ -46,56 +47,76 @@ def doctor(options: Globals, as_json: bool) -> int:
 
 
 def _findings(options: Globals) -> Iterator[Finding]:
-    import trio  # noqa: PLC0415
+    import trio
 
-    from coursefs.config import Settings, load  # noqa: PLC0415
-    from coursefs.daemon.setup import library_settings  # noqa: PLC0415
-    from coursefs.doctor.disk import disk  # noqa: PLC0415
-    from coursefs.doctor.finding import Finding, State  # noqa: PLC0415
-    from coursefs.doctor.machine import machine  # noqa: PLC0415
-    from coursefs.doctor.platforms import platforms  # noqa: PLC0415
-    from coursefs.transport import Transport  # noqa: PLC0415
+    from coursefs.daemon.setup import library_settings
+    from coursefs.doctor.disk import disk
+    from coursefs.doctor.finding import Finding, Severity
+    from coursefs.doctor.machine import (
+        environment,
+        machine,
+    )
+    from coursefs.doctor.platforms import new_replies, platforms
+    from coursefs.settings.config import Settings, load
+    from coursefs.transport import Transport
+    from coursefs.transport.proxies import proxies_from
+    from coursefs.transport.trust import trust_from
 
     yield from machine()
-    places = options.places()
+    app_paths = options.app_paths()
+    is_read = True
     try:
-        settings = load(places.config_file)
-        yield Finding("settings", State.OK, str(places.config_file))
+        settings = load(app_paths.config_file)
+        yield Finding("settings", Severity.OK, str(app_paths.config_file))
     except UsageError as error:
-        settings = Settings()
-        yield Finding("settings", State.PROBLEM, str(error), f"${{EDITOR:-vi}} {places.config_file}")
-    yield from disk(places, settings.cache.directory or places.cache_dir, settings.cache.min_free)
-    yield from _mounts(places)
+        settings, is_read = Settings(), False
+        yield Finding("settings", Severity.PROBLEM, str(error), f"${{EDITOR:-vi}} {app_paths.config_file}")
+    yield from disk(app_paths, settings.cache.directory or app_paths.cache_dir, settings.cache.min_free)
+    yield from environment(proxies_from(os.environ), trust_from(os.environ))
+    _, trouble = session_folder()
+    if trouble is not None:
+        message = f"{trouble}: control sockets are in the state folder only"
+        yield Finding(
+            "session folder",
+            Severity.NOTE,
+            message,
+            "unset XDG_RUNTIME_DIR   # or name a folder of your own, mode 0700",
+        )
+    yield from _mounts()
     try:
-        library = library_settings(settings, places)
+        library = library_settings(settings, app_paths)
     except CoursefsError as error:
-        state = State.SIGN_IN if isinstance(error, NotSignedIn) else State.PROBLEM
+        state = Severity.SIGN_IN if isinstance(error, NotSignedIn) else Severity.PROBLEM
         yield Finding("sign-ins", state, str(error), "coursefs login …")
         return
+    if not is_read:
+        return  # nothing is known of the accounts
     if not library.accounts:
-        yield Finding("accounts", State.NOTE, "there is none yet", "coursefs login coursera --cauth VALUE")
+        yield Finding("accounts", Severity.NOTE, "none yet", "coursefs login")
 
     async def ask() -> list[Finding]:
         async with Transport(read_timeout=min(settings.network.read_timeout, 20.0)) as transport:
-            return await platforms(library.accounts, library.wanted, transport)
+            found = await platforms(library.accounts, library.wanted, transport)
+            return [*found, *new_replies(transport.surprises.found)]
 
     yield from trio.run(ask)
 
 
-def _mounts(places: Places) -> Iterator[Finding]:
-    """What the mounts of this user say; those of others are theirs."""
-    from coursefs.daemon import socket  # noqa: PLC0415
-    from coursefs.doctor import mounts  # noqa: PLC0415
-    from coursefs.mount import mountinfo  # noqa: PLC0415
-    from coursefs.mount.mountpoint import Life, life  # noqa: PLC0415
+def _mounts() -> Iterator[Finding]:
+    """Findings about this user's mounts."""
+    from coursefs.daemon import socket
+    from coursefs.doctor.platforms import is_dead, is_silent, mount_answers
+    from coursefs.mount import mountinfo
+    from coursefs.mount.mountpoint import Life, life
 
     for path in [one.mountpoint for one in mountinfo.mounted() if one.is_coursefs]:
+        control = socket.find(socket_dirs(), path)
         try:
-            status = socket.status(socket.path_for(places.runtime_dir, path))
+            status = None if control is None else socket.status(control)
         except CoursefsError:
-            yield mounts.is_silent(path)
+            yield is_silent(path)
             continue
         if status is not None:
-            yield from mounts.answers(status)
+            yield from mount_answers(status)
         elif life(path) is Life.GONE:
-            yield mounts.is_dead(path)
+            yield is_dead(path)

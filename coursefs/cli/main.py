@@ -1,63 +1,75 @@
-"""The command line: which commands there are, and how each of them ends.
+"""The command line: the commands, and how they end.
 
-A command is imported when it is called, so that `coursefs --help` and every short command start at once.  A command
-returns None (exit status 0) or an exit status, or raises; what it raises becomes one line on standard error here.
+A command is imported when it is called, so that `coursefs --help` and short commands start fast. A command returns None
+(exit status 0) or an exit status, or raises; an exception becomes one line on standard error here.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from coursefs import __version__, defects
-from coursefs.cli import output
-from coursefs.cli.lazy import Entry, LazyGroup
-from coursefs.cli.options import Globals
+from coursefs import __version__
+from coursefs.base import crash_messages
+from coursefs.base.logs import TerminalSafeFormatter
+from coursefs.cli import output, streams
+from coursefs.cli.lazy import LazyCommand, LazyGroup
+from coursefs.cli.output import Globals
+from coursefs.cli.practice import NOT_FOR_DEMO
+from coursefs.errors import UsageError
+from coursefs.settings.paths import absolute, expanded
 
 log = logging.getLogger(__name__)
 
-#: the first field of a line of fstab, and so the first argument when mount.fuse(8) calls `coursefs`; no command's name
+#: first field of an fstab line, and so the first argument when mount.fuse(8) calls `coursefs`; not a command's name
 _SOURCE = "coursefs"
+#: commands that make a settings file that is missing
+_MAKES_SETTINGS = frozenset({"login"})
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 COMMANDS = {
-    "mount": Entry("coursefs.cli.mount:mount", "Show your courses as a folder."),
-    "umount": Entry("coursefs.cli.mount:umount", "Take the folder away again."),
-    "demo": Entry("coursefs.cli.demo:demo", "Try it without an account, on sample courses."),
-    "login": Entry("coursefs.cli.login:login", "Sign in to a platform."),
-    "logout": Entry("coursefs.cli.accounts:logout", "Forget an account and its sign-in."),
-    "accounts": Entry("coursefs.cli.accounts:accounts", "List the accounts."),
-    "courses": Entry("coursefs.cli.courses:courses", "List the courses and choose what the mount shows."),
-    "update": Entry("coursefs.cli.update:update", "Ask now for what is new."),
-    "fetch": Entry("coursefs.cli.fetch:fetch", "Bring contents into the cache, to have them without a network."),
-    "pin": Entry("coursefs.cli.pin:pin", "Keep files in the cache, whatever else comes."),
-    "unpin": Entry("coursefs.cli.pin:unpin", "Let files leave the cache again."),
-    "download": Entry("coursefs.cli.download:download", "Make plain copies of your courses in another folder."),
-    "cache": Entry("coursefs.cli.cache:cache", "Look after the contents that are kept on this disk."),
-    "status": Entry("coursefs.cli.status:status", "Say how a mount is doing."),
-    "service": Entry("coursefs.cli.service:service", "Have systemd mount at every login."),
-    "doctor": Entry("coursefs.cli.doctor:doctor", "Look for what keeps it from working here."),
-    "completion": Entry("coursefs.cli.completion:completion", "Print what a shell needs to complete commands."),
+    "mount": LazyCommand("coursefs.cli.mount:mount", "Show your courses as a folder."),
+    "umount": LazyCommand("coursefs.cli.mount:umount", "Unmount the folder (also: unmount)."),
+    "demo": LazyCommand("coursefs.cli.demo:demo", "Try it without an account, on sample courses."),
+    "login": LazyCommand("coursefs.cli.login:login", "Sign in to a platform."),
+    "logout": LazyCommand("coursefs.cli.accounts:logout", "Remove an account and its sign-in."),
+    "accounts": LazyCommand("coursefs.cli.accounts:accounts", "List the accounts."),
+    "courses": LazyCommand("coursefs.cli.courses:courses", "List the courses and select which ones the mount shows."),
+    "ls": LazyCommand("coursefs.cli.known:list_known", "List a folder from the catalogue, without any request."),
+    "tree": LazyCommand("coursefs.cli.known:tree", "Draw a folder from the catalogue."),
+    "size": LazyCommand("coursefs.cli.known:size", "Count the files of a folder and sum up their sizes."),
+    "update": LazyCommand("coursefs.cli.update:update", "Refresh the catalogue now."),
+    "fetch": LazyCommand("coursefs.cli.transfers:fetch", "Fetch contents into the cache, for use without a network."),
+    "pin": LazyCommand("coursefs.cli.transfers:pin", "Pin files in the cache."),
+    "unpin": LazyCommand("coursefs.cli.transfers:unpin", "Unpin files."),
+    "download": LazyCommand("coursefs.cli.transfers:download", "Make plain copies of your courses in another folder."),
+    "cache": LazyCommand("coursefs.cli.cache:cache", "Show, check or clear the cache."),
+    "status": LazyCommand("coursefs.cli.status:status", "Show the status of mounts."),
+    "service": LazyCommand("coursefs.cli.service:service", "Let systemd mount at every login."),
+    "report": LazyCommand("coursefs.cli.report:report", "Collect unexpected platform replies for a bug report."),
+    "doctor": LazyCommand("coursefs.cli.doctor:doctor", "Check the setup and say how to fix it."),
+    "completion": LazyCommand("coursefs.cli.completion:completion", "Print the completion script for a shell."),
+    "help": LazyCommand("coursefs.cli.help:show_help", "Show the help of a command."),
 }
+_ALIASES = {"unmount": "umount"}
 
 
 @click.command(
     cls=LazyGroup,
     entries=COMMANDS,
+    aliases=_ALIASES,
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="coursefs", message="%(prog)s %(version)s")
-@click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
+@click.option("-v", "--verbose", is_flag=True, help="Show log messages.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -65,14 +77,19 @@ COMMANDS = {
     show_envvar=True,
     help="Settings file.",
 )
+@click.option("--demo", is_flag=True, help="Practise: the command is for the sample courses of coursefs demo.")
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
+def cli(ctx: click.Context, verbose: bool, config: Path | None, demo: bool) -> None:
     """Your courses are a folder.
 
     \b
     Example: coursefs demo
     """
-    ctx.obj = Globals(config, verbose)
+    if config is not None and ctx.invoked_subcommand not in _MAKES_SETTINGS and not absolute(expanded(config)).exists():
+        raise UsageError(f"{config}: no such settings file (named by --config or COURSEFS_CONFIG)")
+    if demo and (config is not None or ctx.invoked_subcommand in NOT_FOR_DEMO):
+        raise UsageError("--demo is for commands about courses, without --config; to mount them: coursefs demo")
+    ctx.obj = Globals(config, verbose, demo)
     _log_to_stderr(verbose)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
@@ -80,42 +97,63 @@ def cli(ctx: click.Context, verbose: bool, config: Path | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command (of `sys.argv` by default) and give the exit status of the process."""
+    """Run one command (default: of `sys.argv`) and return the exit status of the process."""
+    if arguments is None:
+        streams.ensure()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == [_SOURCE]:
-        from coursefs.cli.helper import helper  # noqa: PLC0415  # seldom needed
+        from coursefs.cli.mount_helper import helper  # rarely needed
 
         return run(helper, given)
     return run(cli, given)
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:
-    """Run a command to its end and give the exit status of the process; what is wrong is one line on stderr."""
+    """Run a command and return the exit status of the process; an error is one line on stderr."""
+    streams.open_missing()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")  # a title in a terminal that lacks its letters
+        sys.stdout.reconfigure(errors="backslashreplace")  # a title may have letters that the terminal lacks
+    failed: BaseException | None = None
     try:
-        status = command.main(arguments, prog_name="coursefs", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader has had enough (`coursefs accounts | head -1`); the interpreter's last flush must not meet it again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        result = command.main(arguments, prog_name="coursefs", standalone_mode=False)
+        status = result if isinstance(result, int) else 0
+    except SystemExit as error:  # click raises it when the pipe is closed; the stream still has unwritten data
+        status = error.code if isinstance(error.code, int) else 1
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:
-        return _failed(error)
-    return status if isinstance(status, int) else 0
+        failed = error
+    undelivered = streams.failure()
+    if undelivered is not None:
+        status = _undelivered(undelivered)
+    elif failed is not None:
+        status = _failed(failed)
+    try:
+        sys.stderr.flush()
+    except OSError:  # there is nowhere to write a message
+        streams.give_up(sys.stderr, 2)
+    return status
+
+
+def _undelivered(error: OSError) -> int:
+    """Report that the output could not be written, and return the exit status. A closed pipe needs no message."""
+    streams.give_up(sys.stdout, 1)
+    if not isinstance(error, BrokenPipeError):
+        output.error(f"cannot write the output: {error.strerror}")
+    return 1
 
 
 def _failed(error: BaseException) -> int:
-    """Say why, in one line, and give the exit status."""
-    if any(isinstance(cause, KeyboardInterrupt | click.Abort) for cause in defects.causes(error)):
+    """Report the reason in one line, and return the exit status."""
+    if any(isinstance(cause, KeyboardInterrupt | click.Abort) for cause in crash_messages.causes(error)):
         return _INTERRUPTED
+    if any(isinstance(cause, BrokenPipeError) for cause in crash_messages.causes(error)):
+        return 1  # a closed pipe needs no message
     if isinstance(error, click.ClickException):
         output.error(_usage(error))
         return error.exit_code
-    told = defects.told(error)
+    told = crash_messages.told(error)
     output.error(str(told))
-    if isinstance(told, defects.Defect):
-        log.debug("%s", "".join(traceback.format_exception(error)))
+    if isinstance(told, crash_messages.Defect):
+        crash_messages.log_unforeseen(log, "it ended", error, level=logging.DEBUG)
     return told.exit_status
 
 
@@ -125,9 +163,9 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _log_to_stderr(verbose: bool) -> None:
-    """What coursefs logs goes to standard error: warnings, or everything with -v.  Other libraries are left alone."""
+    """Log coursefs' records to standard error: warnings, or everything with -v. Other libraries are not changed."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("coursefs: %(message)s"))
+    handler.setFormatter(TerminalSafeFormatter("coursefs: %(message)s"))
     logger = logging.getLogger("coursefs")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)

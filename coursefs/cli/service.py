@@ -1,4 +1,4 @@
-"""`coursefs service`: have systemd mount at every login."""
+"""`coursefs service`: have systemd mount at every login, or when the machine starts."""
 
 from __future__ import annotations
 
@@ -6,116 +6,191 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from coursefs.cli import output
+from coursefs.cli import completion, output
+from coursefs.cli.lazy import Group
 from coursefs.cli.mount import global_options
-from coursefs.cli.options import Globals, pass_globals
-from coursefs.errors import CoursefsError, NoAnswer
+from coursefs.cli.output import Globals, pass_globals
+from coursefs.errors import CoursefsError, NoAnswer, UsageError
+from coursefs.settings.paths import absolute, config_home, require_trusted
 
-_LIMIT = 120.0  # seconds for systemctl, which waits for a mount that asks the platforms first
+_SYSTEM_UNITS = Path("/etc/systemd/system")
+_LIMIT = 120.0  # seconds for systemctl, which waits for a mount and its first requests
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=Group, no_args_is_help=False)
 def service() -> None:
-    """Have systemd mount at every login, and again after a crash.
+    """Let systemd mount at every login, and again after a crash.
 
     \b
     Example: coursefs service install ~/courses
     """
+
+
+_SYSTEM = click.option("--system", "for_system", is_flag=True, help="For the whole machine, by root.")
 
 
 @service.command()
 @click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
+@_SYSTEM
+@click.option("-o", "texts", multiple=True, metavar="OPT[,OPT…]", help="Mount options, as for coursefs mount.")
 @pass_globals
-def install(options: Globals, mountpoint: Path | None) -> None:
-    """Install the user unit coursefs@.service, and with MOUNTPOINT mount there now and at every login.
+def install(options: Globals, mountpoint: Path | None, for_system: bool, texts: tuple[str, ...]) -> None:
+    """Install the unit coursefs@.service, and with MOUNTPOINT mount there now and at every login.
 
-    `systemctl --user status` and `journalctl --user -u` know the mount by the name that is said at the end; `systemctl
-    --user reload` has it read settings and sign-ins again.
+    With --system the mount is root's, starts with the machine and is shown to all its users.  The last line shows the
+    name of the mount for `systemctl --user status` and `journalctl --user -u`; `systemctl --user reload` reloads
+    settings and sign-ins (with --system without --user).
 
     \b
     Example: coursefs service install ~/courses
     """
-    from coursefs.daemon.unit import unit  # noqa: PLC0415  # not needed for --help
-    from coursefs.mount.mountpoint import prepare, require_fuse  # noqa: PLC0415
+    from coursefs.mount.mountpoint import made, prepare, require_fuse  # not needed for --help
+    from coursefs.mount.options import as_text, parse
 
+    systemd = _Systemd(for_system)
+    given = [*(["allow_other"] if for_system else []), *texts]
+    parsed = parse(given)
+    if parsed.config is not None:
+        require_trusted(parsed.config)
+    options.app_paths()  # checks the folders before anything is written
     require_fuse()
-    instance = None if mountpoint is None else _instance(prepare(mountpoint))
-    file = _file()
+    systemd.require()
+    when = "when the machine starts" if for_system else "at every login"
+    with _written(systemd.file, systemd.unit(options, as_text(parsed) if given else "")):
+        systemd.call("daemon-reload")
+        if mountpoint is not None:
+            with made(mountpoint) as wanted:
+                instance = _instance(prepare(wanted))
+                systemd.call("enable", "--now", instance)
+    output.message(f"installed {systemd.file}")
+    if mountpoint is not None:
+        output.message(f"{instance}: mounted, now and {when}")
+
+
+@contextmanager
+def _written(file: Path, text: str) -> Iterator[None]:
+    """Write a file; if the context fails it is as it was before, and so are its folders."""
+    before = file.read_text(encoding="utf-8") if file.exists() else None
+    missing = [folder for folder in file.parents if not folder.exists()]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(unit([*_program(), *global_options(options)]), encoding="utf-8")
-    except OSError as error:
-        raise CoursefsError(f"cannot write {file}: {error.strerror}") from None
-    output.message(f"installed {file}")
-    _systemctl("daemon-reload")
-    if instance is not None:
-        _systemctl("enable", "--now", instance)
-        output.message(f"{instance}: mounted, now and at every login")
+        file.write_text(text, encoding="utf-8")
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            if before is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.write_text(before, encoding="utf-8")
+            for folder in missing:
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise CoursefsError(f"cannot write {file}: {error.strerror}") from None
+        raise
 
 
 @service.command()
-@click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
+@click.argument("mountpoint", type=click.Path(path_type=Path), required=False, shell_complete=completion.mountpoints)
+@_SYSTEM
 @pass_globals
-def uninstall(_: Globals, mountpoint: Path | None) -> None:
-    """Unmount what the unit has mounted at MOUNTPOINT, and do so no more; without MOUNTPOINT, take the unit away.
+def uninstall(options: Globals, mountpoint: Path | None, for_system: bool) -> None:
+    """Unmount MOUNTPOINT, and no longer mount it at login; without MOUNTPOINT, remove the unit.
 
     \b
     Example: coursefs service uninstall ~/courses
     """
-    from coursefs.mount import mountinfo  # noqa: PLC0415  # not needed for --help
+    from coursefs.mount import mountinfo  # not needed for --help
 
-    file = _file()
+    systemd = _Systemd(for_system)
+    options.app_paths()
+    file = systemd.file
     if not file.exists():
-        raise CoursefsError(f"{file} is not there: nothing is installed")
+        raise CoursefsError(f"{file} does not exist: nothing is installed")
     if mountpoint is not None:
         instance = _instance(mountinfo.absolute(mountpoint))
-        _systemctl("disable", "--now", instance)
-        output.message(f"{instance}: unmounted, and no longer mounted at login")
+        systemd.call("disable", "--now", instance)
+        output.message(f"{instance}: unmounted, and no longer mounted {'at start' if for_system else 'at login'}")
         return
-    # of a template, `disable` takes the links of every instance away
-    _systemctl("disable", file.name)
-    _systemctl("stop", "coursefs@*.service")
+    # `disable` of a template removes the links of all instances
+    systemd.call("disable", file.name)
+    systemd.call("stop", "coursefs@*.service")
     file.unlink()
-    _systemctl("daemon-reload")
+    systemd.call("daemon-reload")
     output.message(f"removed {file}")
 
 
-def _file() -> Path:
-    from coursefs.daemon.unit import NAME  # noqa: PLC0415  # not needed for --help
+class _Systemd:
+    """The systemd that mounts: this user's, or that of the machine."""
 
-    named = os.environ.get("XDG_CONFIG_HOME", "")
-    folder = Path(named) if named.startswith("/") else Path.home() / ".config"
-    return folder / "systemd" / "user" / NAME
+    def __init__(self, for_system: bool) -> None:
+        """Raises `UsageError` if another user than root wants to change the machine's."""
+        if for_system and os.geteuid() != 0:
+            raise UsageError("--system is for root: sudo coursefs service install --system …")
+        self._for_system = for_system
+        self._manager = "--system" if for_system else "--user"
+
+    @property
+    def file(self) -> Path:
+        """The unit's file."""
+        from coursefs.daemon.systemd_unit import NAME  # not needed for --help
+
+        return (_SYSTEM_UNITS if self._for_system else config_home() / "systemd" / "user") / NAME
+
+    def unit(self, options: Globals, given: str) -> str:
+        """The text of the unit with these mount options."""
+        from coursefs.daemon.systemd_unit import unit  # not needed for --help
+
+        return unit([*_program(), *global_options(options)], given, for_system=self._for_system)
+
+    def require(self) -> None:
+        """Raise `CoursefsError` with what to do if this systemd cannot be reached; changes nothing."""
+        try:
+            self.call("show-environment")
+        except CoursefsError as error:
+            raise CoursefsError(f"{error}; {self._advice()}") from None
+
+    def _advice(self) -> str:
+        if shutil.which("systemctl") is None or self._for_system:
+            return "without systemd, use a line in /etc/fstab, or coursefs mount"
+        from coursefs.mount.mountpoint import user_name  # not needed for --help
+
+        user = user_name(os.geteuid())
+        return (
+            f"log in as {user} itself, not by su or sudo, or keep a session of it with `sudo loginctl enable-linger"
+            f" {user}` and set XDG_RUNTIME_DIR=/run/user/{os.geteuid()}; then try again"
+        )
+
+    def call(self, *arguments: str) -> None:
+        """Call systemctl. Raises `CoursefsError` if it fails."""
+        program = shutil.which("systemctl")
+        if program is None:
+            raise CoursefsError("systemctl not found: `service` needs systemd")
+        try:
+            done = subprocess.run(  # noqa: S603
+                [program, self._manager, *arguments], capture_output=True, text=True, timeout=_LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise NoAnswer(f"systemctl {self._manager} {arguments[0]} did not return") from None
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines()
+            raise CoursefsError(f"systemctl {self._manager} {arguments[0]}: {said[0] if said else 'failed'}")
 
 
 def _instance(mountpoint: Path) -> str:
-    from coursefs.daemon.unit import NAME, escaped_path  # noqa: PLC0415  # not needed for --help
+    from coursefs.daemon.systemd_unit import NAME, escaped_path  # not needed for --help
 
     return NAME.replace("@", f"@{escaped_path(str(mountpoint))}")
 
 
 def _program() -> list[str]:
-    """How this coursefs is called from anywhere."""
-    called = Path(sys.argv[0]).absolute()
+    """The command line of this coursefs, with absolute paths."""
+    called = absolute(Path(sys.argv[0]))
     if called.name == "coursefs" and os.access(called, os.X_OK) and called.is_file():
         return [str(called)]
     return [sys.executable, "-m", "coursefs"]
-
-
-def _systemctl(*arguments: str) -> None:
-    program = shutil.which("systemctl")
-    if program is None:
-        raise CoursefsError("systemctl is missing: this system has no systemd that could mount")
-    try:
-        done = subprocess.run(  # noqa: S603
-            [program, "--user", *arguments], capture_output=True, text=True, timeout=_LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise NoAnswer(f"systemctl --user {arguments[0]} does not come back") from None
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        raise CoursefsError(f"systemctl --user {arguments[0]}: {said[0] if said else 'failed'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,35 +12,36 @@ from typing import Any
 
 import click
 
-from coursefs.cli import output
-from coursefs.cli.options import Globals, pass_globals
-from coursefs.cli.status_text import lines_of
+from coursefs.cli import completion, output
+from coursefs.cli.output import Globals, pass_globals
+from coursefs.cli.status_text import View, lines_of
 from coursefs.errors import CoursefsError, NoAnswer, UsageError
+from coursefs.settings.paths import socket_dirs
 
 _NOTHING = "nothing is mounted; to mount: coursefs mount ~/courses"
-#: the mounts that answer, and lines on those that do not
+#: the mounts that answer, and lines about those that do not
 _Look = tuple[list[Mapping[str, Any]], list[str]]
-#: seconds between two looks of --watch
+#: seconds between two updates of --watch
 _EVERY = 1.0
 
 
 @click.command()
-@click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
-@click.option("--json", "as_json", is_flag=True, help="For programs; docs/status.md describes every field.")
-@click.option("--watch", is_flag=True, help="Go on saying it, until Ctrl-C.")
+@click.argument("mountpoint", type=click.Path(path_type=Path), required=False, shell_complete=completion.mountpoints)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; docs/status.md describes every field.")
+@click.option("--watch", is_flag=True, help="Update the status until Ctrl-C.")
 @pass_globals
 def status(options: Globals, mountpoint: Path | None, as_json: bool, watch: bool) -> None:
-    """Say how the mount at MOUNTPOINT, or every mount, is doing.
+    """Show the status of the mount at MOUNTPOINT, or of every mount.
 
     \b
     Example: coursefs status ~/courses
     """
 
     def look() -> _Look:
-        return _all(options) if mountpoint is None else ([_one(options, mountpoint)], [])
+        return _all() if mountpoint is None else ([_one(mountpoint)], [])
 
     if watch:
-        _watch(look, as_json)
+        _watch(look, as_json, verbose=options.verbose)
         return
     mounts, troubles = look()
     for trouble in troubles:
@@ -48,15 +51,15 @@ def status(options: Globals, mountpoint: Path | None, as_json: bool, watch: bool
     elif not mounts and not troubles:
         output.message(_NOTHING)
     else:
-        for line in lines_of(mounts, time.time()):
+        for line in lines_of(mounts, View(time.time(), verbose=options.verbose)):
             click.echo(line)
 
 
-def _watch(look: Callable[[], _Look], as_json: bool) -> None:
-    """Show the status again and again, until Ctrl-C or until there is none to show."""
-    from rich.console import Console  # noqa: PLC0415  # slow to import
-    from rich.live import Live  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def _watch(look: Callable[[], _Look], as_json: bool, *, verbose: bool) -> None:
+    """Show the status repeatedly, until Ctrl-C or until no mount is left."""
+    from rich.console import Console  # slow to import
+    from rich.live import Live
+    from rich.text import Text
 
     console = Console(highlight=False)
     if as_json or not console.is_terminal or console.is_dumb_terminal:
@@ -64,23 +67,26 @@ def _watch(look: Callable[[], _Look], as_json: bool) -> None:
     with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         while True:
             mounts, troubles = look()
-            lines = [*lines_of(mounts, time.time()), *map(output.clean, troubles)] or [_NOTHING]
+            view = View(time.time(), console.width, verbose)
+            lines = [*lines_of(mounts, view), *map(output.clean, troubles)] or [_NOTHING]
             live.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True), refresh=True)
             time.sleep(_EVERY)
 
 
-def _one(options: Globals, mountpoint: Path) -> Mapping[str, Any]:
-    """The status of the mount at a path.  Raises `CoursefsError` that says why there is none."""
-    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
-    from coursefs.mount import mountinfo  # noqa: PLC0415
-    from coursefs.mount.mountpoint import Life, life  # noqa: PLC0415
+def _one(mountpoint: Path) -> Mapping[str, Any]:
+    """The status of the mount at a path. Raises `CoursefsError` with the reason why there is none."""
+    from coursefs.daemon import socket  # slow to import
+    from coursefs.mount import mountinfo
+    from coursefs.mount.mountpoint import Life, life
 
     path = mountinfo.absolute(mountpoint)
-    control = socket.path_for(options.places().runtime_dir, path)
-    try:
-        found = socket.status(control)
-    except NoAnswer:
-        raise NoAnswer(_silent(path, socket.owner(control))) from None
+    control = socket.find(socket_dirs(), path)
+    found = None
+    if control is not None:
+        try:
+            found = socket.status(control)
+        except NoAnswer:
+            raise NoAnswer(_silent(path, socket.owner(control))) from None
     if found is not None:
         return found
     there = mountinfo.at(path)
@@ -92,31 +98,42 @@ def _one(options: Globals, mountpoint: Path) -> Mapping[str, Any]:
         case Life.SILENT:
             raise NoAnswer(_silent(path, None))
         case Life.ANSWERS:
-            raise CoursefsError(f"{path}: is mounted, but not for you to ask; another user or login session has it")
+            raise CoursefsError(f"{path}: {of_others(there.number('user_id'))}")
 
 
-def _all(options: Globals) -> _Look:
-    """The status of every mount that answers, and what is wrong with those that do not."""
-    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
-    from coursefs.mount import mountinfo  # noqa: PLC0415
-    from coursefs.mount.mountpoint import Life, life  # noqa: PLC0415
+def _all() -> _Look:
+    """The status of every mount that answers, and the problems of those that do not."""
+    from coursefs.daemon import socket  # slow to import
+    from coursefs.mount import mountinfo
+    from coursefs.mount.mountpoint import Life, life
 
-    runtime = options.places().runtime_dir
-    answers = dict(socket.processes(runtime))
+    answers = {path.name: (path, found) for path, found in socket.processes(socket_dirs())}
     troubles = []
     for mountpoint in [one.mountpoint for one in mountinfo.mounted() if one.is_coursefs]:
-        path = socket.path_for(runtime, mountpoint)
-        if path not in answers:
+        name = socket.name_for(mountpoint)
+        if name not in answers:
             troubles += [_dead(mountpoint)] if life(mountpoint) is Life.GONE else []
-        elif answers[path] is None:
-            troubles.append(_silent(mountpoint, socket.owner(path)))
-    return [found for found in answers.values() if found is not None], troubles
+        elif answers[name][1] is None:
+            troubles.append(_silent(mountpoint, socket.owner(answers[name][0])))
+    return [found for _, found in answers.values() if found is not None], troubles
+
+
+def of_others(owner: int | None) -> str:
+    """Why a mount that answers cannot be asked for its status, by the user id of its owner."""
+    from coursefs.mount.mountpoint import user_name  # slow to import
+
+    if owner is None or owner == os.geteuid():
+        return "is mounted by a process whose control socket is not found; ask in the login session that mounted it"
+    name = user_name(owner)
+    who = shlex.quote(f"#{owner}" if " " in name else name)  # a user without a name
+    sudo = "sudo" if owner == 0 else f"sudo -u {who}"
+    return f"is mounted by {name}, and only {name} can see its status: {sudo} coursefs status"
 
 
 def _silent(path: Path, pid: int | None) -> str:
     process = "its process" if pid is None else f"its process {pid}"
-    return f"{path}: {process} does not answer; `coursefs umount {path}` takes the mount away"
+    return f"{path}: {process} does not answer; to unmount: coursefs umount {path}"
 
 
 def _dead(path: Path) -> str:
-    return f"{path}: its process is gone; `coursefs umount {path}` takes the dead mount away"
+    return f"{path}: its process is gone; to unmount: coursefs umount {path}"

@@ -10,22 +10,23 @@ from typing import Any
 
 import click
 
-from coursefs.cli import completing, output
+from coursefs.cli import completion, output
 from coursefs.cli.alone import Interrupted, Show, alone
-from coursefs.cli.options import Globals, pass_globals
+from coursefs.cli.output import Globals, pass_globals
+from coursefs.settings.paths import socket_dirs
 
-#: is told what to print, and how many answers there are by now
+#: gets the lines to print, and the number of replies so far
 _Tell = Callable[[Sequence[str], int], None]
 
 
 @click.command()
-@click.argument("courses", nargs=-1, metavar="[COURSE… | all]", shell_complete=completing.courses)
+@click.argument("courses", nargs=-1, metavar="[COURSE… | all]", shell_complete=completion.courses)
 @pass_globals
 def update(options: Globals, courses: tuple[str, ...]) -> int:
-    """Ask the platforms now for what is new, course by course in the order given, and say what it is.
+    """Refresh the catalogue now, course by course in the order given, and show what is new.
 
-    A COURSE is named by its folder, its slug, its id or its URL; without any, every course is asked for.  A mount
-    that runs shows what is new at once.
+    A COURSE is named by its folder, slug, id, URL, or the beginning of its title; without any, all are refreshed.  A
+    running mount shows changes at once.
 
     \b
     Example: coursefs update interactive-computer-graphics
@@ -49,7 +50,7 @@ def update(options: Globals, courses: tuple[str, ...]) -> int:
         except Interrupted as signalled:
             (interrupted,) = signalled.args
     if interrupted:
-        output.error("interrupted; what was learned so far is kept")
+        output.error("interrupted; changes so far are kept")
         return 128 + interrupted
     if not has_news:
         click.echo("nothing new")
@@ -57,10 +58,10 @@ def update(options: Globals, courses: tuple[str, ...]) -> int:
 
 
 def _run(options: Globals, courses: Sequence[str], show: Show) -> None:
-    """Have it asked for by the mount that has the catalogue, or ask without one."""
-    from coursefs.daemon import socket  # noqa: PLC0415  # slow to import
+    """Update in the mount that has the catalogue, or in this process."""
+    from coursefs.daemon import socket  # slow to import
 
-    if (mount := socket.mount_of_user(options.places().runtime_dir)) is None:
+    if (mount := socket.mount_of_user(socket_dirs(), demo=options.demo)) is None:
         alone(options, "update", {"courses": courses}, show, contents=False)
         return
     for news in socket.ask(mount, "update", courses=list(courses)):
@@ -68,23 +69,25 @@ def _run(options: Globals, courses: Sequence[str], show: Show) -> None:
 
 
 def _lines(news: Mapping[str, Any]) -> list[str]:
-    """What is new below something, for a person; nothing if nothing is (pure)."""
+    """The news below something, as lines for a person; none without news, one for a new course (pure)."""
+    if news.get("is_first") and news["new"]:
+        return [output.clean(f"{news['about']}: a new course, with {output.count(len(news['new']), 'item')}")]
     lines = [f"  {what:<8} {path}" for what in ("new", "changed", "gone") for path in news[what]]
     return [output.clean(line) for line in (news["about"], *lines)] if lines else []
 
 
 @contextmanager
 def _waiting() -> Iterator[_Tell]:
-    """What prints the news; where messages go to a terminal, a line there says that there may be more to come."""
+    """Yield the function that prints the news; on a terminal it also shows that the update goes on."""
     if not sys.stderr.isatty():
         yield lambda lines, _: _print(lines)
         return
-    from rich.console import Console  # noqa: PLC0415  # slow to import: only for a terminal
+    from rich.console import Console  # slow to import: only for a terminal
 
     with Console(file=sys.stderr, highlight=False).status("asking the platforms") as line:
 
         def tell(lines: Sequence[str], answers: int) -> None:
-            line.stop()  # both may go to one terminal
+            line.stop()  # output and messages may go to the same terminal
             _print(lines)
             line.update(f"asking the platforms: {answers} answers so far")
             line.start()

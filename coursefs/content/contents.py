@@ -1,4 +1,4 @@
-"""The engine as a whole: one cache directory, and the requests that fill it."""
+"""The contents of one cache directory: the front of the content engine."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from typing import Self
 import trio
 from cachetools import LRUCache
 
-from coursefs.content.courier import Courier
-from coursefs.content.entry import Entry
-from coursefs.content.fetch import SpareBuffers
+from coursefs.base.supervisor import Supervisor
+from coursefs.content.engine_context import DiskThreads, EngineContext
 from coursefs.content.identity import Content, Key
-from coursefs.content.lanes import Lanes, Priority
-from coursefs.content.location import Find, Location
-from coursefs.content.measure import Measure
-from coursefs.content.memory import Memory
+from coursefs.content.maintenance import CacheUse, Cleared, Maintenance, Verified, open_store
+from coursefs.content.open_file import OpenFile
+from coursefs.content.overflow import OverflowBuffer
 from coursefs.content.prefetch import Progress, prefetch
+from coursefs.content.probe import Probe
+from coursefs.content.range_client import Find, RangeClient, UrlCache
+from coursefs.content.range_request import BufferPool
 from coursefs.content.reader import Reader
-from coursefs.content.services import Services
-from coursefs.content.turns import Turns
-from coursefs.content.upkeep import CacheUse, Cleared, Upkeep, Verified, open_store
+from coursefs.content.scheduler import Priority, Scheduler
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
 from coursefs.transport import Transport
@@ -33,34 +32,33 @@ from coursefs.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """A request for bytes of one content."""
+    """The state of a range request, for `status`."""
 
     key: Key
     size: int  # bytes of the whole content
     start: int
-    received: int  # the next byte that will come
+    received: int  # offset of the next byte from the server
     end: int
     priority: Priority
-    runs: bool  # else it waits for its turn
+    runs: bool  # whether it has a scheduler slot; False: it is queued
 
 
-#: requests for bytes that run at once, for all files together
-_LANES = 24
-#: threads that may wait for the cache's disk at once
+#: scheduler slots: range requests that run at once, for all files together
+_SLOTS = 24
+#: threads of each disk pool; so many calls may wait for the disk at once
 _READING_THREADS = 8
 _WRITING_THREADS = 4
-#: and that take much from a socket at once
 _RECEIVING_THREADS = 4
-#: contents whose current URL is remembered
-_LOCATIONS = 1024
+#: contents whose current URL is kept
+_URL_CACHES = 1024
 
 
 class Contents:
-    """An async context manager.  It owns the cache directory: a second one on the same directory is refused.
+    """All contents behind one cache directory, which it owns: a second owner of the same directory is refused.
 
-    `find(content, fresh)` says where the bytes are now (`Provider.source`); `max_size`: the most bytes to keep;
-    `min_free`: bytes of the disk to leave free; `read_timeout`: seconds after which a read fails; `streams`: the
-    most requests for one file at once.
+    An async context manager.  `find(content, fresh)` returns the current URL (`Provider.source`); `max_size`: the most
+    bytes to cache; `min_free`: bytes of the disk to leave free; `read_timeout`: seconds after which a read fails;
+    `streams`: the most requests for one file at once; `failed(name, error)` is called when a background task fails.
     """
 
     def __init__(
@@ -73,6 +71,7 @@ class Contents:
         min_free: int,
         read_timeout: float,
         streams: int,
+        failed: Callable[[str, CoursefsError], None] | None = None,
     ) -> None:
         self._directory = directory
         self._transport = transport
@@ -80,185 +79,206 @@ class Contents:
         self._max_size = max_size
         self._min_free = min_free
         self._read_timeout = read_timeout
-        self._lanes = Lanes(total=_LANES, per_group=streams)
-        self._entries: dict[tuple[Key, Version], Entry] = {}
-        self._locations: LRUCache[Key, Location] = LRUCache(_LOCATIONS)
+        self._failed = failed
+        self._scheduler = Scheduler(total=_SLOTS, per_group=streams)
+        self._open_files: dict[tuple[Key, Version], OpenFile] = {}
+        self._url_caches: LRUCache[Key, UrlCache] = LRUCache(_URL_CACHES)
         self._nursery_manager = trio.open_nursery()
+        self._notice: str | None = None
 
     async def __aenter__(self) -> Self:
-        """Take the cache directory.  Raises `CoursefsError` while another process has it or it cannot be used."""
-        store = await open_store(self._directory, max_size=self._max_size, min_free=self._min_free)
+        """Open the store.  Raises `CoursefsError` while another process has the directory.
+
+        Where it cannot be used files are read without a cache, and `notice` says so.
+        """
+        store = await open_store(self._directory, max_size=self._max_size, min_free=self._min_free, required=False)
+        self._notice = store.notice
         nursery = await self._nursery_manager.__aenter__()
-        self._services = Services(
+        self._context = EngineContext(
             store,
             self._transport,
-            self._lanes,
-            Memory(),
-            SpareBuffers(),
-            nursery,
-            Turns(_READING_THREADS),
-            Turns(_WRITING_THREADS),
-            Turns(_RECEIVING_THREADS),
+            self._scheduler,
+            OverflowBuffer(),
+            BufferPool(),
+            Supervisor(nursery, self._failed),
+            DiskThreads(_READING_THREADS),
+            DiskThreads(_WRITING_THREADS),
+            DiskThreads(_RECEIVING_THREADS),
             self._read_timeout,
         )
-        self._upkeep = Upkeep(store, self._directory, self._max_size)
-        self._measure = Measure(self._services, self._location)
+        self._maintenance = Maintenance(store, self._directory, self._max_size)
+        self._probe = Probe(self._context, self._url_cache)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._services.nursery.cancel_scope.cancel()
+        self._context.supervisor.cancel_scope.cancel()
         try:
-            # The body's error is not the nursery's: it is to come out as it is, not in a group.
+            # Without the error of the body, because the nursery would wrap it in an exception group.
             await self._nursery_manager.__aexit__(None, None, None)
         finally:
             with trio.CancelScope(shield=True):
-                await self._services.writing(self._services.store.close)
+                await self._context.run_cleanup(self._context.store.close)
 
-    async def measure(self, content: Content, known: Version | None = None, *, again: bool = False) -> Version:
-        """Size and version of a content.
+    async def probe(self, content: Content, known: Version | None = None, *, again: bool = False) -> Version:
+        """The size and version of a content.
 
-        What is recorded is answered without a request, unless it contradicts what the caller has `known` so far, or is
-        to be asked for `again`.  The server is asked with a GET for one byte, because signed URLs refuse HEAD; where
-        it sends everything instead, that is taken into the cache.  Where it has another version than the recorded
-        one, what is cached of that is dropped, and its readers get `Stale`; else `checked_ns` is now.
-        Raises `CoursefsError`; `NoAnswer` after the read timeout.
+        Returns the recorded version without a request, unless it contradicts the version `known` to the caller, or
+        `again` demands to revalidate it.  The server is asked by a GET for one byte, because signed URLs refuse HEAD; a
+        whole body that comes instead is cached.  Where the server has another version than the recorded one, cached
+        bytes are dropped and readers get `Stale`; else `checked_ns` is set to now.
+
+        Raises `CoursefsError`; `NoAnswer` after the read timeout, `BadReply` for an implausible size (`is_doubtful`).
+        Cancellation leaves the probe running for other callers.
         """
-        recorded = self._services.store.version(content.key)
+        recorded = self._context.store.version(content.key)
         if recorded is not None and known in {None, recorded} and not again:
             await trio.lowlevel.checkpoint()
             return recorded
-        return await self._measure.ask(content)
+        return await self._probe.run(content, known)
 
     def open(self, content: Content, version: Version) -> Reader:
-        """A reader of this version of the content; nothing is asked before the first read."""
-        return Reader(self._entry(content, version), self._read_timeout)
+        """A reader of this version of the content; makes no request before the first read."""
+        return Reader(self._open_file(content, version), self._read_timeout)
 
     async def prefetch(self, content: Content, progress: Callable[[Progress], None] | None = None) -> None:
-        """Bring all of a content into the cache, behind everybody who reads.
+        """Bring all of a content into the cache, at a lower priority than reads.
 
-        `progress` is told how far it is, at the start and whenever a piece has come.  May be cancelled, and goes on
-        where it was when it is called again.  Raises `CoursefsError`; `CacheFull` when there is no room for it.
+        `progress` is called at the start and whenever bytes have arrived.  May be cancelled; a later call resumes.
+        Raises `CoursefsError`; `CacheFull` when the cache cannot keep it.
         """
-        version = await self.measure(content)
-        await prefetch(self._entry(content, version), content.remote.identity, progress)
+        version = await self.probe(content)
+        await prefetch(self._open_file(content, version), content.remote.identity, progress)
 
     def cached_bytes(self, content: Content) -> int:
-        """How many bytes of it are in the cache."""
-        return self._services.store.cached_bytes(content.key)
+        """How many bytes of a content are cached."""
+        return self._context.store.cached_bytes(content.key)
 
     def checked_ns(self, content: Content) -> int | None:
-        """When the platform last said that the recorded version is the current one, ns since 1970.
+        """When the platform last confirmed the recorded version, in ns since 1970.
 
-        None where none is recorded; 0 where that was before such times were recorded.
+        None where no version is recorded; 0 for a version that an older coursefs recorded without a time.
         """
-        row = self._services.store.ledger.row(content.key)
+        row = self._context.store.index.row(content.key)
         return row.checked_ns if row else None
 
     def pinned(self, content: Content) -> bool:
-        """Whether it never leaves the cache by itself."""
-        return self._services.store.ledger.is_pinned(content.key)
+        """Whether a content is exempt from eviction."""
+        return self._context.store.index.is_pinned(content.key)
 
     async def pin(self, content: Content) -> None:
-        """Let nothing of it leave the cache by itself; survives restarts and new versions.  Fetches nothing."""
+        """Exempt a content from eviction, also after a restart and in new versions.  Requests nothing."""
         await self._write_pin(content.key, True)
 
     async def unpin(self, content: Content) -> None:
-        """Let it leave the cache like everything else."""
+        """Let a content be evicted again."""
         await self._write_pin(content.key, False)
 
     async def unpin_all(self) -> int:
-        """Unpin everything, also what no tree shows any more; how many files that were."""
-        pins = self._services.store.ledger.pins()
+        """Unpin all contents, also those that no tree shows any more; returns how many."""
+        pins = self._context.store.index.pins()
         for key in pins:
             await self._write_pin(key, False)
         return len(pins)
 
     @asynccontextmanager
     async def passing(self, content: Content, version: Version) -> AsyncIterator[None]:
-        """What comes into the cache of this version inside the context leaves it again when that ends well.
+        """Drop at the end of the context the bytes of this version that were cached inside it.
 
-        What was there before stays, and so does all of it when it is pinned or somebody else has it open then.
+        Bytes that were cached before stay.  Nothing is dropped after an error, or when the content is pinned or has
+        another user by then.
         """
-        entry = self._entry(content, version)
-        entry.join()
+        open_file = self._open_file(content, version)
+        open_file.join()
         try:
-            file = await entry.opened()
+            file = await open_file.opened()
             before = file.present
             yield
-            if not entry.is_shared and not self.pinned(content):
+            if not open_file.is_shared and not self.pinned(content):
                 passed = [piece for piece in file.pieces() if not before.covers(piece.start, piece.end)]
-                await self._services.writing(self._services.store.drop, file, passed)
+                await self._context.run_write(self._context.store.drop, file, passed)
         finally:
-            entry.leave()
+            open_file.leave()
 
     def limit(self, *, max_size: int, min_free: int, streams: int) -> None:
-        """Other limits from now on; what is too much leaves when more comes."""
+        """Change the limits.  What exceeds them is evicted at the next write."""
         self._max_size, self._min_free = max_size, min_free
-        room = self._services.store.room
-        room.max_size, room.min_free = max_size, min_free
-        self._upkeep.max_size = max_size
-        self._lanes.per_group = streams
+        quota = self._context.store.quota
+        quota.max_size, quota.min_free = max_size, min_free
+        self._maintenance.max_size = max_size
+        self._scheduler.per_group = streams
 
     def fetching(self) -> list[Fetching]:
-        """The requests for bytes that run now or wait for their turn."""
+        """The range requests that run now or are queued."""
         return [
             Fetching(
-                entry.key, entry.version.size, one.start, one.received, one.end, one.ticket.priority, one.ticket.runs
+                open_file.key,
+                open_file.version.size,
+                one.start,
+                one.received,
+                one.end,
+                one.queued.priority,
+                one.queued.runs,
             )
-            for entry in self._entries.values()
-            for one in entry.fetches
+            for open_file in self._open_files.values()
+            for one in open_file.requests
         ]
+
+    @property
+    def notice(self) -> str | None:
+        """A message for a person that the cache could not be used at the start; None: it could."""
+        return self._notice
 
     def use(self) -> CacheUse:
         """How full the cache is."""
-        return self._upkeep.use()
+        return self._maintenance.use()
 
     async def verify(self, progress: Callable[[Verified], None] | None = None) -> Verified:
-        """See `Upkeep.verify`."""
-        return await self._upkeep.verify(progress)
+        """See `Maintenance.verify`."""
+        return await self._maintenance.verify(progress)
 
     async def clear(self, *, keep_pinned: bool = True) -> Cleared:
-        """See `Upkeep.clear`."""
-        return await self._upkeep.clear(keep_pinned=keep_pinned)
+        """See `Maintenance.clear`."""
+        return await self._maintenance.clear(keep_pinned=keep_pinned)
 
     async def _write_pin(self, key: Key, pinned: bool) -> None:
         try:
-            await self._services.writing(self._services.store.pin, key, pinned)
-        except sqlite3.Error as error:
+            await self._context.run_write(self._context.store.pin, key, pinned)
+        except (OSError, sqlite3.Error) as error:
             raise CoursefsError(f"the cache {self._directory} cannot remember that: {error}") from error
 
-    def _entry(self, content: Content, version: Version) -> Entry:
+    def _open_file(self, content: Content, version: Version) -> OpenFile:
         place = content.key, version
-        entry = self._entries.get(place)
-        if entry is None or entry.stale:
-            courier = Courier(
+        open_file = self._open_files.get(place)
+        if open_file is None or open_file.stale:
+            client = RangeClient(
                 content,
                 version,
-                self._location(content),
+                self._url_cache(content),
                 self._transport,
-                self._services.nursery,
-                streams=self._lanes.per_group,
+                self._context.supervisor,
+                streams=self._scheduler.per_group,
                 patience=self._read_timeout,
-                confirmed=lambda: self._services.store.ledger.confirm(content.key, version),
+                confirmed=lambda: self._context.store.index.confirm(content.key, version),
             )
-            entry = self._entries[place] = Entry(content.key, version, courier, self._services, self._forget)
-        return entry
+            open_file = self._open_files[place] = OpenFile(content.key, version, client, self._context, self._forget)
+        return open_file
 
-    def _location(self, content: Content) -> Location:
-        location = self._locations.get(content.key)
-        if location is None or location.content != content:  # the same identity may get another locator
-            location = self._locations[content.key] = Location(content, self._find)
-        return location
+    def _url_cache(self, content: Content) -> UrlCache:
+        url_cache = self._url_caches.get(content.key)
+        if url_cache is None or url_cache.content != content:  # the same identity may have got another locator
+            url_cache = self._url_caches[content.key] = UrlCache(content, self._find)
+        return url_cache
 
-    def _forget(self, entry: Entry) -> None:
-        self._services.memory.forget(entry)
-        if self._entries.get((entry.key, entry.version)) is entry:
-            del self._entries[entry.key, entry.version]
-        if entry.file is not None and not self._services.nursery.cancel_scope.cancel_called:
-            self._services.nursery.start_soon(self._release, entry, name="release a cached file")
+    def _forget(self, open_file: OpenFile) -> None:
+        self._context.overflow.forget(open_file)
+        if self._open_files.get((open_file.key, open_file.version)) is open_file:
+            del self._open_files[open_file.key, open_file.version]
+        # While the engine closes `CacheStore.close` closes all files, and no task may be started any more.
+        if open_file.file is not None and not self._context.supervisor.cancel_scope.cancel_called:
+            self._context.supervisor.start_soon(self._release, open_file, name="release a cached file")
 
-    async def _release(self, entry: Entry) -> None:
-        if entry.file is not None:
-            await self._services.writing(self._services.store.release, entry.file)
+    async def _release(self, open_file: OpenFile) -> None:
+        if open_file.file is not None:
+            await self._context.run_cleanup(self._context.store.release, open_file.file)

@@ -1,8 +1,8 @@
-"""Where the index of a film lies, as its first bytes say (pure).
+"""The media index: finds the index of a film by its first bytes (pure).
 
-A player cannot begin before it has read the index.  MP4 and its kin (ISO/IEC 14496-12, section 4.2): boxes of a size
-and a type, `moov` is the index, `mdat` the film.  Matroska and WebM (RFC 8794; RFC 9559, sections 5.1.1 and 6.3):
-elements of an id and a size, `SeekHead` says where the index, `Cues`, lies in the `Segment`.
+A player cannot begin before it has read the index.  MP4 and its kin (ISO/IEC 14496-12, section 4.2) are boxes with a
+size and a type: `moov` is the index, `mdat` the film.  Matroska and WebM (RFC 8794; RFC 9559, sections 5.1.1 and 6.3)
+are elements with an id and a size: `SeekHead` says where in the `Segment` the index, `Cues`, lies.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from coursefs.content.ranges import Range
 
-#: the most bytes of an index that are worth fetching before anybody asks for them: a lecture of ten minutes has less
+#: the most bytes of an index that are read ahead: a lecture of ten minutes has a smaller one
 MOST_INDEX = 512 * 2**10
 
 _EBML, _SEGMENT, _SEEK_HEAD, _SEEK = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x4DBB
@@ -20,9 +20,9 @@ _SEEK_ID, _SEEK_POSITION, _CUES = 0x53AB, 0x53AC, b"\x1c\x53\xbb\x6b"
 
 
 def index_of(head: bytes | memoryview, size: int) -> Range | None:
-    """The bytes of the index of a film of `size` bytes, at most `MOST_INDEX`; None where `head` does not tell.
+    """The range of the index in a film of `size` bytes, at most `MOST_INDEX` of it; None where `head` does not tell.
 
-    `head`: the first bytes of the file, whatever kind of file it is, and however many.
+    `head`: any number of first bytes of any kind of file.
     """
     data = bytes(head)
     found = _moov(data, size) if data[4:8] == b"ftyp" else _cues(data, size)
@@ -38,12 +38,12 @@ def _moov(data: bytes, size: int) -> Range | None:
         if length == 1:
             length, least = int.from_bytes(data[start + 8 : start + 16], "big"), 16
         end = size if length == 0 else start + length
-        if kind in {b"moov", b"moof"}:  # the index, or a film in fragments that has none
+        if kind in {b"moov", b"moof"}:  # `moof`: the film is in fragments, and has no index
             return Range(start, end) if kind == b"moov" else None
         if length and length < least:
             return None
         start = end
-    return Range(start, size)  # beyond what we have: the film comes first, and its index after it
+    return Range(start, size)  # beyond `head`: the film comes first, and the index after it
 
 
 def _cues(data: bytes, size: int) -> Range | None:
@@ -68,7 +68,7 @@ class _Element:
 
 
 def _elements(data: bytes, start: int, end: int) -> Iterator[_Element]:
-    """The elements between two places, as far as `data` has them."""
+    """The elements between two offsets, as far as `data` goes."""
     end = min(end, len(data))
     while start < end:
         identifier = _number(data, start, marked=True)
@@ -76,13 +76,13 @@ def _elements(data: bytes, start: int, end: int) -> Iterator[_Element]:
         if identifier is None or length is None:
             return
         start += identifier[1] + length[1]
-        unknown = length[0] == (1 << 7 * length[1]) - 1  # a stream that was never finished: to the end
+        unknown = length[0] == (1 << 7 * length[1]) - 1  # all bits set: a live stream, whose length was not known
         yield _Element(identifier[0], start, end if unknown else start + length[0])
         start = end if unknown else start + length[0]
 
 
 def _number(data: bytes, start: int, *, marked: bool) -> tuple[int, int] | None:
-    """A number and how many bytes it takes; the first bit that is set says how many.  `marked`: with that bit."""
+    """A variable-length number and its length in bytes, by its first set bit; `marked`: that bit is part of it."""
     if start >= len(data) or not data[start]:
         return None
     length = 9 - data[start].bit_length()

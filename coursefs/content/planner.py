@@ -1,63 +1,82 @@
-"""What to ask the server for when somebody reads (pure).
+"""The read-ahead rule: which range requests to make for a read (pure).
 
-A reader that goes on where it stopped is given a little ahead, and from a MiB on two to three times as much as it has
-read in this run, so that several connections work for it soon; a reader that jumps gets what it asked for and little
-more, and twice as much where it asks for much at once.  Two runs are remembered for each reader, because players and
-demuxers alternate between two places of a file.
+A reader that goes on where it stopped is sequential.  At first it gets `FIRST` bytes of read-ahead, and from a MiB on
+two to three times as much as it has read in this run, so that several connections work for it soon.  A reader that
+jumps gets what it asked for, rounded up, and twice as much where it asks for much at once.  Two runs are remembered for
+each reader, because players and demuxers alternate between two places of a file.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from coursefs.content.ranges import Range, Ranges
+from coursefs.model import KERNEL_READ_AHEAD
 
 KIB = 2**10
 MIB = 2**20
 
-#: requests begin and end on multiples of this: what the kernel reads at once
+#: requests begin and end on multiples of this: the largest read of the kernel, as long as its read-ahead is the default
 ALIGN = 128 * KIB
 #: the least that one request asks for: the first two reads of the kernel
 FIRST = 256 * KIB
-#: what the kernel asks for by itself, at most, beyond what a program has read: no sign that the program goes on
-STEADY = 512 * KIB
-#: a run of this many bytes is one that will go on: what is fetched ahead of it grows from here
+#: bytes from which on a run will probably continue: its read-ahead grows from here
 CERTAIN = 1 * MIB
-#: the most that is fetched ahead of a reader: a second of a good home connection
+#: bytes from which on a run is more than a look into a file: `file` reads 7 MiB at its head and as much at its end
+SURE = 8 * MIB
+#: the most read-ahead of a run shorter than `SURE`: twice what a good home connection has in flight at any time
+UNSURE_AHEAD = 4 * MIB
+#: the most read-ahead of one reader: a second of a good home connection
 MOST_AHEAD = 24 * MIB
-#: and over a link that is quicker than that: a second of it, up to this
+#: the same over a quicker link: a second of it, up to this
 FARTHEST_AHEAD = 96 * MIB
-#: the least and the most that one request for bytes ahead asks for, so that several connections share the work
+#: the least and the most that one read-ahead request asks for, so that several connections share the work
 LEAST_REQUEST = 512 * KIB
 REQUEST = 16 * MIB
-#: a gap that is worth waiting through on a running request, and one that a sequential reader may leave out
+#: a gap before the wanted bytes that is cheaper to receive than a new request; a sequential reader may leave it out
 SKIP = 1 * MIB
-#: how far behind its place a run still counts as the same: the kernel's reads overtake each other
+#: the same where the URL is for a single use: a new request needs a new URL from the platform first
+REST_SKIP = 32 * MIB
+#: how far behind its position a read still belongs to a run: the kernel's reads overtake each other
 BACK = 512 * KIB
 
 _RUNS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A request that is under way: bytes up to `position` are there, those up to `end` will be.
+class Extent(enum.Enum):
+    """What the server sends for a range request."""
 
-    `whole`: the server ignores ranges and sends everything from the start; it is not to be interrupted.
-    `kept`: it was begun for another reason than the runs of a reader, and is not dropped for them.
-    `skip`: how many bytes of it are worth waiting through.
+    RANGE = enum.auto()  # the range
+    REST = enum.auto()  # everything from its start on, because its URL is for a single use
+    WHOLE = enum.auto()  # everything from the first byte of the file, because the server ignores ranges
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A range request in flight: bytes before `position` have arrived, those up to `end` will.
+
+    `keep`: it was not begun for a run of a reader, and is not dropped when the runs go elsewhere.
     """
 
     position: int
     end: int
-    whole: bool = False
-    kept: bool = False
-    skip: int = SKIP
+    extent: Extent = Extent.RANGE
+    keep: bool = False
+
+    def brings_soon(self, start: int) -> bool:
+        """Whether waiting for the byte at `start` is better than a new request for it.
+
+        A server without ranges would answer a new request with the whole file once more, so `WHOLE` always is.
+        """
+        skip = REST_SKIP if self.extent is Extent.REST else SKIP
+        return self.extent is Extent.WHOLE or start - self.position <= skip
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A sequential run of one reader: began at `start`, has read up to `position`."""
+    """A sequential run of one reader: it began at `start` and has read up to `position`."""
 
     start: int
     position: int
@@ -65,16 +84,19 @@ class Run:
 
     @property
     def ahead(self) -> int:
-        """How many bytes are worth having ready beyond `position`."""
+        """The read-ahead that is useful beyond `position`, in bytes.
+
+        The kernel's own read-ahead does not count as read: it is no sign that the program goes on.
+        """
         read = self.position - self.start
         if read < CERTAIN:
             return FIRST
-        return min(read + 2 * (read - STEADY), FARTHEST_AHEAD)
+        return min(read + 2 * (read - KERNEL_READ_AHEAD), UNSURE_AHEAD if read < SURE else FARTHEST_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is remembered of one reader."""
+    """What the planner remembers of one reader: its runs, and how often it has read."""
 
     runs: tuple[Run, ...] = ()
     reads: int = 0
@@ -82,45 +104,46 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do for one read: the new state, what to ask for now, what ahead, and what is of no use any more.
+    """What to do for one read.
 
-    `quiet`: further reads in here whose bytes are there need no plan, only `follow`.
+    `needed` and `ahead` are the requests to make, `drop` the requests in flight that no run needs any more.  Reads
+    inside `valid_for` whose bytes are cached need no new plan, only `follow`.
     """
 
     state: State
     needed: tuple[Range, ...]
     ahead: tuple[Range, ...]
-    drop: tuple[Flight, ...]
-    quiet: Range
+    drop: tuple[InFlight, ...]
+    valid_for: Range
 
 
-def needed(start: int, end: int, present: Ranges, flights: Iterable[Flight], *, size: int) -> tuple[Range, ...]:
-    """Requests to make so that the bytes from `start` to `end` come soon.
+def needed(start: int, end: int, present: Ranges, in_flight: Iterable[InFlight], *, size: int) -> tuple[Range, ...]:
+    """The requests to make so that the bytes from `start` to `end` come soon; none where those in flight bring them.
 
-    Bytes that a running request delivers soon are waited for.  A request that has more than its `skip` to go until the
-    first of them does not count: the new one takes over from it.
+    A request in flight that has too far to go until `start` does not count: the new one takes over from it.
     """
     expected = present
-    for flight in flights:
-        if flight.whole or start - flight.position <= flight.skip:
-            expected = expected.add(flight.position, flight.end)
+    for one in in_flight:
+        if one.brings_soon(start):
+            expected = expected.add(one.position, one.end)
     gaps = expected.missing(start, end)
     if not gaps:
         return ()
     low = _down(gaps[0].start)
-    # who asks for much at once goes on
+    # a reader that asks for much at once probably goes on: it gets the same again
     more = end - start if end - start > FIRST else 0
     high = min(max(_up(gaps[-1].end + more), low + FIRST), size)
+    # rounding has widened the span: gaps that lie in the added parts alone are left to the read-ahead
     return tuple(gap for gap in expected.missing(low, high) if gap.start < end and start < gap.end)
 
 
 def follow(state: State, start: int, end: int) -> State:
-    """The state after a read for which nothing is to be done."""
+    """The state after a read that needs no plan."""
     return _follow(state, start, end)[0]
 
 
 def most_ahead(rate: float | None) -> int:
-    """The most to fetch ahead of a reader at this rate, in bytes a second; None: not known."""
+    """The most read-ahead of one reader over a link of this rate (bytes a second; None: not known), in bytes."""
     return MOST_AHEAD if rate is None else min(max(MOST_AHEAD, int(rate)), FARTHEST_AHEAD)
 
 
@@ -129,48 +152,49 @@ def plan(
     start: int,
     end: int,
     present: Ranges,
-    flights: Iterable[Flight],
+    in_flight: Iterable[InFlight],
     *,
     size: int,
     most_ahead: int = MOST_AHEAD,
 ) -> Plan:
     """The plan for a read from `start` to `end` (within `size`) of a reader in this state.
 
-    `most_ahead`: bytes that there is room for ahead of the reader.
+    `present`: the bytes on disk or in memory; `most_ahead`: the limit of the read-ahead, in bytes.
     """
-    flights = tuple(flights)
+    in_flight = tuple(in_flight)
     state, run, sequential = _follow(state, start, end)
-    now = needed(start, end, present, flights, size=size)
+    now = needed(start, end, present, in_flight, size=size)
     expected = present
-    for coming in (*now, *(Range(flight.position, flight.end) for flight in flights)):
+    for coming in (*now, *(Range(one.position, one.end) for one in in_flight)):
         expected = expected.add(*coming)
     ahead: tuple[Range, ...] = ()
     window = min(run.ahead, most_ahead)
     request = _request(window)
-    # as soon as there is room for one request more, so that a connection that is done goes on at once
+    # Read ahead as soon as one more request fits into the window, so that a connection that is done goes on at once;
+    # not earlier, or every read would make a request of its own.
     least = min(request, window // 2)
     begins = expected.first_missing(run.position)
     if sequential and window and begins <= run.position + window - least:
         limit = min(_up(run.position + window), size)
-        # less and less towards the end, so that no single connection is waited for there
+        # smaller requests towards the end of the file, so that its last bytes do not wait for a single connection
         most = min(request, _request(size - begins))
         parts = [part for gap in expected.missing(run.position, limit) for part in _split(gap, most)]
         if len(parts) > 1 and limit < size and limit % most:
-            parts.pop()  # the beginning of a request that can be made whole a little later
+            parts.pop()  # a piece of a request; a few reads later it fits in full
         ahead = tuple(parts)
-    drop = tuple(
-        flight for flight in flights if not flight.whole and not flight.kept and not _useful(flight, state.runs)
-    )
+    is_droppable = [one for one in in_flight if one.extent is not Extent.WHOLE and not one.keep]
+    drop = tuple(one for one in is_droppable if not _is_useful(one, state.runs))
     for one in ahead:
         expected = expected.add(*one)
     ready = expected.first_missing(run.position)
-    # a window that still grows is looked at with every read
+    # While the window still grows every read needs a plan.  At its full size the next plan is needed where the
+    # condition above (`begins <= …`) would be true again.
     until = size if ready >= size else min(ready, ready - window + least - 1) if window == most_ahead else start
     return Plan(state, now, ahead, drop, Range(start, until))
 
 
 def _follow(state: State, start: int, end: int) -> tuple[State, Run, bool]:
-    """The state after a read, the run that it belongs to, and whether that run goes on."""
+    """The state after a read, the run that the read belongs to, and whether it continues that run."""
     number = state.reads + 1
     near = [run for run in state.runs if run.position - BACK <= start <= run.position + SKIP]
     if near:
@@ -183,20 +207,21 @@ def _follow(state: State, start: int, end: int) -> tuple[State, Run, bool]:
     return State((*others, run), number), run, bool(near)
 
 
-def _useful(flight: Flight, runs: Iterable[Run]) -> bool:
+def _is_useful(one: InFlight, runs: Iterable[Run]) -> bool:
+    """Whether a request brings bytes of a window: from `BACK` before the position of a run to the end of its window."""
     return any(
-        flight.position <= run.position + run.ahead + ALIGN and _down(run.position - BACK) < flight.end for run in runs
+        one.position <= run.position + run.ahead + ALIGN and _down(run.position - BACK) < one.end for run in runs
     )
 
 
 def _request(window: int) -> int:
-    """How many bytes one request asks for: four of them fill the window, within limits."""
+    """The size of one read-ahead request in bytes, a power of two: about four of them fill the window."""
     quarter = max(window // 4, 1)
     return min(max(1 << (quarter.bit_length() - 1), LEAST_REQUEST), REQUEST)
 
 
 def _split(gap: Range, most: int) -> Iterable[Range]:
-    """Pieces of at most `most` bytes that end on multiples of it."""
+    """The gap in ranges of at most `most` bytes, which end on multiples of it."""
     start = gap.start
     while start < gap.end:
         end = min((start // most + 1) * most, gap.end)
@@ -210,3 +235,27 @@ def _down(offset: int) -> int:
 
 def _up(offset: int) -> int:
     return -(-offset // ALIGN) * ALIGN
+
+
+#: the shortest interval, in seconds: the bytes that a socket buffer holds come at once, and say little of the link
+_INTERVAL = 0.2
+
+
+class ThroughputMeter:
+    """The rate at which bytes of one file arrive, over the last interval in which any did."""
+
+    def __init__(self) -> None:
+        self.rate: float | None = None  # bytes a second; None: not measured yet
+        self._since: float | None = None
+        self._bytes = 0
+
+    def add(self, size: int, now: float) -> None:
+        """Count `size` bytes that have arrived by `now`, in seconds of any one clock."""
+        if self._since is None:
+            self._since = now  # when these bytes began to arrive is not known: only later ones count
+            return
+        self._bytes += size
+        elapsed = now - self._since
+        if elapsed >= _INTERVAL:
+            self.rate = self._bytes / elapsed
+            self._since, self._bytes = now, 0

@@ -1,4 +1,4 @@
-"""Bringing whole contents into the cache behind everybody's back."""
+"""Prefetch: requests a whole content for the cache, at the lowest priority."""
 
 from __future__ import annotations
 
@@ -8,85 +8,92 @@ from dataclasses import dataclass
 
 import trio
 
-from coursefs.content.entry import Entry, Handle
-from coursefs.content.fetch import Fetch
-from coursefs.content.lanes import Priority
-from coursefs.content.planner import MIB
+from coursefs.content.open_file import OpenFile, ReaderState
+from coursefs.content.planner import MIB, Extent
+from coursefs.content.range_request import RangeRequest
 from coursefs.content.ranges import Range, Ranges
+from coursefs.content.scheduler import Priority
 from coursefs.errors import CoursefsError, Stale
 
-#: bytes of one request: small, because a reader who comes has to share the link until it ends
+#: bytes of one request: small, because a read that comes has to share the link until it ends
 _REQUEST = 2 * MIB
-#: requests that are under way or wait for a lane
-_AT_ONCE = 6
-#: seconds after which it is looked what has come of pieces that are not complete yet
-_TELL_EVERY = 0.2
+#: requests of one prefetch in flight or queued
+_MOST_REQUESTS = 6
+#: seconds between two reports of the bytes that have arrived of unfinished pieces
+_REPORT_EVERY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Told whenever more of a content has come into the cache; bytes."""
+    """How far a prefetch is, in bytes."""
 
-    chunk: int  # new since the last time
+    chunk: int  # new since the last report
     done: int
     total: int
     name: str
 
 
 class CacheFull(CoursefsError):
-    """The cache has no room for it, and nothing that may leave."""
+    """The cache cannot keep the content: it is full, and nothing may be evicted for this."""
 
 
-async def prefetch(entry: Entry, name: str, progress: Callable[[Progress], None] | None) -> None:
-    """Bring what is missing of a content into the cache.
+async def prefetch(open_file: OpenFile, name: str, progress: Callable[[Progress], None] | None) -> None:
+    """Request the missing bytes of a content, and return when all of it is in the cache.
 
-    What was brought stays when this is cancelled or fails, and is not asked for again.  Raises `Stale` when the
-    platform has another version, `CacheFull` when the cache cannot keep it, and whatever stands against it.
+    Bytes that have arrived stay in the cache when this is cancelled or fails; it can be resumed.  Raises `Stale` when
+    the platform has another version, `CacheFull` when the cache cannot keep it, and every other `CoursefsError`.
     """
-    handle = Handle()
-    size = entry.version.size
-    told = -1
-    entry.join()
+    reader = ReaderState()
+    size = open_file.version.size
+    reported = -1
+    open_file.join()
     try:
-        file = await entry.opened()
-        unkept = entry.unkept
-        asked = Ranges()  # once for each byte: what leaves again to make room for the rest is not fetched for ever
-        fetches: list[tuple[Fetch, Range]] = []
+        file = await open_file.opened(recheck=True)
+        uncached = open_file.uncached
+        # Each byte is requested once.  Else a cache that is too small would evict the beginning for the end, and
+        # this loop would never end.
+        requested = Ranges()
+        requests: list[tuple[RangeRequest, Range]] = []
         while True:
-            changed = entry.changed
+            changed = open_file.changed  # taken before looking: a change during the look must end the wait below
             present = file.present
             if progress is not None:
-                have = Ranges.of((*present, *(fetch.in_memory for fetch in entry.fetches))).total
-                if have != told:
-                    progress(Progress(max(0, have - max(told, 0)), have, size, name))
-                    told = have
-            if file.dead:
+                done = Ranges.of((*present, *(request.in_memory for request in open_file.requests))).total
+                if done != reported:
+                    progress(Progress(max(0, done - max(reported, 0)), done, size, name))
+                    reported = done
+            if file.stale:
                 raise Stale("the platform has changed this file")
             if present.covers(0, size):
                 return
-            for fetch, span in [each for each in fetches if each[0].done]:
-                fetches.remove((fetch, span))
-                if fetch.scope.cancel_called or fetch.end < span.end or fetch.received > span.start:
-                    asked = asked.remove(fetch.received, span.end)  # a reader took over, or needed the lane
-                if fetch.error is not None:
-                    raise type(fetch.error)(*fetch.error.args) from fetch.error
-            coming = Ranges.of((*present, *((fetch.start, fetch.end) for fetch in entry.fetches)))
-            spans = _requests(Ranges.of((*coming, *asked)).missing(0, size))
-            if entry.unkept != unkept or (not spans and not fetches and not coming.covers(0, size)):
-                raise CacheFull("the cache has no room for it")
-            # one alone until something of it has come: it may turn out to bring everything
-            at_once = _AT_ONCE if any(fetch.received > span.start or fetch.whole for fetch, span in fetches) else 1
-            for span in spans[: max(at_once - len(fetches), 0)]:
-                asked = asked.add(*span)
-                fetches.append((entry.start(span, handle, Priority.BACKGROUND), span))
-            with trio.move_on_after(math.inf if progress is None else _TELL_EVERY):
+            for request, span in [each for each in requests if each[0].done]:
+                requests.remove((request, span))
+                if request.scope.cancel_called or request.end < span.end or request.received > span.start:
+                    # cut by a reader's request, or preempted: its missing bytes may be requested again
+                    requested = requested.remove(request.received, span.end)
+                if request.error is not None:
+                    raise type(request.error)(*request.error.args) from request.error
+            expected = Ranges.of((*present, *((request.start, request.end) for request in open_file.requests)))
+            spans = _spans(Ranges.of((*expected, *requested)).missing(0, size))
+            if open_file.uncached != uncached or (not spans and not requests and not expected.covers(0, size)):
+                raise CacheFull(open_file.why_uncached)
+            # The first request runs alone until its first bytes: without ranges it brings the whole file.
+            has_begun = any(
+                request.received > span.start or request.extent is Extent.WHOLE for request, span in requests
+            )
+            most = _MOST_REQUESTS if has_begun else 1
+            for span in spans[: max(most - len(requests), 0)]:
+                requested = requested.add(*span)
+                requests.append((open_file.start(span, reader, Priority.BACKGROUND), span))
+            with trio.move_on_after(math.inf if progress is None else _REPORT_EVERY):
                 await changed.wait()
     finally:
-        entry.let_go(handle)
-        entry.leave()
+        open_file.cancel_requests(reader)
+        open_file.leave()
 
 
-def _requests(gaps: tuple[Range, ...]) -> list[Range]:
+def _spans(gaps: tuple[Range, ...]) -> list[Range]:
+    """The gaps in ranges of one request each."""
     return [
         Range(start, min(start + _REQUEST, gap.end)) for gap in gaps for start in range(gap.start, gap.end, _REQUEST)
     ]

@@ -1,4 +1,4 @@
-"""Sets of bytes as sorted, disjoint, half-open ranges (pure)."""
+"""Sets of byte offsets as sorted, disjoint, half-open ranges (pure)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """An immutable set of bytes; ranges that touch are one.  Empty ranges add, remove and ask for nothing.
+    """An immutable set of bytes; ranges that touch are merged, empty ranges have no effect.
 
-    Immutable, so that a thread may look at one while another replaces it.
+    Immutable, so that a thread may read one while another thread replaces it.
     """
 
     spans: tuple[Range, ...] = ()
 
     @classmethod
     def of(cls, ranges: Iterable[tuple[int, int]]) -> Ranges:
-        """The set of all bytes in these ranges, which may overlap and come in any order."""
+        """The set of all bytes in these ranges, which may overlap and be in any order."""
         spans: list[Range] = []
         for start, end in sorted(ranges):
             if start >= end:
@@ -46,11 +46,11 @@ class Ranges:
 
     @property
     def total(self) -> int:
-        """How many bytes are in the set."""
+        """The number of bytes in the set."""
         return sum(span.end - span.start for span in self.spans)
 
     def add(self, start: int, end: int) -> Ranges:
-        """The set with these bytes as well."""
+        """The set with these bytes added."""
         if start >= end:
             return self
         first = bisect_left(self.spans, start, key=_END)
@@ -75,7 +75,7 @@ class Ranges:
         return Ranges((*self.spans[:first], *kept, *self.spans[last:]))
 
     def missing(self, start: int, end: int) -> tuple[Range, ...]:
-        """The bytes between `start` and `end` that are not in the set."""
+        """The gaps between `start` and `end`: bytes that are not in the set, in order."""
         gaps = []
         for span in self.spans[bisect_right(self.spans, start, key=_END) :]:
             if span.start >= end:

@@ -1,80 +1,97 @@
-"""An open file."""
+"""A reader: one opened file as the library reads it, with a deadline for each read."""
 
 from __future__ import annotations
 
+import time
+
 import trio
 
-from coursefs.content.entry import Entry, Handle
-from coursefs.errors import NoAnswer
+from coursefs.content import planner
+from coursefs.content.open_file import FailedRead, OpenFile, ReaderState
+from coursefs.errors import CoursefsError, NoAnswer
 
-#: longer reads are made of steps of this many bytes, each with a deadline of its own
+#: longer reads are split into steps of this many bytes, each with a deadline of its own
 _STEP = 2**20
-#: bytes that are answered without letting other tasks run: a few milliseconds; a mount lets them run more often
-_TURN = 8 * 2**20
+
+#: seconds left until the deadline below which a repeated read fails at once
+_LEAST = 0.1
 
 
 class Reader:
-    """Reads one version of one content.  Any number of reads may run at once."""
+    """Reads one version of one content.  Any number of its reads may run at once."""
 
-    def __init__(self, entry: Entry, read_timeout: float) -> None:
-        self._entry = entry
+    def __init__(self, open_file: OpenFile, read_timeout: float) -> None:
+        self._open_file = open_file
         self._timeout = read_timeout
-        self._handle = Handle()
+        self._state = ReaderState()
         self._closed = False
-        self._at_once = 0  # bytes that were answered without letting other tasks run
-        entry.join()
+
+        open_file.join()
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
-        """Exactly the bytes asked for, clipped at the end of the file.
+        """Exactly the bytes asked for, fewer only at the end of the file.
 
-        Raises `NoAnswer` when a MiB of them does not come within the read timeout, `Stale` when the platform has
-        another version, or whatever else stands against it; never returns too few bytes.  A read that is cancelled
-        leaves nothing behind.
+        Raises `NoAnswer` when a MiB of them does not arrive within the read timeout, `Stale` when the platform has
+        another version, or another `CoursefsError`.  Within a second after a read of the same bytes failed it has only
+        the time that was left of that one's timeout (`FailedReads`).  A cancelled read also cancels the range requests
+        that no other reader needs.
         """
         if offset < 0 or length < 0 or self._closed:
             raise ValueError("read of a closed file, or of a negative range")
-        end = min(offset + length, self._entry.version.size)
+        end = min(offset + length, self._open_file.version.size)
         await trio.lowlevel.checkpoint_if_cancelled()
-        data = self.read_now(offset, length)
-        if data is not None:
-            return data
-        self._at_once = 0
-        self._entry.join()
+        self._open_file.join()
         try:
             parts = [await self._step(start, min(start + _STEP, end)) for start in range(offset, end, _STEP)]
         except trio.Cancelled:
-            self._entry.let_go(self._handle)
+            self._open_file.cancel_requests(self._state)
             raise
         finally:
-            self._entry.leave()
+            self._open_file.leave()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def read_now(self, offset: int, length: int) -> memoryview | None:
-        """The bytes asked for as `read` gives them, where they can be had without waiting; None: ask with `read`.
+        """The bytes as `read` returns them, where that needs no plan and no wait for disk or network; else None.
 
-        Says None once in a while although they could, so that other tasks have their turn.
+        The short way of a cached read, for a caller that calls `read` after None.  It has no checkpoint: the caller has
+        to let other tasks run.  A mount does, in its loop for requests of the kernel.
         """
-        end = min(offset + length, self._entry.version.size)
-        if self._closed or not 0 <= offset < end <= offset + _STEP or self._at_once >= _TURN:
+        end = min(offset + length, self._open_file.version.size)
+        if self._closed or not 0 <= offset < end <= offset + _STEP:
             return None
-        data = self._entry.read_now(self._handle, offset, end)
+        file = self._open_file.file
+        if file is None or not self._open_file.needs_no_plan(file, self._state, offset, end):
+            return None
+        data = file.read_now(offset, end, time.time_ns())
         if data is not None:
-            self._at_once += len(data)
+            self._state.state = planner.follow(self._state.state, offset, end)
         return data
 
     async def missing(self, offset: int, length: int) -> int:
-        """How many of these bytes are not at hand: what a read of them waits for the network for."""
-        return await self._entry.missing(offset, min(offset + length, self._entry.version.size))
+        """How many of these bytes are not cached: a read of them waits for the network."""
+        return await self._open_file.missing(offset, min(offset + length, self._open_file.version.size))
 
     def close(self) -> None:
-        """No more reads; fetches that only this reader wanted are given up.  May be called twice."""
+        """End this reader; cancels the range requests that no other reader needs.  May be called twice."""
         if not self._closed:
             self._closed = True
-            self._entry.let_go(self._handle)
-            self._entry.leave()
+            self._open_file.cancel_requests(self._state)
+            self._open_file.leave()
 
     async def _step(self, start: int, end: int) -> memoryview:
         await trio.lowlevel.checkpoint()
-        with trio.move_on_after(self._timeout):
-            return await self._entry.read(self._handle, start, end)
-        raise NoAnswer(f"no answer within {self._timeout:g} s")
+        now = trio.current_time()
+        before = self._open_file.failed_reads.before(start, end, now)
+        began = now if before is None else before.began
+        if before is not None and began + self._timeout - now < _LEAST:
+            raise type(before.error)(*before.error.args) from before.error
+        error: CoursefsError = NoAnswer(f"no answer within {self._timeout:g} s")
+        with trio.move_on_at(began + self._timeout):
+            try:
+                return await self._open_file.read(self._state, start, end)
+            except CoursefsError as failure:
+                error = failure
+        self._open_file.cancel_requests(self._state)  # the next read must not wait for a request that is stuck
+        if before is None:
+            self._open_file.failed_reads.add(FailedRead(start, end, began, trio.current_time(), error))
+        raise error

@@ -1,343 +1,363 @@
-"""The cache on disk: what is kept, what leaves, and what survives.
+"""The cache store: the cached bytes on disk and their index.  `CacheFolder` says which files there are.
 
-    <directory>/CACHEDIR.TAG     so that backups leave it out
-    <directory>/lock             held while a process uses the directory
-    <directory>/v1/record.sqlite which pieces of which version of which content there are
-    <directory>/v1/ab/abcd…      the bytes: a sparse file for each content and version
+How a byte gets here: `OpenFile._save` → `put`: evict → data file → index commit → `CachedFile.add`; only then readers
+are woken.  How it leaves: `_drop`: `CachedFile.forget` → index commit → data file.  A process that is killed between
+any two of these steps leaves at most bytes without a row, which the next start removes (`Recovery._sweep`).
 
-Blocking, and safe to call from several threads.  Whatever changes what is kept holds `_changes`, also while it waits
-for the disk; `acquire` and `read` do not, and so wait for no write.  Only attributes that say so may be looked at from
-the event loop.
+Locks.  `_changes` guards the index, the quota, the recovery and all changes of data files; it is held while waiting for
+the disk.  `FileTable._table` guards the table of files and their users, `CachedFile.handles` the opening and closing of
+a data file, `CachedFile._lock` the pieces of a file.  They are taken in this order, `_table` and `handles` never
+together; `_table` and `_lock` are never held while waiting for the disk.  `acquire` and `read` take no `_changes`, so
+they never wait for a write, unless they find damage.  What may be called from the event loop stands in a section below.
+
+A cache that cannot be used (its folder was deleted, its disk fails) caches nothing.  A later `put` tries to create it
+anew, at most every ten seconds.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from coursefs.content.cachedfile import CachedFile, Piece
-from coursefs.content.checksum import checksum
-from coursefs.content.datafile import DataFile
-from coursefs.content.draft import Draft
-from coursefs.content.files import Files
+from coursefs.base.safe_open import NotOurs
+from coursefs.content.cache_folder import CacheFolder, spool_name
+from coursefs.content.cached_file import CachedFile, Piece
+from coursefs.content.data_file import SpoolFile, running_checksums
 from coursefs.content.identity import Key, data_name
-from coursefs.content.ledger import Ledger
+from coursefs.content.index import Index, IndexRow, is_damage
+from coursefs.content.quota import Quota, QuotaExceeded
 from coursefs.content.ranges import Ranges
-from coursefs.content.record import Row
-from coursefs.content.room import Room
-from coursefs.lock import FileLock
+from coursefs.content.recovery import Recovery
 from coursefs.model import Version
 
 log = logging.getLogger(__name__)
 
-_TAG = (
-    "Signature: 8a477f597d28d172789f06886806bc55\n# The content cache of coursefs; see https://bford.info/cachedir/\n"
-)
-#: seconds: a full disk is no reason to fill the log
-_BETWEEN_WARNINGS = 600.0
 
+class CacheStore:
+    """The cache of one directory, which it owns from its creation until `close`.  Safe to call from several threads."""
 
-class NoRoom(Exception):
-    """The bytes cannot be kept: the limits leave no room, or the disk fails."""
+    def __init__(self, directory: Path, *, max_size: int, min_free: int, required: bool = True) -> None:
+        """Take the directory; creates it where it is missing.
 
-
-class Store:
-    """Owns the cache directory from its creation until `close`."""
-
-    def __init__(self, directory: Path, *, max_size: int, min_free: int) -> None:
-        """Take the directory, creating it where needed.
-
-        `max_size`: the most bytes to keep; `min_free`: bytes of the disk to leave free.  Raises `CoursefsError` while
-        another process has it, and `OSError` or `sqlite3.Error` where it cannot be used.
+        `max_size`: the most bytes to cache; `min_free`: bytes of the disk to leave free.  Raises `CoursefsError` while
+        another process has the directory, and `OSError` or `sqlite3.Error` where it cannot be used; with
+        `required=False` these two are only logged, and nothing is cached.
         """
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._place = directory / "v1"
         self._changes = threading.Lock()
-        self._directory_lock = FileLock(
-            directory / "lock",
-            holder=f"pid {os.getpid()}",
-            taken=lambda holder: f"the cache {directory} is in use by another mount ({holder})",
-        )
-        self._warned_at: float | None = None
+        self._folder = CacheFolder(directory)
+        self.index = Index()
+        self._recovery = Recovery(self._folder, self.index)
+        self._files = self._recovery.files
+        self.quota = Quota(self._folder, self.index, max_size=max_size, min_free=min_free)
         try:
-            (directory / "CACHEDIR.TAG").write_text(_TAG, encoding="ascii")
-            self._place.mkdir(mode=0o700, exist_ok=True)
-            self.ledger = Ledger(self._place / "record.sqlite")
-            self._files = Files(self._place, self.ledger, self._warn)
-            self.room = Room(self._place, self.ledger, max_size=max_size, min_free=min_free)
-            self._sweep()
-        except BaseException:
-            self._directory_lock.release()
-            raise
+            self._recovery.begin()
+        except BaseException as error:
+            if required or not isinstance(error, OSError | sqlite3.Error):
+                self.index.database.close()
+                raise
+            self._recovery.start_without(error)
+
+    @property
+    def notice(self) -> str | None:
+        """A message that the directory could not be used at the start; None: it could."""
+        return self._recovery.notice
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why nothing can be cached; None: it can, as far as is known."""
+        return self._recovery.trouble
 
     def close(self) -> None:
-        """Give the directory back.  Nobody may be using the store any more."""
+        """Release the directory.  No other thread may use the store any more."""
         with self._changes:
             self._files.close()
             try:
-                self.ledger.close()
-            except sqlite3.Error as error:
-                self._warn(error)
+                self.index.close()
+            except Exception as error:
+                self._recovery.warn(error)
             finally:
-                self._directory_lock.release()
+                self._folder.release()
 
-    # What the event loop may ask: no disk, no lock
+    # For the event loop: no disk, no lock
 
     def version(self, key: Key) -> Version | None:
-        """The version that is recorded of a content."""
-        return self.ledger.version(key)
+        """The recorded version of a content; None: there is none."""
+        return self.index.version(key)
 
     def cached_bytes(self, key: Key) -> int:
         """How many bytes of a content are cached."""
-        row = self.ledger.row(key)
+        row = self.index.row(key)
         return row.cached if row else 0
 
     def totals(self) -> tuple[int, int]:
-        """Bytes and files in the cache."""
-        sizes = [row.cached for _, row in self.ledger.rows() if row.cached]
+        """How many bytes of how many files are cached."""
+        sizes = [row.cached for _, row in self.index.rows() if row.cached]
         return sum(sizes), len(sizes)
 
-    # What waits for the disk, but for no write
+    # Waits for the disk, but for no write
 
     def acquire(self, key: Key, version: Version) -> CachedFile:
-        """The cached pieces of this version, to be given back by `release`."""
-        return self._files.acquire(key, version)
+        """The cached file of this version, with one user more; `release` must follow.  Drops pieces that are lost."""
+        file, lost = self._files.acquire(key, version)
+        if lost is not None and (dropped := self.drop(file, file.pieces())):
+            log.warning(
+                "%d pieces of a cached file are lost and will be fetched again: %s", len(dropped), lost.strerror
+            )
+        return file
 
     def read(self, file: CachedFile, start: int, end: int) -> memoryview | None:
-        """The bytes, or None when they are not all cached (any more).  Damaged pieces are forgotten."""
+        """The bytes, or None when they are not all cached (any more).  Drops damaged pieces."""
         data, damaged = file.read(start, end, time.time_ns())
         if damaged:
             self.drop_damaged(file, damaged)
         return data
 
-    # What changes something
+    def recheck(self, file: CachedFile) -> None:
+        """Drop all pieces of an open file that was deleted or replaced: its bytes are lost when it is closed."""
+        if file.data.is_open and not file.data.is_in_place():
+            self.drop_damaged(file, file.pieces())
 
-    def note(self, key: Key, version: Version) -> None:
-        """Record that this is the version of a content now; pieces of another one are dropped."""
-        with self._changes:
-            try:
-                self._recorded(key, version)
-                self.ledger.confirm(key, version)
-            except (OSError, sqlite3.Error) as error:
-                self._warn(error)
+    # Changes: with `_changes`
+
+    def set_version(self, key: Key, version: Version) -> None:
+        """Record the current version of a content, confirmed now; drops the pieces of another version."""
+        with self._changes, self._recovery.tolerated():
+            self._recorded(key, version)
+            self.index.confirm(key, version)
 
     def pin(self, key: Key, pinned: bool) -> None:
-        """Pin or unpin a content.  Raises `sqlite3.Error`."""
+        """Pin or unpin a content.  Raises `OSError`, `sqlite3.Error`."""
         with self._changes:
-            self.ledger.pin(key, pinned)
+            self._recovery.require_folder()
+            with self._recovery.repaired():
+                self.index.pin(key, pinned)
 
     def release(self, file: CachedFile, *, was_read: bool = True) -> None:
-        """This user of the file is done; `was_read` by somebody, for whom it is to be kept."""
+        """Count one user of the file less; `was_read`: it counts as read now, for the order of eviction."""
         if self._files.release(file) and was_read:
-            self.ledger.touch(file.key, file.version)
+            self.index.touch(file.key, file.version)
 
     def drop(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        """Forget pieces; returns those that were still there."""
-        with self._changes:
-            try:
-                return self._drop(file, pieces)
-            except (OSError, sqlite3.Error) as error:
-                self._warn(error)
-                return []
+        """Drop pieces; returns those that were still cached."""
+        with self._changes, self._recovery.tolerated():
+            return self._drop(file, pieces)
+        return []
 
     def drop_damaged(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        """Forget pieces whose bytes are not right; returns those that were still believed in."""
+        """Drop pieces whose bytes are damaged, and log it; returns those that were still cached."""
         dropped = self.drop(file, pieces)
         if dropped:
             log.warning("%d pieces of a cached file are damaged and will be fetched again", len(dropped))
         return dropped
 
     def put(self, file: CachedFile, start: int, data: memoryview) -> None:
-        """Keep these bytes: when this returns they survive the end of the process.
+        """Write these bytes, which begin at `start`: when this returns they survive the end of the process.
 
-        Raises `NoRoom` when they cannot be kept.  Bytes of a version that is gone are quietly left out.
+        Raises `QuotaExceeded` when they cannot be cached.  Ignores bytes of a stale version, and those that are cached
+        already.
         """
         with self._changes:
-            if file.dead:
+            if file.stale:
                 return
-            try:
+            pieces = []
+            with self._recovery.caching():
                 if file.forgotten:
-                    self._drop(file, [])
-                self._make_room(len(data))
+                    self._drop(file, [])  # their rows could not be deleted before: first, or the new rows would clash
+                self._evict_for(len(data))
                 row = self._recorded(file.key, file.version)
-                with file.handles:
-                    file.row = row.id
-                    file.data.open()
+                self._make_ready(file, row)
                 now_ns = time.time_ns()
-                pieces = []
+                # Only gaps: two requests may bring the same bytes, and pieces must not overlap.
                 for gap in file.present.missing(start, start + len(data)):
                     part = data[gap.start - start : gap.end - start]
                     file.data.write(gap.start, part)
-                    pieces.append(Piece(gap.start, gap.end, checksum(part), checked=True, read_ns=now_ns))
-                self.ledger.record.add_pieces(row.id, [(piece.start, piece.end, piece.crc32) for piece in pieces])
-                self.ledger.save_times()
-            except (OSError, sqlite3.Error) as error:
-                self._warn(error)
-                raise NoRoom from error
-            except NoRoom as error:
-                self._warn(error)
-                raise
-            for piece in pieces:
-                file.add(piece)
-                self.ledger.count(row, piece, 1)
+                    running = running_checksums(part)
+                    pieces.append(Piece(gap.start, gap.end, running[-1], now_ns, running))
+                # After the bytes were written, and before `add` lets threads read them: where the commit fails nothing
+                # has changed.
+                self.index.database.add_pieces(row.id, [(piece.start, piece.end, piece.crc32) for piece in pieces])
+                self.index.save_times()
+                for piece in pieces:
+                    file.add(piece)
+                    self.index.count(row, piece, 1)
 
     def discard(self, file: CachedFile) -> None:
-        """The platform no longer has this version: nothing of it is cached, and nothing will be."""
+        """Mark a version as stale and delete its bytes: the server has another one.  Later `put`s are ignored."""
         with self._changes:
-            if file.dead:
+            if file.stale:
                 return
-            try:
+            with self._recovery.tolerated():
                 if self.version(file.key) == file.version:
                     self._remove(file.key)
                 else:
                     self._files.discard(file)
-            except (OSError, sqlite3.Error) as error:
-                self._warn(error)
 
     def clear(self, key: Key) -> int:
-        """Drop all bytes of a content, which may be open; how many they were.  Raises `OSError`, `sqlite3.Error`."""
-        with self._changes:
-            row = self.ledger.row(key)
+        """Drop all bytes of a content, which may be open; returns how many.  Raises `OSError`, `sqlite3.Error`."""
+        with self._changes, self._recovery.repaired():
+            row = self.index.row(key)
             if row is None or not row.cached:
                 return 0
             file = self._files.file(key, row.version)
             try:
                 dropped = self._drop(file, file.pieces())
-            except sqlite3.Error:  # a full disk has no room to record it either, before the bytes are gone
-                with self._files.opened(file):
-                    file.data.empty()
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    raise
+                # On a full disk SQLite cannot write the deletion either.  So here the bytes go first, against the usual
+                # order: a crash in between leaves rows without bytes, whose checksums do not match.
+                with self._files.opened(file) as is_there:
+                    if is_there:
+                        file.data.empty()
                 dropped = self._drop(file, [])
             return sum(piece.size for piece in dropped)
 
     def forget(self, key: Key) -> None:
-        """Forget that a content was ever here.  Raises `OSError`, `sqlite3.Error`."""
-        with self._changes:
+        """Delete a content with its row in the index.  Raises `OSError`, `sqlite3.Error`."""
+        with self._changes, self._recovery.repaired():
             self._remove(key)
 
-    def draft(self) -> Draft:
-        """A file for a body whose version is not known before it has come to its end."""
-        return Draft(self._place / f"draft-{time.time_ns()}")
+    def spool_file(self) -> SpoolFile:
+        """A new spool file, for a body whose version is known only at its end.  Creates nothing on disk yet."""
+        return SpoolFile(self._folder, spool_name(time.time_ns()))
 
-    def append(self, draft: Draft, data: memoryview) -> None:
-        """Write the next bytes of a draft.  Raises `NoRoom`."""
-        with self._changes:
-            try:
-                self._make_room(len(data))
-                draft.append(data)
-            except (OSError, NoRoom) as error:
-                self._warn(error)
-                raise NoRoom from error
-            self.room.drafted += len(data)
+    def append(self, spool_file: SpoolFile, data: memoryview) -> None:
+        """Write the next bytes of a spool file.  Raises `QuotaExceeded`."""
+        with self._changes, self._recovery.caching():
+            self._evict_for(len(data))
+            spool_file.append(data)
+            self.quota.spooled += len(data)
 
-    def keep(self, draft: Draft, key: Key, version: Version) -> None:
-        """The draft is the whole content, in this version.  Without effect where that version is in use already."""
+    def adopt(self, spool_file: SpoolFile, key: Key, version: Version) -> None:
+        """Turn a spool file into the data file of a version, whose whole content it is.
+
+        Where that version is in use or partly cached already, the spool file is deleted instead.
+        """
         with self._changes:
-            self.room.drafted -= draft.size
-            try:
+            self.quota.spooled -= spool_file.size
+            is_moved = False
+            with self._recovery.tolerated():
+                self._recovery.require_folder()
                 row = self._recorded(key, version)
                 known = self._files.known.get((key, version))
-                if row.cached or (known is not None and known.users):
-                    draft.remove()
-                    return
-                draft.move(self._files.path(key, version))
-                self.ledger.record.add_pieces(row.id, draft.pieces)
-                file = self._files.file(key, version)
-                with file.handles:
-                    if file.users:  # since a moment ago
-                        file.data.open()
-                now_ns = time.time_ns()
-                for start, end, crc32 in draft.pieces:
-                    piece = Piece(start, end, crc32, checked=True, read_ns=now_ns)
-                    if not file.present.covers(start, end):
-                        file.add(piece)
-                    self.ledger.count(row, piece, 1)
-            except (OSError, sqlite3.Error) as error:
-                self._warn(error)
-                draft.remove()
+                if not row.cached and (known is None or not known.users):
+                    spool_file.move(data_name(key, version))
+                    is_moved = True
+                    self._add_spooled(spool_file, key, version, row)
+            if not is_moved:
+                with self._recovery.tolerated():
+                    spool_file.remove()
 
-    def give_up(self, draft: Draft) -> None:
-        """The draft is of no use."""
-        with self._changes:
-            self.room.drafted -= draft.size
-            draft.remove()
+    def remove_spool_file(self, spool_file: SpoolFile) -> None:
+        """Delete a spool file."""
+        with self._changes, self._recovery.tolerated():
+            self.quota.spooled -= spool_file.size
+            spool_file.remove()
 
     # With `_changes` held
 
-    def _recorded(self, key: Key, version: Version) -> Row:
-        row = self.ledger.row(key)
+    def _recorded(self, key: Key, version: Version) -> IndexRow:
+        """The row of a version; created where there is none, in place of the row of another version."""
+        row = self.index.row(key)
         if row is None or row.version != version:
             if row is not None:
                 self._remove(key)
-            row = self._files.record(key, version)
+            row = self._files.add_row(key, version)
         return row
 
+    def _add_spooled(self, spool_file: SpoolFile, key: Key, version: Version, row: IndexRow) -> None:
+        """Add the pieces of a spool file that was renamed to a data file."""
+        self.index.database.add_pieces(row.id, spool_file.pieces)
+        file = self._files.file(key, version)
+        with file.handles:
+            if file.users:  # acquired since the check in `adopt`, when there was no file to open
+                file.data.reopen()
+        now_ns = time.time_ns()
+        for start, end, crc32 in spool_file.pieces:
+            piece = Piece(start, end, crc32, now_ns)
+            if not file.present.covers(start, end):
+                file.add(piece)
+            self.index.count(row, piece, 1)
+
+    def _make_ready(self, file: CachedFile, row: IndexRow) -> None:
+        """Open the data file for writing.  A missing or replaced file is created anew, and its pieces are forgotten.
+
+        Forgotten first: a new file reads as zeros where the index still had pieces.
+        """
+        with file.handles:
+            file.row = row.id
+            if file.data.is_open and not file.data.is_in_place():
+                lost = "was deleted or replaced"
+            else:
+                lost = None
+                try:
+                    file.data.open()
+                except (FileNotFoundError, NotOurs) as error:
+                    lost = _words(error)
+        if lost is not None:
+            if self._forget(file, file.pieces()):
+                log.warning("a cached file is lost and will be fetched again: it %s", lost)
+            with file.handles:
+                file.data.reopen()
+
     def _remove(self, key: Key) -> None:
-        """Forget a file: on record before on the disk."""
+        """Delete a file: first in memory, then in the index, then on disk (the order of every removal)."""
         row = self._files.forget(key)
-        self.ledger.record.remove_file(row.id)
-        DataFile(self._files.path(key, row.version)).remove()
+        self.index.database.remove_file(row.id)
+        self._folder.remove(data_name(key, row.version))
 
     def _drop(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
-        """Forget pieces, first in memory, then on record, then on the disk; returns those that were still there.
+        """Drop pieces: first in memory, then in the index, then on disk; returns those that were still cached.
 
-        Where the record cannot be written they stay on the disk, and count, until the next call for this file.
+        In memory first, because that counts up the generation: a thread that reads these bytes at the moment discards
+        what it has read.  Where the index cannot be written the bytes stay on disk, and count, until the next call.
         """
         leaving = self._forget(file, pieces)
         if not leaving:
             return []
-        with self._files.opened(file):
+        with self._files.opened(file) as is_there:
             spans = Ranges.of((piece.start, piece.end) for piece in leaving)
-            if not file.present.spans or not all(file.data.release_blocks(*span) for span in spans):
+            if not is_there:
+                leaving += self._forget(file, file.pieces())
+            # Without hole punching in this file system the whole file has to go to free any of it.
+            elif not file.present.spans or not all(file.data.release_blocks(*span) for span in spans):
                 leaving += self._forget(file, file.pieces())
                 file.data.empty()
         return leaving
 
     def _forget(self, file: CachedFile, pieces: Iterable[Piece]) -> list[Piece]:
+        """Forget pieces in memory and in the index; returns those whose bytes may be freed now."""
         file.forgotten += file.forget(pieces)
-        row = self.ledger.row(file.key)
-        if file.row is None or file.dead or row is None:
+        row = self.index.row(file.key)
+        if file.row is None or file.stale or row is None:
             return []
         leaving = file.forgotten
         if leaving:
-            self.ledger.record.remove_pieces(file.row, [piece.start for piece in leaving])
+            self.index.database.remove_pieces(file.row, [piece.start for piece in leaving])
         for piece in leaving:
-            self.ledger.count(row, piece, -1)
+            self.index.count(row, piece, -1)
         file.forgotten = []
         return leaving
 
-    def _make_room(self, incoming: int) -> None:
-        wanted = self.room.wanted(incoming)
+    def _evict_for(self, incoming: int) -> None:
+        """Evict until `incoming` bytes fit.  Raises `QuotaExceeded`."""
+        wanted = self.quota.to_evict(incoming)
         if not wanted:
             return
-        for candidate in self.room.leaving(self._files.known, wanted):
-            row = self.ledger.row(candidate.key)
+        for candidate in self.quota.victims(self._files.known, wanted):
+            row = self.index.row(candidate.key)
             if row is not None and wanted > 0:
                 file = self._files.file(candidate.key, row.version)
-                pieces = self.room.part_of(candidate, file, wanted)
+                pieces = self.quota.pieces_of(candidate, file, wanted)
                 wanted -= sum(piece.size for piece in self._drop(file, pieces))
-        if self.room.excess(incoming):
-            raise NoRoom("its limits leave no room")
+        if self.quota.excess(incoming):
+            raise QuotaExceeded("its limits leave no room")
 
-    def _warn(self, error: Exception) -> None:
-        now = time.monotonic()
-        if self._warned_at is None or now - self._warned_at > _BETWEEN_WARNINGS:
-            log.warning("the cache cannot keep what is read (%s); reading goes on without it", error)
-            self._warned_at = now
 
-    def _sweep(self) -> None:
-        """Remove data files that no row speaks of, and rows' pieces whose data file is gone."""
-        names = {data_name(key, row.version): row for key, row in self.ledger.rows()}
-        found = set()
-        for path in self._place.rglob("*"):
-            if path.name in names:
-                found.add(path.name)
-            elif path.is_file() and not path.name.startswith("record.sqlite"):
-                path.unlink()
-        for name, row in names.items():
-            if row.cached and name not in found:
-                self.ledger.lose_all(row)
+def _words(error: OSError) -> str:
+    """What happened to a file, for the log."""
+    return "was deleted" if isinstance(error, FileNotFoundError) else error.strerror or "cannot be opened"

@@ -1,7 +1,8 @@
-"""Starting a process in the background, and waiting until it says that it is ready."""
+"""Starting a background process, and waiting for its report that it is ready."""
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -11,35 +12,39 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
-from coursefs.daemon.readiness import VARIABLE, Report
+from coursefs.base.atomic_files import open_private, private_folder
+from coursefs.daemon.readiness import READY_VARIABLE, Report
 from coursefs.errors import CoursefsError, NoAnswer
-from coursefs.files import private_folder
 
-#: bytes that a log may have when the next process begins to write it; an older one is kept beside it
+#: bytes; a larger log is rotated when the next process starts, and one old log is kept
 _MAX_LOG = 1 << 20
+#: seconds that a process gets to end when it is told to: longer than its last resort takes
+_ENDS_WITHIN = 20.0
 
 
-def start(arguments: Sequence[str], log: Path, deadline: float) -> Report:
-    """Run `coursefs <arguments>` as a process of its own that outlives this one, and wait for its report.
+def start(arguments: Sequence[str], log: Path, deadline: float, *, own_session: bool = True) -> Report:
+    """Run `coursefs <arguments>` as a process that outlives this one, and wait for its report.
 
-    A new interpreter, not a fork: nothing of this process (threads, open files, signal handlers) gets into it.  Its
-    messages go to the file `log`.  Raises `NoAnswer` when it does not report within `deadline` seconds (it is ended
-    then, and unmounts), `CoursefsError` when it ends without a word.
+    It is a new interpreter, not a fork: no threads, open files or signal handlers of this process get into it. Its
+    messages go to the file `log`. Without `own_session` it stays in this process group until it is ready. Raises
+    `NoAnswer` if there is no report within `deadline` seconds (the process is terminated then, and unmounts), and
+    `CoursefsError` if it ends without a report.
     """
     private_folder(log.parent)
     _rotate(log)
     reading, writing = os.pipe()
     try:
-        with log.open("ab") as messages:
+        with _opened(log) as messages:
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "coursefs", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=messages,
                 stderr=messages,
                 pass_fds=(writing,),
-                env={**os.environ, VARIABLE: str(writing)},
-                start_new_session=True,
+                env={**os.environ, READY_VARIABLE: str(writing)},
+                start_new_session=own_session,
                 cwd="/",
             )
         os.close(writing)
@@ -57,22 +62,32 @@ def start(arguments: Sequence[str], log: Path, deadline: float) -> Report:
             os.close(writing)
     report = Report.decode(line)
     if report is None or report.exit_status != 0:
-        with suppress(subprocess.TimeoutExpired):  # it tidies up behind itself
+        with suppress(subprocess.TimeoutExpired):  # it cleans up itself
             process.wait(timeout=10)
-    process.returncode = 0  # whatever it does, it goes on without us: no warning that nobody waited for it
+    process.returncode = 0  # mark it as reaped: it outlives us, and `Popen` must not warn
     if report is None:
         raise CoursefsError(f"the background process ended before it was ready; its messages are in {log}")
     return report
 
 
+def _opened(log: Path) -> IO[bytes]:
+    """The opened log; None if it cannot be written: a disk that is full for a log may still be fine for a mount."""
+    try:
+        return os.fdopen(open_private(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise
+        return Path(os.devnull).open("ab")
+
+
 def _rotate(log: Path) -> None:
     with suppress(FileNotFoundError):
-        if log.stat().st_size > _MAX_LOG:
+        if log.lstat().st_size > _MAX_LOG:
             log.replace(log.with_name(f"{log.name}.1"))
 
 
 def _line(pipe: int, deadline: float) -> bytes:
-    """Everything up to the end of the line or of the process.  Raises `TimeoutError`."""
+    """Everything up to the end of the line or of the process. Raises `TimeoutError`."""
     data = b""
     end = time.monotonic() + deadline
     while not data.endswith(b"\n"):
@@ -89,7 +104,7 @@ def _line(pipe: int, deadline: float) -> bytes:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=_ENDS_WITHIN)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,4 +1,7 @@
-"""What a running mount does when it is asked to, besides telling its status."""
+"""The commands of the control socket: update, course selection and cache; those for many files are in `transfers`.
+
+A command without a mount calls the same functions.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,25 @@ from typing import Any
 
 import trio
 
-from coursefs.content import Verified
-from coursefs.daemon.socket import Command
-from coursefs.daemon.transfers import UnderWay, transfers
+from coursefs.base.crash_messages import told
+from coursefs.bulk.targets import resolve
+from coursefs.daemon.socket import Command, Reply
+from coursefs.daemon.transfers import UnderWay, targets_of, transfers
 from coursefs.errors import CoursefsError
-from coursefs.library import Library
+from coursefs.library import Library, Node, StoredTree, Verified
 
-Replies = AsyncGenerator[Mapping[str, Any], None]
+__all__ = ["UnderWay", "commands", "transfers"]
+
+Replies = AsyncGenerator[Reply, None]
+
+
+def known_reply(tree: StoredTree, node: Node, depth: int | None) -> Reply:
+    """What the catalogue has of a node, in the form of the socket: its path, and `coursefs.library.Known`."""
+    return {"path": tree.path(node), "known": asdict(tree.known(node, depth))}
 
 
 def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, Command]:
-    """The commands of a library, by the name that the control socket is asked by; see `transfers` for `under_way`."""
+    """All commands of a library, by their name on the control socket; `under_way` as for `transfers`."""
 
     async def update(wanted: Mapping[str, Any]) -> Replies:
         async for news in library.update([str(course) for course in wanted.get("courses", ())]):
@@ -27,30 +38,36 @@ def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, C
 
     async def choose(wanted: Mapping[str, Any]) -> Replies:
         courses = [str(course) for course in wanted.get("courses", ())]
-        for chosen in await library.choosing.choose(courses, shown=bool(wanted.get("shown"))):
+        for chosen in await library.choose(courses, shown=bool(wanted.get("shown"))):
             yield asdict(chosen)
+
+    async def known(wanted: Mapping[str, Any]) -> Replies:
+        tree = library.stored()
+        depth = wanted.get("depth")
+        for node in await resolve(tree, targets_of(wanted)):
+            yield known_reply(tree, node, None if depth is None else int(depth))
 
     async def cache_info(_: Mapping[str, Any]) -> Replies:
         use = library.use()
         yield asdict(use) | {"directory": str(use.directory)}
 
     async def cache_clear(_: Mapping[str, Any]) -> Replies:
-        yield asdict(await library.contents.clear())
+        yield asdict(await library.clear())
 
     async def cache_verify(_: Mapping[str, Any]) -> Replies:
-        # the work goes on in the library's nursery; whoever asked may go away, and ends it by that
+        # the work runs in the library's nursery; a client that disconnects cancels it
         send, receive = trio.open_memory_channel[Verified | CoursefsError](math.inf)
 
         async def work() -> None:
             with send:
                 try:
-                    await library.contents.verify(send.send_nowait)
-                except CoursefsError as error:
-                    send.send_nowait(error)
+                    await library.verify(send.send_nowait)
                 except trio.BrokenResourceError:
                     return
+                except Exception as error:  # every error is reported to the client
+                    send.send_nowait(told(error))
 
-        library.start(work)
+        library.start(work, name="cache verify")
         with receive:
             async for progress in receive:
                 if isinstance(progress, CoursefsError):
@@ -60,6 +77,7 @@ def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, C
     return {
         "update": update,
         "choose": choose,
+        "known": known,
         "cache-info": cache_info,
         "cache-clear": cache_clear,
         "cache-verify": cache_verify,

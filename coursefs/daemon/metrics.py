@@ -1,9 +1,12 @@
-"""A mount's status as metrics for Prometheus: its text format 0.0.4 (pure)."""
+"""A mount's status as Prometheus metrics, in the text format 0.0.4 that prometheus-client writes (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -12,12 +15,37 @@ class _Metric(NamedTuple):
     name: str
     kind: str
     help: str
-    samples: Iterable[tuple[Mapping[str, str], float | None]]  # labels, value; None: not known, so left out
+    samples: Iterable[tuple[Mapping[str, str], float | None]]  # labels, value; None: unknown, left out
 
 
 def text(status: Mapping[str, Any]) -> str:
-    """The metrics of a status as `coursefs.daemon.serve` makes it."""
-    return "".join(f"{line}\n" for metric in _metrics(status) for line in _lines(metric))
+    """The metrics of a status made by `coursefs.daemon.serve`.
+
+    The first call imports prometheus-client, which takes a tenth of a second: call it in a thread.
+    """
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry()
+    registry.register(_Status(status))
+    return generate_latest(registry).decode()
+
+
+class _Status:
+    """What prometheus-client calls a collector."""
+
+    def __init__(self, status: Mapping[str, Any]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client import Metric
+
+        for one in _metrics(self._status):
+            samples = [(labels, value) for labels, value in one.samples if value is not None]
+            if samples:
+                metric = Metric(one.name.removesuffix("_total"), one.help, one.kind)
+                for labels, value in samples:
+                    metric.add_sample(one.name, dict(labels), value)
+                yield metric
 
 
 def _metrics(status: Mapping[str, Any]) -> Iterator[_Metric]:
@@ -33,7 +61,7 @@ def _metrics(status: Mapping[str, Any]) -> Iterator[_Metric]:
         "coursefs_info", "gauge", "The coursefs that serves the mount.", [({"version": status["version"]}, 1)]
     )
     yield single("start_time_seconds", "gauge", "When it was mounted, since 1970.", status["since"])
-    yield single("offline", "gauge", "Whether nothing is asked of any platform.", status["offline"])
+    yield single("offline", "gauge", "Whether the mount is offline.", status["offline"])
     yield single("open_files", "gauge", "Files that programs have open.", status["open_files"])
     yield single("reads_total", "counter", "Reads that were answered.", reads["answered"])
     yield single("read_failures_total", "counter", "Reads that failed.", reads["failed"])
@@ -44,7 +72,7 @@ def _metrics(status: Mapping[str, Any]) -> Iterator[_Metric]:
     yield single("cache_limit_bytes", "gauge", "The most bytes to keep in the cache.", cache["max_size"])
     yield single("catalogue_entries", "gauge", "Files and folders that are known.", status["catalogue"]["entries"])
     yield single("fill_known_folders", "gauge", "Folders that are known with all sizes.", fill["done"])
-    yield single("fill_folders", "gauge", "Folders that there are so far.", fill["total"])
+    yield single("fill_folders", "gauge", "Folders to index, as far as known.", fill["total"])
     yield _Metric(
         "coursefs_fetches",
         "gauge",
@@ -70,26 +98,7 @@ def _metrics(status: Mapping[str, Any]) -> Iterator[_Metric]:
             "failures",
         ),
         ("requests_limited_total", "counter", "Requests that were answered with 429.", "limited"),
-        ("requests_waiting", "gauge", "Requests that wait for their turn.", "waiting"),
+        ("requests_waiting", "gauge", "Requests that are queued.", "waiting"),
         ("host_received_bytes_total", "counter", "Bytes that came from a host.", "received"),
     ):
         yield _Metric(f"coursefs_{name}", kind, about, [(labels, one[key]) for labels, one in hosts])
-
-
-def _lines(metric: _Metric) -> Iterator[str]:
-    samples = [(labels, value) for labels, value in metric.samples if value is not None]
-    if not samples:
-        return
-    yield f"# HELP {metric.name} {metric.help}"
-    yield f"# TYPE {metric.name} {metric.kind}"
-    for labels, value in samples:
-        inside = ",".join(f'{name}="{_escaped(label)}"' for name, label in labels.items())
-        yield f"{metric.name}{{{inside}}} {_number(value)}" if inside else f"{metric.name} {_number(value)}"
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(float(value))

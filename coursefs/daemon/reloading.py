@@ -1,4 +1,4 @@
-"""Reading settings and secrets again while a mount runs."""
+"""Reloading of settings and secrets while a mount runs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any
 
 import trio
 
-from coursefs.daemon.notify import Manager
-from coursefs.errors import CoursefsError
-from coursefs.library import Library, LibrarySettings
-from coursefs.reload import Applied, apply
+from coursefs.base import threads
+from coursefs.base.crash_messages import log_unforeseen
+from coursefs.daemon.readiness import Manager
+from coursefs.errors import CoursefsError, Gone, NotSignedIn, named
+from coursefs.library import Applied, Library, LibrarySettings
 
 log = logging.getLogger(__name__)
 
 
 class Reloading:
-    """Changes what can change at once, and says in the log what has to wait for the next mount."""
+    """Applies what can change at once, and logs what needs a new mount."""
 
     def __init__(
         self, library: Library, again: Callable[[], LibrarySettings] | None, manager: Manager, status: str
     ) -> None:
-        """`again` reads the settings, and blocks; None: there is nothing to be read.
+        """`again` reads the settings, and blocks; None: there are no settings to read.
 
-        The service manager is told when it begins and, with this `status`, when it is done.
+        The service manager is notified at the begin and, with this `status`, at the end.
         """
         self._library = library
         self._again = again
@@ -35,7 +36,7 @@ class Reloading:
         self._turn = trio.Lock()
 
     async def now(self) -> Applied:
-        """Read them now.  Raises `CoursefsError` when they cannot be read; everything stays as it was then."""
+        """Reload now. Raises `CoursefsError` if the settings cannot be read; everything stays as it was then."""
         async with self._turn:
             self._manager.reloading()
             try:
@@ -44,35 +45,47 @@ class Reloading:
                 self._manager.ready(self._status)
 
     async def on_hangup(self) -> None:
-        """Read them now; what is wrong with them is said in the log, and ends nothing."""
+        """Reload now, on SIGHUP; errors are only logged."""
         try:
             await self.now()
         except CoursefsError as error:
-            log.error("the settings stay as they are: %s", error)  # noqa: TRY400  # one line says it
-        except Exception:
-            log.exception("the settings could not be read again")
+            log.error("settings not reloaded: %s", error)  # noqa: TRY400  # one line says it
+        except Exception as error:
+            log_unforeseen(log, "reading the settings again", error)
 
     async def command(self, _: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """The command of the control socket: reads them now, and says what became of it."""
+        """The command of the control socket: reload now, and return the result."""
         yield asdict(await self.now())
 
     async def _read(self) -> Applied:
         if self._again is None:
             return Applied()
-        applied = apply(self._library, await trio.to_thread.run_sync(self._again))
-        for name in applied.signed_in:
-            log.info("%s: has a new sign-in", name)
-            self._library.start(partial(self._ask_again, name))
+        applied = self._library.apply(await threads.run_sync(self._again))
+        for names, what in (
+            (applied.signed_in, "has a new sign-in"),
+            (applied.added, "is shown from now on"),
+            (applied.removed, "is no longer shown"),
+            (applied.replaced, "has other settings, or is another user's now"),
+        ):
+            for name in names:
+                log.info("%s: %s", name, what)
+        if not self._library.offline:
+            for name in (*applied.signed_in, *applied.added, *applied.replaced):
+                self._library.start(partial(self._ask_again, name), name="ask again")
         if applied.changed:
             log.info("read again: %s", ", ".join(applied.changed))
         if applied.waiting:
-            log.warning("changed, but not before the next mount: %s", ", ".join(applied.waiting))
+            log.warning("takes effect at the next mount: %s", ", ".join(applied.waiting))
         return applied
 
     async def _ask_again(self, account: str) -> None:
         try:
             await self._library.refresh_courses(account)
+        except NotSignedIn as error:
+            log.info("%s", error)  # the warning was logged when it ended
+        except Gone:
+            log.debug("%s: is no longer shown", account)
         except CoursefsError as error:
-            log.warning("%s: %s", account, error)
-        except Exception:
-            log.exception("%s could not be asked again", account)
+            log.warning("%s", named(account, error))
+        except Exception as error:
+            log_unforeseen(log, f"asking {account} again", error)

@@ -1,4 +1,4 @@
-"""The process behind a mount: from the settings to the last unmount."""
+"""The daemon process behind a mount: from the settings to the last unmount."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,52 +14,56 @@ from typing import Any
 import trio
 
 from coursefs import __version__
-from coursefs.daemon import http, metrics, socket
+from coursefs.base import threads
+from coursefs.base.crash_messages import Defect, told
+from coursefs.daemon import memory, metrics, metrics_server, socket
 from coursefs.daemon.claims import claimed
-from coursefs.daemon.commands import commands
+from coursefs.daemon.commands import UnderWay, commands
 from coursefs.daemon.readiness import Readiness
 from coursefs.daemon.reloading import Reloading
-from coursefs.daemon.report import library_report
-from coursefs.daemon.transfers import UnderWay
-from coursefs.defects import Defect, told
-from coursefs.errors import CoursefsError, NotSignedIn
-from coursefs.library import Library, LibrarySettings, open_library, require_accounts
+from coursefs.daemon.status_report import library_report
+from coursefs.errors import NotSignedIn
+from coursefs.library import LibrarySettings, open_library, require_accounts
+from coursefs.mount.last_resort import LastResort
 from coursefs.mount.mountpoint import prepare, require_fuse
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 from coursefs.mount.session import mount
+from coursefs.mount.signals import heard
 
 log = logging.getLogger(__name__)
 
-#: seconds that a mount of known courses waits for the platform's word on the sign-in
-_SIGN_IN_CHECK = 3.0
-
-#: objects between two looks for cycles, of which there are few: a walk makes and drops hundreds of thousands of others
+#: new objects between two garbage collections: cycles are rare, and a walk makes hundreds of thousands of objects
 _BEFORE_A_COLLECTION = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What a daemon is to do."""
+class DaemonOptions:
+    """What a daemon mounts, and how."""
 
     library: LibrarySettings
     mountpoint: Path
     options: MountOptions
-    runtime_dir: Path
+    socket_dirs: Sequence[Path]
     is_demo: bool = False
-    metrics_port: int | None = None  # of 127.0.0.1; None: on the control socket alone
-    #: reads settings and secrets again; blocking.  None: there is nothing to be read
+    metrics_port: int | None = None  # on 127.0.0.1; None: only on the control socket
+    #: reads settings and secrets again; blocking. None: there are none
     again: Callable[[], LibrarySettings] | None = None
 
 
-def run(job: Job, readiness: Readiness) -> None:
-    """Mount and serve until unmounted or told to end.  Raises `CoursefsError` when it cannot be mounted."""
+def run(daemon_options: DaemonOptions, readiness: Readiness) -> None:
+    """Mount and serve until it is unmounted or a signal comes. Raises `CoursefsError` if it cannot be mounted."""
     try:
         require_fuse()
-        require_accounts(job.library.accounts)
-        mountpoint = prepare(job.mountpoint)
-        with claimed(mountpoint, job.library.catalogue, job.runtime_dir):
-            trio.run(_serve, job, mountpoint, readiness)
+        require_accounts(daemon_options.library.accounts)
+        mountpoint = prepare(daemon_options.mountpoint)
+        memory.take_little()
+        sockets = [socket.path_for(folder, mountpoint) for folder in daemon_options.socket_dirs]
+        with (
+            claimed(mountpoint, daemon_options.library.catalogue, daemon_options.socket_dirs),
+            LastResort(sockets) as last_resort,
+        ):
+            trio.run(_serve, daemon_options, mountpoint, readiness, last_resort)
     except BaseException as error:
         why = told(error)
         readiness.failed(why)
@@ -68,9 +72,20 @@ def run(job: Job, readiness: Readiness) -> None:
         raise why from None
 
 
-async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
-    async with open_library(job.library) as library:
-        notes = await check_accounts(library)
+async def _serve(
+    daemon_options: DaemonOptions, mountpoint: Path, readiness: Readiness, last_resort: LastResort
+) -> None:
+    # SIGHUP tells a daemon to reload, and a foreground process that its terminal is gone
+    reloadings: list[Reloading] = []
+
+    async def hung_up() -> None:
+        for reloading in reloadings:
+            await reloading.on_hangup()
+
+    on_hangup = hung_up if readiness.is_background or readiness.is_service else None
+    async with heard(on_hangup, at_once=last_resort.begin) as ending, open_library(daemon_options.library) as library:
+        notes = await ending.before(library.check_accounts)
+        library.on_sign_in(_log_sign_in)
         started = time.time()
 
         def mounted(operations: Operations) -> None:
@@ -78,7 +93,7 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             for note in notes:
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
-            gc.freeze()  # what there is now stays: no collection need look at it again
+            gc.freeze()  # the objects of the imports live for ever: exclude them from collections
             gc.set_threshold(_BEFORE_A_COLLECTION)
             said = [library.notice] if library.notice else []  # logged already
             readiness.ready([*said, *notes], ready)
@@ -92,7 +107,7 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
                 "mountpoint": str(mountpoint),
                 "pid": os.getpid(),
                 "version": __version__,
-                "demo": job.is_demo,
+                "demo": daemon_options.is_demo,
                 "since": started,
                 "ready": bool(state),
                 "offline": library.offline,
@@ -105,54 +120,28 @@ async def _serve(job: Job, mountpoint: Path, readiness: Readiness) -> None:
             yield status()
 
         async def say_metrics() -> tuple[str, str]:
-            return metrics.CONTENT_TYPE, metrics.text(status())
+            now = status()
+            return metrics.CONTENT_TYPE, await threads.run_sync(lambda: metrics.text(now))
 
-        reloading = Reloading(library, job.again, readiness.manager, ready)
+        reloading = Reloading(library, daemon_options.again, readiness.manager, ready)
         known = {"status": say_status, "reload": reloading.command, **commands(library, under_way)}
         pages = {"/metrics": say_metrics}
-        control = socket.path_for(job.runtime_dir, mountpoint)
-        async with socket.serving(control, known, pages), http.serving(job.metrics_port, pages):
-            # SIGHUP tells a daemon to read its settings again, and everybody else that the terminal is gone
-            on_hangup = reloading.on_hangup if readiness.is_background or readiness.is_service else None
-            await mount(library, mountpoint, job.options, mounted=mounted, hung_up=on_hangup)
+        failed = library.task_failed
+        control = socket.serving_in(daemon_options.socket_dirs, mountpoint, known, pages, failed)
+        async with control, metrics_server.serving(daemon_options.metrics_port, pages, failed):
+            reloadings.append(reloading)
+            await mount(
+                library, mountpoint, daemon_options.options, mounted=mounted, ending=ending, last_resort=last_resort
+            )
+            reloadings.clear()
         log.info("unmounted %s", mountpoint)
         readiness.manager.stopping()
 
 
-async def check_accounts(library: Library) -> list[str]:
-    """Make sure that there is something to show, before anything is mounted.
-
-    An account that was never listed is listed now; of one that is known the sign-in is checked, for a few seconds at
-    most.  Returns a line for each account that has a problem while others work.  Raises the problem when there is no
-    account without one; having no network is none for an account that is known.
-    """
-    problems: list[CoursefsError] = []
-    notes: list[str] = []
-
-    async def check(name: str) -> None:
-        known = library.known(name)
-        if known and library.offline:
-            return
-        try:
-            if not known or not library.courses(name):  # perhaps the first enrolment was made since
-                await library.refresh_courses(name)
-                return
-            with trio.move_on_after(_SIGN_IN_CHECK):
-                await library.providers[name].whoami()
-        except NotSignedIn as error:
-            hint = "; what was read before: coursefs mount -o offline …" if known else ""
-            problems.append(NotSignedIn(f"{error}{hint}"))
-        except CoursefsError as error:
-            if known:
-                notes.append(f"{name}: {error}; showing what is known")
-            else:
-                problems.append(
-                    type(error)(f"{name}: {error}; its courses were never listed, so there is nothing to show")
-                )
-
-    async with trio.open_nursery() as nursery:
-        for account in library.settings.accounts:
-            nursery.start_soon(check, account.name)
-    if problems and len(problems) == len(library.settings.accounts):
-        raise min(problems, key=lambda error: not isinstance(error, NotSignedIn))
-    return [*notes, *(str(error) for error in problems)]
+def _log_sign_in(account: str, error: NotSignedIn | None) -> None:
+    """Log that the sign-in of an account has ended, or is accepted again: once each."""
+    if error is None:
+        log.info("%s: the sign-in is accepted again", account)
+    else:
+        text = str(error)
+        log.warning("%s", text if text.startswith(f"{account}:") else f"{account}: {text}")

@@ -1,19 +1,21 @@
-"""From settings, secrets and places to what a library is opened with."""
+"""The settings of a library, made of settings file, secrets, paths and mount options.
+
+It is a module of its own because a mount and the commands without a mount share it.
+"""
 
 from __future__ import annotations
 
-from coursefs.catalog import Ages, Layout
-from coursefs.config import Settings
-from coursefs.credentials import AccountVault, Credentials
-from coursefs.library import AccountSource, LibrarySettings
+from coursefs.library import AccountSource, Ages, Layout, LibrarySettings
 from coursefs.model import Wanted
 from coursefs.mount.options import MountOptions
-from coursefs.places import Places
+from coursefs.settings.config import Settings
+from coursefs.settings.credentials import AccountVault, Credentials
+from coursefs.settings.paths import AppPaths
 
 
-def library_settings(settings: Settings, places: Places, options: MountOptions | None = None) -> LibrarySettings:
-    """What the library of this user is opened with; mount options come before the settings file."""
-    credentials = Credentials(places)
+def library_settings(settings: Settings, app_paths: AppPaths, options: MountOptions | None = None) -> LibrarySettings:
+    """The settings that this user's library is opened with; mount options override the settings file."""
+    credentials = Credentials(app_paths)
     accounts = [
         AccountSource(
             one.name,
@@ -28,15 +30,22 @@ def library_settings(settings: Settings, places: Places, options: MountOptions |
     cache_dir = options.cache_dir if options else None
     cache_size = options.cache_size if options else None
     return LibrarySettings(
-        catalogue=places.state_dir / "catalogue.sqlite",
-        cache=cache_dir or settings.cache.directory or places.cache_dir,
+        catalogue=app_paths.state_dir / "catalogue.sqlite",
+        cache=cache_dir or settings.cache.directory or app_paths.cache_dir,
         accounts=accounts,
-        wanted=Wanted(settings.layout.subtitles, settings.layout.video),
+        wanted=Wanted(
+            settings.layout.subtitles,
+            settings.layout.video,
+            voices=settings.layout.voices,
+            audio_description=settings.layout.audio_description,
+            quizzes=settings.layout.quizzes,
+        ),
         layout=Layout(settings.layout.names),
         max_size=settings.cache.max_size if cache_size is None else cache_size,
         min_free=settings.cache.min_free,
         read_timeout=settings.network.read_timeout,
         streams=settings.network.streams,
+        limit=settings.network.limit,
         offline=options.offline if options else False,
         ages=Ages(settings.refresh.courses, settings.refresh.outline, settings.refresh.files),
     )

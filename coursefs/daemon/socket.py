@@ -1,11 +1,12 @@
-"""The control socket of a mount: one line of JSON says what is wanted, lines of JSON answer.
+"""The control socket of a mount: the request is one line of JSON, the reply several lines.
 
     -> {"do": "status"}
     <- {"reply": {...}}            any number of them
-    <- {"end": 0, "message": ""}   exit status, and what is wrong if it is not 0
+    <- {"end": 0, "message": ""}   exit status, and the reason if it is not 0
 
-A request of HTTP (`GET /metrics`) is answered as such.  Only the owner can connect.  A command ends when whoever asked
-for it goes away.  Whatever a client does, and whatever a command raises, the mount goes on.
+An HTTP request (`GET /metrics`) is answered with HTTP. Only the owner and root are answered, and only a socket of the
+owner's or root's process is asked: both ends check the other's user id (SO_PEERCRED), whatever the permissions of the
+folder. A command is cancelled if its client disconnects. No client and no error of a command ends the mount.
 """
 
 from __future__ import annotations
@@ -16,25 +17,27 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from coursefs.daemon import http
+from coursefs.base.crash_messages import log_unforeseen
+from coursefs.base.lock import FileLock
+from coursefs.base.supervisor import Supervisor
+from coursefs.daemon import metrics_server
 from coursefs.errors import CoursefsError, NoAnswer, leaf
-from coursefs.lock import FileLock
 
 log = logging.getLogger(__name__)
 
 Reply = Mapping[str, Any]
-#: makes the replies to a command from its arguments
+#: a command: makes the replies from its arguments
 Command = Callable[[Mapping[str, Any]], AsyncGenerator[Reply, None]]
 
-#: seconds for a request to arrive, and for a client to wait for each line of the answer; a status takes no time
+#: seconds for a request to arrive, and for a client to wait for each line of a reply
 _ASKED_WITHIN = 5.0
 _ANSWERED_WITHIN = 300.0
 _STATUS_WITHIN = 3.0
@@ -43,42 +46,93 @@ _BACKLOG = 64
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 
 
-def path_for(runtime_dir: Path, mountpoint: Path) -> Path:
-    """Where the socket of the mount at this absolute path is."""
-    return runtime_dir / f"mount-{hashlib.blake2b(os.fsencode(mountpoint), digest_size=6).hexdigest()}.sock"
+def path_for(folder: Path, mountpoint: Path) -> Path:
+    """The path of the socket in a folder for the mount at this absolute path."""
+    return folder / name_for(mountpoint)
+
+
+def name_for(mountpoint: Path) -> str:
+    """The file name of the socket for the mount at this absolute path, the same in each folder."""
+    return f"mount-{hashlib.blake2b(os.fsencode(mountpoint), digest_size=6).hexdigest()}.sock"
 
 
 def lock_for(path: Path) -> Path:
-    """What a process holds while a socket is its own."""
+    """The lock file that a process holds while it owns the socket."""
     return path.with_suffix(".lock")
 
 
 @asynccontextmanager
 async def serving(
-    path: Path, commands: Mapping[str, Command], pages: Mapping[str, http.Page] | None = None
+    path: Path,
+    commands: Mapping[str, Command],
+    pages: Mapping[str, metrics_server.Page] | None = None,
+    failed: Callable[[str, CoursefsError], None] | None = None,
 ) -> AsyncIterator[None]:
-    """Answer commands, and pages for clients of HTTP, as long as the context lasts; nothing is left behind."""
-    path.unlink(missing_ok=True)  # of a process that was killed: the mount point is ours now, so is its socket
+    """Answer commands and HTTP requests while the context lasts; removes the socket at the end.
+
+    `failed` is called with an error that stops the server.
+    """
+    path.unlink(missing_ok=True)  # left by a killed process: we hold the lock of the mount point, so the name is ours
     with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
         with _address(path) as address:
             await bound.bind(address)
         path.chmod(0o600)
+        own = _identity(path)
         bound.listen(_BACKLOG)
         try:
             async with trio.open_nursery() as nursery:
-                # trio's own loop: it outlives clients that are gone before they are accepted, and a full file table
-                nursery.start_soon(
-                    trio.serve_listeners, partial(_answer, commands, pages or {}), [trio.SocketListener(bound)]
-                )
+                # trio's accept loop survives clients that disconnect before they are accepted, and a full file table
+                answer, listeners = partial(_answer, commands, pages or {}), [trio.SocketListener(bound)]
+                supervisor = Supervisor(nursery, failed)
+                supervisor.keep_running(trio.serve_listeners, answer, listeners, name="control socket")
                 yield
                 nursery.cancel_scope.cancel()
         finally:
-            path.unlink(missing_ok=True)
+            if own == _identity(path):  # not the socket of another mount that has taken the name since
+                path.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def serving_in(
+    folders: Sequence[Path],
+    mountpoint: Path,
+    commands: Mapping[str, Command],
+    pages: Mapping[str, metrics_server.Page] | None = None,
+    failed: Callable[[str, CoursefsError], None] | None = None,
+) -> AsyncIterator[None]:
+    """As `serving`, on a socket in each of the folders; at least one.
+
+    Raises `CoursefsError` if no folder can have a socket (some network file systems do not support them).
+    """
+    reason = "there is no folder for it"
+    is_served = False
+    async with AsyncExitStack() as stack:
+        for folder in folders:
+            path = path_for(folder, mountpoint)
+            try:
+                await stack.enter_async_context(serving(path, commands, pages, failed))
+            except OSError as error:
+                reason = f"{folder}: {error.strerror or error}"
+                log.info("no control socket can be made in %s", reason)
+            else:
+                is_served = True
+        if not is_served:
+            raise CoursefsError(f"the control socket cannot be made: {reason}")
+        yield
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a path; None if it does not exist."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """A name of the socket that fits into the 107 bytes which an address has, however deep its folder lies."""
+    """An address of the socket that fits into the 107 bytes of sun_path, however deep its folder is."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
@@ -86,20 +140,26 @@ def _address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-async def _answer(commands: Mapping[str, Command], pages: Mapping[str, http.Page], stream: trio.SocketStream) -> None:
+async def _answer(
+    commands: Mapping[str, Command], pages: Mapping[str, metrics_server.Page], stream: trio.SocketStream
+) -> None:
     try:
+        if not _is_trusted(_peer(stream.socket)):
+            log.warning("refused another user's request on the control socket")
+            await _send(stream, {"end": 1, "message": "this mount belongs to another user"})
+            return
         with trio.move_on_after(_ASKED_WITHIN) as asking:
             data = await _line(stream)
         if asking.cancelled_caught:
             return
-        if http.is_http(data):
-            await http.answer(stream, data, pages)
+        if metrics_server.is_http(data):
+            await metrics_server.answer(stream, data, pages)
         else:
             await _carry_out(stream, commands, _request(data))
-    except trio.BrokenResourceError:
-        log.debug("a client of the control socket went away")
-    except Exception:
-        log.exception("a client of the control socket could not be answered")
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        log.debug("a client of the control socket disconnected")
+    except Exception as error:
+        log_unforeseen(log, "answering a client of the control socket", error)
 
 
 async def _line(stream: trio.SocketStream) -> bytes:
@@ -135,8 +195,8 @@ async def _carry_out(stream: trio.SocketStream, commands: Mapping[str, Command],
         except Exception as error:
             found = leaf(error)
             if not isinstance(found, CoursefsError):
-                log.exception("the command %s failed unexpectedly", wanted.get("do"))
-                found = CoursefsError("the mount could not do it; its log says why")
+                log_unforeseen(log, f"the command {wanted.get('do')}", error)
+                found = CoursefsError("the mount failed to do this; see its log")
             end = {"end": found.exit_status, "message": str(found)}
     await _send(stream, end)
 
@@ -146,7 +206,7 @@ async def _send(stream: trio.SocketStream, line: Reply) -> None:
 
 
 class Failed(CoursefsError):
-    """What a mount said of its failure."""
+    """A mount reported the failure of a command."""
 
     def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
@@ -154,10 +214,10 @@ class Failed(CoursefsError):
 
 
 def ask(path: Path, do: str, *, within: float = _ANSWERED_WITHIN, **arguments: Any) -> Generator[Reply, None, None]:
-    """The replies of the mount behind a socket, as they come.
+    """Send a command to the mount behind a socket; yield the replies as they come.
 
-    Raises `ConnectionError` when nobody listens (the socket is a leftover, or none), `NoAnswer` when a line does not
-    come within so many seconds, `CoursefsError` with the mount's exit status when it fails.
+    Raises `ConnectionError` if no process listens (the socket is a leftover, or missing), `NoAnswer` if a line does not
+    come within so many seconds, and `CoursefsError` with the mount's exit status if the command fails.
     """
     with _connected(path, within) as asking:
         try:
@@ -172,13 +232,13 @@ def ask(path: Path, do: str, *, within: float = _ANSWERED_WITHIN, **arguments: A
                     yield said["reply"]
         except TimeoutError:
             raise NoAnswer(f"the mount did not answer within {within:.0f} s") from None
-        except (OSError, ValueError):  # ValueError: half a line
+        except (OSError, ValueError):  # ValueError: an incomplete line
             pass
     raise CoursefsError("the mount ended before it was done")
 
 
 def status(path: Path) -> Reply | None:
-    """The status of the mount behind a socket; None when nobody listens.  Otherwise raises what `ask` raises."""
+    """The status of the mount behind a socket; None if no process listens. Otherwise raises what `ask` raises."""
     try:
         with closing(ask(path, "status", within=_STATUS_WITHIN)) as replies:
             return next(replies, None)
@@ -187,43 +247,70 @@ def status(path: Path) -> Reply | None:
 
 
 def owner(path: Path) -> int | None:
-    """The process that listens on a socket, as the kernel knows it, whether it answers or not; None: nobody known."""
+    """The pid of the process that listens on a socket, whether or not it answers; None: unknown."""
     try:
         with _connected(path, _STATUS_WITHIN) as asking:
-            credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            return _peer(asking)[0] or None  # 0: a process of another pid namespace
     except (ConnectionError, NoAnswer):
         return None
-    pid: int = _CREDENTIALS.unpack(credentials)[0]
-    return pid or None  # 0: it lives in another container
 
 
 def remove_leftover(path: Path) -> None:
-    """Take away the socket of a process that was killed; not one that somebody listens on, or is about to."""
-    with suppress(CoursefsError, OSError), FileLock(lock_for(path), holder="umount", taken=str):
+    """Remove the socket of a killed process; not one on which a process listens, or is about to."""
+    # do not create the lock: a missing one is not held, and root must not make files in another user's folder
+    with suppress(CoursefsError, OSError), FileLock(lock_for(path), holder="umount", taken=str, create=False):
         path.unlink(missing_ok=True)
 
 
-def all_mounts(runtime_dir: Path) -> list[tuple[Path, Reply]]:
+def find(folders: Sequence[Path], mountpoint: Path) -> Path | None:
+    """The socket with a listening process for the mount at this absolute path, whether or not it answers."""
+    return next((path for path in (path_for(one, mountpoint) for one in folders) if _is_listened_on(path)), None)
+
+
+def all_mounts(folders: Sequence[Path]) -> list[tuple[Path, Reply]]:
     """Socket and status of every mount that answers."""
-    return [(path, found) for path, found in processes(runtime_dir) if found is not None]
+    return [(path, found) for path, found in processes(folders) if found is not None]
 
 
-def mount_of_user(runtime_dir: Path) -> Path | None:
-    """The socket of the mount that has the user's catalogue and cache; None when there is none but of a demo."""
-    return next((path for path, found in all_mounts(runtime_dir) if not found["demo"]), None)
+def mount_of_user(folders: Sequence[Path], *, demo: bool = False) -> Path | None:
+    """The socket of the mount that has the user's catalogue and cache, or those of the demo; None if there is none."""
+    return next((path for path, found in all_mounts(folders) if found["demo"] == demo), None)
 
 
-def processes(runtime_dir: Path) -> list[tuple[Path, Reply | None]]:
-    """Socket and status of every mount that has a process; None for one that does not answer."""
-    found: list[tuple[Path, Reply | None]] = []
-    for path in sorted(runtime_dir.glob("mount-*.sock")):
+def processes(folders: Sequence[Path]) -> list[tuple[Path, Reply | None]]:
+    """Socket and status of every mount with a process, each once; None as the status if it does not answer."""
+    found: dict[str, tuple[Path, Reply | None]] = {}  # by file name, which is the same for a mount in every folder
+    for path in (path for folder in folders for path in sorted(folder.glob("mount-*.sock"))):
+        if path.name in found:
+            continue
         try:
             reply = status(path)
         except CoursefsError:
-            found.append((path, None))
+            found[path.name] = path, None
         else:
-            found += [(path, reply)] if reply is not None else []
-    return found
+            if reply is not None:
+                found[path.name] = path, reply
+    return list(found.values())
+
+
+def _is_listened_on(path: Path) -> bool:
+    try:
+        with _connected(path, _STATUS_WITHIN):
+            return True
+    except NoAnswer:
+        return True
+    except ConnectionError:
+        return False
+
+
+def _peer(connected: socket.socket | trio.socket.SocketType) -> tuple[int, int]:
+    """Pid and uid of the other end of a connection (SO_PEERCRED)."""
+    pid, user, _ = _CREDENTIALS.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid, user
+
+
+def _is_trusted(peer: tuple[int, int]) -> bool:
+    return peer[1] in {0, os.geteuid()}
 
 
 @contextmanager
@@ -233,8 +320,10 @@ def _connected(path: Path, within: float) -> Iterator[socket.socket]:
         try:
             with _address(path) as address:
                 asking.connect(address)
-        except (TimeoutError, BlockingIOError):  # so many have asked in vain that no more are let in
+        except (TimeoutError, BlockingIOError):  # its queue is full: its process does not accept
             raise NoAnswer("the mount does not answer") from None
         except OSError as error:
             raise ConnectionError(str(error)) from None
+        if not _is_trusted(_peer(asking)):
+            raise ConnectionError("the socket belongs to another user")
         yield asking

@@ -1,40 +1,59 @@
-"""`fetch`, `download`, `pin` and `unpin`, carried out by whoever has the library: a mount, or a command alone."""
+"""The transfers of the control socket: `fetch`, `download`, `pin` and `unpin`.
+
+A command without a mount calls the same functions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
-from coursefs.copies import Folder
+from coursefs.base import threads
+from coursefs.bulk.copies import CopyFolder
+from coursefs.bulk.download import Download
+from coursefs.bulk.fetching import Fetch, Pin
+from coursefs.bulk.globs import Filter, glob
+from coursefs.bulk.plan import CopiesToMake, Plan
+from coursefs.bulk.selection import Selection
+from coursefs.bulk.targets import EVERYTHING, Target, resolve
+from coursefs.bulk.transfer import AT_ONCE, Job, Transfer, TransferState
 from coursefs.daemon.socket import Command, Reply
-from coursefs.download import Download
-from coursefs.errors import CoursefsError
-from coursefs.fetching import Fetch, Pin
-from coursefs.library import Library, Node
-from coursefs.targets import EVERYTHING, Target, resolve
-from coursefs.transfer import Job, State, Transfer
+from coursefs.errors import CoursefsError, UsageError
+from coursefs.library import ROOT, Library, Node
+from coursefs.model import Kind, Wanted
+from coursefs.settings.config_keys import lines_of, subtitles_of
+from coursefs.settings.rates import parse_rate
+from coursefs.transport.bandwidth import Bandwidth, of_command, rate_now
 
 Replies = AsyncGenerator[Reply, None]
-Begin = Callable[[Job], Transfer]
+#: the keys of finished items, by account and course
+_Finished = Mapping[tuple[str, str], frozenset[str]]
 
-#: seconds between two words about how far it is; who has gone away is noticed by these
+#: seconds between two progress replies, by which a disconnected client is noticed as well
 _TELL_EVERY = 0.2
 
 
+class Begin(Protocol):
+    """Begins a job of a library: the daemon's own, or a variant of it."""
+
+    def __call__(self, source: Library, job: Job, finished: _Finished | None = None) -> Transfer:
+        """A transfer, whose progress is told from now on."""
+
+
 class UnderWay:
-    """The transfers of a library that run now."""
+    """The running transfers of a library."""
 
     def __init__(self) -> None:
         self._running: dict[Transfer, str] = {}
 
     @contextmanager
     def carrying(self, command: str, transfer: Transfer) -> Iterator[None]:
-        """While the context lasts, this transfer runs for that command."""
+        """Register a running transfer of a command while the context lasts."""
         self._running[transfer] = command
         try:
             yield
@@ -42,11 +61,11 @@ class UnderWay:
             del self._running[transfer]
 
     def carried(self) -> Mapping[str, Node]:
-        """The files that they carry now, by their paths."""
+        """The files that the transfers are working on, by path."""
         return {path: node for one in self._running for path, node in one.carried.items()}
 
     def report(self) -> list[Reply]:
-        """What `coursefs status --json` says of them, in the order in which they began."""
+        """The transfers as in `coursefs status --json`, in the order of their start."""
         return [
             {
                 "command": command,
@@ -62,12 +81,17 @@ class UnderWay:
 
 
 def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, Command]:
-    """The commands of a library that concern many files, by the name that the control socket is asked by.
+    """The commands for many files, by their name on the control socket.
 
-    `targets` are pairs of text and path (see `Target`).  Replies tell how far it is, several times a second:
-    `state` as in `coursefs.transfer.State`, and `failures`, those since the last reply, as pairs.  The last reply
-    has more: the `exit_status`, which is not 0 when anything failed, and what is said of `pin` and `unpin`.
-    What runs is known to `under_way`.
+    `targets` are pairs of text and path (see `Target`). Of `fetch` and `download` these are optional: `only` and
+    `except` (globs), `next` (items of each course), `until` (of
+    `fetch`: ns since 1970), `dry_run`, `limit` (a rate in place of the settings'), and for
+    `download` `overwrite`, `subtitles` and `video` (as in the settings).
+
+    Replies report the progress several times a second: `state` as in `coursefs.bulk.transfer.TransferState`, and
+    `failures`, those since the last reply, as pairs; of a dry run also `planned`, the files since the last reply, as
+    pairs of path and bytes. The last one has the `exit_status`, which is not 0 if anything failed, and the result of
+    `pin` and `unpin`. Running transfers are registered in `under_way`.
     """
     running = under_way or UnderWay()
 
@@ -77,80 +101,181 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
 
     def fetch(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
-            await run("fetch", begin(Fetch(library)), await resolve(library, _targets(wanted)))
+            nodes = await resolve(library, targets_of(wanted))
+            if wanted.get("until") is not None:
+                nodes = await _due(library, nodes, int(wanted["until"]))
+            finished = await _finished(library, nodes) if wanted.get("next") else {}
+            job = Fetch(library)
+            await run("fetch", begin(library, Plan(job.look) if wanted.get("dry_run") else job, finished), nodes)
             return {}
 
-        return _told(library, work)
+        return _told(library, wanted, work)
 
     def download(wanted: Mapping[str, Any]) -> Replies:
+        overwrite = bool(wanted.get("overwrite"))
+
         async def work(begin: Begin) -> Reply:
-            nodes = await resolve(library, _targets(wanted))
-            folder = await trio.to_thread.run_sync(Folder, Path(wanted["to"]), int(wanted["umask"]))
-            await run("download", begin(Download(library, folder)), nodes)
+            async with library.variant(_wanted_files(library, wanted)) as source:
+                nodes = await resolve(source, targets_of(wanted))
+                if wanted.get("dry_run"):
+                    look = CopiesToMake(source, Path(wanted["to"]), overwrite=overwrite).look
+                    await run("download", begin(source, Plan(look)), nodes)
+                    return {}
+                folder = await threads.run_sync(lambda: CopyFolder(Path(wanted["to"]), int(wanted["umask"])))
+                with closing(folder):
+                    job = Download(source, folder, overwrite=overwrite)
+                    await run("download", begin(source, job), nodes)
             return {}
 
-        return _told(library, work)
+        return _told(library, wanted, work)
 
     def pin(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
             job = Pin(library, pinned=True)
-            await run("pin", begin(job), await resolve(library, _targets(wanted)))
+            await run("pin", begin(library, job), await resolve(library, targets_of(wanted)))
             return {"complete": job.complete, "of": job.files}
 
-        return _told(library, work)
+        return _told(library, wanted, work)
 
     def unpin(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
-            targets = _targets(wanted)
-            if any(target.text == EVERYTHING for target in targets):  # also what is no longer in the tree
-                return {"unpinned": await library.contents.unpin_all()}
-            transfer = begin(Pin(library, pinned=False))
+            targets = targets_of(wanted)
+            if any(target.text == EVERYTHING for target in targets):  # also files that are no longer in the tree
+                return {"unpinned": await library.unpin_all()}
+            transfer = begin(library, Pin(library, pinned=False))
             await run("unpin", transfer, await resolve(library, targets))
             return {"unpinned": transfer.state.new}
 
-        return _told(library, work)
+        return _told(library, wanted, work)
 
     return {"fetch": fetch, "download": download, "pin": pin, "unpin": unpin}
 
 
-def _targets(wanted: Mapping[str, Any]) -> list[Target]:
+def targets_of(wanted: Mapping[str, Any]) -> list[Target]:
+    """The targets of a command, which come as pairs of text and path."""
     return [Target(str(text), None if path is None else tuple(path)) for text, path in wanted["targets"]]
 
 
-async def _told(library: Library, work: Callable[[Begin], Awaitable[Reply]]) -> Replies:
-    """The replies to a command while it works in the library's nursery; whoever asked ends it by going away."""
+def _filter(wanted: Mapping[str, Any]) -> Filter:
+    """The filter that the options of a command make. Raises `UsageError`."""
+    only, excepted = (tuple(glob(str(text)) for text in wanted.get(name, ())) for name in ("only", "except"))
+    return Filter(only, excepted)
+
+
+def _wanted_files(library: Library, wanted: Mapping[str, Any]) -> Wanted:
+    """The subtitles and videos of a command: those of the settings, where it says nothing. Raises `UsageError`."""
+    subtitles, video = wanted.get("subtitles"), wanted.get("video")
+    settings = library.wanted
+    return replace(
+        settings,
+        subtitles=settings.subtitles if subtitles is None else subtitles_of(subtitles),
+        video=settings.video if video is None else lines_of(video),
+    )
+
+
+def _courses(library: Library, nodes: Sequence[Node]) -> list[Node]:
+    """The known courses that are among these nodes, or below them, or that one of them is in."""
+    inodes = {node.inode for node in nodes}
+    places = {(node.place.account, node.place.course) for node in nodes}
+    return [
+        course
+        for course in library.select([])
+        if {ROOT, course.inode, course.parent} & inodes or (course.place.account, course.key) in places
+    ]
+
+
+async def _finished(library: Library, nodes: Sequence[Node]) -> _Finished:
+    """What the learner has done in the courses of these nodes, as far as their platforms say it."""
+    await _know_courses(library, nodes)
+    found = {}
+    for course in _courses(library, nodes):
+        with suppress(CoursefsError):  # the transfer meets it as well, and reports it
+            found[course.place.account, course.key] = await library.finished(course)
+    return found
+
+
+async def _know_courses(library: Library, nodes: Sequence[Node]) -> None:
+    """Have the courses of the root and of accounts' folders listed. Raises the error of that."""
+    for node in nodes:
+        if node.kind in {Kind.ROOT, Kind.ACCOUNT}:
+            for child in await library.children(node.inode):
+                if child.kind is Kind.ACCOUNT:
+                    await library.children(child.inode)
+
+
+async def _due(library: Library, nodes: Sequence[Node], until_ns: int) -> list[Node]:
+    """The modules of these courses in which something is due until a moment.
+
+    Raises `UsageError` for anything but courses, and `CoursefsError` if no platform of theirs has deadlines.
+    """
+    if any(node.place.course for node in nodes):
+        raise UsageError("deadlines are those of courses: with --until, name courses, or all")
+    await _know_courses(library, nodes)
+    courses = _courses(library, nodes)
+    found = [(course, await library.due(course, until_ns)) for course in courses]
+    if courses and all(modules is None for _, modules in found):
+        raise CoursefsError(f"{courses[0].name}: the platform has no deadlines; without --until, see --next")
+    return [module for _, modules in found for module in modules or ()]
+
+
+def _bandwidth(wanted: Mapping[str, Any]) -> Bandwidth | None:
+    """The bandwidth limit of a command alone; None: that of the settings holds. Raises `UsageError`."""
+    limit = wanted.get("limit")
+    if limit is None:
+        return None
+    timetable = parse_rate(limit)
+    return Bandwidth(lambda: rate_now(timetable))
+
+
+async def _told(library: Library, wanted: Mapping[str, Any], work: Callable[[Begin], Awaitable[Reply]]) -> Replies:
+    """The replies to a command while it runs in the library's nursery; a client that disconnects cancels it."""
     running: list[Transfer] = []
+    plans: list[Plan] = []
+    chosen = _filter(wanted)
     ended = trio.Event()
     scope = trio.CancelScope()
+    bandwidth = _bandwidth(wanted)
     result: Reply | None = None
     error: Exception = CoursefsError("coursefs is ending")  # unless there is a better reason
 
-    def begin(job: Job) -> Transfer:
-        running.append(Transfer(library, job))
+    def begin(source: Library, job: Job, finished: _Finished | None = None) -> Transfer:
+        plans.extend([job] if isinstance(job, Plan) else [])
+        selection = Selection(source, chosen, wanted.get("next"), finished)
+        # a plan is in the order of the tree
+        running.append(Transfer(source, job, selection, at_once=1 if plans else AT_ONCE))
         return running[-1]
 
     async def run() -> None:
         nonlocal result, error
         try:
-            with scope:
+            with scope, of_command(bandwidth):
                 result = await work(begin)
-        except Exception as failure:  # it is told to whoever asked, and ends nothing else
+        except Exception as failure:  # it is reported to the client, and ends nothing else
             error = failure
         finally:
             ended.set()
 
-    library.start(run)
-    told = 0
+    library.start(run, name="transfer")
+    told = planned = 0
     is_last = False
     try:
         while not is_last:
             with trio.move_on_after(_TELL_EVERY):
                 await ended.wait()
-            is_last = ended.is_set()  # before it is looked at the state: nothing is left out
-            state, failures = (running[0].state, list(running[0].failures)) if running else (State(), [])
-            last = {} if result is None else {"exit_status": running[0].exit_status if running else 0, **result}
-            yield {"state": asdict(state), "failures": [[one.about, one.reason] for one in failures[told:]], **last}
+            is_last = ended.is_set()  # read before the state, so that the last reply is complete
+            state, failures = (running[0].state, list(running[0].failures)) if running else (TransferState(), [])
+            reply: dict[str, Any] = {
+                "state": asdict(state),
+                "failures": [[one.about, one.reason] for one in failures[told:]],
+            }
             told = len(failures)
+            if plans:
+                plan = list(plans[0].planned)
+                reply["planned"] = [[one.path, one.bytes] for one in plan[planned:]]
+                planned = len(plan)
+            if result is not None:
+                reply |= {"exit_status": running[0].exit_status if running else 0, **result}
+            yield reply
         if result is None:
             raise error
     finally:

@@ -1,5 +1,5 @@
-"""An embedded sample platform: `coursefs demo` and the tests speak to it over real sockets.
+"""Embedded sample platforms for `coursefs demo` and for tests, which use them over real sockets.
 
-It is written from what is known of the platform, not from what coursefs sends: nothing here imports the rest of
-coursefs, so that it can contradict it.
+They are written from knowledge of the platforms, not from what coursefs sends: nothing here imports the rest of
+coursefs, so that they can contradict it.
 """

@@ -1,7 +1,7 @@
 """`python -m coursefs.demo`: the sample platform as a process of its own.
 
-Prints one line of JSON with its addresses when it answers, then serves until SIGTERM or SIGINT, or until its standard
-input closes, so that it never outlives the one that started it.
+Prints one line of JSON with its addresses when it is ready, then serves until SIGTERM or SIGINT, or until standard
+input closes: so it never outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import trio
 from coursefs.demo.description import load_courses
 from coursefs.demo.naptime import DEFAULT_LIMIT
 from coursefs.demo.openedx.platform import LmsAddresses, LmsPlatform
-from coursefs.demo.panopto.platform import Addresses as PanoptoAddresses
-from coursefs.demo.panopto.platform import Panopto
+from coursefs.demo.panopto.platform import Panopto, PanoptoAddresses
 from coursefs.demo.panopto.sample import sample
 from coursefs.demo.panopto.signing_in import WEB_CLIENT
 from coursefs.demo.platform import Addresses, Platform
@@ -40,14 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         memberships_page=options.memberships_page,
         captcha=not options.no_captcha,
     )
-    panopto = Panopto(sample(options.courses), journal=platform.journal)
-    trio.run(_serve, platform, panopto, options.token_life, options.until_stdin_closes)
+    held, journal = sample(options.courses), platform.journal
+    panopto = Panopto(held, journal=journal, control=options.control)
+    closed = Panopto(held, journal=journal, control=options.control, offers_clients=False, port="panopto-closed")
+    trio.run(_serve, platform, panopto, closed, options.token_life, options.until_stdin_closes)
 
 
-async def _serve(platform: Platform, panopto: Panopto, token_life: int, until_stdin_closes: bool) -> None:
+async def _serve(
+    platform: Platform, panopto: Panopto, closed: Panopto, token_life: int, until_stdin_closes: bool
+) -> None:
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)
         campus: PanoptoAddresses = await nursery.start(panopto.serve)
+        elsewhere: PanoptoAddresses = await nursery.start(closed.serve)
         lms = LmsPlatform(journal=platform.journal, switchboard=platform.switchboard, token_life=token_life)
         lms_addresses: LmsAddresses = await nursery.start(lms.serve)
         ready = {
@@ -66,6 +70,9 @@ async def _serve(platform: Platform, panopto: Panopto, token_life: int, until_st
                 },
             },
             "panopto": {"server": campus.server, "cdn": campus.cdn, **panopto.sign_ins.by_password()},
+            # a server whose users may not make API clients; both have browsers' cookies at their control ports
+            "panopto_closed": {"server": elsewhere.server, "cdn": elsewhere.cdn},
+            "panopto_controls": {"panopto": campus.control, "panopto_closed": elsewhere.control},
             "cdn": addresses.cdn,
             "control": addresses.control,
             "logins": {"openedx": lms.login(lms_addresses)} if addresses.control else {},
@@ -78,7 +85,7 @@ async def _serve(platform: Platform, panopto: Panopto, token_life: int, until_st
 
 
 def _end() -> None:
-    """End at once: nothing is on disk that must be put in order, and no slow client may hold the process."""
+    """Exit at once: there is no state on disk, and no slow client may delay the exit."""
     os._exit(0)
 
 

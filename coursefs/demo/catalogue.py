@@ -21,14 +21,14 @@ PARTNERS: Sequence[Element] = (
 
 
 def made_course(slug: str, name: str, course_type: str = "v2.ondemand") -> Element:
-    """A course of which there is nothing but its name."""
+    """A course that has only a name."""
     return {"id": made_id("course", slug), "courseType": course_type, "slug": slug, "name": name}
 
 
-#: what accounts gather in time: a course of the dead platform, and one that was left again
+#: old courses of an account: one of a platform that was shut down, and one that the learner has left
 DEAD = made_course("algorithms-003", "Algorithms, Part III", "v1.session")
 LEFT = made_course("gardening-for-beginners", "Gardening for Beginners")
-#: what others are enrolled in
+#: courses in which only other learners are enrolled
 _OTHERS = (
     made_course("machine-learning", "Machine Learning"),
     made_course("la-guitare", "La guitare, dès le début "),
@@ -38,7 +38,7 @@ _SPECIALIZATION = "seeing-and-hearing"
 
 
 class Catalogue:
-    """The answers about courses as everybody sees them; `largest_page` is the most elements in a page of a list."""
+    """Replies about public courses; a list page has at most `largest_page` elements."""
 
     def __init__(self, courses: Sequence[Course], largest_page: int) -> None:
         self._largest_page = largest_page
@@ -51,6 +51,10 @@ class Catalogue:
         child = _specialization("gardens", "Gardens", [str(LEFT["id"])], f"child~{made_id('specialization', 'x')}")
         self._specializations = (all_of_it, twin, child)
 
+    def offered(self) -> Sequence[Element]:
+        """The courses that the search finds: those of the platform of sessions are not among them."""
+        return [course for course in self._courses.values() if course["courseType"] != "v1.session"]
+
     def course(self, key: str, query: Query) -> Answer:
         """`courses.v1/{id}`."""
         if key not in self._courses:
@@ -58,7 +62,7 @@ class Catalogue:
         return self._joined([self._courses[key]], query)
 
     def courses_by_id(self, ids: frozenset[str], query: Query) -> Answer:
-        """`courses.v1?ids=`; ids that do not exist are just absent."""
+        """`courses.v1?ids=`; unknown ids are left out."""
         return self._joined(unordered([course for key, course in self._courses.items() if key in ids]), query)
 
     def course_by_slug(self, query: Query) -> Answer:
@@ -94,7 +98,7 @@ class Catalogue:
         return page(self._specializations, query, largest=self._largest_page)
 
     def my_specializations(self, query: Query) -> Answer:
-        """`onDemandSpecializationMemberships.v1?q=me`; what is joined has an order of its own."""
+        """`onDemandSpecializationMemberships.v1?q=me`; the joined courses have another order."""
         all_of_it, _, child = self._specializations
         answer = page(
             [_membership(all_of_it, "LEARNER"), _membership(child, "NOT_ENROLLED")], query, largest=self._largest_page
@@ -123,7 +127,7 @@ class Catalogue:
 
 
 def slug_of(query: Query) -> str:
-    """The `slug` of a query.  Raises `Refusal` (400) where it is missing or a whole URL, say."""
+    """The `slug` of a query. Raises `Refusal` (400) if it is missing or, for example, a whole URL."""
     slug = query.required("slug")
     if not slug.replace("-", "").replace("_", "").isalnum():
         raise invalid("slug is not a slug")
@@ -131,7 +135,7 @@ def slug_of(query: Query) -> str:
 
 
 def described_course(course: Course) -> Element:
-    """A course as the catalogue has it."""
+    """A course as the public catalogue shows it."""
     return {
         "id": course.id,
         "courseType": "v2.ondemand",
@@ -139,6 +143,9 @@ def described_course(course: Course) -> Element:
         "name": course.title,
         "workload": course.workload,
         "primaryLanguages": list(course.languages),
+        "level": "BEGINNER",
+        "description": f"All about {course.title.strip()}.",
+        "photoUrl": "https://images.example/course.jpg",
         "domainTypes": [],
         "partnerIds": [one["id"] for one in PARTNERS],
         "instructorIds": [one["id"] for one in INSTRUCTORS],

@@ -1,6 +1,6 @@
 """The media host: signed URLs, ranges, and files sent in parts.
 
-A signature is for GET alone, and whoever sends a cookie or credentials here is told so: this is a foreign host.
+A signature is valid for GET only. Cookies count for nothing; a request with credentials of another kind is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PART = 64 * 1024
 
 
 class MediaHost:
-    """Serves files, given by their decoded path, to those who have a signed URL."""
+    """Serves files, by their decoded path, for signed URLs."""
 
     def __init__(self, files: Mapping[str, Path], signer: Signer, switchboard: Switchboard) -> None:
         self._files = files
@@ -38,8 +38,8 @@ class MediaHost:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=_METHODS)])
 
     async def _answer(self, request: Request) -> Response:
-        if "cookie" in request.headers or "authorization" in request.headers:
-            return _error(400, "BadRequest", "This host takes no cookies and no credentials")
+        if "authorization" in request.headers:
+            return _error(400, "BadRequest", "This host takes no credentials but a signature")
         failure = self._switchboard.take_failure()
         if failure is not None:
             return _error(failure, "InternalError", "Please try again")
@@ -54,7 +54,7 @@ class MediaHost:
 
 
 async def file_response(request: Request, file: Path, switchboard: Switchboard) -> Response:
-    """A file, or the part of it that was asked for, with its validators."""
+    """A file, or the requested range of it, with its validators."""
     status = await trio.Path(file).stat()
     size = status.st_size
     current = Validators(
@@ -88,7 +88,7 @@ async def file_response(request: Request, file: Path, switchboard: Switchboard) 
 
 
 class _FilePart(Response):
-    """Bytes `first` to `end` of a file, read and sent part by part until the client has them or goes away."""
+    """Bytes `first` to `end` of a file, read and sent in parts until the end, or until the client disconnects."""
 
     def __init__(
         self,
@@ -127,11 +127,11 @@ class _FilePart(Response):
                 sent += len(part)
                 complete = sent == self._length
                 if not part and not complete:
-                    return  # the file has become shorter: the connection breaks off
+                    return  # the file has become shorter: the body ends too early
                 await send({"type": "http.response.body", "body": part, "more_body": not complete})
 
     async def _allowance(self, sent: int) -> int:
-        """How many bytes may go now, after waiting until any may."""
+        """Wait until bytes may be sent; return how many."""
         await self._switchboard.wait_until(lambda faults: faults.cdn_stall is None or sent < faults.cdn_stall)
         faults = self._switchboard.current
         size = _PART

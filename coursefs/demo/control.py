@@ -1,4 +1,4 @@
-"""The control port: what was asked, and what is to go wrong.  For tests; it is off unless asked for."""
+"""The control port for tests: the requests so far, and the faults to simulate. Off by default."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from coursefs.demo.signing import Signer
 class Control:
     """`GET`/`DELETE /requests`, `GET`/`POST`/`DELETE /faults` and `POST /session`.
 
-    Besides the fields of `Faults`, `{"expire_urls": true}` ends every URL that was signed so far, once.
-    A new session ends the one before; the answer is its cookie.
+    Besides the fields of `Faults`, `{"expire_urls": true}` expires every URL that was signed so far. A new session ends
+    the old one; the reply is its cookie.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Control:
     async def _requests(self, request: Request) -> Response:
         if request.method == "DELETE":
             self._journal.clear()
-        return JSONResponse({"requests": self._journal.as_json()})
+        return JSONResponse({"requests": self._journal.as_json(), "mutations": self._journal.mutations})
 
     async def _session(self, _: Request) -> Response:
         return JSONResponse({"cauth": self._sessions.renew()})

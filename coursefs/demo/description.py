@@ -1,6 +1,6 @@
-"""Courses as their authors write them: a folder with a `course.toml` and the files that it names.
+"""Course descriptions: a folder with a `course.toml` and the files that it names.
 
-A description says what a course is, not how a platform's replies look; `resources` puts it into replies.
+A description says what a course contains, not how a platform's replies look; `resources` makes the replies.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 SUBTITLE_FORMATS = ("srt", "vtt", "txt")
+#: the shapes in which living clients have met `sources`
+SHAPES = ("object", "list", "lists", "addresses", "text")
 
 
 class DescriptionError(ValueError):
-    """A course description is wrong; the message names the file and the place in it."""
+    """A course description is wrong; the message names the file and the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileAsset:
-    """A file that belongs to an item: an attachment of a lecture, or what a reading refers to."""
+    """A file of an item: an attachment of a lecture, or a file that a reading refers to."""
 
     id: str
     name: str
@@ -32,7 +34,7 @@ class FileAsset:
 
 @dataclass(frozen=True, slots=True)
 class LinkAsset:
-    """An attachment that is only an address somewhere else."""
+    """An attachment that is only a URL on another site."""
 
     url: str
     title: str | None
@@ -40,19 +42,45 @@ class LinkAsset:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """The pictures and subtitles of a lecture."""
+    """The video files and subtitles of a lecture."""
 
     id: str
     files: Mapping[str, Mapping[str, Path]]  # resolution ("720p") -> format ("mp4", "webm") -> file
     subtitles: Mapping[str, Mapping[str, Path]]  # language -> format ("srt", "vtt", "txt") -> file
+    shape: str  # of `sources` in the reply, one of `SHAPES`
+    voices: Mapping[str, Path]  # dubbed: language -> mp4
+    described: Path | None  # with audio description, mp4
 
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What is to be done in an assignment or a discussion."""
+    """The instructions of an assignment or a discussion."""
 
     cml: str
-    tasks: tuple[str, ...]  # what is to be handed in: titles of a programming assignment's parts, prompts of a peer's
+    tasks: tuple[str, ...]  # titles of a programming assignment's parts, or prompts of a peer assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question of a quiz, with the learner's answer."""
+
+    type: str  # MultipleChoice, Checkbox, Numeric …
+    prompt: str
+    options: tuple[str, ...]
+    chosen: tuple[str, ...]  # of the options
+    answer: str  # of a question without options
+    correct: tuple[str, ...]
+    feedback: str  # HTML; "": none
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The learner's attempt at a quiz."""
+
+    state: str  # taken, in progress, untaken
+    grade: float  # 0 to 1
+    awaits_feedback: bool
+    questions: tuple[Question, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +98,23 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One step of a lesson."""
+    """An item of a lesson."""
 
     id: str
     slug: str
     name: str
-    type: str  # the platform's word: lecture, supplement, staffGraded …
+    type: str  # the platform's term: lecture, supplement, staffGraded …
     duration_ms: int
     locked: str | None  # the platform's reason code
-    censored: bool  # preview mode: listed, but not told of
+    censored: bool  # preview mode: listed without details
     video: Video | None
     in_video_quiz: bool
-    attachments: tuple[FileAsset | LinkAsset, ...]  # of a reading: what it consists of besides its text
+    attachments: tuple[FileAsset | LinkAsset, ...]  # of a reading: its parts besides the text
     cml: str | None  # text of a reading
     instructions: Instructions | None
-    assets: tuple[FileAsset, ...]  # what the text or the instructions show
+    assets: tuple[FileAsset, ...]  # files that the text or the instructions refer to
+    tree_files: tuple[FileAsset, ...]  # files whose addresses are in the tree, and in no other reply
+    attempt: Attempt | None  # of a quiz; None: the gateway does not know it
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +153,7 @@ class Course:
     references: tuple[Reference, ...]
 
     def items(self) -> Iterator[tuple[Module, Lesson, Item]]:
-        """Every item with where it is, in order."""
+        """Every item with its module and lesson, in order."""
         for module in self.modules:
             for lesson in module.lessons:
                 for item in lesson.items:
@@ -131,12 +161,12 @@ class Course:
 
 
 def load_courses(folder: Path) -> tuple[Course, ...]:
-    """Every course described below this folder, by folder name.  Raises `DescriptionError` or `OSError`."""
+    """All courses described below this folder, by folder name. Raises `DescriptionError` or `OSError`."""
     return tuple(load_course(path.parent) for path in sorted(folder.glob("*/course.toml")))
 
 
 def load_course(folder: Path) -> Course:
-    """One course.  Every file it names exists, every key is known.  Raises `DescriptionError` or `OSError`."""
+    """Load one course and check its keys and files. Raises `DescriptionError` or `OSError`."""
     path = folder / "course.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -217,9 +247,36 @@ def _item(table: _Table) -> Item:
         cml=None if cml is None else table.content(cml),
         instructions=None if instructions is None else Instructions(table.content(instructions), tasks),
         assets=tuple(_file_asset(asset) for asset in table.tables("assets")),
+        tree_files=tuple(_file_asset(asset) for asset in table.tables("tree_files")),
+        attempt=_attempt(table),
     )
     table.end()
     return item
+
+
+def _attempt(table: _Table) -> Attempt | None:
+    state = table.take("attempt", str, None)
+    questions = tuple(_question(one) for one in table.tables("questions"))
+    grade, awaits = table.take("grade", float, 0.0), table.take("awaits_feedback", bool, False)
+    if state is None:
+        return None
+    if state not in ("taken", "in progress", "untaken"):
+        raise DescriptionError(f"{table.place}: attempt is one of taken, in progress, untaken")
+    return Attempt(state, grade, awaits, questions)
+
+
+def _question(table: _Table) -> Question:
+    question = Question(
+        type=table.text("type"),
+        prompt=table.text("prompt"),
+        options=tuple(table.texts("options")),
+        chosen=tuple(table.texts("chosen")),
+        answer=table.text("answer", ""),
+        correct=tuple(table.texts("correct")),
+        feedback=table.text("feedback", ""),
+    )
+    table.end()
+    return question
 
 
 def _video(table: _Table) -> Video | None:
@@ -232,11 +289,16 @@ def _video(table: _Table) -> Video | None:
         language: {file_format: table.file(f"{stem}.{file_format}") for file_format in SUBTITLE_FORMATS}
         for language, stem in table.names("subtitles").items()
     }
+    voices = {language: table.file(name) for language, name in table.names("voices").items()}
+    described = table.take("described", str, None)
+    shape = table.take("shape", str, SHAPES[0])
+    if shape not in SHAPES:
+        raise DescriptionError(f"{table.place}: shape is one of {', '.join(SHAPES)}")
     if video_id is None:
-        if files or subtitles:
+        if files or subtitles or voices or described:
             raise DescriptionError(f"{table.place}: a video needs a video_id")
         return None
-    return Video(video_id, files, subtitles)
+    return Video(video_id, files, subtitles, shape, voices, None if described is None else table.file(described))
 
 
 def _attachment(table: _Table) -> FileAsset | LinkAsset:
@@ -273,7 +335,7 @@ _REQUIRED: Any = object()
 
 
 class _Table:
-    """A TOML table that knows its place, for messages, and which of its keys nobody has asked for."""
+    """A TOML table that knows its path, for messages, and which of its keys were not read."""
 
     def __init__(self, values: Mapping[str, Any], folder: Path, place: str) -> None:
         self.place = place

@@ -1,4 +1,4 @@
-"""What can be made to go wrong, and the switch for it."""
+"""Simulated faults, and the switch for them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from dataclasses import dataclass, fields, replace
 
 import trio
 
-#: what the platform removed in 2022
+#: routes that the platform removed in 2022
 REMOVED = ("onDemandCourseMaterials.v1", "opencourse.v1")
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong at the moment; the defaults are a platform that is well."""
+    """The faults that are simulated now; none by default."""
 
-    cdn_stall: int | None = None  # bytes of a body after which the media host falls silent
+    cdn_stall: int | None = None  # bytes of a body after which the media host stalls
     cdn_rate: float | None = None  # bytes per second and reply
     cdn_fail_next: tuple[int, ...] = ()  # statuses of the next replies of the media host
     refuse_sign_in: bool = False  # every cookie is refused
+    confused_deputy: bool = False  # the API refuses requests that bring back its cookies without their header
     api_delay: float = 0.0  # seconds before every reply of the API
     api_down: bool = False  # the API host refuses connections, open ones are cut
     removed: tuple[str, ...] = REMOVED  # resources that answer with the web application's page
-    broken: tuple[str, ...] = ()  # ids of items whose replies hold nothing of what they should
+    broken: tuple[str, ...] = ()  # ids of items whose replies lack the content
+    several: bool = False  # no fault: lectures and readings can be asked for several at once
+    unknown_fields: tuple[str, ...] = ()  # fields and types that the GraphQL gateway no longer knows
 
 
 class Switchboard:
-    """Holds the faults of a platform and tells those who wait for a change."""
+    """Holds the faults of a platform and wakes tasks that wait for a change."""
 
     def __init__(self) -> None:
         self._current = Faults()
@@ -34,33 +37,33 @@ class Switchboard:
 
     @property
     def current(self) -> Faults:
-        """What goes wrong at the moment."""
+        """The faults that are simulated now."""
         return self._current
 
     def set(self, faults: Faults) -> None:
-        """From now on these go wrong, and nothing else."""
+        """Replace the simulated faults."""
         self._current = faults
         self._changed.set()
         self._changed = trio.Event()
 
     def take_failure(self) -> int | None:
-        """The status with which the media host has to fail now, taken off the list."""
+        """The status with which the media host must fail now; it is removed from the list."""
         first, *rest = self._current.cdn_fail_next or (None,)
         if first is not None:
             self.set(replace(self._current, cdn_fail_next=tuple(rest)))
         return first
 
     async def wait_until(self, holds: Callable[[Faults], bool]) -> None:
-        """Return as soon as this holds of the faults."""
+        """Return as soon as the faults fulfil this condition."""
         while not holds(self._current):
             await self._changed.wait()
 
 
 def read_faults(current: Faults, values: Mapping[str, object]) -> Faults:
-    """The faults after a request to the control port; what is not named stays.  Raises `ValueError`.
+    """The faults after a request to the control port; fields that it does not name stay. Raises `ValueError`.
 
-    `{"cdn_stall": true}` falls silent after the headers, a number after so many bytes of the body; `null` and `false`
-    end a fault.
+    `{"cdn_stall": true}` stalls after the headers, a number after that many bytes of the body; `null` and `false` end a
+    fault.
     """
     known = {one.name for one in fields(Faults)}
     well = Faults()
@@ -77,7 +80,7 @@ def read_faults(current: Faults, values: Mapping[str, object]) -> Faults:
 
 def _read(name: str, value: object) -> object:
     match name, value:
-        case (("refuse_sign_in" | "api_down"), True):
+        case (("refuse_sign_in" | "confused_deputy" | "api_down" | "several"), True):
             return True
         case "cdn_stall", True:
             return 0
@@ -85,7 +88,7 @@ def _read(name: str, value: object) -> object:
             return value
         case (("cdn_rate" | "api_delay"), (int() | float())) if not isinstance(value, bool) and value > 0:
             return float(value)
-        case (("removed" | "broken"), [*names]) if all(isinstance(one, str) for one in names):
+        case (("removed" | "broken" | "unknown_fields"), [*names]) if all(isinstance(one, str) for one in names):
             return tuple(names)
         case "cdn_fail_next", [*statuses] if all(isinstance(one, int) and 400 <= one <= 599 for one in statuses):
             return tuple(statuses)

@@ -1,4 +1,7 @@
-"""Applications on ports of 127.0.0.1."""
+"""Serving ASGI applications on ports of 127.0.0.1.
+
+A module of its own because all three sample platforms use it.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from starlette.types import ASGIApp
 
 
 async def serve_on(app: ASGIApp, port: socket.socket, *, task_status: trio.TaskStatus[list[str]]) -> None:
-    """Serve an application on the port that a socket holds.
+    """Serve an application on the port of a bound socket.
 
-    The socket itself never listens: it keeps the port while nobody serves there, so that connections are refused.
+    The socket itself never listens: it reserves the port while nothing is served, so that connections are refused.
     """
     config = Config()
     config.bind = [f"fd://{bound_to(port.getsockname()[1]).detach()}"]  # closed by the server
@@ -26,7 +29,7 @@ async def serve_on(app: ASGIApp, port: socket.socket, *, task_status: trio.TaskS
 
 
 def bound_to(port: int) -> socket.socket:
-    """A socket that holds a port of 127.0.0.1, any free one for 0.  Raises `OSError` when it is taken."""
+    """A socket bound to a port of 127.0.0.1; 0: any free one. Raises `OSError` if the port is taken."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,6 +42,6 @@ def bound_to(port: int) -> socket.socket:
 
 
 def url_of(bound: socket.socket) -> str:
-    """The address of what is served on the port that a socket holds."""
+    """The URL of the application served on a socket's port."""
     host, port = bound.getsockname()
     return f"http://{host}:{port}"

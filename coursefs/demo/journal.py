@@ -1,8 +1,8 @@
-"""What was asked of the platform: every request, for tests to look at.  No query, cookie or signature is kept."""
+"""The request journal, for tests. Queries, cookies and signatures are not recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 
 from starlette.datastructures import Headers
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass(slots=True)
 class Entry:
-    """One request, and its reply as far as it has gone."""
+    """One request, and the state of its reply."""
 
     port: str  # "api" or "cdn"; "panopto" or "panopto-cdn"
     method: str
@@ -20,17 +20,19 @@ class Entry:
     status: int | None = None  # None: no reply yet
     bytes: int = 0  # of the body, handed to the connection so far
     done: bool = False  # the reply is complete
-    open: bool = True  # the platform is still at it; neither open nor done: the client went away
-    notes: list[str] = field(
-        default_factory=list
-    )  # "write": tries to change something; "leak": a secret to the media host
+    open: bool = True  # the reply is being sent; neither open nor done: the client disconnected
+    #: "write": tries to change something; "mutation": in GraphQL; "leak": a secret to the media host
+    notes: list[str] = field(default_factory=list)
+    operation: str | None = None  # of a GraphQL request that reads
 
 
 class Journal:
-    """The requests since the last `clear`, in the order in which they came."""
+    """The requests since the last `clear`, in order of arrival."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        #: how many GraphQL requests could have changed something, also those that were cleared
+        self.mutations = 0
 
     @property
     def entries(self) -> list[Entry]:
@@ -38,15 +40,15 @@ class Journal:
         return list(self._entries)
 
     def clear(self) -> None:
-        """Forget them."""
+        """Delete all entries."""
         self._entries.clear()
 
     def as_json(self) -> list[Mapping[str, object]]:
-        """The requests as the control port shows them."""
+        """The requests as JSON for the control port."""
         return [asdict(entry) for entry in self._entries]
 
-    def recording(self, app: ASGIApp, port: str) -> ASGIApp:
-        """The same application, every request to it written down."""
+    def recording(self, app: ASGIApp, port: str, *, reads: Collection[str] = ()) -> ASGIApp:
+        """Wrap an application so that every request to it is recorded; `reads`: paths whose POST only reads."""
 
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
@@ -57,7 +59,7 @@ class Journal:
             self._entries.append(entry)
             if port.endswith("cdn") and ("cookie" in headers or "authorization" in headers):
                 entry.notes.append("leak")
-            if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
+            if scope["method"] not in {"GET", "HEAD", "OPTIONS"} and scope["path"] not in reads:
                 entry.notes.append("write")
 
             async def counted(message: Message) -> None:
@@ -70,7 +72,7 @@ class Journal:
                 await send(message)
 
             try:
-                await app(scope, receive, counted)
+                await app({**scope, "coursefs.entry": entry}, receive, counted)
             finally:
                 entry.open = False
 

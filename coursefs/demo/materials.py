@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from coursefs.demo.catalogue import USER_ID, slug_of
 from coursefs.demo.description import Course, Item, Lesson, Module
+from coursefs.demo.item_replies import ItemReplies
 from coursefs.demo.media import made_id
 from coursefs.demo.naptime import Answer, Element, Query, not_authorized, not_found, unordered
 
-#: relation -> resource, of what the demo's courses have none
+#: relation -> resource, for relations that are empty in the demo's courses
 _EMPTY_RELATIONS = {
     "passableLessonElements": "onDemandCourseMaterialPassableLessonElements.v1",
     "tracks": "onDemandCourseMaterialTracks.v1",
@@ -19,10 +20,11 @@ _EMPTY_RELATIONS = {
 
 
 class Materials:
-    """The trees of the courses."""
+    """Replies with the tree of a course."""
 
-    def __init__(self, courses: Sequence[Course]) -> None:
+    def __init__(self, courses: Sequence[Course], contents: ItemReplies) -> None:
         self._courses = tuple(courses)
+        self._contents = contents
 
     def by_slug(self, query: Query) -> Answer:
         """`?q=slug&slug=`."""
@@ -39,11 +41,11 @@ class Materials:
     def _one(self, found: Sequence[Course], query: Query) -> Answer:
         if not found:
             raise not_found()
-        return course_materials(found[0], query)
+        return course_materials(found[0], query, self._contents)
 
 
-def course_materials(course: Course, query: Query) -> Answer:
-    """The tree of one course.  Locked items are there only with `showLockedItems=true`."""
+def course_materials(course: Course, query: Query, contents: ItemReplies) -> Answer:
+    """The tree of one course. Locked items are included only with `showLockedItems=true`."""
     show_locked = query.parameters.get("showLockedItems") == "true"
     modules: list[Element] = []
     lessons: list[Element] = []
@@ -55,7 +57,7 @@ def course_materials(course: Course, query: Query) -> Answer:
         for lesson in module.lessons:
             shown = [item for item in lesson.items if show_locked or item.locked is None]
             lessons.append(_lesson(module, lesson, shown))
-            items.extend(_item(module, lesson, item) for item in shown)
+            items.extend(_item(module, lesson, item, contents) for item in shown)
             groups.extend(_group(group) for group in lesson.groups)
             choices.extend(_choice(lesson, one) for group in lesson.groups for one in group)
     element: Element = {"id": course.id, "moduleIds": [module.id for module in course.modules]}
@@ -100,7 +102,7 @@ def _lesson(module: Module, lesson: Lesson, items: Sequence[Item]) -> Element:
 
 
 def _element_ids(lesson: Lesson, items: Sequence[Item]) -> list[str]:
-    """Items by their ids; those of which one is enough stand as a group where the first of them would."""
+    """Item ids; a choice group is one id at the place of its first item."""
     groups = {one: f"passableItemGroup~{_group_id(group)}" for group in lesson.groups for one in group}
     return list(dict.fromkeys(groups.get(item.id, f"item~{item.id}") for item in items))
 
@@ -123,7 +125,7 @@ def _choice(lesson: Lesson, item_id: str) -> Element:
     return {"id": made_id("choice", item_id), "name": name, "description": "", "itemIds": [item_id]}
 
 
-def _item(module: Module, lesson: Lesson, item: Item) -> Element:
+def _item(module: Module, lesson: Lesson, item: Item, contents: ItemReplies) -> Element:
     element: dict[str, object] = {
         "id": item.id,
         "moduleId": module.id,
@@ -134,6 +136,9 @@ def _item(module: Module, lesson: Lesson, item: Item) -> Element:
         "contentSummary": {"typeName": item.type, "definition": definition(item)},
         "trackId": "core",
     }
+    if item.tree_files:
+        files = {"assetTypeName": "asset", "assets": contents.tree_files(item)}
+        element["contentSummary"] = {"typeName": item.type, "definition": files}
     if item.censored:
         return element | {"name": "", "slug": "", "contentSummary": {"typeName": "", "definition": {}}}
     if item.locked is not None:  # items that are open carry none of these keys
@@ -146,7 +151,7 @@ def _item(module: Module, lesson: Lesson, item: Item) -> Element:
 
 
 def definition(item: Item) -> Element:
-    """What the tree tells of an item of its type."""
+    """The details of an item in the tree, by its type."""
     match item.type:
         case "lecture":
             return {"duration": item.duration_ms, "hasInVideoAssessment": item.in_video_quiz}

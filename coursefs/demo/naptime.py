@@ -1,7 +1,7 @@
-"""The protocol of the API: one envelope, projection, paging, and which kind of request a URL is.  Pure.
+"""The protocol of the API (Naptime): envelope, projection, paging, and kinds of requests. Pure.
 
-As in the platform's own open framework: `/api/res.v1/{id}` is a get, `?q=` a finder, `?ids=` a multi-get and nothing
-of these a get-all.  What a resource does not have is answered 405.
+As in Coursera's open-source framework Naptime, `/api/res.v1/{id}` is a get, `?q=` a finder, `?ids=` a multi-get, and a
+request without these a get-all. A kind that a resource does not support gets 405.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIELD = re.compile(r"([\w.]+)(?:\(([\w.,]*)\))?(?:,|$)")
 
 
 class Refusal(Exception):
-    """An answer other than 200, with its body as the platform writes it."""
+    """A reply other than 200, with the body that the platform sends."""
 
     def __init__(self, status: int, body: Mapping[str, object]) -> None:
         super().__init__(f"HTTP {status}")
@@ -30,17 +30,17 @@ class Refusal(Exception):
 
 
 def routing_error(what: str) -> Refusal:
-    """The resource is there, but cannot be asked in this way."""
+    """405: the resource does not support this kind of request."""
     return Refusal(405, {"msg": f"Routing error: {what} not implemented"})
 
 
 def invalid(what: str) -> Refusal:
-    """A parameter is missing or cannot be read."""
+    """400: a parameter is missing or malformed."""
     return Refusal(400, {"errorCode": "request.validation", "message": what, "details": None})
 
 
 def not_found() -> Refusal:
-    """There is nothing of this id."""
+    """404: there is no element with this id."""
     return Refusal(404, {"message": "", "statusCode": 404})
 
 
@@ -50,7 +50,7 @@ def not_authorized() -> Refusal:
 
 
 def item_locked() -> Refusal:
-    """The session is fine, this item is locked."""
+    """The session is valid, but this item is locked."""
     return Refusal(403, {"errorCode": "auth.perms", "message": "Item is locked", "details": None})
 
 
@@ -61,7 +61,7 @@ class Query:
     parameters: Mapping[str, str]
 
     def required(self, name: str) -> str:
-        """A parameter that must be there; else 400."""
+        """The value of a required parameter. Raises `Refusal` (400)."""
         value = self.parameters.get(name, "")
         if not value:
             raise invalid(f"{name} is missing")
@@ -69,37 +69,37 @@ class Query:
 
     @property
     def includes(self) -> frozenset[str]:
-        """The relations to be joined."""
+        """The relations to join."""
         return frozenset(name for name in self.parameters.get("includes", "").split(",") if name)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Elements and what is joined to them, complete: the envelope leaves out what was not asked for."""
+    """Complete elements and joined elements; the envelope removes what was not requested."""
 
     elements: Sequence[Element]
-    linked: Mapping[str, Sequence[Element]] | None = None  # by resource; None: nothing was to be joined
+    linked: Mapping[str, Sequence[Element]] | None = None  # by resource; None: no join was requested
     paging: Mapping[str, object] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What a resource can be asked, and whether that needs a session."""
+    """The kinds of requests that a resource supports, and whether they need a session."""
 
     get: Callable[[str, Query], Answer] | None = None
     multi_get: Callable[[frozenset[str], Query], Answer] | None = None
     get_all: Callable[[Query], Answer] | None = None
     finders: Mapping[str, Callable[[Query], Answer]] = field(default_factory=dict)
     public: bool = False
-    private: frozenset[str] = frozenset()  # the finders of a public resource that need a session all the same
-    bare: Callable[[str, Query], Element] | None = None  # older than the envelope: everything below one name
+    private: frozenset[str] = frozenset()  # finders of a public resource that need a session
+    bare: Callable[[str, Query], Element] | None = None  # older than the envelope: the reply is one object
 
     def is_public(self, query: Query) -> bool:
-        """Whether this can be asked without a session."""
+        """Whether this request needs no session."""
         return self.public and query.parameters.get("q") not in self.private
 
     def answer(self, key: str | None, query: Query) -> Answer:
-        """Ask it.  Raises `Refusal`."""
+        """Answer a request. Raises `Refusal`."""
         if key is not None:
             if self.get is None:
                 raise routing_error("'get'")
@@ -121,7 +121,7 @@ class Resource:
 def envelope(
     resource: str, answer: Answer, query: Query, defaults: Mapping[str, frozenset[str]]
 ) -> Mapping[str, object]:
-    """The reply: of every element its id, its resource's default fields and what `fields=` names, if there is such."""
+    """The reply: for each element its id, the default fields of its resource, and existing fields of `fields=`."""
     own, of_linked = parse_fields(query.parameters.get("fields", ""))
 
     def projected(name: str, elements: Sequence[Element], asked: frozenset[str]) -> list[Element]:
@@ -141,7 +141,11 @@ def envelope(
 
 
 def parse_fields(text: str) -> tuple[frozenset[str], Mapping[str, frozenset[str]]]:
-    """`a,b,res.v1(c,d)` as the fields of the elements and those of linked resources.  Raises `Refusal` (400)."""
+    """Parse `a,b,res.v1(c,d)` into fields of elements and of linked resources; blanks count for nothing.
+
+    Raises `Refusal` (400).
+    """
+    text = "".join(text.split())
     own: set[str] = set()
     linked: dict[str, frozenset[str]] = {}
     position = 0
@@ -159,9 +163,9 @@ def parse_fields(text: str) -> tuple[frozenset[str], Mapping[str, frozenset[str]
 
 
 def page(elements: Sequence[Element], query: Query, *, largest: int = DEFAULT_LIMIT) -> Answer:
-    """One page of a list: `limit` (default 100, never more than `largest`) elements from `start`.
+    """One page of a list: `limit` (default 100, at most `largest`) elements from `start`.
 
-    `paging.next` is opaque: whoever counts instead of handing it back is refused.  Raises `Refusal` (400).
+    `paging.next` is opaque: a client that computes it instead of returning it is refused. Raises `Refusal` (400).
     """
     limit = query.parameters.get("limit", str(DEFAULT_LIMIT))
     if not limit.isdecimal() or int(limit) < 1:
@@ -182,12 +186,12 @@ def _offset(start: str) -> int:
         if word == "from" and number.isdecimal():
             return int(number)
     except (binascii.Error, ValueError):
-        pass  # refused below, as every start that is no answer of ours
+        pass  # refused below, as every `start` that was not issued here
     raise invalid("start is not one of paging.next")
 
 
 def split_ids(text: str) -> frozenset[str]:
-    """The ids of a multi-get, a set; a comma inside an id is written `\\,`."""
+    r"""The ids of a multi-get, without duplicates; a comma within an id is written `\,`."""
     return frozenset(part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text) if part)
 
 
@@ -197,19 +201,19 @@ def split_compound(key: str) -> tuple[str, ...]:
 
 
 def encode(reply: Mapping[str, object]) -> bytes:
-    """A reply as it goes over the wire."""
+    """The bytes of a reply."""
     return json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def weak_etag(body: bytes) -> str:
-    """The ETag of a reply: a hash over its JSON."""
+    """The ETag of a reply: a hash of its JSON."""
     return f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 def unordered(elements: Sequence[Element]) -> list[Element]:
-    """The elements in an order that means nothing, but is always the same: nobody may rely on any.
+    """The elements in a meaningless but stable order, which no client may rely on.
 
-    It never is the given order, where there are two or more.
+    With two or more elements it is never the given order.
     """
     scattered = sorted(elements, key=lambda element: hashlib.sha256(str(element["id"]).encode()).digest())
     return scattered[::-1] if scattered == list(elements) else scattered

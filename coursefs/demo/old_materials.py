@@ -1,12 +1,12 @@
-"""The tree of a course as the platform told it until 2022; it is there only where a test brings it back."""
+"""The tree of a course as the platform sent it until 2022; only tests enable it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from coursefs.demo.catalogue import slug_of
-from coursefs.demo.contents import Contents, text_id, wrapper_of
 from coursefs.demo.description import Course, Item
+from coursefs.demo.item_replies import ItemReplies, text_id, wrapper_of
 from coursefs.demo.materials import course_materials, definition
 from coursefs.demo.naptime import Answer, Element, Query, not_found
 
@@ -15,9 +15,9 @@ _RELATIONS = {"moduleIds": "modules", "lessonIds": "lessons", "itemIds": "items"
 
 
 class OldMaterials:
-    """`onDemandCourseMaterials.v1`, and what was there before it."""
+    """Replies of `onDemandCourseMaterials.v1` and of the routes before it."""
 
-    def __init__(self, courses: Sequence[Course], contents: Contents) -> None:
+    def __init__(self, courses: Sequence[Course], contents: ItemReplies) -> None:
         self._courses = {course.slug: course for course in courses}
         self._contents = contents
 
@@ -25,7 +25,7 @@ class OldMaterials:
         """`onDemandCourseMaterials.v1/?q=slug&slug=`: relations and content have other names than today."""
         course = self._course(slug_of(query))
         includes = ",".join(_RELATIONS.get(name, name) for name in query.includes)
-        answer = course_materials(course, Query({**query.parameters, "includes": includes}))
+        answer = course_materials(course, Query({**query.parameters, "includes": includes}), self._contents)
         linked = dict(answer.linked or {})
         items = {item.id: item for _, _, item in course.items()}
         if f"{_PREFIX}Items.v2" in linked:
@@ -76,7 +76,7 @@ def _item(item: Item) -> Element:
 
 
 def _content(item: Item) -> Element:
-    """What the tree told of an item then: the ids of its video and of its wrappers too, with a version behind them."""
+    """The content of an item then: also the ids of its video and its wrappers, with a version suffix."""
     told = dict(definition(item))
     if item.video is not None:
         told["videoId"] = item.video.id

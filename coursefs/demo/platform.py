@@ -1,4 +1,4 @@
-"""The whole platform: its hosts on ports of 127.0.0.1, wired together."""
+"""The sample platform: its hosts on ports of 127.0.0.1, wired together."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 import trio
 from starlette.types import ASGIApp
 
+from coursefs.demo.catalogue import Catalogue
 from coursefs.demo.cdn import MediaHost
 from coursefs.demo.control import Control
 from coursefs.demo.coursera import ApiHost
 from coursefs.demo.description import Course
 from coursefs.demo.faults import Faults, Switchboard
+from coursefs.demo.graphql import GraphQL
 from coursefs.demo.hosting import bound_to, serve_on, url_of
 from coursefs.demo.journal import Journal
 from coursefs.demo.media import media_files, subtitle_files
@@ -27,7 +29,7 @@ from coursefs.demo.signing import Signer
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a platform answers, and the cookie that it takes for a session."""
+    """The URLs of a platform, and a valid session cookie."""
 
     api: str
     cdn: str
@@ -38,9 +40,9 @@ class Addresses:
 class Platform:
     """A sample platform that serves these courses.
 
-    `url_life`: seconds that signed URLs live, None as on the real platform.  `memberships_page`: the most elements in
-    one page of a list of courses.  Port 0 is any free one.  `captcha`: no password lets anybody in.  `now` gives
-    seconds since 1970.
+    `url_life`: lifetime of signed URLs in seconds; None as on the real platform. `memberships_page`: maximum size of a
+    page in a list of courses. Port 0 is any free one. `captcha`: no password is accepted. `now` returns seconds since
+    1970.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Platform:
         self._api_turned = trio.Event()
 
     async def serve(self, *, task_status: trio.TaskStatus[Addresses] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled; started with the addresses as soon as they answer.  Raises `OSError`: port taken."""
+        """Serve until cancelled; `started` gets the addresses when it is ready. Raises `OSError` if a port is taken."""
         with ExitStack() as ports:
             api = ports.enter_context(bound_to(self._port))
             cdn = ports.enter_context(bound_to(self._cdn_port))
@@ -76,7 +78,9 @@ class Platform:
             addresses = Addresses(url_of(api), url_of(cdn), url_of(control) if control else None, self.sessions.cauth)
             resources = resource_table(self._courses, self.signer, addresses.cdn, self._memberships_page)
             subtitles = subtitle_files(self._courses)
-            api_host = ApiHost(resources, subtitles, self.signer, self.switchboard, self.sessions)
+            catalogue = Catalogue(self._courses, self._memberships_page)
+            graphql = GraphQL(self._courses, catalogue, self.switchboard, self.journal)
+            api_host = ApiHost(resources, subtitles, self.signer, self.switchboard, self.sessions, graphql)
             media_host = MediaHost(media_files(self._courses), self.signer, self.switchboard)
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._serve_api, self.journal.recording(api_host.app(), "api"), api)
@@ -87,13 +91,13 @@ class Platform:
                 task_status.started(addresses)
 
     async def apply(self, faults: Faults) -> None:
-        """Let these things go wrong and nothing else; returns, while serving, when it is so."""
+        """Replace the simulated faults; while serving, return when they are in effect."""
         self.switchboard.set(faults)
         while self._api_is_up == self.switchboard.current.api_down:
             await self._api_turned.wait()
 
     async def _serve_api(self, app: ASGIApp, port: socket.socket, *, task_status: trio.TaskStatus[None]) -> None:
-        """Serve, except while the API is to be down."""
+        """Serve, except while the API must be down."""
         started = False
         while True:
             async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""Conditional and range requests, as RFC 9110 has them and CloudFront answers them.  Pure."""
+"""Conditional requests and range requests according to RFC 9110, as CloudFront answers them. Pure."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ _ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Unsatisfiable(Exception):
-    """None of the bytes that were asked for is there: 416."""
+    """416: the file has none of the requested bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells one version of a file from another."""
+    """The validators of a file version: ETag and Last-Modified."""
 
     etag: str  # strong, in its quotes
     last_modified: str  # an HTTP date
 
 
 def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last of a `Range` for a file of `size` bytes.
+    """The half-open byte range of a `Range` header, for a file of `size` bytes.
 
-    None is the whole file: there is no such header, it cannot be understood, or it asks for several ranges at once.
-    Raises `Unsatisfiable`.
+    None means the whole file: the header is missing or malformed, or requests several ranges. Raises `Unsatisfiable`.
     """
     match = _ONE_RANGE.fullmatch(header.strip()) if header else None
     if match is None or match.groups() == ("", ""):
@@ -43,7 +42,7 @@ def requested_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def precondition(headers: Mapping[str, str], current: Validators) -> int | None:
-    """The status with which `If-Match` (412) or `If-None-Match` (304) ends the request, if one does."""
+    """The status by which `If-Match` (412) or `If-None-Match` (304) ends the request; None if neither does."""
     wanted = headers.get("if-match")
     if wanted is not None and wanted.strip() != "*" and current.etag not in _etags(wanted):
         return 412
@@ -54,12 +53,12 @@ def precondition(headers: Mapping[str, str], current: Validators) -> int | None:
 
 
 def range_counts(if_range: str | None, current: Validators) -> bool:
-    """Whether `Range` is to be heeded: without `If-Range`, or where that names exactly this version."""
+    """Whether `Range` applies: without `If-Range`, or if that names exactly this version."""
     return if_range is None or if_range.strip() in (current.etag, current.last_modified)
 
 
 def none_is_new(if_none_match: str, etag: str) -> bool:
-    """Whether an `If-None-Match` holds this ETag; compared weakly."""
+    """Whether an `If-None-Match` contains this ETag, by weak comparison."""
     strong = etag.removeprefix("W/")
     return if_none_match.strip() == "*" or strong in {one.removeprefix("W/") for one in _etags(if_none_match)}
 

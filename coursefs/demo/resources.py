@@ -1,22 +1,22 @@
-"""The table of the API: which resources there are, how each can be asked, and what comes without being asked for."""
+"""The resources of the API: their requests and their default fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from coursefs.demo.catalogue import Catalogue
-from coursefs.demo.contents import Contents
 from coursefs.demo.description import Course
-from coursefs.demo.enrolments import Enrolments
+from coursefs.demo.instruction_replies import InstructionReplies
+from coursefs.demo.item_replies import ItemReplies
+from coursefs.demo.learner_replies import LearnerReplies
 from coursefs.demo.materials import Materials
 from coursefs.demo.naptime import Resource
 from coursefs.demo.old_materials import OldMaterials
 from coursefs.demo.signing import Signer
 from coursefs.demo.standing import Standings
 from coursefs.demo.tabs import ResourcesTab
-from coursefs.demo.tasks import Tasks
 
-#: what comes without being asked for; `id` always does
+#: default fields of each resource; `id` is always included
 DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
     "memberships.v1": frozenset({"role", "userId", "courseId"}),
     "courses.v1": frozenset({"courseType", "slug", "name"}),
@@ -50,16 +50,16 @@ DEFAULT_FIELDS: Mapping[str, frozenset[str]] = {
 def resource_table(
     courses: Sequence[Course], signer: Signer, cdn: str, memberships_page: int
 ) -> Mapping[str, Resource]:
-    """Every resource by its name.
+    """All resources, by name.
 
-    `cdn` is the base URL of the media host, `memberships_page` the most elements in one page of a list.
+    `cdn` is the base URL of the media host, `memberships_page` the maximum size of a page in a list of courses.
     """
-    enrolments = Enrolments(courses, memberships_page)
+    enrolments = LearnerReplies(courses, memberships_page)
     catalogue = Catalogue(courses, memberships_page)
     standings = Standings(courses)
-    materials = Materials(courses)
-    contents = Contents(courses, signer, cdn)
-    tasks = Tasks(contents)
+    contents = ItemReplies(courses, signer, cdn)
+    materials = Materials(courses, contents)
+    tasks = InstructionReplies(contents)
     tabs = ResourcesTab(courses)
     old = OldMaterials(courses, contents)
     return {
@@ -88,6 +88,7 @@ def resource_table(
         "instructors.v1": Resource(multi_get=catalogue.instructors, public=True),
         "partners.v1": Resource(multi_get=catalogue.partners, public=True),
         "onDemandCoursesProgress.v1": Resource(get=standings.progress),
+        "onDemandVideoProgresses.v1": Resource(get=standings.place),
         "onDemandHomeProgress.v1": Resource(get=standings.modules_done),
         "onDemandSessionMemberships.v1": Resource(finders={"activeByUserAndCourse": standings.session}),
         "guidedCourseSessionProgresses.v1": Resource(multi_get=standings.guided),
@@ -96,9 +97,9 @@ def resource_table(
         "onDemandCourseGrades.v1": Resource(get=standings.grade),
         "onDemandInstructorNotes.v1": Resource(finders={"byCourse": standings.instructor_notes}),
         "onDemandCourseMaterials.v2": Resource(finders={"slug": materials.by_slug, "learner": materials.of_learner}),
-        "onDemandLectureVideos.v1": Resource(get=contents.lecture_video),
-        "onDemandLectureAssets.v1": Resource(get=contents.lecture_assets),
-        "onDemandSupplements.v1": Resource(get=contents.supplement),
+        "onDemandLectureVideos.v1": Resource(get=contents.lecture_video, multi_get=contents.lecture_videos),
+        "onDemandLectureAssets.v1": Resource(get=contents.lecture_assets, multi_get=contents.lectures_assets),
+        "onDemandSupplements.v1": Resource(get=contents.supplement, multi_get=contents.supplements),
         "openCourseAssets.v1": Resource(get=contents.wrapper),
         "assets.v1": Resource(get=contents.asset, multi_get=contents.assets),
         "assetUrls.v1": Resource(multi_get=contents.asset_urls),
@@ -107,6 +108,7 @@ def resource_table(
         "onDemandProgrammingImmediateInstructions.v1": Resource(get=tasks.exercise),
         "onDemandPeerAssignmentInstructions.v1": Resource(finders={"latest": tasks.peer_assignment}),
         "onDemandDiscussionPrompts.v1": Resource(get=tasks.discussion),
+        "onDemandWorkspaceLaunchers.v2": Resource(get=tasks.lab),
         "onDemandCourseMaterials.v1": Resource(finders={"slug": old.by_slug}),
         "opencourse.v1": Resource(bare=old.open_course),
     }

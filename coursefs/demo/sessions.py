@@ -1,7 +1,8 @@
-"""Who is signed in: the cookie values that are sessions, and the sign-in by e-mail and password (pure but for chance).
+"""Sessions: cookie values, and the sign-in by e-mail and password (pure, but for random values).
 
-`login/v3` is guarded by a double submit: the token of the cookie `csrftoken` comes again as `X-CSRFToken`, and
-`X-CSRF2-Cookie` names a cookie `csrf2_token_…` whose value comes again as `X-CSRF2-Token`.  Any values do that match.
+`login/v3` is protected by double submit: the token of the cookie `csrftoken` is repeated in `X-CSRFToken`, and
+`X-CSRF2-Cookie` names a cookie `csrf2_token_…` whose value is repeated in `X-CSRF2-Token`. Any matching values are
+accepted.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from coursefs.demo.naptime import Refusal, invalid
 
 EMAIL = "learner@example.org"
 PASSWORD = "correct horse"  # noqa: S105  # of the sample platform
-#: seconds that a session lasts, as cookies files of 2019 say
+#: lifetime of a session in seconds, according to cookies files of 2019
 LIFE = 50 * 86_400
 
 
 class Sessions:
-    """The sessions of the one learner.  With `captcha` no password lets anybody in, as it is since 2019."""
+    """The sessions of the one learner. With `captcha` no password is accepted, as since 2019."""
 
     def __init__(self, *, captcha: bool = True) -> None:
         self._captcha = captcha
         self.cauth = secrets.token_urlsafe(96)
 
     def holds(self, offered: str) -> bool:
-        """Whether this cookie value is a session."""
+        """Whether this cookie value is a valid session."""
         return secrets.compare_digest(offered.encode(), self.cauth.encode())
 
     def renew(self) -> str:
-        """End the session, and begin another one."""
+        """End the session and begin a new one."""
         self.cauth = secrets.token_urlsafe(96)
         return self.cauth
 
@@ -68,5 +69,5 @@ def _form(content_type: str, body: bytes) -> Mapping[str, object]:
         elif content_type.startswith("application/x-www-form-urlencoded"):
             return {name: values[0] for name, values in parse_qs(body.decode()).items()}
     except ValueError:
-        pass  # refused below, as every body that cannot be read
+        pass  # refused below, as every malformed body
     raise invalid("the body cannot be read")

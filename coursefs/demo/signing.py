@@ -1,4 +1,4 @@
-"""Signed URLs: what they look like, how long they hold, and whether one still does."""
+"""Signed URLs: their form, their expiry and their validation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _DAY = 86_400
 class Signer:
     """Signs for the media host and the subtitle proxy.
 
-    `now` gives seconds since 1970.  With `url_life` (seconds) every URL lives so long from its signing; without it,
-    as the platform does: media and subtitles until 00:00 UTC of the day after tomorrow, attachments for 24 hours.
+    `now` returns seconds since 1970. With `url_life` every URL is valid for so many seconds. Without it, as on the
+    platform, media and subtitles are valid until 00:00 UTC of the day after tomorrow, attachments for 24 hours.
     """
 
     def __init__(self, now: Callable[[], float], url_life: int | None = None) -> None:
@@ -26,26 +26,26 @@ class Signer:
         self._key = secrets.token_bytes(32)
 
     def revoke(self) -> None:
-        """Let every URL that was signed so far end now."""
+        """Expire all URLs that were signed so far."""
         self._key = secrets.token_bytes(32)
 
     def media_expiry(self) -> int:
-        """When a video or subtitle URL that is signed now ends, seconds since 1970."""
+        """When a video or subtitle URL that is signed now expires, seconds since 1970."""
         if self._url_life is not None:
             return int(self._now() + self._url_life)
         return (int(self._now()) // _DAY + 2) * _DAY
 
     def asset_expiry(self) -> int:
-        """When an attachment URL that is signed now ends, seconds since 1970."""
+        """When an attachment URL that is signed now expires, seconds since 1970."""
         return int(self._now() + (_DAY if self._url_life is None else self._url_life))
 
     def media_query(self, path: str, expires: int) -> str:
-        """The query that lets this (decoded) path of the media host be read."""
+        """The signed query for a (decoded) path of the media host."""
         signature = _cloudfront(self._digest("media", path, str(expires)))
         return urlencode({"Expires": expires, "Signature": signature, "Key-Pair-Id": KEY_PAIR_ID})
 
     def media_query_holds(self, path: str, query: Mapping[str, str]) -> bool:
-        """Whether a query lets this path be read now."""
+        """Whether a query is a valid signature for this path now."""
         expires = query.get("Expires", "")
         return (
             expires.isdecimal()
@@ -57,19 +57,19 @@ class Signer:
         )
 
     def playlist_query(self, kind: str, asset: str) -> str:
-        """The query of a playlist of this kind, for those who stream; nothing here plays one."""
+        """The query of a playlist of this kind, for streaming; nothing here serves one."""
         expiry = str(self.media_expiry() * 1000)
         signature = _url_base64(self._digest(kind, asset, expiry))
         return urlencode({"expiry": expiry, "hmac": signature, "mediaCdn": "cloudfront"})
 
     def subtitle_query(self, asset: str, extension: str) -> str:
-        """The query that lets one format of a subtitle be read; each format has an hmac of its own."""
+        """The signed query for one format of a subtitle; each format has its own HMAC."""
         expiry = str(self.media_expiry() * 1000)
         signature = _url_base64(self._digest("subtitle", asset, expiry, extension))
         return urlencode({"expiry": expiry, "hmac": signature, "fileExtension": extension})
 
     def subtitle_query_holds(self, asset: str, query: Mapping[str, str]) -> bool:
-        """Whether a query lets this subtitle be read now."""
+        """Whether a query is a valid signature for this subtitle now."""
         expiry = query.get("expiry", "")
         signature = _url_base64(self._digest("subtitle", asset, expiry, query.get("fileExtension", "")))
         return (
@@ -83,7 +83,7 @@ class Signer:
 
 
 def _cloudfront(digest: bytes) -> str:
-    """CloudFront's base64: no character that means something in a URL."""
+    """CloudFront's base64 alphabet, which is safe in URLs."""
     return base64.b64encode(digest).decode().translate(str.maketrans("+=/", "-_~"))
 
 

@@ -1,7 +1,7 @@
-"""How the learner stands in the courses: progress, session, deadlines, schedule and grade, each for some of them.
+"""The learner's standing: progress, session, deadlines, schedule and grade, each for some courses only.
 
-As on the platform, not every course has everything: the first of three has deadlines of its own, the second one a
-schedule for all, the third one neither a session nor a grade.
+As on the platform, not every course has everything: the first of three has personal deadlines, the second a common
+schedule, the third neither a session nor a grade.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _WEEK_MS = 7 * 86_400_000
 
 
 class Standings:
-    """The answers about the learner in a course."""
+    """Replies about the learner's standing in a course."""
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self._courses = {course.id: (number % 3, course) for number, course in enumerate(courses)}
 
     def progress(self, key: str, _query: Query) -> Answer:
-        """`onDemandCoursesProgress.v1/{userId}~{courseId}`: all of the first lesson is done."""
+        """`onDemandCoursesProgress.v1/{userId}~{courseId}`: the first lesson is completed."""
         _, course = self._own(key)
         items = list(course.items())
         first = items[0][1].id if items else ""
@@ -37,6 +37,21 @@ class Standings:
             "nextItem": items[len(done)][2].id if len(done) < len(items) else "",
         }
         return Answer([element], paging=None)
+
+    def place(self, key: str, _query: Query) -> Answer:
+        """`onDemandVideoProgresses.v1/{userId}~{courseId}~{videoId}`: every video of the second lesson is half seen."""
+        user, *rest = split_compound(key)
+        if user != str(USER_ID):
+            raise not_authorized()
+        if len(rest) != 2 or rest[0] not in self._courses:
+            raise not_found()
+        course = self._courses[rest[0]][1]
+        lessons = [lesson for module in course.modules for lesson in module.lessons]
+        for lesson in lessons[1:2]:
+            for item in lesson.items:
+                if item.video is not None and item.video.id == rest[1]:
+                    return Answer([{"id": key, "viewedUpTo": item.duration_ms // 2}])
+        raise not_found()
 
     def modules_done(self, key: str, _query: Query) -> Answer:
         """`onDemandHomeProgress.v1/{userId}~{courseId}`."""
@@ -110,7 +125,7 @@ class Standings:
         return Answer([], {"instructors.v1": []} if "instructorIds" in query.includes else None, paging=None)
 
     def _own(self, key: str) -> tuple[int, Course]:
-        """The course of a compound id.  Raises `Refusal`: learners may only ask for themselves."""
+        """The course of a compound id. Raises `Refusal` if the user in it is not the learner."""
         user, *rest = split_compound(key)
         if user != str(USER_ID):
             raise not_authorized()
@@ -127,5 +142,5 @@ def _of(course: Course) -> dict[str, object]:
 
 
 def _span(course: Course) -> tuple[int, int]:
-    """When the session of a course begins and ends, in milliseconds."""
+    """Begin and end of a course's session, in milliseconds since 1970."""
     return course.enrolled_ms, course.enrolled_ms + max(1, len(course.modules)) * _WEEK_MS

@@ -1,4 +1,4 @@
-"""`onDemandReferences.v1`: the Resources tab of a course, its entries and their texts in two lists."""
+"""`onDemandReferences.v1`: the Resources tab of a course; entries and their texts are separate lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CONTENT = "org.coursera.ondemand.reference.AssetReferenceContent"
 
 
 class ResourcesTab:
-    """The entries of the courses."""
+    """Replies about the entries of the tab."""
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self._courses = {course.id: course for course in courses}

@@ -1,1 +1,1 @@
-"""Looking for what keeps coursefs from working here, and saying what to type against it."""
+"""The checks of `coursefs doctor`: what prevents coursefs from working here, and the command that fixes it."""

@@ -1,4 +1,4 @@
-"""The places on disk: whether they can be written, are private, have room, and hold what they should."""
+"""Checks of the disk: folders are writable and private, there is free space, databases are undamaged."""
 
 from __future__ import annotations
 
@@ -12,91 +12,93 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from coursefs.doctor.finding import Finding, State
-from coursefs.places import Places
+from coursefs.doctor.finding import Finding, Severity
+from coursefs.settings.paths import AppPaths
 
 
-def disk(places: Places, cache_dir: Path, min_free: int) -> Iterator[Finding]:
-    """Everything that is looked at, in this order; nothing is written."""
+def disk(app_paths: AppPaths, cache_dir: Path, min_free: int) -> Iterator[Finding]:
+    """All checks of the disk, in this order; nothing is written."""
     folders = {
-        "settings folder": places.config_file.parent,
-        "state folder": places.state_dir,
+        "settings folder": app_paths.config_file.parent,
+        "state folder": app_paths.state_dir,
         "cache folder": cache_dir,
-        "socket folder": places.runtime_dir,
+        "socket folder": app_paths.runtime_dir,
     }
     for name, folder in folders.items():
         yield writable(name, folder)
-    yield private("secrets folder", places.credentials_dir)
-    yield room(cache_dir, min_free)
-    yield database("catalogue", places.state_dir / "catalogue.sqlite", "coursefs update")
+    yield private("secrets folder", app_paths.credentials_dir)
+    yield disk_space(cache_dir, min_free)
+    yield database("catalogue", app_paths.state_dir / "catalogue.sqlite", "coursefs update")
     yield database("cache record", cache_dir / "v1" / "record.sqlite", "coursefs cache verify")
 
 
 def writable(name: str, folder: Path) -> Finding:
-    """Whether a folder can be written into, or made."""
+    """Check that a folder can be written to, or created."""
     there = _nearest(folder)
     if not there.is_dir():
-        return Finding(name, State.PROBLEM, f"{there} is no folder", f"mv {_q(there)} {_q(there)}.old")
+        return Finding(name, Severity.PROBLEM, f"{there} is not a folder", f"mv {_q(there)} {_q(there)}.old")
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding(
             name,
-            State.PROBLEM,
-            f"{there} cannot be written by you",
+            Severity.PROBLEM,
+            f"{there} is not writable for you",
             f"sudo chown -R {os.getuid()}:{os.getgid()} {_q(there)}",
         )
-    missing = "" if there == folder else " (is made when it is needed)"
-    return Finding(name, State.OK, f"{folder}{missing}")
+    missing = "" if there == folder else " (created when needed)"
+    return Finding(name, Severity.OK, f"{folder}{missing}")
 
 
 def private(name: str, folder: Path) -> Finding:
-    """Whether a folder that holds secrets, if it is there, is open to its owner alone."""
+    """Check that a folder with secrets, if it exists, is accessible to its owner alone."""
     try:
         status = folder.stat()
     except OSError:
-        return Finding(name, State.OK, f"{folder} is not there: the keyring holds the secrets, or there are none")
+        return Finding(name, Severity.OK, f"{folder} does not exist: secrets are in the keyring, or there are none")
     if status.st_uid != os.geteuid():
         return Finding(
-            name, State.PROBLEM, f"{folder} belongs to another user", f"sudo chown -R {os.geteuid()} {_q(folder)}"
+            name, Severity.PROBLEM, f"{folder} belongs to another user", f"sudo chown -R {os.geteuid()} {_q(folder)}"
         )
     open_ones = [each for each in (folder, *folder.glob("*")) if stat.S_IMODE(each.stat().st_mode) & 0o077]
     if open_ones:
         return Finding(
-            name, State.PROBLEM, f"{open_ones[0]} is open to other users", f"chmod -R u=rwX,go= {_q(folder)}"
+            name, Severity.PROBLEM, f"{open_ones[0]} is open to other users", f"chmod -R u=rwX,go= {_q(folder)}"
         )
-    return Finding(name, State.OK, f"{folder}")
+    return Finding(name, Severity.OK, f"{folder}")
 
 
-def room(cache_dir: Path, min_free: int) -> Finding:
-    """Whether the disk of the cache has more free than what is to be left free."""
+def disk_space(cache_dir: Path, min_free: int) -> Finding:
+    """Check that the disk of the cache has more free space than `min_free` bytes."""
     free = shutil.disk_usage(_nearest(cache_dir)).free
     gib = f"{free / 2**30:.1f} GiB free"
     if free < min_free:
         return Finding(
             "disk space",
-            State.PROBLEM,
-            f"{gib} for {cache_dir}, less than the {min_free / 2**30:.1f} GiB of cache.min_free: nothing more is kept",
+            Severity.PROBLEM,
+            f"{gib} for {cache_dir}, but cache.min_free is {min_free / 2**30:.1f} GiB: nothing more is cached",
             "coursefs cache clear   # or another cache.dir in the settings",
         )
-    return Finding("disk space", State.OK, f"{gib} for {cache_dir}")
+    return Finding("disk space", Severity.OK, f"{gib} for {cache_dir}")
 
 
-def database(name: str, path: Path, against: str) -> Finding:
-    """Whether a database is whole; one that is not there yet is."""
+def database(name: str, path: Path, repair: str) -> Finding:
+    """Check a SQLite database for damage; a missing one is fine. `repair` is the command that rebuilds it."""
     if not path.exists():
-        return Finding(name, State.OK, "is not there yet")
+        return Finding(name, Severity.OK, "does not exist yet")
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as there:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0.5)) as there:
             said = there.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return Finding(name, Severity.OK, f"{path} is in use")  # the mount that uses it has checked it
         said = str(error)
     if said != "ok":
-        advice = f"mv {_q(path)} {_q(path)}.bad && {against}   # with nothing mounted"
-        return Finding(name, State.PROBLEM, f"{path} is damaged: {said}", advice)
-    return Finding(name, State.OK, f"{path}")
+        advice = f"mv {_q(path)} {_q(path)}.bad && {repair}   # unmount first"
+        return Finding(name, Severity.PROBLEM, f"{path} is damaged: {said}", advice)
+    return Finding(name, Severity.OK, f"{path}")
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest above it that is there."""
+    """The folder itself, or its nearest existing parent."""
     return next(each for each in (folder, *folder.parents) if each.exists())
 
 

@@ -1,4 +1,7 @@
-"""What a check found (pure)."""
+"""The finding of a check, and the exit status of all findings (pure).
+
+It is a module of its own because all checks and the command share it.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,30 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-class State(enum.StrEnum):
-    """How it is."""
+class Severity(enum.StrEnum):
+    """How serious a finding is."""
 
     OK = "ok"
-    NOTE = "note"  # works, but a person may want to know
+    NOTE = "note"  # works, but the user may want to know
     SIGN_IN = "sign-in"  # an account needs a new sign-in
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
-    check: str  # what was looked at: "FUSE device", "account campus"
-    state: State
+    check: str  # what was checked: "FUSE device", "account campus"
+    state: Severity
     message: str
-    advice: str | None = None  # what to type
+    advice: str | None = None  # the command that fixes it
 
     def record(self) -> dict[str, Any]:
-        """As `doctor --json` has it."""
+        """The finding as an object of `doctor --json`."""
         return {**asdict(self), "state": self.state.value}
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """0: nothing is wrong; 3: nothing but sign-ins; 1: something else."""
+    """0: no problem; 3: only sign-ins are needed; 1: any other problem."""
     states = {finding.state for finding in findings}
-    return 1 if State.PROBLEM in states else 3 if State.SIGN_IN in states else 0
+    return 1 if Severity.PROBLEM in states else 3 if Severity.SIGN_IN in states else 0

@@ -1,20 +1,20 @@
-"""What `stat` says of a node."""
+"""Node attributes for the kernel: `stat`, cache timeouts, and extended attributes."""
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable, Mapping
 
 import pyfuse3
 
-from coursefs.catalog.probes import is_probe
-from coursefs.library import Node
+from coursefs.library import Library, Node, is_probe
 from coursefs.mount.options import MountOptions
 
-#: seconds that the kernel may keep names and attributes; a refresh that changes them tells it earlier
+#: seconds that the kernel may cache names and attributes; a refresh invalidates changed ones earlier
 KEPT = 60.0
-#: seconds that the kernel may remember that a name does not exist
+#: seconds that the kernel may cache that a name does not exist
 KEPT_ABSENT = 10.0
-#: the same for names that no course ever has
+#: the same for names that no course can have
 KEPT_PROBE = 300.0
 _BLOCK = 512
 #: bytes that programs read at once, where they go by what a file says of itself
@@ -24,34 +24,36 @@ _LISTING_STEP = 4096
 
 
 class Attributes:
-    """The attributes of nodes, by the options of one mount."""
+    """Makes the attributes of nodes, with the options of one mount."""
 
     def __init__(self, options: MountOptions) -> None:
         self._options = options
-        self._directory_mode = stat.S_IFDIR | (0o555 & ~options.umask)
-        self._file_mode = stat.S_IFREG | (0o444 & ~options.umask)
+        # Copies get these modes too: a copy that its owner could not write to could not be completed, nor deleted.  The
+        # mount is `ro`, so the kernel refuses every change of what is in it with EROFS.
+        self._directory_mode = stat.S_IFDIR | (0o777 & ~options.umask)
+        self._file_mode = stat.S_IFREG | (0o666 & ~options.umask)
 
     def of(self, node: Node) -> pyfuse3.EntryAttributes:
-        """The attributes of a node as far as they are known.
+        """The attributes of a node.
 
-        A file whose size was never asked for says 0 and is not to be remembered: the kernel asks again (`getattr`)
-        before any program sees it, and gets the exact size then; of a file that the platform refuses it stays 0.
+        A file whose size was never probed has size 0 and no cache timeout: the kernel calls `getattr` before a program
+        sees it, which probes the size. The size of a refused file stays 0.
         """
         return self.fill(self.blank(), node)
 
     def blank(self) -> pyfuse3.EntryAttributes:
-        """What all nodes of a mount have in common."""
+        """The attributes that all nodes of a mount share."""
         entry = pyfuse3.EntryAttributes()
         entry.generation = 0
         entry.entry_timeout = KEPT
-        entry.st_nlink = 1  # of directories not 2 + sub-directories: find(1) takes 1 for "not counted"
+        entry.st_nlink = 1  # of directories too: find(1) takes 1 as "sub-directories not counted"
         entry.st_uid = self._options.uid
         entry.st_gid = self._options.gid
         entry.st_rdev = 0
         return entry
 
     def fill(self, entry: pyfuse3.EntryAttributes, node: Node) -> pyfuse3.EntryAttributes:
-        """The same object, with all that is the node's own: a listing describes thousands with one."""
+        """Fill an attributes object with those of a node and return it: a listing reuses one for thousands."""
         size, kept, mode, step = node.size, KEPT, self._file_mode, _READING_STEP
         if size is None:
             size = 0
@@ -64,16 +66,52 @@ class Attributes:
         entry.st_blksize = step
         entry.attr_timeout = kept
         entry.st_size = size
-        # never 0 for a file with bytes, cached or not: `tar -S` would archive a hole
+        # never 0 for a file with bytes, cached or not: `tar -S` would archive it as a hole
         entry.st_blocks = -(-size // _BLOCK)
-        if entry.st_mtime_ns != node.mtime_ns:  # what was first seen together has one time
+        if entry.st_mtime_ns != node.mtime_ns:  # often equal, and setting it is slow
             entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
         return entry
 
 
 def absent(name: str = "") -> pyfuse3.EntryAttributes:
-    """The answer to a lookup of a name that does not exist, for the kernel to remember for a while."""
+    """The reply to a lookup of a name that does not exist; the kernel caches it."""
     entry = pyfuse3.EntryAttributes()
     entry.st_ino = 0
     entry.entry_timeout = entry.attr_timeout = KEPT_PROBE if is_probe(name) else KEPT_ABSENT
     return entry
+
+
+#: not listed, because it changes while files are read: a backup program would copy the file again each time
+_UNLISTED = frozenset({b"user.coursefs.cached", b"user.coursefs.error"})
+_READERS: Mapping[bytes, Callable[[Library, Node], str | None]] = {
+    b"user.coursefs.id": lambda _, node: (
+        "/".join(filter(None, (node.place.account, node.place.course, node.key))) or "/"
+    ),
+    b"user.coursefs.kind": lambda _, node: node.kind.value,
+    b"user.coursefs.cached": lambda library, node: None if node.is_directory else str(library.cached_bytes(node)),
+    b"user.coursefs.error": lambda library, node: library.last_error(node),
+    b"user.xdg.origin.url": lambda _, node: node.url,
+    b"user.mime_type": lambda _, node: node.mime_type,
+}
+
+
+def read(library: Library, node: Node, name: bytes) -> bytes | None:
+    """The value of an extended attribute in UTF-8; None if the node does not have it."""
+    reader = _READERS.get(name)
+    value = None if reader is None else reader(library, node)
+    return None if value is None else value.encode()
+
+
+#: read by name alone, because it changes by itself and is asked of the platform
+PROGRESS = b"user.coursefs.progress"
+
+
+async def progress(library: Library, node: Node) -> bytes | None:
+    """How much of a node the learner has done, such as `0.25`; None if the platform does not say it."""
+    done = await library.progress(node)
+    return None if done is None else f"{done:.4g}".encode()
+
+
+def names(library: Library, node: Node) -> list[bytes]:
+    """The extended attributes of a node that change only with its content or its course."""
+    return [name for name in _READERS if name not in _UNLISTED and read(library, node, name) is not None]

@@ -1,4 +1,4 @@
-"""One wrapper round every handler: a deadline for each kernel request, and no exception that could end the mount."""
+"""The guard of every FUSE handler: a deadline for each kernel request, and an errno for every exception."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 import pyfuse3
 import trio
 
+from coursefs.base.crash_messages import log_unforeseen
+from coursefs.base.crash_messages import told as told_as
 from coursefs.errors import CoursefsError, leaf
 
 log = logging.getLogger(__name__)
@@ -20,10 +22,10 @@ R = TypeVar("R")
 
 
 class HasDeadline(Protocol):
-    """What the wrapped handlers' owner says."""
+    """The owner of the wrapped handlers."""
 
     deadline: float  # seconds that a kernel request may take
-    told: set[tuple[str, int]]  # which handler's errors of the system were said already
+    told: set[tuple[str, int]]  # (handler, errno) of system errors that were logged already
 
 
 S = TypeVar("S", bound=HasDeadline)
@@ -31,10 +33,10 @@ Handler: TypeAlias = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 
 def guarded(handler: Handler[S, P, R]) -> Handler[S, P, R]:
-    """The handler with a deadline, and with everything that it raises turned into an errno.
+    """The handler with a deadline, and with an errno in place of every exception.
 
-    Any exception but `FUSEError` that leaves a pyfuse3 handler ends the session, and with it the mount; and a handler
-    never learns that its caller was killed, so without a deadline that caller stays unkillable.
+    An exception other than `FUSEError` that leaves a pyfuse3 handler ends the session and the mount. A handler is not
+    told that its caller was killed, and without a deadline that caller would stay unkillable.
     """
 
     @functools.wraps(handler)
@@ -46,46 +48,66 @@ def guarded(handler: Handler[S, P, R]) -> Handler[S, P, R]:
 
 
 def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
-    """As `guarded`, for a handler that sees to a deadline where it waits."""
+    """As `guarded`, for a handler that sets its own deadline where it waits."""
 
     @functools.wraps(handler)
     async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await handler(self, *args, **kwargs)
-        except Exception as error:
-            raise _answer_to(error, handler.__name__, self) from None
+        except BaseException as error:
+            answer = _answer_to(error, handler.__name__, self)
+            if answer is None:
+                raise
+            raise answer from None
 
     return safe
 
 
 def at_once(handler: Callable[Concatenate[S, P], R]) -> Handler[S, P, R]:
-    """As `answered`, for a handler that never waits and therefore is no coroutine."""
+    """As `answered`, for a handler that never waits and so is no coroutine function."""
 
     @functools.wraps(handler)
     async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(self, *args, **kwargs)
         except Exception as error:
-            raise _answer_to(error, handler.__name__, self) from None
+            raise _answer_to(error, handler.__name__, self) or error from None
 
     return safe
 
 
-def _answer_to(error: Exception, doing: str, owner: HasDeadline) -> pyfuse3.FUSEError:
+def _answer_to(error: BaseException, doing: str, owner: HasDeadline) -> pyfuse3.FUSEError | None:
+    """The `FUSEError` to raise in place of an error; None if the error must end the process."""
     if isinstance(error, pyfuse3.FUSEError):
         return error
-    if isinstance(error, trio.TooSlowError):
-        log.info("%s: no answer within %.0f s", doing, owner.deadline)
-        return pyfuse3.FUSEError(errno.ETIMEDOUT)
-    return pyfuse3.FUSEError(errno_of(error, doing, owner.told))
+    if _is_cancelled(error):
+        # The session ends, or restarts because the kernel was out of memory. The kernel still waits for a reply, and
+        # so does a program: reply, and let the task be cancelled again at its next checkpoint.
+        return pyfuse3.FUSEError(errno.EINTR if isinstance(error, trio.Cancelled) else errno.EIO)
+    if not isinstance(error, Exception):
+        return None
+    try:
+        if isinstance(error, trio.TooSlowError):
+            log.info("%s: no answer within %.0f s", doing, owner.deadline)
+            return pyfuse3.FUSEError(errno.ETIMEDOUT)
+        return pyfuse3.FUSEError(errno_of(error, doing, owner.told))
+    except Exception:  # logging failed, for example for lack of memory
+        return pyfuse3.FUSEError(errno.EIO)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it is a cancellation, or a group of one and of ordinary errors."""
+    if isinstance(error, BaseExceptionGroup) and not isinstance(error, Exception):
+        return error.split((trio.Cancelled, Exception))[1] is None
+    return isinstance(error, trio.Cancelled)
 
 
 def errno_of(error: BaseException, doing: str, told: set[tuple[str, int]]) -> int:
-    """The errno that a program sees for an error: its own for one of ours, EIO for all others.
+    """The errno for an error: that of a `CoursefsError`, EIO for all others.
 
-    An error of the system below us (a full disk, no file left to open) says nothing of the file that was asked for,
-    so its number is no answer; it is logged when it comes for the first time, `told` remembers which ones did.  One
-    that nobody expected is logged with its trace.
+    A system error (a full disk, too many open files) does not concern the file that was read, so its errno would
+    mislead; it is logged once, and `told` remembers that. An unexpected error is logged by its kind and place, because
+    its text may be secret.
     """
     error = leaf(error)
     if isinstance(error, CoursefsError):
@@ -96,5 +118,8 @@ def errno_of(error: BaseException, doing: str, told: set[tuple[str, int]]) -> in
         log.log(logging.DEBUG if kind in told else logging.WARNING, "%s: %s", doing, error)
         told.add(kind)
         return errno.EIO
-    log.error("%s failed unexpectedly", doing, exc_info=error)
+    found = told_as(error)
+    kind = (f"{doing}: {found}", 0)
+    log_unforeseen(log, doing, error, level=logging.DEBUG if kind in told else logging.ERROR)
+    told.add(kind)
     return errno.EIO

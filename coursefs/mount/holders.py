@@ -1,4 +1,4 @@
-"""Who has something of a mount open: read from /proc, without touching the file system itself, which may be stuck."""
+"""The processes that have a mount open, from /proc; the file system itself, which may be stuck, is not touched."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from coursefs.mount import mountinfo
 
 _PROC = Path("/proc")
 _DELETED = " (deleted)"
@@ -18,28 +20,33 @@ class Holder:
 
     pid: int
     name: str
-    what: str  # the file, below the mount point; "." for the mount point itself, where it is its working folder
+    what: str  # the file, below the mount point; ".": the mount point is its working folder
 
     def __str__(self) -> str:
-        what = "is in there" if self.what == "." else self.what
+        what = "its working directory" if self.what == "." else self.what
         return f"{self.name} ({self.pid}: {what})"
 
 
 def is_open(mountpoint: Path, path: str, proc: Path = _PROC) -> bool:
-    """Whether any process has the file at this path below the mount point open, or mapped into memory."""
+    """Whether any process has the file at this path below the mount point open or mapped into memory.
+
+    True if that cannot be known: after an unmount, paths in /proc no longer show which mount they belong to.
+    """
+    if mountinfo.at(mountpoint) is None:
+        return True
     pids = [each for each in os.listdir(proc) if each.isdecimal()]  # noqa: PTH208  # names, not paths
     return any(path == what for pid in pids for what in _held(proc / pid, mountpoint))
 
 
 def holders(mountpoint: Path, proc: Path = _PROC) -> list[Holder]:
-    """The processes, by number.  Those of other users are not to be seen but by root."""
+    """The processes that hold the mount, by number. Only root sees those of other users."""
     pids = sorted(int(each) for each in os.listdir(proc) if each.isdecimal())  # noqa: PTH208  # names, not paths
     found = ((pid, next(_held(proc / str(pid), mountpoint), None)) for pid in pids)
     return [Holder(pid, _name(proc / str(pid)), what) for pid, what in found if what is not None]
 
 
 def _held(process: Path, mountpoint: Path) -> Iterator[str]:
-    """What a process has of the mount: open files first, then folders it is in, then what is mapped into memory."""
+    """What a process holds of the mount: open files first, then its folders, then mapped files."""
     links = []
     with suppress(OSError):
         links += [process / "fd" / each for each in os.listdir(process / "fd")]  # noqa: PTH208  # as above

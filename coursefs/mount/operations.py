@@ -1,4 +1,4 @@
-"""Kernel requests on one side, the library on the other; nothing is decided here."""
+"""The FUSE handlers: translate kernel requests into library calls; no decisions are made here."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from typing import NoReturn
 import pyfuse3
 import trio
 
+from coursefs.base import threads
 from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
-from coursefs.mount import xattrs
+from coursefs.mount import attributes
 from coursefs.mount.attributes import KEPT, Attributes, absent
 from coursefs.mount.guard import answered, at_once, guarded
 from coursefs.mount.options import MountOptions
 
 log = logging.getLogger(__name__)
 
-#: `.` and `..` take the offsets 1 and 2, which an NFS server expects of them
+#: `.` and `..` have the offsets 1 and 2, which an NFS server expects
 _FIRST_OFFSET = 3
 _BLOCK = 4096
-#: seconds beyond the read timeout: what times out inside says why, so it shall come first
-_SLACK = 2.0
+#: seconds beyond the read timeout: an inner timeout gives a better reason, so it must come first
+_SLACK = 0.5
+#: threads that search /proc for open files: /proc of a stuck process may block, so these have a limit of their own and
+#: do not use up the other threads
+_LOOKING = 2
 
 
 class Operations(pyfuse3.Operations):
-    """The handlers of one mount.  They can be called without any mount, which is how most tests do."""
+    """The handlers of one mount. They can be called without a mount, as most tests do."""
 
     supports_dot_lookup = True  # for re-export over NFS: `.` and `..` of any inode that was ever given out
     enable_writeback_cache = False
@@ -40,22 +44,28 @@ class Operations(pyfuse3.Operations):
     def __init__(
         self, library: Library, options: MountOptions, *, is_held: Callable[[str], bool] | None = None
     ) -> None:
-        """`is_held` says whether any process has the file at a path open, and may block; None: that cannot be known."""
+        """`is_held` tells whether any process has the file at a path open, and may block; None: not knowable."""
         super().__init__()
         self._is_held = is_held
-        self._reads: dict[int, set[trio.CancelScope]] = {}  # those that wait, by file
-        self.deadline = library.settings.read_timeout + _SLACK
+        self._reads: dict[int, set[trio.CancelScope]] = {}  # cancel scopes of waiting reads, by file
+        self.deadline = library.read_timeout + _SLACK
         self.told: set[tuple[str, int]] = set()
         self._library = library
         self._attributes = Attributes(options)
         self._numbers = itertools.count(1)
         self._files: dict[int, Handle] = {}
         self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
+        self._looking = trio.CapacityLimiter(_LOOKING)
 
     @property
     def open_files(self) -> int:
-        """How many files programs have open."""
+        """The number of files that programs have open."""
         return len(self._files)
+
+    @property
+    def in_use(self) -> int:
+        """The number of files and directories that programs have open."""
+        return len(self._files) + len(self._listings)
 
     # -- names and attributes ---------------------------------------------------------------------------------------
 
@@ -67,7 +77,7 @@ class Operations(pyfuse3.Operations):
         if name == b"..":
             return self._attributes.of(self._library.node(parent.parent))
         try:
-            # names are NFC; programs that come from elsewhere may ask in another normal form
+            # our names are NFC; a program may use another normal form, as from a Mac
             text = unicodedata.normalize("NFC", name.decode())
         except UnicodeDecodeError:
             return absent()
@@ -87,13 +97,13 @@ class Operations(pyfuse3.Operations):
             except NotSignedIn:
                 raise
             except NotAllowed as error:
-                # It has no size that anybody could know; `open` refuses it.  The kernel lets nobody list a file that
-                # has no attributes, nor read in `user.coursefs.error` why that is.
+                # A refused file without a known size: `open` will fail. An error here would hide the file from
+                # listings, and its `user.coursefs.error` could not be read.
                 log.debug("getattr: %s", error)
         return self._attributes.of(node)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
-        """Nothing to do: an inode number stays what it is for ever, and nodes live in the catalogue."""
+        """Nothing to do: inode numbers never change, and nodes are in the catalogue."""
 
     @at_once
     def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
@@ -106,8 +116,8 @@ class Operations(pyfuse3.Operations):
         count, size = self._library.totals()
         data = pyfuse3.StatvfsData()
         data.f_bsize = data.f_frsize = _BLOCK
-        data.f_blocks = -(-size // _BLOCK)
-        data.f_bfree = data.f_bavail = 0
+        # as if all of it were free: a file system at 100 % sets off alarms, and EROFS refuses every write anyway
+        data.f_blocks = data.f_bfree = data.f_bavail = -(-size // _BLOCK)
         data.f_files = count
         data.f_ffree = data.f_favail = 0
         data.f_namemax = 255
@@ -135,7 +145,7 @@ class Operations(pyfuse3.Operations):
         entry = self._attributes.of(directory)
         if start_id < 1 and not reply(token, b".", entry, 1):
             return
-        entry.st_ino = directory.parent  # of these two the kernel takes no more than number and type
+        entry.st_ino = directory.parent  # of `.` and `..` the kernel uses only inode and type
         if start_id < 2 and not reply(token, b"..", entry, 2):
             return
         numbered = enumerate(itertools.islice(children, first, None), first + _FIRST_OFFSET)
@@ -145,8 +155,8 @@ class Operations(pyfuse3.Operations):
                     return
             return
         for number, listed in numbered:
-            # as of now, not of opendir: a size that was learned meanwhile must not be taken back, nor a name that is no
-            # longer there be kept by the kernel, which was told so already
+            # Use the nodes of now, not of opendir: the kernel was already told of later changes, so an old size or a
+            # removed name must not enter its cache again.
             node = self._library.node(listed.inode)
             is_there = not node.is_gone and (node.parent, node.name) == (listed.parent, listed.name)
             entry.entry_timeout = KEPT if is_there else 0.0
@@ -170,7 +180,7 @@ class Operations(pyfuse3.Operations):
         handle = await self._library.open(inode)
         number = next(self._numbers)
         self._files[number] = handle
-        # the kernel keeps its pages across opens; changed size or mtime make it drop them
+        # the kernel keeps its page cache across opens, and drops it when size or mtime change
         return pyfuse3.FileInfo(fh=number, keep_cache=True)
 
     @answered
@@ -193,24 +203,27 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def flush(self, fh: int) -> None:
-        """There is nothing to write; but somebody who has the file open closes it, or has died."""
+        """Nothing to write; but a process with this file open has closed it, or was killed."""
         if fh in self._reads and self._is_held is not None:
-            self._library.start(functools.partial(self._give_up_unless_held, fh, self._is_held))
+            give_up = functools.partial(self._give_up_unless_held, fh, self._is_held)
+            self._library.start(give_up, name="give up reads")
 
     async def _give_up_unless_held(self, fh: int, is_held: Callable[[str], bool]) -> None:
-        """End reads for which nobody waits any more.
+        """Cancel the reads of a file that no process has open any more.
 
-        The kernel does not say that a reader was killed, and does not release its file before they are answered.
+        The kernel does not say that a reader was killed, and releases its file only after the reads are answered.
         """
         file = self._files.get(fh)
         if file is None:
             return
         try:
             path = self._library.path(file.node)
-            if await trio.to_thread.run_sync(is_held, path, abandon_on_cancel=True):
-                return
-        except Exception as error:  # it cannot be known, then; nothing may end the mount for that
-            log.debug("who has a file open is not known: %s", error)
+            with trio.fail_after(self.deadline):  # after that the reads have timed out themselves
+                looking = threads.run_sync(lambda: is_held(path), abandon_on_cancel=True, limiter=self._looking)
+                if await looking:
+                    return
+        except Exception as error:  # not knowable now; no error may end the mount
+            log.debug("cannot tell which processes have the file open: %s", error)
         else:
             for patience in self._reads.get(fh, set()).copy():
                 patience.cancel()
@@ -227,20 +240,25 @@ class Operations(pyfuse3.Operations):
 
     # -- extended attributes ---------------------------------------------------------------------------------------
 
-    @at_once
-    def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
+    @answered
+    async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
         if not name.startswith(b"user."):
-            # `ls -l` asks for security.selinux and system.posix_acl_access: of every file as long as the answer is
-            # «no such attribute», of the first one alone when it is that there is none of the kind here
+            # `ls -l` reads security.selinux and system.posix_acl_access of every file if the error is ENODATA, but only
+            # of the first one if it is EOPNOTSUPP
             raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
-        value = xattrs.read(self._library, self._library.node(inode), name)
+        node = self._library.node(inode)
+        if name == attributes.PROGRESS:
+            with trio.fail_after(self.deadline):
+                value = await attributes.progress(self._library, node)
+        else:
+            value = attributes.read(self._library, node, name)
         if value is None:
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value
 
     @at_once
     def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
-        return xattrs.names(self._library, self._library.node(inode))
+        return attributes.names(self._library, self._library.node(inode))
 
     # -- everything that would change something ----------------------------------------------------------------------
 

@@ -1,41 +1,75 @@
-"""Text and markup of a platform, made fit for a page.
+"""Cleaning of platform text and markup for a page, and the links from a page to files beside it.
 
-`plain` is for words, `safe` for markup.  The writers of pages make clean markup in the first place; `safe` is what
-stands behind them, and it alone decides what can be in a page at all.
+`plain` is for text, `safe` for markup. Page writers produce clean markup already; `safe` is the last check, and it
+alone decides what a page can contain.
+
+A page writer does not know the names of the files beside the page, and the catalogue, which decides names, does not
+parse pages. So a page contains the placeholder `coursefs-beside:<file key>` as URL, and `with_links` replaces it when
+the names are decided.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Collection
-from urllib.parse import urlsplit
+from collections.abc import Collection, Mapping
+from urllib.parse import quote, unquote, urlsplit
 
 import nh3
 
-from coursefs.pages.beside import SCHEME
+SCHEME = "coursefs-beside"
 
-#: Control characters but newline and tab, invisible ones without a meaning (zero-width space, word joiner, byte order
-#: mark), overrides of the writing direction, and what is no character at all.  The zero-width joiner and non-joiner
-#: stay: Persian, the languages of India and emoji are misspelt without them.
+#: one tag with its attributes; a `>` within a quoted value is not its end
+_TAG = re.compile(r'<[A-Za-z][^\s<>"]*+(?:[^<>"]|"[^"]*+")*+>')
+_REFERENCE = re.compile(rf'(?<=\s)(href|src)="{SCHEME}:([^"]*)"')
+
+
+def beside_url(file_key: str) -> str:
+    """The placeholder for the URL of the file with this key; safe within a double-quoted attribute."""
+    return f"{SCHEME}:{quote(file_key, safe='')}"
+
+
+def with_links(html: str, names: Mapping[str, str]) -> bytes:
+    """The final UTF-8 bytes of a page, with links in place of the placeholders.
+
+    `names` maps file keys to paths relative to the page, as on disk; they are percent-encoded here. A key without a
+    name becomes `#`. Only `href` and `src` of tags are replaced; text stays as it is.
+    """
+
+    def reference(match: re.Match[str]) -> str:
+        name = names.get(unquote(match[2]))
+        return f'{match[1]}="{"#" if name is None else quote(name, safe="/")}"'
+
+    linked = html
+    if f"{SCHEME}:" in html:  # fast path: most large pages have no placeholder
+        linked = _TAG.sub(lambda tag: _REFERENCE.sub(reference, tag[0]), html)
+    return linked.encode("utf-8", "replace")  # a lone surrogate has no UTF-8: write `?`
+
+
+#: Control characters but newline and tab, meaningless invisible ones (zero-width space, word joiner, byte order mark),
+#: bidi overrides, surrogates and noncharacters. The zero-width joiner and non-joiner stay: Persian, the languages of
+#: India and emoji are misspelt without them.
 _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 
+_LONG_REFERENCE = re.compile(r"&#([0-9]{9,})")
+
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
-_CLASS = re.compile(r"language-[a-z0-9_+#.-]{1,40}|cml|math|missing")
+_CLASS = re.compile(r"language-[a-z0-9_+#.-]{1,40}|cml|math|missing|tex-[a-z0-9-]+(?: tex-[a-z0-9-]+)*+")
 
 _TEXT_TAGS = """
 a audio b blockquote br code dd div dl dt em h2 h3 h4 h5 h6 hr i img li ol p pre s span strong sub sup
 table tbody td tfoot th thead tr u ul var
 """.split()
 _MATH_TAGS = """
-math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub msubsup msup
-mtable mtd mtext mtr munder munderover
+math menclose mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow mspace msqrt mstyle msub
+msubsup msup mtable mtd mtext mtr munder munderover
 """.split()
 _MATH_ATTRIBUTES = """
 accent accentunder columnalign columnlines columnspacing depth displaystyle fence form height
 largeop linebreak linethickness lspace mathcolor mathsize mathvariant maxsize minsize movablelimits notation rowlines
-rowspacing rspace scriptlevel separator stretchy symmetric width
+rowspacing rspace scriptlevel separator stretchy symmetric voffset width
 """.split()
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "title"},
@@ -49,13 +83,26 @@ _ATTRIBUTES = {
 }
 
 
+def unescaped(text: str) -> str:
+    """The text with its HTML character references resolved, as by `html.unescape`, but for any text.
+
+    Python refuses to parse a number of more than 4,300 digits (`ValueError`), so a reference of more than eight digits
+    is shortened first: both name no character and become U+FFFD.
+    """
+    return html.unescape(_LONG_REFERENCE.sub(_shortened, text))
+
+
+def _shortened(reference: re.Match[str]) -> str:
+    return f"&#{reference[1].lstrip('0')[:8] or '0'}"
+
+
 def plain(text: str) -> str:
-    """The text without control and invisible characters; every line ends with a newline alone."""
+    r"""The text without control and invisible characters, and with `\n` as line end."""
     return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def link_target(url: str | None) -> str | None:
-    """The URL if a page may link to it: absolute, by http, https or mailto.  None: it may not."""
+    """The URL if a page may link to it (absolute; http, https or mailto), else None."""
     if url is None:
         return None
     url = plain(url).strip().replace("\n", "").replace("\t", "").replace(" ", "%20")  # as browsers read it
@@ -68,11 +115,11 @@ def link_target(url: str | None) -> str | None:
     return url
 
 
-def safe(html: str, *, beside: Collection[str] = ()) -> str:
-    """The markup with nothing in it that could act or load: no script, no style, no form, no remote resource.
+def safe(markup: str, *, beside: Collection[str] = ()) -> str:
+    """The markup without anything active: no script, no style, no form, no remote resource.
 
-    `beside`: the placeholders (`coursefs.pages.beside_url`) that the writer of the page put there.  They alone are
-    allowed as `src`; any other mention of their scheme in an attribute is taken out.
+    `beside`: the placeholders (`coursefs.pages.beside_url`) that the page writer used. Only they are allowed as `src`;
+    every other URL of their scheme in an attribute is removed.
     """
 
     def allowed(_tag: str, attribute: str, value: str) -> str | None:
@@ -85,7 +132,7 @@ def safe(html: str, *, beside: Collection[str] = ()) -> str:
         return value
 
     return nh3.clean(
-        html,
+        markup,
         tags={*_TEXT_TAGS, *_MATH_TAGS},
         attributes=_ATTRIBUTES,
         attribute_filter=allowed,

@@ -1,7 +1,7 @@
-"""Complete HTML documents: the frame around a reading, and the page for what has no file.
+"""Complete HTML documents: the frame around a reading, and the link page for an item without a file.
 
-A document stands alone: one file, its style inside, no script, and a policy that lets a browser load nothing but files
-from beside it.  The same input gives the same bytes, for sizes and checksums must not change from mount to mount.
+A document is self-contained: one file with its style, no script, and a content security policy that lets a browser load
+only files beside it. The same input gives the same bytes, because sizes and checksums must not change between mounts.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ _TEMPLATES = jinja2.Environment(
 )
 _STYLE = (resources.files("coursefs.pages") / "templates" / "style.css").read_text(encoding="utf-8")
 
-#: `file:` is for a page opened from the mount, where browsers give files no origin of their own; 'self' for a copy of
-#: the tree on a web server.
+#: `file:` is for a page opened from the mount, where browsers give files no origin; 'self' for a copy on a web server
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -45,14 +44,14 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 def document(*, title: str, body: str, url: str | None, language: str | None = None, course: str | None = None) -> str:
     """A complete HTML5 document around `body`.
 
-    `body` is markup that is already clean (`coursefs.pages.cleaning.safe`) and begins its headings at `h2`; everything
-    else is taken as text.  `url`: the web page of the item, linked at the end.  `language`: a BCP 47 tag.
+    `body` is markup that is already clean (`coursefs.pages.cleaning.safe`) and whose headings begin at `h2`; all other
+    arguments are plain text. `url`: the web page of the item, linked at the end. `language`: a BCP 47 tag.
     """
     return _document(title=_line(title) or "Untitled", body=Markup(body), url=url, language=language, course=course)  # noqa: S704 - clean by contract
 
 
 def link_page(*, title: str, what: str, reason: str, url: str | None, course: str | None = None) -> str:
-    """A complete HTML5 document that stands for something without a file, with a link to where it can be had.
+    """A complete HTML5 document in place of a file, with a link to the item's web page.
 
     `what` is its kind for a person ("Quiz"), `reason` a sentence that says why there is no file.
     """
@@ -82,6 +81,6 @@ def _line(text: str) -> str:
 
 
 def _host(url: str | None) -> str:
-    """What a link to this URL is called: `coursera.org`, or the platform where the URL names no host."""
+    """The text of a link to this URL: `coursera.org`, or "the platform" if the URL has no host."""
     host = urlsplit(url).hostname if url else None
     return host.removeprefix("www.") if host else "the platform"

@@ -1,51 +1,84 @@
-"""Mathematics in the text of readings: TeX between delimiters becomes MathML, which browsers show without any help.
+r"""Formulas in the text of readings: TeX between delimiters becomes MathML, which browsers show without scripts.
 
-The platform's delimiters are `$$…$$` and `$…$` within a line and `\\[…\\]` on a line of its own; elements that hold
-formulas say `hasMath="true"`.  Only `$$` is trusted without that: a single `$` is a price as often as not.
+Coursera's delimiters are `$$…$$` and `$…$` within a line and `\[…\]` on a line of its own; elements with formulas
+have `hasMath="true"`. Only `$$` is recognized without that, because a single `$` is often a price.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from html import escape
+from typing import NamedTuple
 
-from latex2mathml.converter import convert
+from coursefs.pages.mathml import mathml
 
-_LENGTH = r"{1,4000}?"  # of one formula: bounds the work on text with a delimiter that is never closed
-_ALWAYS = re.compile(rf"(?<!\\)\$\$((?:\\\$|[^$]){_LENGTH})\$\$")
+_LENGTH = 4000  # characters; longer formulas stay as they are
+_ALWAYS = re.compile(rf"(?<!\\)\$\$(?P<double>(?:\\\$|[^$]){{1,{_LENGTH}}}?)\$\$")
 _FLAGGED = re.compile(
     _ALWAYS.pattern
-    + rf"|\\\[(.{_LENGTH})\\\]"
-    + rf"|\\\((.{_LENGTH})\\\)"
-    + rf"|(?<![\\$])\$(?![\s$])((?:\\\$|[^$\n]){_LENGTH})(?<![\s\\])\$(?![\d$])",
-    re.DOTALL,
+    + r"|(?P<opening>\\\[|\\\()"
+    + rf"|(?<![\\$])\$(?![\s$])(?P<single>(?:\\\$|[^$\n]){{1,{_LENGTH}}}?)(?<![\s\\])\$(?![\d$])"
 )
+_CLOSING = {r"\[": r"\]", r"\(": r"\)"}
 
-_NAMESPACE = 'xmlns="http://www.w3.org/1998/Math/MathML"'  # XML needs it, HTML does not
+
+class Formula(NamedTuple):
+    """A formula in a text: its position with delimiters, and the source between them."""
+
+    start: int
+    end: int
+    opening: str
+    source: str
+
+
+def delimited(text: str, pattern: re.Pattern[str], closing: Mapping[str, str]) -> Iterator[Formula]:
+    """The formulas of a text, in linear time.
+
+    A match of `pattern` is a whole formula, or its group `opening` is a delimiter that ends with `closing[delimiter]`.
+    The end is searched for here: a regular expression would search to the end of the text again for each unclosed
+    delimiter.
+    """
+    position = 0
+    ends: dict[str, int] = {}  # closing delimiter -> its next position, or len(text)
+    while (match := pattern.search(text, position)) is not None:
+        opening = match["opening"]
+        if opening is None:
+            source = next(group for group in match.groups() if group is not None)
+            yield Formula(match.start(), match.end(), "$", source)
+            position = match.end()
+            continue
+        begin, delimiter = match.end(), closing[opening]
+        end = ends.get(delimiter, -1)
+        if end <= begin:
+            end = text.find(delimiter, begin + 1)
+            ends[delimiter] = end = len(text) if end < 0 else end
+        position = begin
+        if end < len(text) and end - begin <= _LENGTH:
+            position = end + len(delimiter)
+            yield Formula(match.start(), position, opening, text[begin:end])
+
+
+def formulas(text: str, *, flagged: bool) -> Iterator[Formula]:
+    """The formulas of a plain text; `flagged`: the platform says that it contains some."""
+    if flagged:
+        yield from delimited(text, _FLAGGED, _CLOSING)
+        return
+    for match in _ALWAYS.finditer(text):
+        yield Formula(match.start(), match.end(), "$", match[1])
 
 
 def with_formulas(text: str, *, flagged: bool) -> str:
-    """HTML of a plain text: formulas as MathML, everything else escaped.  `flagged`: the platform says it has some."""
+    """The HTML of a plain text: formulas as MathML, all else escaped. `flagged` as for `formulas`."""
     pieces: list[str] = []
     position = 0
-    for match in (_FLAGGED if flagged else _ALWAYS).finditer(text):
-        pieces += (escape(text[position : match.start()], quote=False), _formula(match))
-        position = match.end()
+    for formula in formulas(text, flagged=flagged):
+        written = text[formula.start : formula.end]
+        pieces += (escape(text[position : formula.start], quote=False), _html(formula, written))
+        position = formula.end
     return "".join((*pieces, escape(text[position:], quote=False)))
 
 
-def _formula(match: re.Match[str]) -> str:
-    source = next(group for group in match.groups() if group is not None).strip()
-    mathml = _mathml(source, display="block" if match[0].startswith(r"\[") else "inline")
-    if mathml is None:
-        return f'<code class="math">{escape(match[0], quote=False)}</code>'
-    return mathml.replace(f"<math {_NAMESPACE} ", f'<math alttext="{escape(source)}" ', 1)
-
-
-def _mathml(source: str, *, display: str) -> str | None:
-    """None: the source says more to a reader than what could be made of it."""
-    try:
-        mathml: str = convert(source, display=display)
-    except Exception:  # its errors have no base of their own, and no formula is worth losing the page
-        return None
-    return None if "<mi>\\" in mathml else mathml  # an unknown command is left standing as a name
+def _html(formula: Formula, written: str) -> str:
+    shown = mathml(formula.source.strip(), display=formula.opening == r"\[")
+    return f'<code class="math">{escape(written, quote=False)}</code>' if shown is None else shown

@@ -1,21 +1,30 @@
-"""How coursefs speaks HTTP: one client, and the rules that every request obeys."""
+"""HTTP for all of coursefs: one client, and the rules that every request obeys.
 
-from coursefs.transport.bucket import Bucket, Limit
+`client` makes requests, with httpx for replies of platforms and with `http1` for file bodies.  `hosts`, `proxies` and
+`trust` decide where a request may go, `rate_limiter` and `backoff` when.
+"""
+
 from coursefs.transport.client import Reply, Transport
 from coursefs.transport.hosts import Origin, is_loopback, require_safe_url
-from coursefs.transport.pace import Pace, Span
+from coursefs.transport.parsing import parse_json
+from coursefs.transport.rate_limiter import Bucket, Limit, RateLimiter, Span
+from coursefs.transport.surprises import Example, Surprise, Surprises
 from coursefs.transport.traffic import HostTraffic, Traffic
 
 __all__ = [
     "Bucket",
+    "Example",
     "HostTraffic",
     "Limit",
     "Origin",
-    "Pace",
+    "RateLimiter",
     "Reply",
     "Span",
+    "Surprise",
+    "Surprises",
     "Traffic",
     "Transport",
     "is_loopback",
+    "parse_json",
     "require_safe_url",
 ]

@@ -1,4 +1,4 @@
-"""What goes through the transport: requests and bytes by host, and how fast they come (pure)."""
+"""Traffic: requests and bytes by host, and the throughput of all of them (pure)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dataclasses import dataclass, field
 import httpx
 from cachetools import LRUCache
 
-#: seconds over which a rate is taken: long enough to be calm, short enough to be true
+#: seconds over which throughput is averaged: long enough to be steady, short enough to be current
 _WINDOW = 5
-#: hosts that are remembered; a platform with its media servers has a handful
+#: hosts that are counted; a platform with its media servers has a handful
 _HOSTS = 64
 
 
 @dataclass(slots=True)
 class HostTraffic:
-    """What one host was asked since the start, and what stands against asking it now."""
+    """The counters of one host since the start, and why requests to it wait now."""
 
-    requests: int = 0  # that were answered, with whatever status
-    failures: int = 0  # without an answer, or with one of 500 and more
-    limited: int = 0  # answered with 429: too many
-    waiting: int = 0  # requests that wait now: for their turn, or because the host wants a pause
-    paused_until: float | None = None  # until when the host wants a pause, seconds since 1970; None: it never did
+    requests: int = 0  # answered with any status
+    failures: int = 0  # without an answer, or with status 500 and more
+    limited: int = 0  # answered with 429 (too many requests)
+    waiting: int = 0  # waiting now: for a rate limiter, or backing off
+    paused_until: float | None = None  # the end of its last `Retry-After`, seconds since 1970; None: it sent none
     received: int = 0  # bytes of bodies
 
     @contextmanager
     def wait(self) -> Iterator[None]:
-        """While the context lasts a request waits."""
+        """Count a request as waiting inside the context."""
         self.waiting += 1
         try:
             yield
@@ -38,13 +38,13 @@ class HostTraffic:
 
 @dataclass(slots=True)
 class Meter:
-    """Bytes by the second.  Times are seconds of any one clock."""
+    """Counts bytes by the second.  Times are seconds of any one clock."""
 
     total: int = 0
     _seconds: dict[int, int] = field(default_factory=dict)
 
     def add(self, count: int, now: float) -> None:
-        """So many bytes came."""
+        """Count bytes that arrived at `now`."""
         second = int(now)
         if second not in self._seconds:
             self._seconds = {one: came for one, came in self._seconds.items() if second - one <= _WINDOW}
@@ -52,14 +52,14 @@ class Meter:
         self.total += count
 
     def rate(self, now: float) -> float:
-        """Bytes a second, lately."""
+        """Bytes a second over the last `_WINDOW` seconds."""
         first = int(now) - _WINDOW
         came = sum(count for second, count in self._seconds.items() if second >= first)
         return came / (now - first)
 
 
 class Traffic:
-    """All that a transport counts."""
+    """All counters of a transport."""
 
     def __init__(self) -> None:
         self.meter = Meter()
@@ -67,7 +67,7 @@ class Traffic:
 
     @property
     def hosts(self) -> Mapping[str, HostTraffic]:
-        """By the host's name."""
+        """The counters by host name."""
         return dict(self._hosts.items())
 
     def of(self, host: str) -> HostTraffic:
@@ -78,7 +78,7 @@ class Traffic:
         return found
 
     def answered(self, host: str, status: int) -> None:
-        """A host answered."""
+        """Count a response."""
         counts = self.of(host)
         counts.requests += 1
         counts.failures += status >= 500
@@ -86,9 +86,9 @@ class Traffic:
 
 
 class Counted(httpx.AsyncByteStream):
-    """A body whose parts are counted as they come.
+    """A body whose bytes are counted as they arrive.
 
-    An iterator, not a generator: trio warns of generators that are left before their end.
+    An iterator, not a generator: trio warns of async generators that are not exhausted.
     """
 
     def __init__(self, body: httpx.AsyncByteStream, count: Callable[[int], None]) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coursefs.catalog import Layout, Node, Place, Store
-from coursefs.catalog.inode import ROOT, candidates
-from coursefs.catalog.node import Step, locator_of
-from coursefs.catalog.refresh import Changes
-from coursefs.library import shape_of
+from coursefs.catalog.difference import Changes
+from coursefs.catalog.node import ROOT, Space, StoredItem, candidates, locator_of
+from coursefs.library.settings import AccountSource, shape_of
 from coursefs.model import Course, Item, Kind, Remote, Wanted
 
 COURSES, MODULES, LESSONS = 200, 5, 5
@@ -24,9 +23,10 @@ def make(catalogue: Path, account: str) -> None:
     courses = [Course(f"c{number:03d}", f"course-{number}", f"Course {number:03d}") for number in range(COURSES)]
     try:
         with store.transaction():
-            store.made_with(account, shape_of(Layout.TITLE, Wanted(), {}), None)
+            shape = shape_of(Layout.TITLE, Wanted(), AccountSource(account, "coursera", {}, {}))
+            store.set_fingerprint(account, shape, None)
             store.enrolments.set_courses(account, courses)
-            store.set_fetched(Place(account), now)
+            store.fetch_log.set_fetched(Place(account), now)
             for course in courses:
                 _write(store, account, course, now)
     finally:
@@ -47,10 +47,10 @@ def _write(store: Store, account: str, course: Course, now: int) -> None:
             for position in range(1, 5):
                 item = Item(f"item/{module}/{lesson}/{position}", "Step", "step", position, "lecture")
                 stem = f"{position:02d} Step"
-                steps.append(Step(place, low.inode, stem, stem, item, now))
+                steps.append(StoredItem(place, low.inode, stem, stem, item, now))
                 nodes.extend(_files(place, low.inode, item, stem, now))
-    store.set_fetched(place, now)
-    store.set_steps(place, steps)
+    store.fetch_log.set_fetched(place, now)
+    store.items.replace(place, steps)
     store.write(Changes(added=tuple(nodes)))
 
 
@@ -85,4 +85,5 @@ def _node(place: Place, key: str, kind: Kind, parent: int, name: str, now: int, 
         etag='"0123456789abcdef"',
         identity=remote.identity,
         locator=locator_of(remote),
+        space=Space.FILE,
     )

@@ -44,7 +44,8 @@ def make(root: Path, sizes: Sizes) -> None:
     generator = random.Random(_MODIFIED)
     _make_random(course / BIG, sizes.big, generator)
     for number in range(1, SMALL_COUNT + 1):
-        _make_random(course / SMALL / f"Handout {number:03d}.pdf", generator.randrange(1_000, 64_000), generator)
+        path, size = course / SMALL / f"Handout {number:03d}.pdf", generator.randrange(1_000, 64_000)
+        _make_random(path, size, generator, begins=b"%PDF-1.7\n")  # a file that begins with `<` is taken for a web page
     _make_lecture(course / LECTURE, sizes.lecture, root)
     tree = {COURSE: {folder.name: sorted(one.name for one in folder.iterdir()) for folder in sorted(course.iterdir())}}
     (root / TREE).write_text(json.dumps(tree), encoding="utf-8")
@@ -52,10 +53,12 @@ def make(root: Path, sizes: Sizes) -> None:
         os.utime(path, (_MODIFIED, _MODIFIED))
 
 
-def _make_random(path: Path, size: int, generator: random.Random) -> None:
+def _make_random(path: Path, size: int, generator: random.Random, *, begins: bytes = b"") -> None:
     with path.open("wb") as file:
         for start in range(0, size, _BLOCK):
             file.write(generator.randbytes(min(_BLOCK, size - start)))
+        file.seek(0)
+        file.write(begins)
 
 
 def _make_lecture(path: Path, size: int, scratch: Path) -> None:

@@ -14,6 +14,8 @@ from benchmarks.contents import TREE
 from coursefs.errors import CoursefsError
 from coursefs.model import Course, File, Identity, Item, Kind, Outline, Placement, Remote, Section, Source
 from coursefs.providers.base import Account, Provider
+from coursefs.providers.platform import Create, Platform, SignedIn, SignInContext, Way
+from coursefs.settings.account_keys import Setting, server
 from coursefs.transport import Transport
 
 NAME = "bench"
@@ -69,6 +71,27 @@ def _file(course: Course, item: Item) -> File:
     return File(item.key, kind, Placement.MAIN, "", extension, mime_type, Remote(path, {"path": path}))
 
 
-def provider(account: Account, transport: Transport) -> Provider:
-    """What the entry point names."""
+def local_platform(name: str, create: Create) -> Platform:
+    """A platform whose server is on this machine, at the account's `base_url`, and asks for no sign-in."""
+
+    async def sign_in(_: SignInContext) -> SignedIn:
+        return SignedIn({})
+
+    return Platform(
+        protocol=1,
+        name=name,
+        summary="A server on this machine.",
+        description="A server on this machine, which asks for no sign-in.",
+        example=f"coursefs login {name}",
+        settings=(Setting("base_url", server, "Address of the server.", is_shown=False),),
+        sign_in_ways=(Way(name="none", usage="", options=(), needs=(), sign_in=sign_in),),
+        create=create,
+    )
+
+
+def _create(account: Account, transport: Transport) -> Provider:
     return BenchProvider(account.settings["base_url"], transport)
+
+
+#: the entry point's object
+PLATFORM = local_platform(NAME, _create)

@@ -29,12 +29,16 @@ def sequential(path: str) -> dict[str, float]:
 
 
 def scattered(path: str, original: str, seed: int, count: int) -> dict[str, object]:
-    """Read 4 KiB at each of `count` random places of a file that is open already; each is compared to the original."""
+    """Read 4 KiB at each of `count` random places of a file that is open already; each is compared to the original.
+
+    The kernel forgets the file's pages first, so that the file system is asked for each.
+    """
     generator = random.Random(seed)
     seconds = []
     wrong = 0
     descriptor, right = os.open(path, os.O_RDONLY), os.open(original, os.O_RDONLY)
     blocks = os.fstat(right).st_size // _SMALL
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     for _ in range(count):
         place = generator.randrange(blocks) * _SMALL
         begun = time.perf_counter()

@@ -33,6 +33,7 @@ ROWS = (
     Row("cold", "1 GiB, start to end, cold, loopback", "MB/s", more_is_better=True, reach=None),
     Row("again", "… the same again (page cache)", "MB/s", more_is_better=True, reach=5000),
     Row("remount", "… after a remount (cache file in memory)", "MB/s", more_is_better=True, reach=1500),
+    Row("cached", "… 4 KiB at a random place of it", "µs", more_is_better=False, reach=None),
     Row("memory", "memory of the daemon after all that", "MB", more_is_better=False, reach=90),
     Row("first", "200 courses, 50,000 files: mount to first ls", "s", more_is_better=False, reach=1),
     Row("find", "… find -type f over all of it, cold", "s", more_is_better=False, reach=2),

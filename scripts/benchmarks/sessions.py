@@ -27,6 +27,7 @@ from benchmarks.tools import Mounted, Tool, Trouble
 
 _READER = Path(__file__).with_name("reader.py")
 _SEED = 20
+_CACHED_READS = 2000
 _LIMIT = 600.0
 
 
@@ -105,6 +106,10 @@ def loopback(bench: Bench, tool: Tool, home: Path) -> None:
     with tool.mount(bench.near.url, home) as mounted:
         bench.figures.add("remount", tool.name, _megabytes_a_second(mounted, BIG))
         _compare(bench, mounted, BIG)
+        bench.figures.add("cached", tool.name, _microseconds_at_random(bench, tool, mounted))
+    with tool.mount(bench.near.url, home) as mounted:
+        what = "µs of such a read where nothing of it was read since the mount"
+        bench.figures.note(what, tool.name, _microseconds_at_random(bench, tool, mounted))
 
 
 def large_account(bench: Bench, tool: Tool, home: Path) -> None:
@@ -142,7 +147,7 @@ SESSIONS = (
     Session(frozenset({"random", "fetched"}), scattered),
     Session(frozenset({"ffprobe"}), ffprobe),
     Session(frozenset({"ls"}), listing),
-    Session(frozenset({"cold", "again", "remount", "memory"}), loopback),
+    Session(frozenset({"cold", "again", "remount", "cached", "memory"}), loopback),
     Session(frozenset({"first", "find", "found", "lslr", "rss"}), large_account, is_ours_alone=True),
 )
 
@@ -152,6 +157,14 @@ _FFPROBE = ("ffprobe", "-v", "error", "-show_entries", "format=duration,size:str
 def _megabytes_a_second(mounted: Mounted, name: str) -> float:
     found = _reader("sequential", mounted.path / COURSE / name)
     return float(found["bytes"] / found["seconds"] / 1e6)
+
+
+def _microseconds_at_random(bench: Bench, tool: Tool, mounted: Mounted) -> float:
+    """The median of small reads all over the large file, all of which is in the cache."""
+    found = _reader("random", mounted.path / COURSE / BIG, bench.originals / BIG, _SEED, _CACHED_READS)
+    if found["wrong"]:
+        raise Trouble(f"WRONG BYTES: {tool.name}: {found['wrong']} of {_CACHED_READS} random reads gave wrong bytes")
+    return float(statistics.median(found["seconds"]) * 1e6)
 
 
 def _reader(*arguments: object) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from coursefs.mount import mountinfo
 #: seconds that mounting and unmounting may take
 _LIMIT = 60.0
 _SCRIPTS = Path(__file__).resolve().parents[1]
-_ENTRY_POINTS = f"[coursefs.providers]\n{provider.NAME} = benchmarks.provider:provider\n"
+_ENTRY_POINTS = f"[coursefs.providers]\n{provider.NAME} = benchmarks.provider:PLATFORM\n"
 _METADATA = "Metadata-Version: 2.1\nName: coursefs-bench\nVersion: 1\n"
 
 

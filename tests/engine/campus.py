@@ -16,8 +16,11 @@ from coursefs.demo.panopto.signing_in import WEB_CLIENT
 from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Session, holdings, made_guid
 from coursefs.model import Course, File, Item, Outline, Remote, Section, Wanted
 from coursefs.providers.base import Account
-from coursefs.providers.panopto import PanoptoClient, provider
+from coursefs.providers.panopto import PanoptoClient
+from coursefs.providers.panopto.api_reader import ApiReader
+from coursefs.providers.panopto.platform import create
 from coursefs.providers.panopto.provider import PanoptoProvider
+from coursefs.providers.panopto.web_reader import WebReader
 from coursefs.transport import Transport
 
 SERVER = "https://campus.example.edu"
@@ -75,12 +78,35 @@ class Campus:
     def provider(self, *, wanted: Wanted | None = None, **settings: str) -> PanoptoProvider:
         own = {"server": SERVER, "client_id": WEB_CLIENT, **settings}
         account = Account("campus", own, self.vault.load(), wanted or Wanted(), self.vault)
-        made = provider(account, self.transport)
+        made = create(account, self.transport)
         assert isinstance(made, PanoptoProvider)
         return made
 
+    def browser(self, *, wanted: Wanted | None = None, keeps: bool = False, **settings: str) -> PanoptoProvider:
+        """The provider of somebody who has signed in with their browser's cookies, and has no API client.
+
+        `keeps`: it puts new cookies into the vault.  A clock that jumps would jump on while a thread does that.
+        """
+        cookies = self.panopto.sign_ins.browser()
+        self.vault.secrets = {"aspxauth": cookies[".ASPXAUTH"], "csrf_token": cookies["csrfToken"]}
+        return self.kept_browser(wanted=wanted, keeps=keeps, **settings)
+
+    def kept_browser(self, *, wanted: Wanted | None = None, keeps: bool = True, **settings: str) -> PanoptoProvider:
+        """The same with the cookies that are in the vault."""
+        vault = self.vault if keeps else None
+        account = Account("campus", {"server": SERVER, **settings}, self.vault.load(), wanted or Wanted(), vault)
+        made = create(account, self.transport)
+        assert isinstance(made, PanoptoProvider) and isinstance(made._reader, WebReader)
+        return made
+
     def client(self) -> PanoptoClient:
-        return self.provider()._client
+        return client_of(self.provider())
+
+
+def client_of(made: PanoptoProvider) -> PanoptoClient:
+    """The API client of a provider."""
+    assert isinstance(made._reader, ApiReader)
+    return made._reader.client
 
 
 @asynccontextmanager

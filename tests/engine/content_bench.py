@@ -11,8 +11,8 @@ from pathlib import Path
 import trio
 import trio.testing
 
-from coursefs.content import Content, Contents
-from coursefs.content.entry import Entry
+from coursefs.content import Content, Contents, Reader
+from coursefs.content.open_file import OpenFile
 from coursefs.model import Course, Remote, Source
 from coursefs.transport import Transport
 from tests.engine.content_server import Server
@@ -22,8 +22,14 @@ CONTENT = Content("campus", Remote("video/1~2/720p.mp4", {}), Course("c", "cours
 
 
 def noise(size: int, seed: int = 0) -> bytes:
-    """Bytes that are nowhere the same."""
+    """Random bytes: no two parts are equal, so a wrong offset shows."""
     return random.Random(seed).randbytes(size)
+
+
+async def read_as_mount(reader: Reader, offset: int, length: int) -> bytes | memoryview:
+    """A read as a mount makes it: by the short way for cached bytes where that is possible."""
+    data = reader.read_now(offset, length)
+    return await reader.read(offset, length) if data is None else data
 
 
 def content(identity: str) -> Content:
@@ -59,10 +65,10 @@ class Bench:
 
     async def read_all(self, contents: Contents, what: Content = CONTENT, step: int = 128 * 2**10) -> bytes:
         """The whole content, as `cat` reads it."""
-        version = await contents.measure(what)
+        version = await contents.probe(what)
         reader = contents.open(what, version)
         try:
-            parts = [await reader.read(start, step) for start in range(0, version.size, step)]
+            parts = [await read_as_mount(reader, start, step) for start in range(0, version.size, step)]
         finally:
             reader.close()
         return b"".join(parts)
@@ -77,23 +83,23 @@ async def bench(directory: Path, body: bytes) -> AsyncIterator[Bench]:
         nursery.cancel_scope.cancel()
 
 
-def entries(contents: Contents) -> list[Entry]:
-    """What is open: looked at by tests that say that nothing is left behind."""
-    return list(contents._entries.values())
+def open_files(contents: Contents) -> list[OpenFile]:
+    """The open files of an engine."""
+    return list(contents._open_files.values())
 
 
 def waiting(contents: Contents) -> int:
-    """How many reads wait for bytes on their way."""
-    return sum(len(fetch._waiting) for entry in entries(contents) for fetch in entry._fetches)
+    """How many reads wait for range requests."""
+    return sum(len(request._waiting) for open_file in open_files(contents) for request in open_file._requests)
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for something that threads and sockets bring about."""
+    """Wait for a condition that depends on threads and sockets."""
     with trio.fail_after(20):
         while not condition():
             await trio.testing.wait_all_tasks_blocked(0.001)
 
 
 async def settled(contents: Contents) -> None:
-    """Wait until nothing runs in the background of an engine that is to be idle."""
-    await until(lambda: not contents._services.nursery.child_tasks)
+    """Wait until no background task of an idle engine runs."""
+    await until(lambda: not contents._context.supervisor._nursery.child_tasks)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import trio
 
 from coursefs.errors import CoursefsError
+from coursefs.library import Factories, Provider
 from coursefs.model import (
     Course,
     File,
@@ -46,6 +47,11 @@ def reading(item: Item, html: str, image: str | None = None) -> list[File]:
 def section(key: str, title: str, position: int, *items: Item, sections: Sequence[Section] = ()) -> Section:
     """A module."""
     return Section(f"module/{key}", Kind.MODULE, title, title.lower(), position, None, tuple(sections), items)
+
+
+def made_by(name: str, provider: Provider) -> Factories:
+    """The platforms of a library, where there is one of this name, and it makes this provider."""
+    return {name: lambda account, transport: provider}
 
 
 @dataclass

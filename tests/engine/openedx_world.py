@@ -13,9 +13,10 @@ import trio
 from coursefs.demo.openedx.accounts import APP, SERVICE
 from coursefs.demo.openedx.description import Course
 from coursefs.demo.openedx.platform import LmsAddresses, LmsPlatform
+from coursefs.demo.openedx.site import Site
 from coursefs.model import Wanted
-from coursefs.providers import openedx
 from coursefs.providers.base import Account
+from coursefs.providers.openedx.platform import PLATFORM
 from coursefs.providers.openedx.provider import OpenEdxProvider
 from coursefs.transport import Transport
 
@@ -78,7 +79,7 @@ class Lms:
         """A provider with these secrets."""
         values = {"server": self.addresses.lms, "client_id": APP if "access_token" in secrets else SERVICE, **settings}
         account = Account("edx", values, secrets, wanted or Wanted(), vault)
-        made = openedx.provider(account, transport or self.transport)
+        made = PLATFORM.create(account, transport or self.transport)
         assert isinstance(made, OpenEdxProvider)
         return made
 
@@ -94,10 +95,16 @@ class Lms:
 
 @asynccontextmanager
 async def lms(
-    *, courses: tuple[Course, ...] | None = None, gone: tuple[str, ...] = (), now: Callable[[], float] = time.time
+    *,
+    courses: tuple[Course, ...] | None = None,
+    gone: tuple[str, ...] = (),
+    now: Callable[[], float] = time.time,
+    site: Site | None = None,
 ) -> AsyncIterator[Lms]:
     """A server as long as the context lasts."""
-    platform = LmsPlatform(courses, gone=frozenset(gone), now=now)
+    site = site or Site()
+    site.gone.update(gone)
+    platform = LmsPlatform(courses, site=site, now=now)
     async with trio.open_nursery() as nursery, Transport() as transport:
         addresses: LmsAddresses = await nursery.start(platform.serve)
         yield Lms(platform, addresses, transport)

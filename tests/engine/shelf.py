@@ -15,13 +15,12 @@ import pytest
 import trio
 
 from coursefs.catalog import Ages
-from coursefs.daemon.transfers import transfers
+from coursefs.daemon.commands import transfers
 from coursefs.library import AccountSource, Library, LibrarySettings, open_library
 from coursefs.model import Course, Outline, Wanted
-from coursefs.providers import registry
 from coursefs.transport import Transport
 from tests.engine.content_bench import noise
-from tests.engine.fakes import FakeProvider, lecture, reading, section
+from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section
 
 KIB = 2**10
 HELLO, AGAIN, READ = lecture("a", "Hello", 1), lecture("b", "Again", 2), lecture("r", "Read", 3)
@@ -86,7 +85,7 @@ class Shelf:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Library]:
         transport = Transport(http_transport=self.cdn, read_timeout=5.0, offline=self.settings.offline)
-        async with open_library(self.settings, transport) as library:
+        async with open_library(self.settings, transport, providers=made_by("x", self.provider)) as library:
             yield library
 
 
@@ -100,8 +99,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     provider.contents[READ.key] = picture
     cdn = Cdn({VIDEOS[0]: noise(300 * KIB, 1), VIDEOS[1]: noise(5000 * KIB, 2), PICTURE: noise(KIB, 3)})
     provider.urls = {identity: f"https://cdn.example/{identity}" for identity in cdn.bodies}
-    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
-    monkeypatch.setattr("coursefs.content.persistence.pause", lambda *_: 0.0)
+    monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
     settings = LibrarySettings(
         tmp_path / "catalogue", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted(), min_free=0, ages=Ages()
     )

@@ -123,8 +123,13 @@ class World:
 
 
 @asynccontextmanager
-async def small_platform(folder: Path, description: str = DESCRIPTION, **options: Any) -> AsyncIterator[World]:
-    """A platform with the small course alone; `options` as for `Platform`."""
+async def small_platform(
+    folder: Path, description: str = DESCRIPTION, *, mutations: int = 0, **options: Any
+) -> AsyncIterator[World]:
+    """A platform with the small course alone; `options` as for `Platform`.
+
+    Fails at the end when it got GraphQL requests that could change something, or not as many as `mutations`.
+    """
     course = load_course(write_course(folder / "small", description))
     platform = Platform([course], **options)
     async with trio.open_nursery() as nursery:
@@ -139,6 +144,7 @@ async def small_platform(folder: Path, description: str = DESCRIPTION, **options
             httpx.AsyncClient(base_url=addresses.api, trust_env=False, cookies=_no_cookies()) as anyone,
         ):
             yield World(platform, addresses, api, anyone)
+            assert platform.journal.mutations == mutations
         nursery.cancel_scope.cancel()
 
 

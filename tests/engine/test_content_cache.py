@@ -1,4 +1,4 @@
-"""What the cache keeps, what it lets go, and what it never believes."""
+"""The cache: what it keeps, what it evicts, and that it returns no damaged byte."""
 
 from __future__ import annotations
 
@@ -14,13 +14,24 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.content import Contents
-from coursefs.content.cachedfile import CachedFile, Piece
-from coursefs.content.checksum import IS_QUICK
-from coursefs.content.datafile import DataFile
+from coursefs.content import Contents, open_cache
+from coursefs.content.cached_file import CachedFile, Piece
+from coursefs.content.data_file import IS_QUICK, DataFile
 from coursefs.errors import CoursefsError, NoAnswer, Unreachable
 from coursefs.model import Version
-from tests.engine.content_bench import CONTENT, MIB, Bench, bench, content, entries, noise, settled, until, waiting
+from tests.engine.content_bench import (
+    CONTENT,
+    MIB,
+    Bench,
+    bench,
+    content,
+    noise,
+    open_files,
+    read_as_mount,
+    settled,
+    until,
+    waiting,
+)
 from tests.engine.content_server import Request
 
 BODY = noise(4 * MIB + 777)
@@ -31,7 +42,7 @@ def data_files(directory: Path) -> list[Path]:
 
 
 async def filled(b: Bench) -> None:
-    """A cache that holds everything, its engine closed."""
+    """A cache with the whole content, after its engine was closed."""
     async with b.contents() as contents:
         assert await b.read_all(contents) == BODY
 
@@ -58,7 +69,7 @@ async def test_the_cache_is_private_and_left_out_of_backups(tmp_path: Path) -> N
 
 async def test_a_killed_process_loses_unfinished_pieces_only(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents(streams=1) as contents:
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
 
         async def half(request: Request) -> None:
             assert request.range
@@ -110,7 +121,7 @@ async def test_damaged_bytes_are_fetched_again(tmp_path: Path, damage: str, monk
                     raise OSError(errno.EIO, "bad sector")
 
                 monkeypatch.setattr(DataFile, "read", fail_once)
-                monkeypatch.setattr(DataFile, "read_now", lambda *_: None)  # a sector that is bad is in no memory
+                monkeypatch.setattr(DataFile, "read_page_cache", lambda *_: None)  # a bad sector is not cached
         async with b.contents() as contents:
             assert await b.read_all(contents) == BODY
             assert contents.cached_bytes(CONTENT) == contents.use().bytes == len(BODY)
@@ -130,7 +141,7 @@ async def test_a_data_file_that_was_removed_is_fetched_again(tmp_path: Path) -> 
             assert await b.read_all(contents) == BODY
 
 
-async def test_files_that_nobody_speaks_of_are_removed(tmp_path: Path) -> None:
+async def test_files_without_a_row_are_deleted(tmp_path: Path) -> None:
     stray = tmp_path / "cache/v1/ab" / ("ab" * 32)
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"left behind")
@@ -141,7 +152,7 @@ async def test_files_that_nobody_speaks_of_are_removed(tmp_path: Path) -> None:
 
 @pytest.mark.logs
 @pytest.mark.parametrize("damage", [b"this is no database", b"SQLite format 3\0" + bytes(4000)])
-async def test_a_damaged_record_is_set_aside(tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_damaged_index_is_set_aside(tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with bench(tmp_path, BODY) as b:
         await filled(b)
         record = b.directory / "v1/record.sqlite"
@@ -155,7 +166,7 @@ async def test_a_damaged_record_is_set_aside(tmp_path: Path, damage: bytes, capl
 
 
 @pytest.mark.logs
-async def test_a_record_of_a_later_coursefs_is_set_aside(tmp_path: Path) -> None:
+async def test_an_index_of_a_later_coursefs_is_set_aside(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b:
         await filled(b)
         database = sqlite3.connect(b.directory / "v1/record.sqlite")
@@ -187,12 +198,16 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
                     pass
 
 
-async def test_a_place_that_cannot_be_a_cache(tmp_path: Path) -> None:
+@pytest.mark.logs
+async def test_a_place_that_cannot_be_a_cache_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "cache").write_text("a file")
     async with bench(tmp_path, BODY) as b:
+        async with b.contents() as contents:
+            assert await b.read_all(contents) == BODY
         with pytest.raises(CoursefsError, match="cannot use the cache"):
-            async with b.contents():
+            async with open_cache(b.directory, max_size=2**30, min_free=0):
                 pass
+    assert len([r for r in caplog.records if r.name.startswith("coursefs")]) == 1
 
 
 async def test_an_error_inside_comes_out_as_it_is(tmp_path: Path) -> None:
@@ -228,7 +243,7 @@ async def test_the_limit_holds_while_one_big_file_is_read(tmp_path: Path) -> Non
     body = noise(12 * MIB)
     async with bench(tmp_path, body) as b:
         async with b.contents(max_size=3 * MIB) as contents:
-            reader = contents.open(CONTENT, await contents.measure(CONTENT))
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
             for start in range(0, len(body), 128 * 1024):
                 assert await reader.read(start, 128 * 1024) == body[start : start + 128 * 1024]
                 assert contents.use().bytes <= 3 * MIB
@@ -250,7 +265,7 @@ async def test_head_and_tail_of_a_film_outlive_its_middle(tmp_path: Path) -> Non
             await settled(contents)
             assert contents.cached_bytes(content("old")) < len(body)
             asked = len(b.server.requests)
-            reader = contents.open(content("old"), await contents.measure(content("old")))
+            reader = contents.open(content("old"), await contents.probe(content("old")))
             for offset in (0, 200_000, len(body) - 200_000, len(body) - 10):
                 assert await reader.read(offset, 10) == body[offset : offset + 10]
             reader.close()
@@ -274,20 +289,20 @@ async def test_what_was_cached_before_a_restart_is_verified_without_waiting_for_
             assert await b.read_all(contents) == body
         monkeypatch.setattr(CachedFile, "read", spy)
         async with b.contents() as contents:
-            reader = contents.open(CONTENT, await contents.measure(CONTENT))
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
             for start in range(0, len(body), 128 * 1024):
-                assert await reader.read(start, 128 * 1024) == body[start : start + 128 * 1024]
+                assert await read_as_mount(reader, start, 128 * 1024) == body[start : start + 128 * 1024]
                 await settled(contents)
-            file = entries(contents)[0].file
+            file = open_files(contents)[0].file
             assert file
             now = file.read_now(0, 10, 0)
-            assert now is None or all(piece.checked for piece in file.pieces())
+            assert now is None or all(piece.running is not None for piece in file.pieces())
             assert now is None or not waited, "None where the file system cannot say what is in memory"
             reader.close()
 
 
 @pytest.mark.logs
-async def test_damage_that_is_found_while_reading_on_is_mended(tmp_path: Path) -> None:
+async def test_damage_that_a_sequential_read_finds_is_repaired(tmp_path: Path) -> None:
     body = noise(24 * MIB)
     async with bench(tmp_path, body) as b:
         async with b.contents() as contents:
@@ -313,7 +328,7 @@ async def test_order_of_reading_survives_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs
-async def test_where_holes_cannot_be_made_whole_files_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_hole_punching_whole_files_are_evicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DataFile, "release_blocks", lambda self, start, end: False)
     async with bench(tmp_path, BODY) as b, b.contents(max_size=3 * MIB) as contents:
         assert await b.read_all(contents) == BODY
@@ -325,7 +340,7 @@ async def test_where_holes_cannot_be_made_whole_files_leave(tmp_path: Path, monk
 async def test_some_of_the_disk_stays_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = os.statvfs
+    real = os.fstatvfs
 
     class Full:
         f_bavail, f_frsize = 0, 4096
@@ -333,11 +348,11 @@ async def test_some_of_the_disk_stays_free(
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
         await b.read_all(contents, content("1"))
         await settled(contents)
-        monkeypatch.setattr(os, "statvfs", lambda path: Full)
+        monkeypatch.setattr(os, "fstatvfs", lambda descriptor: Full)
         assert await b.read_all(contents, content("2")) == BODY
         assert contents.use().bytes == 0
         assert len([r for r in caplog.records if r.name.startswith("coursefs")]) == 1
-        monkeypatch.setattr(os, "statvfs", real)
+        monkeypatch.setattr(os, "fstatvfs", real)
         assert await b.read_all(contents, content("3")) == BODY
         assert contents.cached_bytes(content("3")) == len(BODY)
 
@@ -352,7 +367,7 @@ async def test_a_full_disk_is_a_warning_and_no_failed_read(
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
         with monkeypatch.context() as patch:
             patch.setattr(DataFile, "write", full)
-            reader = contents.open(CONTENT, await contents.measure(CONTENT))
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
             for start in range(0, len(BODY), 128 * 1024):
                 assert await reader.read(start, 128 * 1024) == BODY[start : start + 128 * 1024]
             assert contents.cached_bytes(CONTENT) == 0
@@ -364,7 +379,7 @@ async def test_a_full_disk_is_a_warning_and_no_failed_read(
                 await request.stream.aclose()
 
             b.server.next.append(everything)
-            assert (await contents.measure(content("no length"))).size == len(BODY)
+            assert (await contents.probe(content("no length"))).size == len(BODY)
             assert [r.levelname for r in caplog.records if r.name.startswith("coursefs")] == ["WARNING"]
         reader.close()
         assert await b.read_all(contents) == BODY
@@ -378,7 +393,7 @@ async def test_no_cache_at_all(tmp_path: Path) -> None:
         assert contents.use().bytes == 0
 
 
-async def test_a_file_system_that_cannot_say_what_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_system_without_nowait_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.preadv
 
     def preadv(descriptor: int, buffers: list[bytearray], offset: int, flags: int = 0) -> int:
@@ -400,7 +415,7 @@ async def stall(request: Request) -> None:
 
 async def test_a_cancelled_reader_leaves_nothing_behind(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
         b.server.always = stall
         reader = contents.open(CONTENT, version)
         with trio.CancelScope() as scope:
@@ -409,21 +424,21 @@ async def test_a_cancelled_reader_leaves_nothing_behind(tmp_path: Path) -> None:
                 await b.server.asked(2)
                 scope.cancel()
         await settled(contents)
-        (entry,) = entries(contents)
-        assert entry._fetches == []
-        assert not contents._lanes._running
-        assert entry.file is not None
-        assert entry.file.wanted == []
+        (open_file,) = open_files(contents)
+        assert open_file._requests == []
+        assert not contents._scheduler._running
+        assert open_file.file is not None
+        assert open_file.file.in_use == []
         b.server.always = None
         assert await reader.read(0, 10) == BODY[:10]
         reader.close()
         await settled(contents)
-        assert entries(contents) == []
+        assert open_files(contents) == []
 
 
 async def test_one_of_two_readers_leaves_and_the_other_is_served(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
         go = trio.Event()
 
         async def late(request: Request) -> None:
@@ -451,23 +466,23 @@ async def test_one_of_two_readers_leaves_and_the_other_is_served(tmp_path: Path)
 
 async def test_closing_gives_read_ahead_up(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
         await reader.read(0, 128 * 1024)
         b.server.always = stall
         await reader.read(128 * 1024, 128 * 1024)
-        (entry,) = entries(contents)
-        assert entry._fetches
+        (open_file,) = open_files(contents)
+        assert open_file._requests
         reader.close()
         reader.close()
         await settled(contents)
-        assert entries(contents) == []
+        assert open_files(contents) == []
         with pytest.raises(ValueError, match="closed"):
             await reader.read(0, 1)
 
 
-async def test_a_jump_is_served_though_read_ahead_holds_the_only_lane(tmp_path: Path) -> None:
+async def test_a_jump_is_served_though_read_ahead_holds_the_only_slot(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents(streams=1) as contents:
-        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
         await reader.read(0, 128 * 1024)
         b.server.next.append(stall)  # what is fetched ahead
         await reader.read(128 * 1024, 128 * 1024)
@@ -475,19 +490,31 @@ async def test_a_jump_is_served_though_read_ahead_holds_the_only_lane(tmp_path: 
         assert await reader.read(3 * MIB, 10) == BODY[3 * MIB : 3 * MIB + 10]
 
 
-async def test_two_jumps_later_the_old_read_ahead_is_given_up(tmp_path: Path) -> None:
+async def test_a_read_takes_the_only_slot_from_the_read_ahead_of_another_reader(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents(streams=1, read_timeout=5.0) as contents:
+        version = await contents.probe(CONTENT)
+        reader = contents.open(CONTENT, version)
+        await reader.read(0, 128 * 1024)
+        b.server.next.append(stall)  # the read-ahead
+        await reader.read(128 * 1024, 128 * 1024)
+        await b.server.asked(3)
+        other = contents.open(CONTENT, version)
+        assert await other.read(3 * MIB, 10) == BODY[3 * MIB : 3 * MIB + 10]
+
+
+async def test_two_jumps_later_the_old_read_ahead_is_cancelled(tmp_path: Path) -> None:
     async with bench(tmp_path, noise(40 * MIB)) as b, b.contents() as contents:
-        reader = contents.open(CONTENT, await contents.measure(CONTENT))
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
         await reader.read(0, 128 * 1024)
         b.server.next.append(stall)
         await reader.read(128 * 1024, 128 * 1024)
         await b.server.asked(3)
-        (entry,) = entries(contents)
+        (open_file,) = open_files(contents)
         await reader.read(20 * MIB, 10)
-        assert [fetch.start for fetch in entry._fetches if fetch.start < MIB] == [256 * 1024]
+        assert [fetch.start for fetch in open_file._requests if fetch.start < MIB] == [256 * 1024]
         await reader.read(30 * MIB, 10)
         await settled(contents)
-        assert entry._fetches == []
+        assert open_file._requests == []
 
 
 async def test_stalled_reads_do_not_delay_cached_ones(tmp_path: Path) -> None:
@@ -513,25 +540,25 @@ async def test_reads_while_the_engine_closes_fail(tmp_path: Path) -> None:
                 errors.append(error)
 
         async with b.contents() as contents:
-            version = await contents.measure(CONTENT)
+            version = await contents.probe(CONTENT)
             b.server.always = stall
             nursery.start_soon(read, contents, version)
             await b.server.asked(2)
         await until(lambda: errors)
         assert [type(error) for error in errors] == [CoursefsError]
         with pytest.raises(CoursefsError, match="closed"):
-            await contents.measure(content("another"))
+            await contents.probe(content("another"))
 
 
 async def test_what_is_cached_is_served_after_a_deadline(tmp_path: Path) -> None:
     body = noise(40 * MIB)  # more than is read ahead
     async with bench(tmp_path, body) as b:
         async with b.contents() as contents:
-            reader = contents.open(CONTENT, await contents.measure(CONTENT))
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
             assert await reader.read(0, 2 * MIB) == body[: 2 * MIB]
         b.server.always = stall
         async with b.contents(read_timeout=0.5) as contents:
-            reader = contents.open(CONTENT, await contents.measure(CONTENT))
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
             with pytest.raises(NoAnswer):
                 await reader.read(0, len(body))
             assert await reader.read(0, 2 * MIB) == body[: 2 * MIB]

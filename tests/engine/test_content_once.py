@@ -1,4 +1,4 @@
-"""Sources for one use: measured by HEAD, read by one request, gone on with where it broke off."""
+"""Single-use URLs: probed by HEAD, read by one request, resumed where that broke off."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BODY = noise(6 * MIB + 123)
 
 @dataclass
 class OneUse:
-    """Gives out URLs that are good for one GET each; the server refuses the second."""
+    """Returns URLs that are good for one GET each; the server refuses the second."""
 
     it: Bench
     given: int = 0
     fresh: int = 0
     ranges: bool = True
-    broken: list[int] = field(default_factory=list)  # bytes after which the next answers break off
+    broken: list[int] = field(default_factory=list)  # bytes after which the next responses break off
     used: set[str] = field(default_factory=set)
     heads: int = 0
     gets: list[str] = field(default_factory=list)  # the Range of each GET that was answered
@@ -76,7 +76,7 @@ async def one_use(tmp_path: Path) -> AsyncIterator[tuple[OneUse, Contents]]:
 
 async def test_measuring_uses_nothing_up_and_reading_takes_one_request(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
-        assert (await contents.measure(CONTENT)).size == len(BODY)
+        assert (await contents.probe(CONTENT)).size == len(BODY)
         assert (uses.heads, uses.gets) == (1, [])
         assert await uses.it.read_all(contents) == BODY
         assert uses.gets == [""]
@@ -85,7 +85,7 @@ async def test_measuring_uses_nothing_up_and_reading_takes_one_request(tmp_path:
 
 async def test_many_readers_everywhere_share_the_one_request(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
         found: dict[int, bytes] = {}
 
         async def read(start: int) -> None:
@@ -110,7 +110,7 @@ async def test_many_readers_everywhere_share_the_one_request(tmp_path: Path) -> 
 
 async def test_a_reader_is_served_while_the_body_still_comes(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
 
         async def half(request: Request) -> bool:
             head = f'HTTP/1.1 200 X\r\nContent-Length: {len(BODY)}\r\nETag: "one"\r\n\r\n'.encode()
@@ -139,9 +139,9 @@ async def test_a_body_that_breaks_off_is_gone_on_with(tmp_path: Path, ranges: bo
         assert uses.given == 2
 
 
-async def test_what_was_read_before_is_not_asked_for_again(tmp_path: Path) -> None:
+async def test_cached_bytes_are_not_requested_again(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
 
         async def two(request: Request) -> bool:
             head = f'HTTP/1.1 200 X\r\nContent-Length: {len(BODY)}\r\nETag: "one"\r\n\r\n'.encode()
@@ -161,9 +161,9 @@ async def test_what_was_read_before_is_not_asked_for_again(tmp_path: Path) -> No
 async def test_a_reader_that_jumps_far_ahead_need_not_wait_where_there_are_ranges(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coursefs.content.fetch.OPEN_SKIP", MIB)
+    monkeypatch.setattr("coursefs.content.planner.REST_SKIP", MIB)
     async with one_use(tmp_path) as (uses, contents):
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
         goes_on = trio.Event()
 
         async def slow(request: Request) -> bool:
@@ -187,7 +187,7 @@ async def test_a_reader_that_jumps_far_ahead_need_not_wait_where_there_are_range
 
 async def test_the_end_first_and_then_the_rest_brings_every_byte_once(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
-        version = await contents.measure(CONTENT)
+        version = await contents.probe(CONTENT)
         reader = contents.open(CONTENT, version)
         assert await reader.read(len(BODY) - 10, 10) == BODY[-10:]
         assert await uses.it.read_all(contents) == BODY
@@ -206,36 +206,36 @@ async def test_prefetching_takes_one_request_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [405, 501])
-async def test_where_head_is_not_known_a_get_is_broken_off(tmp_path: Path, status: int) -> None:
+async def test_without_head_a_get_is_closed_early(tmp_path: Path, status: int) -> None:
     async with one_use(tmp_path) as (uses, contents):
 
         async def no_head(request: Request) -> None:
             await request.send(status, {}, b"")
 
         uses.it.server.next.append(no_head)
-        assert (await contents.measure(CONTENT)).size == len(BODY)
+        assert (await contents.probe(CONTENT)).size == len(BODY)
         assert await uses.it.read_all(contents) == BODY
         assert uses.gets == ["", ""]
         assert uses.given == 2
 
 
-async def test_a_page_to_sign_in_on_renews_the_source_once(tmp_path: Path) -> None:
+async def test_a_sign_in_page_renews_the_url_once(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
 
         async def page(request: Request) -> None:
             await request.send(200, {"Content-Type": "text/html"}, b"<html>sign in")
 
         uses.it.server.next.append(page)
-        assert (await contents.measure(CONTENT)).size == len(BODY)
+        assert (await contents.probe(CONTENT)).size == len(BODY)
         assert uses.fresh == 1
         uses.it.server.next += [page]
         assert await uses.it.read_all(contents) == BODY
         uses.it.server.always = page
         with pytest.raises(NotAllowed):
-            await contents.measure(Content(CONTENT.account, CONTENT.remote, CONTENT.course), again=True)
+            await contents.probe(Content(CONTENT.account, CONTENT.remote, CONTENT.course), again=True)
 
 
-async def test_what_is_not_there_is_gone(tmp_path: Path) -> None:
+async def test_a_missing_file_is_gone(tmp_path: Path) -> None:
     async with one_use(tmp_path) as (uses, contents):
 
         async def missing(request: Request) -> None:
@@ -243,5 +243,5 @@ async def test_what_is_not_there_is_gone(tmp_path: Path) -> None:
 
         uses.it.server.always = missing
         with pytest.raises(Gone):
-            await contents.measure(CONTENT)
+            await contents.probe(CONTENT)
         assert uses.gets == []

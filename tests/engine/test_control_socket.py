@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import signal
 import socket as sockets
 import sqlite3
+import warnings
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,143 @@ async def test_replies_come_in_their_order_and_the_arguments_arrive(path: Path) 
         assert await trio.to_thread.run_sync(socket.owner, path) == os.getpid()
     assert not path.exists()
     assert socket.status(path) is None and socket.owner(path) is None
+
+
+def as_user(user: int, work: Callable[[int], None]) -> tuple[int, int]:
+    """Run `work` as another user in a child process, which writes to the descriptor that it is given.
+
+    Returns the process and the other end of that pipe.  A fork, as the user may not reach the interpreter's files.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the child makes system calls alone, no use of threads
+        pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+            work(writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    return pid, reading
+
+
+def rest_of(pid: int, reading: int) -> bytes:
+    """What a child still writes until it ends."""
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(pid, 0)
+    return said
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[str]:
+    """A name of the folder by which other users reach it, whatever the folders above allow."""
+    descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.logs
+@pytest.mark.parametrize("request_line", ['{"do": "status"}', "GET /metrics HTTP/1.1"])
+async def test_another_user_who_gets_to_the_socket_is_not_answered(
+    path: Path, another_uid: int, request_line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.chmod(0o777)  # as if the folder did not keep others out
+    asked = []
+
+    async def status(_: Mapping[str, Any]) -> Replies:
+        asked.append(True)
+        yield {"secret": 1}
+
+    async with socket.serving(path, {"status": status}):
+        path.chmod(0o777)
+        with open_folder(path.parent) as folder:
+
+            def ask_and_tell(writing: int) -> None:
+                with sockets.socket(sockets.AF_UNIX) as asking:
+                    asking.connect(f"{folder}/{path.name}")
+                    with suppress(BrokenPipeError):  # the answer may be there, and the other end closed, before
+                        asking.sendall(f"{request_line}\n".encode())
+                    os.write(writing, asking.recv(65536))
+
+            child = as_user(another_uid, ask_and_tell)
+            said = await trio.to_thread.run_sync(rest_of, *child)
+        assert b"this mount belongs to another user" in said and b"secret" not in said
+        assert await ask(path) == [{"secret": 1}], "its owner is answered"
+    assert len(asked) == 1
+    assert "another user's request" in caplog.text
+
+
+def test_a_socket_of_another_user_is_not_asked(tmp_path: Path, another_uid: int) -> None:
+    tmp_path.chmod(0o777)
+    path = socket.path_for(tmp_path, Path("/courses"))
+    with open_folder(tmp_path) as folder:
+
+        def listen(writing: int) -> None:
+            with sockets.socket(sockets.AF_UNIX) as bound:
+                bound.bind(f"{folder}/{path.name}")
+                os.chmod(f"{folder}/{path.name}", 0o777)
+                bound.listen()
+                os.write(writing, b"listens\n")
+                while True:
+                    with bound.accept()[0] as asked, suppress(OSError):  # who goes away was warned
+                        os.write(writing, asked.recv(65536))
+                        asked.sendall(b'{"reply": {"demo": false}}\n{"end": 0, "message": ""}\n')
+
+        pid, reading = as_user(another_uid, listen)
+        try:
+            assert os.read(reading, 100) == b"listens\n"
+            assert socket.status(path) is None
+            assert socket.owner(path) is None
+            assert socket.find([tmp_path], Path("/courses")) is None
+            assert socket.mount_of_user([tmp_path]) is None
+            with pytest.raises(ConnectionError, match="belongs to another user"):
+                list(socket.ask(path, "reload", secret="s3cret"))
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            heard = rest_of(pid, reading)
+        assert heard == b""
+
+
+async def test_a_mount_is_asked_by_whichever_of_its_sockets_is_left(tmp_path: Path) -> None:
+    session, state = tmp_path / "session", tmp_path / "state"
+    session.mkdir()
+    state.mkdir()
+    mountpoint = Path("/courses")
+    folders = [session, state]
+    async with socket.serving_in(folders, mountpoint, {"status": command({"demo": False})}):
+
+        def found() -> tuple[Path | None, int]:
+            return socket.find(folders, mountpoint), len(socket.processes(folders))
+
+        assert await trio.to_thread.run_sync(found) == (socket.path_for(session, mountpoint), 1)
+        socket.path_for(session, mountpoint).unlink()  # the session has ended
+        session.rmdir()
+        assert await trio.to_thread.run_sync(found) == (socket.path_for(state, mountpoint), 1)
+        assert await trio.to_thread.run_sync(socket.mount_of_user, folders) == socket.path_for(state, mountpoint)
+    assert list(state.iterdir()) == []
+
+
+async def test_one_folder_that_cannot_have_a_socket_is_passed_over(tmp_path: Path) -> None:
+    mountpoint = Path("/courses")
+    async with socket.serving_in([tmp_path / "missing", tmp_path], mountpoint, {"status": command({"a": 1})}):
+        assert await ask(socket.path_for(tmp_path, mountpoint)) == [{"a": 1}]
+    with pytest.raises(CoursefsError, match="control socket cannot be made"):
+        async with socket.serving_in([tmp_path / "missing"], mountpoint, {}):
+            raise AssertionError
+
+
+async def test_the_socket_of_a_mount_that_came_later_is_left_alone(path: Path) -> None:
+    async with socket.serving(path, {"status": command({"a": 1})}):
+        path.unlink()
+        with sockets.socket(sockets.AF_UNIX) as later:
+            later.bind(str(path))
+    assert path.exists()
 
 
 async def test_a_folder_that_is_deeper_than_an_address_is_long(tmp_path: Path) -> None:
@@ -99,7 +238,7 @@ async def test_a_command_that_fails_unexpectedly_is_answered_and_logged(
 ) -> None:
     async with socket.serving(path, {"status": command({"a": 1}, error=error)}):
         for _ in range(2):
-            with pytest.raises(CoursefsError, match="its log says why"):
+            with pytest.raises(CoursefsError, match="see its log"):
                 await ask(path)
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
 
@@ -107,7 +246,7 @@ async def test_a_command_that_fails_unexpectedly_is_answered_and_logged(
 @pytest.mark.logs
 async def test_a_reply_that_is_no_json_is_a_failure_of_the_command(path: Path) -> None:
     async with socket.serving(path, {"status": command({"a": object()})}):
-        with pytest.raises(CoursefsError, match="its log says why"):
+        with pytest.raises(CoursefsError, match="see its log"):
             await ask(path)
 
 
@@ -160,8 +299,8 @@ def hanging(path: Path) -> Iterator[Path]:
 
 def test_a_process_that_does_not_answer_is_not_taken_for_none(hanging: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "_STATUS_WITHIN", 0.05)
-    assert socket.processes(hanging.parent) == [(hanging, None)]
-    assert socket.all_mounts(hanging.parent) == []
+    assert socket.processes([hanging.parent]) == [(hanging, None)]
+    assert socket.all_mounts([hanging.parent]) == []
     with pytest.raises(NoAnswer):  # no more are let in
         socket.status(hanging)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from coursefs.demo.catalogue import DEAD, LEFT
 from coursefs.errors import BadReply, Gone, NotSignedIn, RouteGone
-from coursefs.model import Course
+from coursefs.model import Course, Wanted
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Resolves, Searches
 from coursefs.providers.coursera import CourseraClient
@@ -22,12 +23,17 @@ from tests.engine.test_coursera_provider import NOT_THERE, WEB_PAGE, Answer, Pla
 
 
 @asynccontextmanager
-async def provider_in(world: World, *, signed_in: bool = True) -> AsyncIterator[CourseraProvider]:
+async def provider_in(
+    world: World,
+    *,
+    signed_in: bool = True,
+    wanted: Wanted = Wanted(),  # noqa: B008  frozen
+) -> AsyncIterator[CourseraProvider]:
     """The provider for the small platform."""
     secrets = {"cauth": world.addresses.cauth} if signed_in else {}
-    account = Account("coursera", {"base_url": world.addresses.api}, secrets)
+    account = Account("coursera", {"base_url": world.addresses.api}, secrets, wanted)
     async with Transport() as transport:
-        provider = registry.provider("coursera")(account, transport)
+        provider = registry.platform("coursera").create(account, transport)
         assert isinstance(provider, CourseraProvider)
         yield provider
 
@@ -36,26 +42,78 @@ def client_of(world: World, *, signed_in: bool = True) -> CourseraClient:
     return CourseraClient(cauth=world.addresses.cauth if signed_in else "", base_url=world.addresses.api)
 
 
-async def test_the_whole_catalogue_is_searched_without_a_sign_in(tmp_path: Path) -> None:
+async def test_the_platform_searches_in_one_request_without_a_sign_in(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world, provider_in(world, signed_in=False) as provider:
+        (one,) = await provider.search("song bird")
+        assert (one.title, one.slug, one.url) == (
+            "Bird Song: an Introduction to Hearing",
+            "bird-song",
+            f"{world.addresses.api}/learn/bird-song",
+        )
+        about = one.about
+        assert about is not None
+        assert (about.level, about.length, about.rating, about.ratings, about.partners) == (
+            "beginner", "one to four weeks", 4.7432, 1234, ("University of Examples",),
+        )  # fmt: skip
+        assert [(entry.operation, entry.notes) for entry in world.platform.journal.entries] == [("Search", [])]
+        assert "~" not in one.key
+        # neither articles nor programmes, and no course of the platform that was shut off
+        assert [one.title for one in await provider.search("hearing")] == ["Bird Song: an Introduction to Hearing"]
+        assert await provider.search("algorithms") == await provider.search("no such thing") == []
+        assert len(await provider.search("a", limit=2)) == 2
+        assert {entry.operation for entry in world.platform.journal.entries} == {"Search"}
+
+
+async def test_more_courses_than_a_page_are_searched_for_page_by_page() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        (said,) = json.loads(request.content)
+        (asked,) = said["variables"]["requests"]
+        assert "cookie" not in request.headers or "CAUTH" not in request.headers["cookie"]
+        first, limit = int(asked["cursor"]), asked["limit"]
+        rows = [{"id": f"course~{n}", "url": f"/learn/c{n}", "name": f"C{n}"} for n in range(first, first + limit)]
+        result = {"elements": rows, "pagination": {"cursor": str(first + limit), "totalElements": 1000}}
+        return httpx.Response(200, json=[{"data": {"SearchResult": {"search": [result]}}}])
+
+    async with signed_in({"/graphql-gateway": answer}) as (provider, platform):
+        assert isinstance(provider, Searches)
+        found = await provider.search("c", limit=250)
+    assert [one.key for one in found] == [str(number) for number in range(250)]
+    assert len(platform.requests) == 3
+
+
+async def test_words_that_could_be_taken_for_a_change_are_searched_for_here(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world, provider_in(world, signed_in=False) as provider:
+        assert await provider.search("genetic mutation") == []
+        assert {entry.method for entry in world.platform.journal.entries} == {"GET"}
+
+
+@pytest.mark.parametrize("trouble", [{"unknown_fields": ("SearchResult",)}, {"removed": ("gateway",)}])
+async def test_the_whole_catalogue_is_searched_where_the_platform_does_not(
+    tmp_path: Path, trouble: dict[str, tuple[str, ...]]
+) -> None:
     async with small_platform(tmp_path, memberships_page=2) as world, provider_in(world, signed_in=False) as provider:
+        await world.fail(**trouble)
         assert isinstance(provider, Searches)
         (one,) = await provider.search("song bird")
         assert (one.title, one.url) == (
             "Bird Song: an Introduction to Hearing",
             f"{world.addresses.api}/learn/bird-song",
         )
-        assert len(world.platform.journal.entries) == 3  # six courses in pages of two
+        # six courses in pages of two
+        assert [entry.method for entry in world.platform.journal.entries] == ["POST", "GET", "GET", "GET"]
         assert [one.slug for one in await provider.search("for")] == ["gardening-for-beginners"]
         assert await provider.search("algorithms") == []  # of the platform that was shut off
         assert len(await provider.search("a", limit=2)) == 2
 
 
 async def test_no_cookie_is_sent_where_none_is_needed() -> None:
-    answers: dict[str, Answer | list[Answer]] = {"courses.v1": good()}
+    answers: dict[str, Answer | list[Answer]] = {"courses.v1": good(), "/graphql-gateway": WEB_PAGE}
     async with signed_in(answers) as (provider, platform):
         assert isinstance(provider, Searches)
         await provider.search("x")
-    assert "cookie" not in platform.requests[0].headers
+    for request in platform.requests:
+        assert "CAUTH" not in request.headers.get("cookie", "")
+    assert "cookie" not in platform.requests[-1].headers
 
 
 @pytest.mark.parametrize("said", ["small", COURSE, "{base}/learn/small/home/week/2?specialization=x"])
@@ -147,7 +205,8 @@ async def test_courses_of_a_specialization_that_are_not_joined_are_asked_for() -
 
 
 async def test_a_catalogue_that_does_not_end() -> None:
-    async with signed_in({"courses.v1": good([{"id": "a"}], paging={"next": "0"})}) as (provider, _):
+    endless = good([{"id": "a"}], paging={"next": "0"})
+    async with signed_in({"courses.v1": endless, "/graphql-gateway": WEB_PAGE}) as (provider, _):
         assert isinstance(provider, Searches)
         with pytest.raises(BadReply, match="public catalogue: the platform's list does not end"):
             await provider.search("x")

@@ -11,17 +11,20 @@ from pathlib import Path
 import trio
 
 from coursefs.demo.description import load_course
+from coursefs.demo.faults import Faults
 from coursefs.demo.platform import Addresses, Platform
 from coursefs.errors import CoursefsError
 from coursefs.model import Course, File, Item, Outline, Remote, Section, Wanted
 from coursefs.providers import registry
 from coursefs.providers.base import Account, Provider
+from coursefs.providers.coursera.provider import CourseraProvider
 from coursefs.transport import Transport
 from tests.engine.small_platform import write_course
 
 #: the types of a real course of 69 items in 19 lessons, as they were recorded in 2026
 LECTURES, READINGS, QUIZZES = 48, 12, 6
 LESSONS = 19
+QUIZ_NUMBERS = {f"{number:02}" for number in range(LECTURES + READINGS, LECTURES + READINGS + QUIZZES)}
 
 
 def description() -> str:
@@ -54,6 +57,9 @@ def body(kind: str, number: int) -> list[str]:
             ]
         case "supplement":
             return ['cml = "readings/how.cml"', f"assets = [{asset('c', 'ear.png')}]"]
+        case "staffGraded":
+            question = '{ type = "Numeric", prompt = "1 + 1", answer = "2", correct = ["2"], feedback = "Yes" }'
+            return ['attempt = "taken"', "grade = 1.0", f"questions = [{question}]"]
         case "phasedPeer" | "discussionPrompt":
             return ['instructions = "readings/how.cml"']
         case _:
@@ -61,16 +67,29 @@ def body(kind: str, number: int) -> list[str]:
 
 
 @asynccontextmanager
-async def large(folder: Path) -> AsyncIterator[tuple[Platform, Provider]]:
+async def large(
+    folder: Path,
+    wanted: Wanted = Wanted(),  # noqa: B008  frozen
+) -> AsyncIterator[tuple[Platform, Provider]]:
     course = load_course(write_course(folder / "large", description()))
     platform = Platform([course])
     async with trio.open_nursery() as nursery:
         addresses: Addresses = await nursery.start(platform.serve)
         settings = {"base_url": addresses.api, "requests_per_second": "1000"}
-        account = Account("coursera", settings, {"cauth": addresses.cauth}, Wanted())
+        account = Account("coursera", settings, {"cauth": addresses.cauth}, wanted)
         async with Transport() as transport:
-            yield platform, registry.provider("coursera")(account, transport)
+            yield platform, registry.platform("coursera").create(account, transport)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def another(platform: Platform, provider: Provider) -> AsyncIterator[Provider]:
+    """Another provider for the same account: it has found out nothing yet."""
+    assert isinstance(provider, CourseraProvider)
+    settings = {"base_url": provider._client.api_url, "requests_per_second": "1000"}
+    account = Account("coursera", settings, {"cauth": platform.sessions.cauth}, Wanted())
+    async with Transport() as transport:
+        yield registry.platform("coursera").create(account, transport)
 
 
 def directories(outline: Outline) -> Iterator[tuple[Item, ...]]:
@@ -109,7 +128,7 @@ async def test_a_course_of_69_items_costs_at_most_two_requests_an_item(tmp_path:
         "onDemandCourseMaterials.v2": 1,
         "onDemandReferences.v1": 1,
         "courses.v1": 1,
-        "onDemandLectureVideos.v1": LECTURES,
+        "onDemandLectureVideos.v1": LECTURES + 1,  # once for several, to see whether the platform takes it
         "onDemandLectureAssets.v1": LECTURES,
         "onDemandSupplements.v1": READINGS,
         "onDemandPeerAssignmentInstructions.v1": 1,
@@ -118,6 +137,48 @@ async def test_a_course_of_69_items_costs_at_most_two_requests_an_item(tmp_path:
         "assets.v1": counts["assets.v1"],
     }
     assert counts["assets.v1"] <= LESSONS, "the assets of a lesson are asked for together"
+
+
+async def test_what_can_be_asked_for_several_at_once_is(tmp_path: Path) -> None:
+    """The same files, with fewer requests; of what cannot be told apart each is asked for alone."""
+    async with large(tmp_path) as (platform, provider):
+        course = next(one for one in await provider.courses() if one.slug == "large")
+        outline = await provider.outline(course)
+        assert outline is not None
+        items = [item for some in directories(outline) for item in some if item.type_name in ("lecture", "supplement")]
+
+        async def asked(provider: Provider) -> tuple[object, Counter[str]]:
+            platform.journal.clear()
+            found = await provider.files(course, items)
+            paths = [entry.path.removeprefix("/api/").rstrip("/") for entry in platform.journal.entries]
+            return found, Counter(re.sub(r"/.*", "/one", path) for path in paths)
+
+        singly, _ = await asked(provider)
+        await platform.apply(Faults(several=True))
+        async with another(platform, provider) as anew:
+            together, counts = await asked(anew)
+            _, later = await asked(anew)
+    assert together == singly
+    most = -(-LECTURES // 40)
+    assert counts == {
+        "onDemandLectureVideos.v1": most,
+        "onDemandLectureAssets.v1": 1,
+        "onDemandLectureAssets.v1/one": LECTURES,
+        "onDemandSupplements.v1": 1,
+        "assets.v1": counts["assets.v1"],
+    }
+    assert "onDemandLectureAssets.v1" not in later
+
+
+async def test_quizzes_that_were_taken_cost_two_requests_each(tmp_path: Path) -> None:
+    async with large(tmp_path, Wanted(quizzes=True)) as (platform, provider):
+        course = next(one for one in await provider.courses() if one.slug == "large")
+        platform.journal.clear()
+        found = await listed(provider, course)
+        posts = [entry for entry in platform.journal.entries if entry.method == "POST"]
+    assert sum(files[0].key.endswith("/page") for key, files in found.items() if key[-2:] in QUIZ_NUMBERS) == QUIZZES
+    assert Counter(entry.operation for entry in posts) == {"QueryState": QUIZZES, "AssignmentFeedback": QUIZZES}
+    assert not [note for entry in platform.journal.entries for note in entry.notes]
 
 
 async def test_listing_asks_for_no_bytes_and_opening_a_file_asks_for_nothing_more(tmp_path: Path) -> None:

@@ -82,6 +82,6 @@ async def test_a_lecture_that_can_only_be_streamed_has_its_texts_and_a_page(tmp_
         page = files[0]
         assert (page.key, page.kind) == ("item/ite01/video", Kind.LINK) and isinstance(page.body, Page)
         shown = page.body.html
-        assert "no video file" in shown and f"/learn/small/lecture/{lecture.details['item_id']}" in shown
+        assert "as a stream only" in shown and f"/learn/small/lecture/{lecture.details['item_id']}" in shown
         assert {"ite01/subtitle/en.srt", "ite01/transcript/en.txt"} <= set(names(files))
         assert not any("Playlists" in entry.path for entry in world.platform.journal.entries)

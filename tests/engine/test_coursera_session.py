@@ -63,7 +63,7 @@ async def transport(platform: Platform) -> Transport:
 
 def provider_with(transport: Transport, vault: Vault, cauth: str = "old", **secrets: str) -> Provider:
     account = Account("coursera", {}, {"cauth": cauth, **secrets}, vault=vault)
-    return registry.provider("coursera")(account, transport)
+    return registry.platform("coursera").create(account, transport)
 
 
 async def test_a_new_cookie_is_taken_when_the_old_one_is_refused(platform: Platform, transport: Transport) -> None:
@@ -114,7 +114,7 @@ async def test_somebody_elses_cookie_is_not_taken(platform: Platform, transport:
     platform.cauth = "new"
     vault = Vault(cauth="new", user_id="2")
     provider = provider_with(transport, vault, user_id="1")
-    with pytest.raises(NotSignedIn, match="somebody else has signed in; mount anew"):
+    with pytest.raises(NotSignedIn, match="another user has signed in; unmount and mount again"):
         await provider.whoami()
     assert platform.told == ["CAUTH=old"]
     vault.secrets = {"cauth": "new", "user_id": "1"}
@@ -169,7 +169,7 @@ async def test_subtitles_are_at_the_other_host_too() -> None:
         return copy_of(video_reply()) if is_video else hosts(request)
 
     async with Transport(http_transport=httpx.MockTransport(answer)) as transport:
-        provider = registry.provider("coursera")(Account("coursera", {}, {"cauth": "SECRET"}), transport)
+        provider = registry.platform("coursera").create(Account("coursera", {}, {"cauth": "SECRET"}), transport)
         await provider.whoami()
         ids = {"what": "subtitle", "language": "en", "course_id": "C1", "item_id": "a"}
         source = await provider.source(COURSE, Remote("subtitle/C1~a/en.srt", ids), fresh=False)
@@ -235,7 +235,10 @@ async def test_a_password_signs_in_where_no_captcha_is_wanted(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("captcha", "password", "why"),
-    [(True, PASSWORD, r"HTTP 400\): the site now asks for a captcha"), (False, "wrong", "does not accept")],
+    [
+        (True, PASSWORD, r"HTTP 400\): the site now asks for a captcha"),
+        (False, "mistaken", "wrong e-mail address or password"),
+    ],
 )
 async def test_a_refused_password_is_tried_once(tmp_path: Path, captcha: bool, password: str, why: str) -> None:
     async with small_platform(tmp_path, captcha=captcha) as world, client_of(world) as client:

@@ -7,8 +7,8 @@ import trio
 import trio.testing
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotSignedIn, Unreachable
-from coursefs.providers.gathering import gathering
-from coursefs.providers.signed import SignedReplies, kept_until
+from coursefs.providers.kit.gathering import gathering
+from coursefs.providers.kit.signed_urls import SignedReplies, kept_until
 
 
 @pytest.mark.parametrize(

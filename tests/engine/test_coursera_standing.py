@@ -8,14 +8,12 @@ import httpx
 import pytest
 import trio
 
-from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
-from coursefs.library import AccountSource, LibrarySettings
-from coursefs.listing import list_all
-from coursefs.model import Course, Standing, Wanted
-from coursefs.providers import registry
-from coursefs.providers.base import Grades
-from tests.engine.fakes import FakeProvider
-from tests.engine.small_platform import COURSE, World, small_platform
+from coursefs.errors import CoursefsError, Gone, NotSignedIn, Unreachable
+from coursefs.library import AccountSource, LibrarySettings, list_all
+from coursefs.model import About, Course, Standing, Wanted
+from coursefs.providers.base import Grades, Tracks
+from tests.engine.fakes import FakeProvider, made_by
+from tests.engine.small_platform import COURSE, DESCRIPTION, World, small_platform
 from tests.engine.test_coursera_catalogue import client_of, provider_in
 from tests.engine.test_coursera_provider import NOT_THERE, SIGNED_OUT, WEB_PAGE, Answer, good, signed_in
 
@@ -56,6 +54,13 @@ async def test_all_that_the_platform_says(tmp_path: Path) -> None:
     assert (deadline.title, deadline.due_ns, deadline.key) == ("First", start + week - 10**6, "module/mod01")
     assert deadline.url is not None and deadline.url.endswith("/learn/small/home/module/1")
     assert found.instructors == ("Dr. Ada Example", "Grace Sample")
+    assert found.about == About(
+        "beginner",
+        "1 hour",
+        partners=("University of Examples",),
+        description="All about A Small Course.",
+        image_url="https://images.example/course.jpg",
+    )
     assert (
         len(paths) == len(set(paths)) == 8
     )  # one request for each, with those for the courses, the learner and the names
@@ -139,40 +144,77 @@ class Graded(FakeProvider):
         return found
 
 
-async def test_one_course_that_fails_leaves_nulls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_course_that_fails_leaves_nulls(tmp_path: Path) -> None:
     courses = [Course("a", "a", "A"), Course("b", "b", "B"), Course("c", "c", "C", hidden=True)]
     good_one = Standing(0.5, 0.9, True, 0, 10**18, (), ("Ada",))
     for error in (Unreachable("no network"), NotSignedIn("sign in")):
         provider = Graded(*courses, standings={"a": good_one, "b": error})
-        monkeypatch.setattr(registry, "provider", lambda _, one=provider: lambda account, transport: one)
         settings = LibrarySettings(
             tmp_path / "catalogue.sqlite", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted()
         )
-        rows, notes = await list_all(settings, lambda row: True)
+        rows, notes = await list_all(settings, lambda row: True, providers=made_by("x", provider))
         records = {row.course.key: row.record() for row in rows}
         assert records["a"]["progress"] == 0.5
         assert records["a"]["starts"] == "1970-01-01T00:00:00+00:00"
         assert (records["a"]["deadlines"], records["a"]["instructors"]) == ([], ["Ada"])
         fields = ("progress", "grade", "passed", "starts", "ends", "deadlines", "instructors")
         assert [records["b"][name] for name in fields] == [None] * 7
-        assert notes == [f"x: how you stand in 1 of 2 courses is not known: {error}"]
+        assert notes == [f"x: your progress in 1 of 2 courses is unknown: {error}"]
         assert "standing c" not in provider.calls
-        await list_all(settings)
+        await list_all(settings, providers=made_by("x", provider))
         assert sum(call.startswith("standing") for call in provider.calls) == 2
 
 
-async def test_what_takes_too_long_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
-) -> None:
+async def test_what_takes_too_long_is_left_out(tmp_path: Path, autojump_clock: object) -> None:
     class Slow(Graded):
         async def standing(self, course: Course) -> Standing:
             await trio.sleep(0 if course.key == "a" else 1000)
             return Standing(0.25)
 
     provider = Slow(Course("a", "a", "A"), Course("b", "b", "B"), standings={})
-    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
     accounts = [AccountSource("x", "x", {}, {})]
     settings = LibrarySettings(tmp_path / "catalogue.sqlite", tmp_path / "cache", accounts, Wanted())
-    rows, notes = await list_all(settings, lambda row: True)
+    rows, notes = await list_all(settings, lambda row: True, providers=made_by("x", provider))
     assert [row.standing for row in rows] == [Standing(0.25), None]
-    assert notes == ["x: how you stand in 1 of 2 courses is not known: no answer within 180 s"]
+    assert notes == ["x: your progress in 1 of 2 courses is unknown: no answer within 180 s"]
+
+
+HALF_SEEN = """
+[[modules.lessons]]
+id = "les02"
+slug = "second"
+name = "Second"
+[[modules.lessons.items]]
+id = "ite05"
+slug = "more"
+name = "More"
+type = "lecture"
+duration_ms = 12000
+video_id = "HalfSeenHalfSeenHalfSe"
+video = { "720p" = "media/a.720p.mp4" }
+[[modules.lessons]]
+id = "les03"
+"""
+
+
+async def test_how_far_one_is_in_each_part(tmp_path: Path) -> None:
+    description = DESCRIPTION.replace('\n[[modules.lessons]]\nid = "les02"\n', HALF_SEEN)
+    async with small_platform(tmp_path, description) as world, provider_in(world) as provider:
+        assert isinstance(provider, Tracks)
+        (course,) = [one for one in await provider.courses() if one.key == COURSE]
+        world.platform.journal.clear()
+        found = await provider.progress(course)
+        assert [entry.path.split("/")[2] for entry in world.platform.journal.entries] == [
+            "adminUserPermissions.v1",
+            "onDemandCoursesProgress.v1",
+        ]
+        assert found.done == 0.8 and found.lists_items
+        assert found.parts == {
+            "module/mod01": 0.0, "lesson/les01": 1.0, "lesson/les02": 0.0, "lesson/les03": 0.0,
+            "item/ite01": 1.0, "item/ite02": 1.0, "item/ite03": 1.0, "item/ite04": 1.0,
+        }  # fmt: skip
+        assert await provider.watched(course, "item/ite05") == 0.5
+        assert await provider.watched(course, "item/ite02") is None
+        with pytest.raises(Gone):
+            await provider.watched(course, "item/ite01")
+        assert {entry.method for entry in world.platform.journal.entries} == {"GET"}

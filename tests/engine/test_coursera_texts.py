@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 import trio.testing
 
-from coursefs.errors import BadReply, NotSignedIn
-from coursefs.model import Item
+from coursefs.errors import BadReply, CoursefsError, NotSignedIn
+from coursefs.model import Item, Page
+from coursefs.providers.coursera import cml
 from tests.engine.test_coursera_provider import (
     BASE,
     COURSE,
@@ -94,7 +97,7 @@ async def test_instructions_that_may_come_next_time_are_waited_for(autojump_cloc
 
 
 @pytest.mark.parametrize(
-    "type_name", ["quiz", "exam", "staffGraded", "ungradedAssignment", "ungradedLab", "notebook", "ungradedWidget",
+    "type_name", ["quiz", "exam", "staffGraded", "ungradedAssignment", "notebook", "ungradedWidget",
                   "ungradedLti", "gradedLti", "coach", "gradedPeer", "placeholder", "listeningBooth"]
 )  # fmt: skip
 async def test_what_lives_on_its_web_page_is_never_asked_for(type_name: str) -> None:
@@ -182,3 +185,49 @@ async def test_a_tab_that_is_kept_back_is_no_ended_sign_in() -> None:
 async def test_resources_that_may_come_next_time_are_waited_for(autojump_clock: trio.testing.MockClock) -> None:
     async with signed_in({"onDemandReferences.v1/": httpx.Response(500)}) as (provider, _):
         assert isinstance((await provider.files(COURSE, [RESOURCES]))["references"], BadReply)
+
+
+def _reading(value: str) -> httpx.Response:
+    text = {"id": "r", "typeName": "cml", "definition": {"value": value}}
+    link = {"id": "r", "typeName": "url", "definition": {"url": "https://elsewhere.example/", "name": "Elsewhere"}}
+    return good([{}], {"openCourseAssets.v1": [text, link]})
+
+
+@pytest.mark.logs
+async def test_a_text_that_is_too_much_costs_its_own_page_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "onDemandSupplements.v1/C1~huge": _reading("<p>x</p>" * 500_001),
+        "onDemandSupplements.v1/C1~digits": _reading(f"<p>A &#{'9' * 5000}; B</p>"),
+        "onDemandSupplements.v1/C1~fails": _reading("<p>Broken</p>"),
+        "onDemandSupplements.v1/C1~large": _reading("<p>Words.</p>" * 10_000),
+        "onDemandProgrammingLearnerAssignments.v1/C1~task": good(
+            [{"submissionLearnerSchema": {"definition": {"assignmentInstructions": {
+                "typeName": "cml", "definition": {"value": "<p>x</p>" * 500_001}}}}}]
+        ),
+        "assets.v1": assets_reply,
+    }  # fmt: skip
+    render = cml.render
+
+    def sometimes(value: str, *arguments: Any, **more: Any) -> str:
+        if "Broken" in value:
+            raise ZeroDivisionError
+        return render(value, *arguments, **more)
+
+    monkeypatch.setattr(cml, "render", sometimes)
+    items = [item(one, "supplement") for one in ("huge", "digits", "fails", "large")]
+    async with signed_in(answers) as (provider, _):
+        found = await provider.files(COURSE, [*items, item("task", "gradedProgramming")])
+    bodies = {}
+    for key, files in found.items():
+        assert not isinstance(files, CoursefsError), files
+        bodies[key] = {
+            file.key.removeprefix(key): file.body.html.partition("<article")[2]
+            for file in files
+            if isinstance(file.body, Page)
+        }
+    assert "A \N{REPLACEMENT CHARACTER} B" in bodies["item/digits"]["/page"]
+    assert bodies["item/large"]["/page"].count("Words.") == 10_000
+    for key, reason in (("huge", "too long"), ("fails", "ZeroDivisionError"), ("task", "too long")):
+        assert reason in bodies[f"item/{key}"]["/link"] and f'href="{BASE}/x"' in bodies[f"item/{key}"]["/link"]
+        assert "/page" not in bodies[f"item/{key}"]
+    assert any(one.startswith("/link/") for one in bodies["item/huge"])  # what else belongs to it is there

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.engine.small_platform import COURSE, NOTES, PICTURE, SLIDES, VIDEO, small_platform
+from tests.engine.small_platform import COURSE, NOTES, PICTURE, SLIDES, VIDEO, World, small_platform
 
 TREE = {
     "q": "slug",
@@ -56,17 +56,45 @@ async def test_json_is_chunked_and_sets_cookies_of_anonymous_visitors(tmp_path: 
         assert names == {"CSRF3-Token", "__204u", "__400v"}
 
 
-async def test_replayed_cookies_are_a_confused_deputy(tmp_path: Path) -> None:
+async def test_cookies_of_the_server_may_come_back(tmp_path: Path) -> None:
     async with small_platform(tmp_path) as world:
-        first = await world.api.get("/api/adminUserPermissions.v1?q=my")
-        cookies = dict(line.partition(";")[0].split("=", 1) for line in first.headers.get_list("set-cookie"))
-        replayed = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        headers = {"Cookie": f"CAUTH={world.addresses.cauth}; {replayed}"}
+        replayed = await _replayed(world)
+        reply = await world.api.get("/api/adminUserPermissions.v1?q=my", headers={"Cookie": replayed})
+        assert reply.json()["elements"] == [{"id": 1000001}]
+
+
+async def test_a_confused_deputy_is_a_fault(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world:
+        headers = {"Cookie": await _replayed(world)}
+        await world.fail(confused_deputy=True)
         reply = await world.api.get("/api/adminUserPermissions.v1?q=my", headers=headers)
         assert (reply.status_code, reply.text) == (400, "Confused deputy attack detected.")
         assert reply.headers["content-type"].startswith("text/plain")
-        paired = headers | {"X-CSRF3-Token": cookies["CSRF3-Token"]}
+        token = headers["Cookie"].partition("CSRF3-Token=")[2].partition(";")[0]
+        paired = headers | {"X-CSRF3-Token": token}
         assert (await world.api.get("/api/adminUserPermissions.v1?q=my", headers=paired)).status_code == 200
+
+
+async def _replayed(world: World) -> str:
+    """The session's cookie, and those that the server sets."""
+    first = await world.api.get("/api/adminUserPermissions.v1?q=my")
+    cookies = [line.partition(";")[0] for line in first.headers.get_list("set-cookie")]
+    return "; ".join((f"CAUTH={world.addresses.cauth}", *cookies))
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, */*;q=0.8", "application/*", ""])
+async def test_json_comes_to_all_who_take_it(tmp_path: Path, accept: str) -> None:
+    async with small_platform(tmp_path) as world:
+        reply = await world.api.get("/api/adminUserPermissions.v1?q=my", headers={"Accept": accept})
+        assert reply.json()["elements"] == [{"id": 1000001}]
+
+
+async def test_blanks_between_fields_count_for_nothing(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world:
+        (course,) = (await world.get("courses.v1", q="slug", slug="small", fields=" workload, nonsense ,x.v1( a, b )"))[
+            "elements"
+        ]
+        assert course["workload"] == "1 hour"
 
 
 async def test_an_unchanged_reply_is_304(tmp_path: Path) -> None:
@@ -126,13 +154,13 @@ async def test_bad_parameters_are_400(tmp_path: Path, path: str) -> None:
         assert (reply.status_code, reply.json()["errorCode"]) == (400, "request.validation")
 
 
-async def test_routes_that_are_gone_and_requests_without_accept_get_the_web_page(tmp_path: Path) -> None:
+async def test_routes_that_are_gone_and_requests_for_a_page_get_the_web_page(tmp_path: Path) -> None:
     async with small_platform(tmp_path) as world:
         replies = [
             await world.api.get("/api/onDemandCourseMaterials.v1/?q=slug&slug=small"),
             await world.api.get("/api/opencourse.v1/course/small"),
             await world.api.get("/learn/small"),
-            await world.api.get("/api/memberships.v1?q=me", headers={"Accept": "*/*"}),
+            await world.api.get("/api/memberships.v1?q=me", headers={"Accept": "text/html"}),
         ]
         for reply in replies:
             assert reply.status_code == 200

@@ -36,9 +36,10 @@ async def test_requests_are_shown_without_their_queries(tmp_path: Path) -> None:
             "done": True,
             "open": cdn["open"],  # ends when the platform has looked after its reply
             "notes": [],
+            "operation": None,
         }
         await world.anyone.delete(requests)
-        assert (await world.anyone.get(requests)).json() == {"requests": []}
+        assert (await world.anyone.get(requests)).json() == {"requests": [], "mutations": 0}
 
 
 async def test_faults_are_set_shown_and_cleared(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ async def test_a_broken_item_says_nothing(tmp_path: Path) -> None:
         "onDemandSupplementCompletions.v1",
     ],
 )
-async def test_nothing_can_be_begun(tmp_path: Path, resource: str) -> None:
+async def test_no_attempt_can_be_started(tmp_path: Path, resource: str) -> None:
     async with platform(tmp_path) as world:
         assert (await world.api.post(f"/api/{resource}", json={})).status_code in {403, 405}
         assert world.platform.journal.entries[-1].notes == ["write"]

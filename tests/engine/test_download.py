@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import trio
 
+from coursefs.bulk.copies import Copy, CopyFolder, portable
+from coursefs.bulk.transfer import NoSpace
 from coursefs.catalog import Node, Place
-from coursefs.copies import Copy, Folder, portable
-from coursefs.daemon.transfers import transfers
+from coursefs.daemon.commands import transfers
 from coursefs.errors import CoursefsError
 from coursefs.library import Library
 from coursefs.model import Course, Kind, Outline
-from coursefs.transfer import NoSpace
 from tests.engine.fakes import section
 from tests.engine.shelf import HELLO, KIB, PATHS, READ, VIDEOS, Shelf, counts, run, shelf
 from tests.engine.test_fetching import node, read
@@ -81,7 +81,7 @@ async def test_another_version_replaces_the_copy(shelf: Shelf, to: Path, monkeyp
         await download(library, to)
         shelf.cdn.bodies[VIDEOS[0]] = bytes(300 * KIB)
         shelf.cdn.dates[VIDEOS[0]] = 1_700_000_009
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         assert await read(library, PATHS[0]) == bytes(300 * KIB), "opened in the mount, it is found out"
         assert counts(await download(library, to)) == (1, 3, 0, 0)
     assert files(to)[PATHS[0]] == bytes(300 * KIB)
@@ -100,7 +100,7 @@ async def test_what_the_platform_no_longer_has_stays_and_a_new_name_is_a_new_cop
         await download(library, to)
         before = files(to)
         shelf.provider.outlines["c1"] = Outline((section("m", "Start", 1, replace(HELLO, title="Moin"), READ),))
-        await library.tree.update_course(library.select(["graphics"])[0])
+        await library._tree.update_course(library.select(["graphics"])[0])
         assert counts(await download(library, to)) == (1, 2, 0, 0)
     assert files(to) == before | {"Graphics/01 Start/01 Moin.mp4": before[PATHS[0]]}
 
@@ -114,6 +114,102 @@ async def test_one_that_fails_is_a_line_and_the_rest_comes(shelf: Shelf, to: Pat
         assert sorted(path for path, _ in reply["failures"]) == PATHS
         assert any("Is a directory" in reason for _, reason in reply["failures"])
     assert len(files(to)) == 2, "and nothing half"
+
+
+async def test_a_link_in_place_of_a_folder_is_refused_in_one_line_and_the_rest_comes(
+    shelf: Shelf, to: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (to / "Graphics").mkdir(parents=True)
+    (to / "Graphics" / "01 Start").symlink_to(elsewhere)
+    (to / "Graphics" / "02 Empty").symlink_to("/nonexistent")
+    async with shelf.opened() as library:
+        reply = await download(library, to)
+        assert reply["exit_status"] == 1
+        assert sorted(path for path, _ in reply["failures"]) == ["Graphics/01 Start", "Graphics/02 Empty"]
+        assert all("is a symbolic link where" in reason for _, reason in reply["failures"])
+        assert reply["state"]["failed"] > 1, "every file below it is counted"
+    assert list(elsewhere.iterdir()) == []
+    assert (to / "Graphics" / "01 Start").is_symlink()
+
+
+async def test_a_link_in_place_of_a_file_is_replaced_and_never_written_through(
+    shelf: Shelf, to: Path, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (to / PATHS[0]).parent.mkdir(parents=True)
+    (to / PATHS[0]).symlink_to(precious)
+    (to / PATHS[1]).parent.mkdir(parents=True, exist_ok=True)
+    (to / PATHS[1]).hardlink_to(precious)
+    async with shelf.opened() as library:
+        assert counts(await download(library, to))[3] == 0
+    assert precious.read_text() == "precious"
+    assert not (to / PATHS[0]).is_symlink()
+    assert files(to)[PATHS[0]] == shelf.cdn.bodies[VIDEOS[0]]
+    assert files(to)[PATHS[1]] == shelf.cdn.bodies[VIDEOS[1]]
+
+
+async def test_a_copy_that_a_person_has_moved_and_linked_to_is_there(shelf: Shelf, to: Path, tmp_path: Path) -> None:
+    async with shelf.opened() as library:
+        await download(library, to)
+        (to / PATHS[0]).rename(tmp_path / "moved")
+        (to / PATHS[0]).symlink_to(tmp_path / "moved")
+        assert counts(await download(library, to)) == (0, 4, 0, 0)
+    assert (to / PATHS[0]).is_symlink()
+
+
+async def test_what_only_looks_like_a_leftover_is_not_touched(shelf: Shelf, to: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    to.mkdir(parents=True)
+    (to / ".coursefs-link.part").symlink_to(precious)
+    os.mkfifo(to / ".coursefs-fifo.part")  # opening it for reading would block until a writer opens it
+    (to / ".coursefs-killed.part").write_text("half")
+    async with shelf.opened() as library:
+        with trio.fail_after(30):
+            assert counts(await download(library, to))[3] == 0
+    left = {path.name for path in to.iterdir() if path.name.startswith(".")}
+    assert left == {".coursefs-link.part", ".coursefs-fifo.part"}
+    assert precious.read_text() == "precious"
+
+
+@pytest.mark.parametrize("encoding", ["iso8859-1", "gbk", "koi8-r", "ascii"])
+async def test_names_on_the_disk_are_utf8_whatever_the_locale(
+    shelf: Shelf, to: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title = "Größe, 日本, Проба €"
+    shelf.provider.outlines["c1"] = Outline((section("m", title, 1, replace(HELLO, title=title)),))
+    real = os.fsencode
+    # a name that is handed to the system as text would be encoded as the locale says
+    monkeypatch.setattr(
+        os, "fsencode", lambda name: name.encode(encoding, "surrogateescape") if isinstance(name, str) else real(name)
+    )
+    async with shelf.opened() as library:
+        reply = await download(library, to)
+        assert (counts(reply)[2], reply["failures"]) == (0, [])
+        assert counts(await download(library, to))[0] == 0, "the next run finds them"
+    (name,) = (one for one in os.listdir(real(to / "Graphics")) if one.startswith(b"01"))
+    assert name == f"01 {title}".encode()
+
+
+@pytest.mark.logs
+async def test_one_that_fails_in_a_way_that_nobody_foresaw_is_a_line_and_the_rest_comes(
+    shelf: Shelf, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CopyFolder.begin
+
+    def begin(folder: CopyFolder, path: str) -> Copy:
+        if path == PATHS[0]:
+            raise UnicodeEncodeError("gbk", "x", 0, 1, "as in a locale that lacks the letter")
+        return real(folder, path)
+
+    monkeypatch.setattr(CopyFolder, "begin", begin)
+    async with shelf.opened() as library:
+        reply = await download(library, to)
+        assert counts(reply) == (3, 0, 1, 1)
+        assert [path for path, _ in reply["failures"]] == [PATHS[0]]
 
 
 async def test_the_copies_leave_the_cache_as_it_was(shelf: Shelf, to: Path) -> None:
@@ -132,7 +228,7 @@ async def test_the_copies_leave_the_cache_as_it_was(shelf: Shelf, to: Path) -> N
         assert len(files(to)) == 4
 
 
-async def test_what_somebody_has_open_meanwhile_stays_in_the_cache(shelf: Shelf, to: Path) -> None:
+async def test_a_file_opened_meanwhile_stays_in_the_cache(shelf: Shelf, to: Path) -> None:
     async with shelf.opened() as library:
         video = await node(library, PATHS[0])
         handle = await library.open(video.inode)
@@ -147,11 +243,11 @@ async def test_what_is_cached_is_not_asked_for_again(shelf: Shelf, to: Path) -> 
         shelf.cdn.asked.clear()
         assert counts(await download(library, to)) == (4, 0, 0, 0)
         assert shelf.cdn.asked == []
-        assert library.contents.use().bytes == sum(map(len, shelf.cdn.bodies.values())), "and stays"
+        assert library.use().bytes == sum(map(len, shelf.cdn.bodies.values())), "and stays"
 
 
 @pytest.mark.logs
-async def test_without_room_in_the_cache_it_is_read_through(shelf: Shelf, to: Path) -> None:
+async def test_without_space_in_the_cache_it_is_bypassed(shelf: Shelf, to: Path) -> None:
     shelf.settings = replace(shelf.settings, max_size=0)
     async with shelf.opened() as library:
         assert counts(await download(library, to)) == (4, 0, 0, 0)
@@ -170,7 +266,7 @@ async def test_a_full_disk_ends_it_with_one_line_and_leaves_nothing_half(
 
     monkeypatch.setattr(Copy, "write", write)
     async with shelf.opened() as library:
-        with pytest.raises(NoSpace, match="there is no space left"):
+        with pytest.raises(NoSpace, match="no space left"):
             await download(library, to, PATHS[1])
         assert files(to) == {}
         monkeypatch.undo()
@@ -190,7 +286,7 @@ async def test_what_certainly_does_not_fit_is_not_fetched(
         assert shelf.cdn.asked == []
 
 
-async def test_whoever_asked_ends_it_by_going_and_nothing_half_is_left(shelf: Shelf, to: Path) -> None:
+async def test_a_disconnecting_client_cancels_it_and_no_partial_copy_is_left(shelf: Shelf, to: Path) -> None:
     shelf.cdn.gates[VIDEOS[1]] = trio.Event()
     async with shelf.opened() as library:
         wanted = {"targets": [["graphics", None]], "to": str(to), "umask": 0}
@@ -213,13 +309,13 @@ async def test_what_a_killed_process_left_is_taken_away_and_what_is_being_writte
     for place in (to, folder):
         (place / ".coursefs-abc.part").write_bytes(b"left")
         (place / ".coursefs-notes").write_bytes(b"mine")
-    writing = Copy(folder / "other.mp4", 0o600)
+    writing = CopyFolder(to, 0o077).begin("Graphics/other.mp4")
     async with shelf.opened() as library:
         await download(library, to)
     hidden = {path.name for path in to.rglob(".*")}
-    assert hidden == {".coursefs-notes", writing._temporary.name}
+    assert hidden == {".coursefs-notes", writing._temporary.decode()}
     writing.discard()
-    assert not writing._temporary.exists()
+    assert {path.name for path in to.rglob(".*")} == {".coursefs-notes"}
 
 
 async def test_folders_that_cannot_be_written_are_one_clear_line(shelf: Shelf, tmp_path: Path) -> None:
@@ -254,7 +350,7 @@ def test_a_copy_is_known_by_its_size_and_its_date_as_well_as_the_disk_keeps_it(
         monkeypatch.setattr(
             os, "utime", lambda path, ns: real(path, ns=tuple(t // 2 // SECOND * 2 * SECOND for t in ns))
         )
-    folder = Folder(tmp_path, 0o022)
+    folder = CopyFolder(tmp_path, 0o022)
     (tmp_path / "a").write_bytes(b"four")
     os.utime(tmp_path / "a", ns=(100 * SECOND, 100 * SECOND))
     assert folder.has("a", _node(size, mtime_ns)) is same
@@ -262,10 +358,10 @@ def test_a_copy_is_known_by_its_size_and_its_date_as_well_as_the_disk_keeps_it(
 
 
 def test_fewer_bytes_than_there_are_never_get_the_name(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, 0o022)
+    folder = CopyFolder(tmp_path, 0o022)
     copy = folder.begin("a/b")
     folder.write(copy, b"123")
-    with pytest.raises(CoursefsError, match="3 bytes came in place of 4"):
+    with pytest.raises(CoursefsError, match="3 bytes arrived instead of 4"):
         folder.finish(copy, _node(4, SECOND))
     copy.discard()
     assert files(tmp_path) == {}
@@ -276,7 +372,7 @@ def test_a_disk_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    folder = Folder(tmp_path, 0o022)
+    folder = CopyFolder(tmp_path, 0o022)
     copy = folder.begin("a")
     folder.write(copy, b"1234")
     folder.finish(copy, _node(4, SECOND))
@@ -297,7 +393,7 @@ async def test_offline_what_is_cached_is_copied(shelf: Shelf, to: Path) -> None:
         assert files(to).keys() == {PATHS[1], "Graphics/01 Start/03 Read.html"}
 
 
-async def test_folders_have_the_mode_of_whoever_asked(shelf: Shelf, to: Path) -> None:
+async def test_folders_have_the_mode_of_the_clients_umask(shelf: Shelf, to: Path) -> None:
     async with shelf.opened() as library:
         await download(library, to)
     assert {path.stat().st_mode & 0o777 for path in (to, *to.rglob("*")) if path.is_dir()} == {0o750}
@@ -330,7 +426,7 @@ async def test_on_a_disk_that_refuses_some_names_they_are_others(
         return real(path, *arguments, **options)
 
     async with shelf.opened() as library:
-        await library.tree.children(await node(library, "Graphics/01 Who?"))
+        await library._tree.children(await node(library, "Graphics/01 Who?"))
         monkeypatch.setattr(os, "open", choosy)
         assert counts(await download(library, to)) == (1, 0, 0, 0)
         assert files(to).keys() == {"Graphics/01 Who？/01 Hello： how are you？.mp4"}

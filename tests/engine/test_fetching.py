@@ -10,14 +10,15 @@ import pytest
 import trio
 import trio.testing
 
+from coursefs.bulk.fetching import no_space
+from coursefs.bulk.transfer import Endurance, NoSpace
 from coursefs.catalog import Ages
 from coursefs.content.ranges import Ranges
-from coursefs.daemon.report import library_report
-from coursefs.daemon.transfers import UnderWay, transfers
+from coursefs.daemon.commands import UnderWay, transfers
+from coursefs.daemon.status_report import library_report
 from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotAllowed, NotSignedIn, Unreachable
-from coursefs.library import ROOT, Library, Node
+from coursefs.library import ROOT, Library, Node, UnpinnedQuota
 from coursefs.model import Outline
-from coursefs.transfer import Endurance, NoSpace
 from tests.engine.content_bench import until
 from tests.engine.fakes import lecture, section
 from tests.engine.fakes import video as video_of
@@ -29,10 +30,10 @@ __all__ = ["shelf"]
 async def node(library: Library, path: str) -> Node:
     found = library.node(ROOT)
     for name in path.split("/"):
-        child = await library.tree.child(found, name)
+        child = await library.child(found.inode, name)
         assert child
         found = child
-    return await library.sizes.exact(found)
+    return await library.exact(found)
 
 
 async def read(library: Library, path: str) -> bytes:
@@ -82,7 +83,7 @@ async def test_without_a_sign_in_it_ends_with_3_after_one_line(shelf: Shelf) -> 
         shelf.provider.failure = NotSignedIn("signed out")
         reply = await run(library, "fetch")
         assert counts(reply)[3] == 3 and reply["state"]["failed"]
-        assert reply["failures"] == [["x", "signed out; what is not at hand of it is left out"]]
+        assert reply["failures"] == [["x", "signed out; files that are not cached yet were skipped"]]
 
 
 async def test_listings_that_could_not_be_asked_for_again_are_a_failure_though_all_is_there(shelf: Shelf) -> None:
@@ -94,7 +95,7 @@ async def test_listings_that_could_not_be_asked_for_again_are_a_failure_though_a
         shelf.provider.failure = NotSignedIn("signed out")
         reply = await run(library, "fetch")
         assert counts(reply) == (0, 4, 0, 3)
-        assert reply["failures"] == [["x", "signed out; its courses are as they were seen last"]]
+        assert reply["failures"] == [["x", "signed out; its courses are shown as last seen"]]
 
 
 async def test_offline_by_choice_nothing_need_be_asked_for(shelf: Shelf) -> None:
@@ -117,7 +118,7 @@ async def test_without_a_network_it_gives_up_after_a_few(shelf: Shelf) -> None:
         assert counts(reply)[3] == 1
         assert len(reply["failures"]) == 3
         about, reason = reply["failures"][-1]
-        assert about == "x" and "cannot reach cdn.example" in reason and "left out" in reason
+        assert about == "x" and "cannot reach cdn.example" in reason and "were skipped" in reason
 
 
 def test_what_is_endured() -> None:
@@ -138,10 +139,21 @@ def test_what_is_endured() -> None:
 async def test_what_does_not_fit_is_not_begun_and_pushes_nothing_out(shelf: Shelf) -> None:
     shelf.settings = replace(shelf.settings, max_size=4000 * KIB)
     async with shelf.opened() as library:
-        with pytest.raises(NoSpace, match=r"02 Again\.mp4: does not fit into the cache"):
+        with pytest.raises(
+            NoSpace, match=r"02 Again\.mp4: not fetched: the cache holds at most 3\.9 MiB \(cache\.max_size\)"
+        ):
             await run(library, "fetch")
         assert library.cached_bytes(await node(library, PATHS[0])) == 300 * KIB
         assert library.cached_bytes(await node(library, PATHS[1])) == 0
+
+
+def test_the_limit_that_leaves_no_room_is_named() -> None:
+    disk = UnpinnedQuota(used=0, pinned=0, max_size=20 * 2**30, disk_free=20 * 2**20, min_free=2 * 2**30)
+    assert disk.bytes == 0
+    assert no_space(disk) == "the disk has 20.0 MiB free, 2.0 GiB are reserved (cache.min_free)"
+    cache = UnpinnedQuota(used=2**20, pinned=2**20, max_size=2**21, disk_free=2**40, min_free=0)
+    assert cache.bytes == 2**20
+    assert no_space(cache) == "the cache holds at most 2.0 MiB, 1.0 MiB of it pinned (cache.max_size)"
 
 
 async def test_pins_of_others_leave_less_room(shelf: Shelf) -> None:
@@ -149,7 +161,7 @@ async def test_pins_of_others_leave_less_room(shelf: Shelf) -> None:
     async with shelf.opened() as library:
         await run(library, "fetch", PATHS[0])
         await run(library, "pin", PATHS[0])
-        with pytest.raises(NoSpace, match="does not fit"):
+        with pytest.raises(NoSpace, match=r"not fetched: the cache holds at most 5\.1 MiB, .* of it pinned"):
             await run(library, "fetch", PATHS[1])
         await run(library, "unpin", PATHS[0])
         assert counts(await run(library, "fetch", PATHS[1])) == (1, 0, 0, 0)
@@ -246,25 +258,25 @@ async def test_pins(shelf: Shelf) -> None:
         await run(library, "fetch", PATHS[0])
         shelf.cdn.asked.clear()
         reply = await run(library, "pin", "graphics")
-        assert (counts(reply)[3], reply["of"], reply["complete"]) == (0, 3, 1)
+        assert (counts(reply)[3], reply["of"], reply["complete"]) == (0, 4, 2), "the page too"
         assert shelf.cdn.asked == [], "nothing is fetched"
     async with shelf.opened() as library:
-        use = library.contents.use()
+        use = library.use()
         assert (use.pinned_files, use.pinned_bytes) == (3, 300 * KIB)
-        assert (await run(library, "pin", "graphics"))["of"] == 3
+        assert (await run(library, "pin", "graphics"))["of"] == 4
         assert (await run(library, "unpin", PATHS[0]))["unpinned"] == 1
         assert (await run(library, "unpin", PATHS[0]))["unpinned"] == 0
-        assert library.contents.use().pinned_files == 2
+        assert library.use().pinned_files == 2
 
 
 async def test_unpin_all_unpins_also_what_is_no_longer_shown(shelf: Shelf) -> None:
     async with shelf.opened() as library:
         await run(library, "pin", PATHS[0])
         shelf.provider.outlines["c1"] = Outline((section("m", "Start", 1, AGAIN),))
-        await library.tree.update_course(library.select(["graphics"])[0])
+        await library._tree.update_course(library.select(["graphics"])[0])
         assert (await run(library, "unpin", "graphics"))["unpinned"] == 0
         assert (await run(library, "unpin", "all"))["unpinned"] == 1
-        assert library.contents.use().pinned_files == 0
+        assert library.use().pinned_files == 0
 
 
 async def test_wrong_words_are_an_error_and_nothing_is_done(shelf: Shelf) -> None:
@@ -282,7 +294,7 @@ async def test_readers_are_told_that_they_come_first(shelf: Shelf) -> None:
         async def fetch() -> None:
             last.update(await run(library, "fetch", "graphics"))
 
-        with library.foreground.request():
+        with library._foreground.request():
             nursery.start_soon(fetch)
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert not any(call.startswith("outline") for call in shelf.provider.calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,13 +12,12 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.catalog.inode import ROOT
-from coursefs.errors import Stale
-from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
+from coursefs.catalog.node import ROOT
+from coursefs.errors import BadReply, Stale
+from coursefs.library import AccountSource, Factories, Library, LibrarySettings, Node, open_library
 from coursefs.model import Course, Outline, Wanted
-from coursefs.providers import registry
 from coursefs.transport import Transport
-from tests.engine.fakes import FakeProvider, lecture, section
+from tests.engine.fakes import FakeProvider, lecture, made_by, section
 
 HELLO = lecture("a", "Hello", 1)
 
@@ -28,13 +28,17 @@ class Cdn(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self.body, self.etag, self.asked = b"old bytes", '"old"', 0
         self.headers: dict[str, str] = {}
+        self.empty = 0  # answers in a row that are an empty 200
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
+        if self.empty:
+            self.empty -= 1
+            return httpx.Response(200, headers={"content-length": "0"}, stream=httpx.ByteStream(b""))
         first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
         part = self.body[int(first) : int(last) + 1]
         span = f"bytes {first}-{int(first) + len(part) - 1}/{len(self.body)}"
-        headers = {"content-range": span, "etag": self.etag, **self.headers}
+        headers = {"content-range": span, **({"etag": self.etag} if self.etag else {}), **self.headers}
         return httpx.Response(206, headers=headers, stream=httpx.ByteStream(part))
 
 
@@ -44,17 +48,20 @@ def cdn() -> Cdn:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LibrarySettings:
+def settings(tmp_path: Path) -> LibrarySettings:
+    return LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted())
+
+
+def platforms() -> Factories:
     provider = FakeProvider([Course("c1", "graphics", "Graphics")])
     provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO),))
     provider.urls["item/a/video"] = "https://cdn.example/a.mp4"
-    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
-    return LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted())
+    return made_by("x", provider)
 
 
 @asynccontextmanager
 async def opened(settings: LibrarySettings, cdn: Cdn) -> AsyncIterator[tuple[Library, int]]:
-    async with open_library(settings, Transport(http_transport=cdn)) as library:
+    async with open_library(settings, Transport(http_transport=cdn), providers=platforms()) as library:
         inode = ROOT
         for name in ("Graphics", "01 Start", "01 Hello.mp4"):
             node = await library.child(inode, name)
@@ -91,7 +98,7 @@ async def test_a_version_of_yesterday_is_confirmed_by_the_next_open(
     async with opened(settings, cdn) as (library, inode):
         await read(library, inode)
         library.on_change(tell)
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         asked = cdn.asked
         assert await read(library, inode) == b"old bytes"
         assert cdn.asked == asked + 1
@@ -99,6 +106,26 @@ async def test_a_version_of_yesterday_is_confirmed_by_the_next_open(
         cdn.body, cdn.etag = b"new and longer bytes", '"new"'
         assert await read(library, inode) == cdn.body
         assert [(node.inode, node.size) for node in changed] == [(inode, len(cdn.body))]
+
+
+@pytest.mark.parametrize("etag", ["", '"one"'])
+async def test_after_an_update_a_size_without_a_version_is_asked_for_again(
+    settings: LibrarySettings, cdn: Cdn, etag: str
+) -> None:
+    """A text that was cut on its way when it was first seen is whole again without waiting for a day."""
+    cdn.body, cdn.etag = b"only the begin", etag
+    async with opened(settings, cdn) as (library, inode):
+        assert await read(library, inode) == cdn.body
+        cdn.body = b"only the beginning came"
+        asked = cdn.asked
+        assert await read(library, inode) == b"only the begin"
+        assert cdn.asked == asked
+        async for _ in library.update([]):
+            pass
+        assert await read(library, inode) == (b"only the begin" if etag else cdn.body)
+        asked = cdn.asked
+        await read(library, inode)
+        assert cdn.asked == asked, "once for each update"
 
 
 @pytest.mark.parametrize("date", [None, "Mon, 01 Jan 2024 00:00:00 GMT"])
@@ -111,7 +138,7 @@ async def test_other_bytes_of_the_same_size_and_date_have_another_mtime(
     seen: list[int] = []
     async with opened(settings, cdn) as (library, inode):
         await read(library, inode)
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         for body in (b"new bytes", b"odd bytes"):
             seen.append(library.node(inode).mtime_ns)
             cdn.body, cdn.etag = body, f'"{body.decode()}"'
@@ -166,7 +193,7 @@ async def test_without_a_network_what_is_cached_is_read(
 
     async with opened(settings, cdn) as (library, inode), trio.open_nursery() as nursery:
         await read(library, inode)
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         monkeypatch.setattr(cdn, "handle_async_request", stall)
         got: list[bytes] = []
 
@@ -197,8 +224,8 @@ async def test_a_network_that_comes_back_is_asked_again(
 
     async with opened(settings, cdn) as (library, inode):
         await read(library, inode)
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
-        monkeypatch.setattr("coursefs.content.persistence.pause", lambda *_: 0.0)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
         monkeypatch.setattr(cdn, "handle_async_request", refuse)
         assert await read(library, inode) == b"old bytes"
         monkeypatch.setattr(cdn, "handle_async_request", real)
@@ -206,3 +233,80 @@ async def test_a_network_that_comes_back_is_asked_again(
         assert await read(library, inode) == b"old bytes", "nobody is asked for a minute"
         mock_clock.jump(61)
         assert await read(library, inode) == cdn.body
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
+
+
+async def test_empty_answers_take_nothing_away_that_is_known(
+    settings: LibrarySettings, cdn: Cdn, impatient: None
+) -> None:
+    async with opened(settings, cdn) as (library, inode):
+        assert await read(library, inode) == b"old bytes"
+        content = library._versions.content(library.node(inode))
+        assert content
+        library._contents._context.store.index._rows[content.key].checked_ns = 0  # a day has passed
+        cdn.empty = 100
+        assert await read(library, inode) == b"old bytes"
+        assert library.node(inode).size == len(b"old bytes")
+        await library._contents.clear(keep_pinned=False)
+        with pytest.raises(BadReply, match="0 bytes of a file that has 9"):
+            await read(library, inode)
+        assert library.node(inode).size == len(b"old bytes")
+        cdn.empty = 0
+        assert await read(library, inode) == b"old bytes"
+
+
+async def test_an_empty_file_is_asked_for_again_at_the_next_opening(
+    settings: LibrarySettings, cdn: Cdn, impatient: None
+) -> None:
+    cdn.empty = 100
+    async with opened(settings, cdn) as (library, inode):
+        for _ in range(3):
+            assert await read(library, inode) == b""
+        assert (await library.attributes(inode)).size == 0
+        cdn.empty = 0
+        assert await read(library, inode) == b"old bytes"
+        assert (await library.attributes(inode)).size == len(b"old bytes")
+    async with opened(settings, cdn) as (library, inode):
+        assert await read(library, inode) == b"old bytes"
+
+
+async def test_an_empty_file_is_asked_for_again_after_a_remount_or_when_the_cache_was_cleared(
+    settings: LibrarySettings, cdn: Cdn, impatient: None
+) -> None:
+    cdn.empty = 1
+    async with opened(settings, cdn) as (library, inode):
+        assert (await library.attributes(inode)).size == 0
+    shutil.rmtree(settings.cache)
+    async with opened(settings, cdn) as (library, inode):
+        assert await read(library, inode) == b"old bytes"
+
+
+async def test_another_size_under_the_same_etag_is_no_change(
+    settings: LibrarySettings, cdn: Cdn, impatient: None
+) -> None:
+    async with opened(settings, cdn) as (library, inode):
+        assert (await library.attributes(inode)).size == 9
+        cdn.body = b"old bytes and more"
+        await library._contents.clear(keep_pinned=False)
+        with pytest.raises(BadReply):
+            await read(library, inode)
+        assert library.node(inode).size == 9
+
+
+@pytest.mark.parametrize(("etag", "headers"), [('"new"', {}), ("", {"last-modified": "Wed, 01 Jan 2025 00:00:00 GMT"})])
+async def test_fewer_bytes_with_another_etag_or_date_are_a_change(
+    settings: LibrarySettings, cdn: Cdn, etag: str, headers: dict[str, str]
+) -> None:
+    cdn.headers = {"last-modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+    cdn.etag = cdn.etag if etag else ""
+    async with opened(settings, cdn) as (library, inode):
+        assert await read(library, inode) == b"old bytes"
+        cdn.body, cdn.etag, cdn.headers = b"new", etag, headers
+        await library._contents.clear(keep_pinned=False)
+        with pytest.raises(Stale):
+            await read(library, inode)
+        assert await read(library, inode) == b"new"

@@ -6,43 +6,37 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from coursefs.catalog import Layout, Store
-from coursefs.catalog.inode import ROOT
+from coursefs.catalog.node import ROOT
 from coursefs.errors import Unreachable
-from coursefs.library import AccountSource, LibrarySettings, open_library
-from coursefs.listing import Listed, list_all
+from coursefs.library import AccountSource, LibrarySettings, Listed, list_all, open_library
 from coursefs.model import Course, Wanted
-from coursefs.providers import registry
-from tests.engine.fakes import FakeProvider
+from tests.engine.fakes import FakeProvider, made_by
 
 
-async def test_listing_courses_changes_nothing_below_a_running_mount(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_listing_courses_changes_nothing_below_a_running_mount(tmp_path: Path) -> None:
     provider = FakeProvider([Course("c1", "graphics", "Graphics")])
-    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
+    platforms = made_by("fake", provider)
     account = AccountSource("fake", "fake", {}, {}, "edX")
     settings = LibrarySettings(tmp_path / "state" / "catalogue.sqlite", tmp_path / "cache", [account], Wanted())
     other = replace(settings, accounts=[replace(account, folder=None)], layout=Layout.SLUG, wanted=Wanted(("de",)))
 
-    (one,), _ = await list_all(settings)
+    (one,), _ = await list_all(settings, providers=platforms)
     assert (one.course.title, one.directory) == ("Graphics", None)
     assert not settings.catalogue.parent.exists()
 
-    async with open_library(settings) as library:
+    async with open_library(settings, providers=platforms) as library:
         (folder,) = await library.children(ROOT)
         await library.children(folder.inode)
-        (one,), _ = await list_all(settings)
+        (one,), _ = await list_all(settings, providers=platforms)
         assert one.directory == "edX/Graphics"
         before = _contents(settings.catalogue)
-        await list_all(other)  # the settings were changed meanwhile
+        await list_all(other, providers=platforms)  # the settings were changed meanwhile
         assert _contents(settings.catalogue) == before
         assert [node.name for node in await library.children(ROOT)] == ["edX"]
 
     provider.failure = Unreachable("no network")
-    (one,), notes = await list_all(settings)
+    (one,), notes = await list_all(settings, providers=platforms)
     assert one.directory == "edX/Graphics"
     assert notes == ["fake: no network; as last seen"]
 
@@ -50,7 +44,7 @@ async def test_listing_courses_changes_nothing_below_a_running_mount(
 def _contents(catalogue: Path) -> list[object]:
     store = Store(catalogue, read_only=True)
     try:
-        return list(store._database.iterdump())
+        return list(store._database._connection.iterdump())
     finally:
         store.close()
 

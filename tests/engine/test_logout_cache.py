@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import trio
 
+from coursefs.base.lock import FileLock
 from coursefs.catalog import Store
 from coursefs.cli.main import main
-from coursefs.config import add_account
 from coursefs.content import Content, open_cache
-from coursefs.credentials import Credentials
-from coursefs.lock import FileLock
 from coursefs.model import Course, Remote
-from coursefs.places import places
+from coursefs.settings.config import add_account
+from coursefs.settings.credentials import Credentials
+from coursefs.settings.paths import app_paths
 from tests.engine.content_bench import bench, noise
 
 BODY = noise(300_000)
@@ -23,7 +23,7 @@ BODY = noise(300_000)
 @pytest.fixture(autouse=True)
 def kept() -> None:
     """Two accounts with a course and a cached file each; that of the first is pinned."""
-    here = places()
+    here = app_paths()
     for name in ("campus", "other"):
         add_account(here.config_file, name, {"provider": "coursera"})
         Credentials(here).save(name, {"cauth": "x"})
@@ -44,7 +44,7 @@ def kept() -> None:
 
 
 def courses(account: str) -> int:
-    store = Store(places().state_dir / "catalogue.sqlite", read_only=True)
+    store = Store(app_paths().state_dir / "catalogue.sqlite", read_only=True)
     try:
         return len(store.enrolments.courses(account))
     finally:
@@ -53,8 +53,8 @@ def courses(account: str) -> int:
 
 def use() -> tuple[int, int]:
     async def ask() -> tuple[int, int]:
-        async with open_cache(places().cache_dir, max_size=2**30, min_free=0) as upkeep:
-            return upkeep.use().files, upkeep.use().bytes
+        async with open_cache(app_paths().cache_dir, max_size=2**30, min_free=0) as maintenance:
+            return maintenance.use().files, maintenance.use().bytes
 
     return trio.run(ask)
 
@@ -70,20 +70,20 @@ def test_what_is_cached_stays_unless_it_is_asked_for() -> None:
 
 
 def test_nothing_of_the_account_is_left(capsys: pytest.CaptureFixture[str]) -> None:
-    before = blocks(places().cache_dir)
+    before = blocks(app_paths().cache_dir)
     assert main(["logout", "--cache", "campus"]) == 0
     assert "dropped 293.0 KiB in 1 files" in capsys.readouterr().err
     assert use() == (1, len(BODY))
-    assert blocks(places().cache_dir) < before
+    assert blocks(app_paths().cache_dir) < before
     assert (courses("campus"), courses("other")) == (0, 1)
-    assert Credentials(places()).load("campus") == {}
-    assert Credentials(places()).load("other") == {"cauth": "x"}
+    assert Credentials(app_paths()).load("campus") == {}
+    assert Credentials(app_paths()).load("other") == {"cauth": "x"}
     assert main(["logout", "--cache", "campus"]) == 2
 
 
 def test_what_a_mount_has_is_left_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    with FileLock(places().state_dir / "lock", holder="/home/me/courses (pid 1)", taken=str):
+    with FileLock(app_paths().state_dir / "lock", holder="/home/me/courses (pid 1)", taken=str):
         assert main(["logout", "--cache", "campus"]) == 1
     assert "in use by /home/me/courses (pid 1); unmount first" in capsys.readouterr().err
-    assert Credentials(places()).load("campus") == {"cauth": "x"}
+    assert Credentials(app_paths()).load("campus") == {"cauth": "x"}
     assert use() == (2, 2 * len(BODY))

@@ -45,6 +45,9 @@ async def test_all_courses_as_an_application() -> None:
         every = await one.list_all_courses()
         assert [course["id"] for course in every] == ["course-v1:DemoX+MEAS102+2099", "course-v1:DemoX+MEAS101+2026"]
         assert await one.list_all_courses(org="Nobody") == []
+        assert len(await one.list_all_courses(search_term="loud")) == 2  # a site without a search engine
+        assert [course["name"] for course in await one.search("loud", 50)] == ["How Far, How Loud?"]
+        world.platform.site.search_engine = True
         assert [course["name"] for course in await one.list_all_courses(search_term="loud")] == ["How Far, How Loud?"]
         assert (await one.whoami()).username == "staff"
         tokens = [token.kind for token in world.platform.accounts.tokens.values()]
@@ -156,7 +159,7 @@ async def test_when_every_way_is_gone_all_are_tried_again() -> None:
         for _ in range(2):
             with pytest.raises(RouteGone):
                 await one.dates("O/C/R")
-    assert asked == ["/api/course_home/v1/dates/O/C/R", "/api/course_home/dates/O/C/R"] * 2
+    assert asked == ["/api/course_home/dates/O/C/R", "/api/course_home/v1/dates/O/C/R"] * 2
 
 
 async def test_the_limit_of_the_catalogue_is_kept(autojump_clock: trio.testing.MockClock) -> None:
@@ -255,6 +258,9 @@ async def sign_in(
     )
 
 
+CSRF = httpx.Response(200, json={"csrfToken": "abc"})
+
+
 @pytest.mark.parametrize("kind", ["jwt", "bearer"])
 async def test_a_password_gives_tokens_with_a_client_id(kind: str) -> None:
     async with lms() as world:
@@ -280,29 +286,60 @@ async def test_a_password_gives_a_session_without_a_client_id(name: str) -> None
 async def test_a_wrong_password_is_refused(client_id: str) -> None:
     async with lms() as world:
         with pytest.raises(NotSignedIn) as caught:
-            await sign_in(world, password="wrong", client_id=client_id)
-        assert "wrong" not in str(caught.value)
+            await sign_in(world, password="m1styped", client_id=client_id)
+        known = client_id != "unknown"
+        assert str(caught.value) == (
+            "wrong user name or password" if known else "the platform does not accept the client id, or not its secret"
+        )
 
 
 @pytest.mark.parametrize(
-    ("csrf", "login", "error"),
+    ("csrf", "login", "error", "said"),
     [
-        (httpx.Response(404, html="<p>"), httpx.Response(200), BadReply),
-        (httpx.Response(200, json={"csrfToken": "abc"}), httpx.Response(200, json={"success": True}), BadReply),
-        (httpx.Response(200, json={"csrfToken": "abc"}), httpx.Response(403, html="<p>"), NotSignedIn),
-        (httpx.Response(200, json={"csrfToken": "abc"}), httpx.Response(404, html="<p>"), BadReply),
+        (
+            httpx.Response(404, html="<p>"),
+            httpx.Response(200),
+            BadReply,
+            f"{LMS} does not look like an Open edX server",
+        ),
+        (
+            httpx.Response(200, html="<p>"),
+            httpx.Response(200),
+            BadReply,
+            f"{LMS} does not look like an Open edX server",
+        ),
+        (CSRF, httpx.Response(200, json={"success": True}), BadReply, "opened no session"),
+        (CSRF, httpx.Response(403, html="<p>"), NotSignedIn, "^wrong user name or password$"),
+        (
+            CSRF,
+            httpx.Response(
+                400, json={"success": False, "value": "Falsch.", "error_code": "incorrect-email-or-password"}
+            ),
+            NotSignedIn,
+            "^wrong user name or password$",
+        ),
+        (
+            CSRF,
+            httpx.Response(
+                403, json={"value": "Locked <b>out</b>:\nwait" + "<" * 5000, "error_code": "account-locked-out"}
+            ),
+            NotSignedIn,
+            "^the platform refuses to sign in: Locked out : wait",
+        ),
+        (CSRF, httpx.Response(404, html="<p>"), BadReply, "opened no session"),
     ],
 )
 async def test_a_site_that_opens_no_session(
-    csrf: httpx.Response, login: httpx.Response, error: type[CoursefsError]
+    csrf: httpx.Response, login: httpx.Response, error: type[CoursefsError], said: str
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         one = csrf if request.url.path == "/csrf/api/v1/token" else login
         return httpx.Response(one.status_code, content=one.content)
 
     async with Transport(http_transport=httpx.MockTransport(answer)) as transport:
-        with pytest.raises(error):
+        with pytest.raises(error, match=said) as caught:
             await secrets_from_password(transport, LMS, username="ada", password="pw")
+    assert "\n" not in str(caught.value)
 
 
 async def test_a_csrf_token_in_a_cookie_alone_will_do() -> None:

@@ -8,8 +8,9 @@ from urllib.parse import quote
 import pytest
 
 from coursefs.demo.openedx.accounts import APP
-from coursefs.demo.openedx.description import FILES, Block, Course, load, read
-from coursefs.doctor.finding import State
+from coursefs.demo.openedx.description import FILES, Asset, Block, Course, load, read
+from coursefs.demo.openedx.site import Site
+from coursefs.doctor.finding import Severity
 from coursefs.doctor.platforms import platforms
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.library import AccountSource
@@ -82,20 +83,32 @@ async def test_whose_sign_in_it_is() -> None:
         assert len(world.asked("/api/mobile/v0.5/")) == 2  # a redirect and where it leads, once
 
 
-async def test_the_tree_takes_one_request() -> None:
+async def test_the_tree_takes_three_requests() -> None:
     async with lms() as world:
         provider = world.provider(world.learner())
         (course,) = [course for course in await provider.courses() if course.title == NAME]
         world.platform.journal.clear()
         outline = await provider.outline(course)
-        assert world.asked() == ["/api/courses/v2/blocks/"]
+        assert world.asked() == [
+            f"/api/course_home/course_metadata/{course.key}",
+            "/api/courses/v2/blocks/",
+            f"/api/learning_sequences/v1/course_outline/{course.key}",
+        ]
     assert outline is not None
     far, loud = outline.sections
     assert [(one.position, one.title, one.kind) for one in (far, loud)] == [
         (1, "How far?", Kind.MODULE),
         (2, "How loud?", Kind.MODULE),
     ]
-    assert [item.title for item in far.sections[0].items] == ["Before you begin", "Parallax", "The examination"]
+    assert [item.title for item in far.sections[0].items] == ["Before you begin", "Parallax"]
+    assert [(item.position, item.title, item.locked) for item in far.items] == [
+        (
+            2,
+            "The examination",
+            "it is an exam (Timed Exam, due on 2026-12-15), which can be taken on its web page only",
+        ),
+        (3, "Beyond the Milky Way", "it opens on 2099-01-15"),
+    ]
     assert [item.title for item in outline.items] == ["Handouts", "Updates"]
 
 
@@ -109,6 +122,7 @@ async def test_every_file_of_a_course() -> None:
             "Before you begin": [".html", "Star chart.pdf", "images moon-phases.png"],
             "Parallax": [".html", "How far is a star?.en.srt", "How far is a star?.mp4"],
             "The examination": ["locked.html"],
+            "Beyond the Milky Way": ["locked.html"],
             "Decibel": [
                 "A visit to the anechoic room (video).html",
                 "Loud and soft (video).html",
@@ -118,7 +132,7 @@ async def test_every_file_of_a_course() -> None:
             ],
             "Exercises": [".html", "decibel ladder.png"],
             "Handouts": [".html", "Star chart.pdf"],
-            "Updates": [".html", "Star chart.pdf"],
+            "Updates": [".html"],
         }
         expected = {
             ("Before you begin", "Star chart.pdf"): "reading-the-night-sky/media/star-chart.pdf",
@@ -138,8 +152,8 @@ async def test_every_file_of_a_course() -> None:
     assert "What you need" in text and "not this" not in text and "<script" not in text
     exercise = html_of(found["Parallax"][".html"])
     assert exercise.count("Exercise 1") == 1 and "Proxima Centauri" in exercise and "unanswered" not in exercise
-    assert "This part (drag-and-drop-v2)" in html_of(found["Exercises"][".html"])
-    assert "refuses to show this" in html_of(found["The examination"]["locked.html"])
+    assert "a drag and drop exercise" in html_of(found["Exercises"][".html"])
+    assert "it is an exam (Timed Exam, due on 2026-12-15)" in html_of(found["The examination"]["locked.html"])
 
 
 async def test_a_lesson_costs_one_request_for_each_unit_with_texts() -> None:
@@ -149,10 +163,11 @@ async def test_a_lesson_costs_one_request_for_each_unit_with_texts() -> None:
         world.platform.journal.clear()
         decibel = items["Decibel"]
         await provider.files(course, [decibel])
-        assert world.asked() == []
+        assert len(world.asked("/xblock/")) == 1, "the handout of a video stands on its page alone"
+        assert sum(one.endswith("/available_translations") for one in world.asked()) == 2
+        world.platform.journal.clear()
         await provider.files(course, [items["Before you begin"], items["Parallax"]])
-        assert world.asked()[0] == "/oauth2/login/"
-        assert len(world.asked("/xblock/")) == 2 and len(world.asked()) == 3
+        assert len(world.asked("/xblock/")) == 2 and len(world.asked("/courses/")) == 1 and len(world.asked()) == 3
 
 
 async def test_a_page_is_the_same_however_often_it_is_made() -> None:
@@ -205,11 +220,21 @@ async def test_a_course_that_is_gone_stays_an_error() -> None:
             await provider.outline(ModelCourse("course-v1:DemoX+NO+1", "x", "x"))
 
 
-OLD = ("/api/courses/v2/", "/api/enrollment/", "/api/mobile/v0.5/", "/api/course_home/v1/progress")
+OLD = ("/api/courses/v2/", "/api/enrollment/", "/api/mobile/v0.5/", "/api/course_home/progress")
+
+
+def changed(course: Course, **fields: object) -> Course:
+    """A course that differs in these."""
+    return Course(**{**{name: getattr(course, name) for name in course.__slots__}, **fields})
+
+
+def with_apps() -> tuple[Course, ...]:
+    """The courses, all of which apps are shown."""
+    return tuple(changed(course, mobile_available=True) for course in load())
 
 
 async def test_an_older_release_is_asked_the_older_way_and_told_of() -> None:
-    async with lms(gone=OLD) as world:
+    async with lms(gone=OLD, courses=with_apps()) as world:
         secrets = world.learner()
         del secrets["user_id"]
         provider = world.provider(secrets)
@@ -220,24 +245,56 @@ async def test_an_older_release_is_asked_the_older_way_and_told_of() -> None:
         troubles = {route.name: route.trouble for route in provider.routes()}
         assert troubles["course blocks (/api/courses/v1/blocks/)"] is None
         assert "does not have this route (HTTP 404)" in (troubles["course blocks (/api/courses/v2/blocks/)"] or "")
-        assert troubles["enrolments (/api/mobile/v1/users/{username}/course_enrollments/)"] is None
+        assert "only the courses that their teams let apps show" in (
+            troubles["enrolments (/api/mobile/v1/users/{username}/course_enrollments/)"] or ""
+        )
 
 
 async def test_the_doctor_tells_of_an_older_release_and_finds_nothing_wrong_with_it() -> None:
     async with lms(gone=("/api/courses/v2/",)) as world:
         account = AccountSource("edx", "openedx", {"server": world.addresses.lms, "client_id": APP}, world.learner())
         findings = await platforms([account], Wanted(), world.transport)
-    assert {one.state for one in findings} == {State.OK, State.NOTE}
-    (note,) = [one.message for one in findings if one.state is State.NOTE]
+        assert world.asked("/api/courses/v1/blocks/") != []
+    assert {one.state for one in findings} == {Severity.OK, Severity.NOTE}
+    (note,) = [one.message for one in findings if one.state is Severity.NOTE]
     assert note.startswith("course blocks (/api/courses/v2/blocks/): ") and note.endswith("; another one answers")
 
 
-async def test_handouts_of_a_course_that_apps_are_not_shown() -> None:
-    async with lms(gone=("/api/mobile/v1/course_info/",)) as world:
+async def test_handouts_and_the_youngest_update_of_a_course_that_apps_are_not_shown() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        world.platform.journal.clear()
+        files = await provider.files(course, [items["Handouts"], items["Updates"]])
+        assert sorted(named(files[items["Handouts"].key])) == [".html", "Star chart.pdf"]
+        assert "Bring headphones" in html_of(named(files[items["Updates"].key])[".html"])
+        assert sorted(world.asked()) == [
+            f"/api/course_home/outline/{course.key}",
+            "/api/mobile/v1/users/learner/course_enrollments/",
+        ]
+
+
+async def test_all_updates_of_a_course_that_apps_are_shown() -> None:
+    async with lms(courses=with_apps()) as world:
         provider = world.provider(world.learner())
         course, items = await opened(provider)
         files = await provider.files(course, [items["Handouts"], items["Updates"]])
-        assert list(files.values()) == [[], []]
+        page = html_of(named(files[items["Updates"].key])[".html"])
+        assert "Bring headphones" in page and "Welcome!" in page and "September 1, 2026" in page
+
+
+async def test_handouts_where_the_home_page_of_a_course_fails() -> None:
+    async with lms(courses=with_apps(), site=Site(broken={"/api/course_home/outline/"})) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Handouts"], items["Updates"]])
+        assert sorted(named(files[items["Handouts"].key])) == [".html", "Star chart.pdf"]
+        assert len(world.asked("/api/course_home/outline/")) == 1  # there is a substitute: it is not asked again
+    async with lms(site=Site(broken={"/api/course_home/outline/"})) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Handouts"], items["Updates"]])
+        assert all(isinstance(one, BadReply) for one in files.values())  # what is known stays
 
 
 async def test_how_the_learner_stands() -> None:
@@ -250,6 +307,120 @@ async def test_how_the_learner_stands() -> None:
     assert (deadline.title, deadline.due_ns) == ("Exercise 1: Parallax", 1790891999_500000000)
     assert deadline.key == "lesson/block-v1:DemoX+MEAS101+2026+type@sequential+block@0d9c8b7a6f5e4d3c2b1a09f8e7d6c501"
     assert (standing.starts_ns, standing.ends_ns) == (1788249600 * 10**9, 1803852000 * 10**9)
+
+
+async def test_how_one_stands_takes_two_requests_and_none_that_is_known_to_be_missing() -> None:
+    courses = tuple(changed(load()[1], id=f"course-v1:O+C+{number}") for number in range(5))
+    async with lms(courses=courses, site=Site(progress=False)) as world:
+        provider = world.provider(world.learner())
+        listed = await provider.courses()
+        world.platform.journal.clear()
+        for course in listed:
+            assert (await provider.standing(course)).done is None
+        assert len(world.asked("/api/course_home/dates/")) == 5
+        assert len(world.asked("/api/course_home/progress/")) == 2  # then it is held to be switched off
+        assert len(world.asked()) == 7
+        world.platform.journal.clear()
+        world.platform.site.progress = True
+        other = world.provider(world.learner())
+        assert (await other.standing(listed[0])).done == 0.25
+        assert len(world.asked()) == 2
+
+
+async def test_how_one_stands_in_a_course_that_is_closed() -> None:
+    closed = changed(load()[1], prerequisite=True)
+    async with lms(courses=(closed, load()[0])) as world:
+        provider = world.provider(world.learner())
+        listed = await provider.courses()
+        world.platform.journal.clear()
+        standing = await provider.standing(listed[0])
+        assert standing.starts_ns == 1788249600 * 10**9 and standing.deadlines == ()
+        assert world.asked() == [f"/api/course_home/dates/{listed[0].key}"]
+        world.platform.journal.clear()
+        await provider.standing(listed[1])
+        assert world.asked() == []  # it has not begun
+
+
+async def test_a_server_that_fails_to_tell_dates_is_asked_three_times_at_most() -> None:
+    async with lms(site=Site(broken={"/api/course_home/"})) as world:
+        provider = world.provider(world.learner())
+        course = next(one for one in await provider.courses() if one.title == NAME)
+        world.platform.journal.clear()
+        standing = await provider.standing(course)
+        assert [one.title for one in standing.deadlines] == ["Exercise 1"]
+        assert len(world.asked()) == 3
+
+
+async def test_when_a_self_paced_course_began() -> None:
+    async with lms(courses=(changed(load()[1], self_paced=True),)) as world:
+        provider = world.provider(world.learner())
+        course, _ = await opened(provider)
+        assert (await provider.standing(course)).starts_ns == 1788249600 * 10**9  # and not the day of the enrolment
+
+
+async def test_transcripts_are_listed_where_they_are() -> None:
+    silent = broken(load()[1], "How far is a star?", transcripts={})
+    async with lms(courses=(silent,)) as world:
+        provider = world.provider(world.learner(), wanted=Wanted(("all",)))
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Parallax"], items["Decibel"]])
+        assert not [name for name in named(files[items["Parallax"].key]) if name.endswith(".srt")]
+        assert [name for name in named(files[items["Decibel"].key]) if name.endswith(".srt")] == [
+            "Was ist ein Dezibel?.de.srt",
+            "Was ist ein Dezibel?.en.srt",
+        ]
+        asked = [entry for entry in world.platform.journal.entries if entry.path.endswith("/available_translations")]
+        assert sorted(entry.status or 0 for entry in asked) == [200, 404, 404]
+
+
+@pytest.mark.parametrize("how", ["gone", "broken"])
+async def test_transcripts_are_listed_as_the_blocks_do_where_nobody_says(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coursefs.transport.client.pause", lambda *_: 0.0)
+    paths = {f"/courses/course-v1:DemoX+MEAS101+2026/xblock/{block.key}" for block in load()[1].root.walk()}
+    async with lms(site=Site(**{how: paths})) as world:  # type: ignore[arg-type]
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Parallax"]])
+        assert "How far is a star?.en.srt" in named(files[items["Parallax"].key])
+        asked = len(world.asked("/courses/"))
+        await provider.files(course, [items["Parallax"]])
+        assert len(world.asked("/courses/")) == asked
+
+
+async def test_a_video_that_is_a_file_of_the_course() -> None:
+    silent = broken(load()[1], "Loud and soft", static="Star_chart.pdf.mp4")
+    lecture = FILES / "reading-the-night-sky/media/how-far-is-a-star.360p.mp4"
+    path = "/asset-v1:DemoX+MEAS101+2026+type@asset+block@Star_chart.pdf.mp4"
+    assets = {**silent.assets, "Star_chart.pdf.mp4": Asset(path, lecture, locked=True)}
+    async with lms(courses=(changed(silent, assets=assets),)) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Decibel"]])
+        video = named(files[items["Decibel"].key])["Loud and soft.mp4"]
+        assert await bytes_of(world, provider, course, video) == lecture.read_bytes()
+
+
+async def test_a_pdf_of_which_only_its_page_tells() -> None:
+    """The PDF block of the releases from Verawood on."""
+    async with lms(site=Site(extracted=True)) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Decibel"]])
+        pdf = named(files[items["Decibel"].key])["Notes on units.pdf"]
+        expected = (FILES / "sound-and-hearing/media/notes-units.pdf").read_bytes()
+        assert await bytes_of(world, provider, course, pdf) == expected
+        assert world.leaks == []
+    address = "/static/Star_chart.pdf"
+    courses = tuple(broken(one, "Notes on units", address=address) for one in load())
+    async with lms(site=Site(extracted=True), courses=courses) as world:
+        provider = world.provider(world.learner())
+        course, items = await opened(provider)
+        files = await provider.files(course, [items["Decibel"]])
+        pdf = named(files[items["Decibel"].key])["Notes on units.pdf"]
+        expected = (FILES / "reading-the-night-sky/media/star-chart.pdf").read_bytes()
+        assert await bytes_of(world, provider, course, pdf) == expected  # a locked file of the course
 
 
 async def test_what_is_due_on_a_server_without_dates() -> None:
@@ -275,6 +446,13 @@ async def test_the_catalogue_can_be_searched() -> None:
         provider = world.provider(world.learner())
         (found,) = await provider.search("bright")
         assert (found.key, found.title) == ("course-v1:DemoX+MEAS102+2099", "How Bright?")
+        assert await provider.search("nothing of this name") == []
+        (found,) = await provider.search("MEAS101 far")
+        assert found.title == NAME
+        assert len(world.asked("/api/courses/v1/courses/")) == 4  # one of them to learn that it cannot search
+        world.platform.site.search_engine = True
+        found_by_server = await world.provider(world.learner()).search("how")
+        assert len(found_by_server) == 2
         assert len(await provider.search("how", limit=1)) == 1
 
 
@@ -410,7 +588,7 @@ async def test_a_course_whose_blocks_are_refused_refuses_its_units_alone() -> No
         unit = Item("item/x", "Unit", "unit", 1, "unit", details={"block": "block-v1:x"})
         handouts = Item("item/handouts", "Handouts", "handouts", None, "handouts")
         files = await provider.files(ModelCourse("course-v1:DemoX+MEAS101+2026", "x", "x"), [unit, handouts])
-        assert isinstance(files["item/x"], NotAllowed) and "masquerade" in str(files["item/x"])
+        assert isinstance(files["item/x"], NotAllowed) and "does not have permission" in str(files["item/x"])
         assert named(files["item/handouts"])
 
 
@@ -419,7 +597,7 @@ async def test_an_ended_sign_in_stands_against_all() -> None:
         provider = world.provider(world.learner())
         course, items = await opened(provider)
         world.platform.accounts.disabled.add("learner")
-        with pytest.raises(NotSignedIn, match="switched off"):
+        with pytest.raises(NotSignedIn, match="is disabled"):
             await provider.files(course, [items["Parallax"], items["Handouts"]])
 
 

@@ -182,7 +182,7 @@ async def test_a_user_that_is_switched_off_is_not_helped_by_another_token(kind: 
     async with lms(now=clock) as world:
         one = session(world, clock, world.learner(token_type=kind))
         world.platform.accounts.disabled.add("learner")
-        with pytest.raises(NotSignedIn, match="switched off"):
+        with pytest.raises(NotSignedIn, match="is disabled"):
             await ask(one)
         assert world.asked() == [ME]
 

@@ -11,7 +11,7 @@ from coursefs.demo.panopto.tree import Playlist, made_guid
 from coursefs.errors import BadReply, Gone, NotAllowed, RouteGone
 from coursefs.providers.base import HasRoutes
 from coursefs.transport import Transport
-from tests.engine.campus import campus, folder, held, session
+from tests.engine.campus import campus, client_of, folder, held, session
 
 BIOLOGY = folder("Biology 101")
 SPRING = folder("Spring", BIOLOGY)
@@ -114,7 +114,7 @@ async def test_which_routes_are_there_is_remembered(film: Path) -> None:
         assert isinstance(provider, HasRoutes) and provider.routes() == []
         await provider.courses()
         with pytest.raises(Gone):
-            await provider._client.folder(made_guid("nothing"))
+            await client_of(provider).folder(made_guid("nothing"))
         asked = len(it.hosts.requests)
         assert {(route.name, route.trouble) for route in provider.routes()} == {  # some were asked at the same time
             ("folder search (/Panopto/api/v1/folders/search)", None),

@@ -9,15 +9,16 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from coursefs.base.foreground import background_work
 from coursefs.demo.panopto.tree import Playlist, made_guid
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, Unreachable
-from coursefs.foreground import behind
 from coursefs.model import Course, File, Item, Kind, Outline, Remote, Sketch, Wanted
 from coursefs.transport import Transport
 from tests.engine.campus import (
     CDN,
     SERVER,
     campus,
+    client_of,
     folder,
     held,
     items_of,
@@ -59,7 +60,7 @@ def named(files: object) -> list[str]:
 async def test_who_am_i(autojump_clock: MockClock) -> None:
     async with campus(held([BIOLOGY])) as it:
         identity = await it.provider().whoami()
-        assert identity.user_id == "5c4b3a29-0000-4000-8000-demo00000001"
+        assert identity.user_id == "5c4b3a29-0000-4000-8000-0de300000001"
         assert len(it.hosts.requests) == 1
         assert it.hosts.requests[0].headers["authorization"].startswith("Bearer ")
         assert "cookie" not in it.hosts.requests[0].headers
@@ -352,7 +353,7 @@ async def test_a_cookie_that_has_ended_is_renewed_once_for_all(film: Path, srt: 
         provider = it.provider()
         course, outline = await only_course(provider)
         files = await provider.files(course, outline.items)
-        provider._client._cookie._since -= 3600.0  # as after a while
+        client_of(provider)._cookie._since -= 3600.0  # as after a while
         it.panopto.sign_ins.end_cookies()
         it.hosts.requests.clear()
 
@@ -488,7 +489,7 @@ async def test_a_listing_that_somebody_waits_for_goes_before_the_background(auto
             assert isinstance(await provider.outline(course), Outline)
 
         async with trio.open_nursery() as nursery:
-            with behind():
+            with background_work():
                 for course in courses[1:]:
                     nursery.start_soon(outline, course)
             await trio.sleep(30)
@@ -511,4 +512,4 @@ async def test_two_accounts_with_one_client_share_its_limits(autojump_clock: Moc
     async with campus(held([BIOLOGY])) as it:
         one, two = it.client(), it.client()
         assert one._limits is two._limits
-        assert it.provider(client_id="another")._client._limits is not one._limits
+        assert client_of(it.provider(client_id="another"))._limits is not one._limits

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from coursefs.errors import CoursefsError, Unreachable, UsageError
-from coursefs.library import AccountSource, LibrarySettings
-from coursefs.listing import search
+from coursefs.library import AccountSource, Factories, LibrarySettings, search
 from coursefs.model import Course, Wanted
-from coursefs.providers import registry
 from tests.engine.fakes import FakeProvider
 
 
@@ -22,10 +20,12 @@ class Searchable(FakeProvider):
 
 
 @pytest.fixture
-def providers(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, FakeProvider]:
-    found = {"one": Searchable([Course("a", "a", "Birds of Europe")]), "campus": FakeProvider()}
-    monkeypatch.setattr(registry, "provider", lambda name: lambda account, transport: found[name])
-    return found
+def providers() -> Mapping[str, FakeProvider]:
+    return {"one": Searchable([Course("a", "a", "Birds of Europe")]), "campus": FakeProvider()}
+
+
+def platforms(providers: Mapping[str, FakeProvider]) -> Factories:
+    return {name: lambda account, transport: providers[account.name] for name in providers}
 
 
 def settings_in(folder: Path, *names: str) -> LibrarySettings:
@@ -36,17 +36,17 @@ def settings_in(folder: Path, *names: str) -> LibrarySettings:
 async def test_every_platform_with_a_catalogue_is_searched(
     tmp_path: Path, providers: Mapping[str, FakeProvider]
 ) -> None:
-    (one,) = await search(settings_in(tmp_path, "campus", "one"), "Birds", None)
+    (one,) = await search(settings_in(tmp_path, "campus", "one"), "Birds", None, providers=platforms(providers))
     assert (one.account, one.course.title) == ("one", "Birds of Europe")
-    assert await search(settings_in(tmp_path, "one"), "Fish", "one") == []
+    assert await search(settings_in(tmp_path, "one"), "Fish", "one", providers=platforms(providers)) == []
     assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize(
     ("names", "account", "error", "why"),
     [
-        (("campus", "one"), "campus", CoursefsError, "campus: there is no public catalogue to be searched"),
-        (("campus",), None, CoursefsError, "campus: there is no public catalogue to be searched"),
+        (("campus", "one"), "campus", CoursefsError, "campus: has no public catalogue to search"),
+        (("campus",), None, CoursefsError, "campus: has no public catalogue to search"),
         (("one",), "other", UsageError, "no account other; there is one"),
     ],
 )
@@ -59,10 +59,10 @@ async def test_what_cannot_be_searched(
     why: str,
 ) -> None:
     with pytest.raises(error, match=why):
-        await search(settings_in(tmp_path, *names), "Birds", account)
+        await search(settings_in(tmp_path, *names), "Birds", account, providers=platforms(providers))
 
 
 async def test_a_platform_that_cannot_be_reached(tmp_path: Path, providers: Mapping[str, FakeProvider]) -> None:
     providers["one"].failure = Unreachable("no network")
     with pytest.raises(Unreachable, match="no network"):
-        await search(settings_in(tmp_path, "one"), "Birds", None)
+        await search(settings_in(tmp_path, "one"), "Birds", None, providers=platforms(providers))

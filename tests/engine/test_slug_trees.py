@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from coursefs.catalog import Layout, Tree
-from coursefs.catalog.inode import ROOT
+from coursefs.catalog.node import ROOT
 from coursefs.model import Course, File, Item, Kind, Outline, Page, Placement, Remote, Section
 from tests.engine.fakes import FakeProvider
 from tests.engine.test_tree import opened

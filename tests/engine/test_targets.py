@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from coursefs.bulk.targets import Target, below, resolve
 from coursefs.catalog import Ages
 from coursefs.errors import BadReply, NotSignedIn, Unreachable, UsageError
-from coursefs.library import Library
+from coursefs.library import Found, Library, Outdated, Unavailable
 from coursefs.model import Course, Outline
-from coursefs.targets import Found, Outdated, Target, Trouble, below, resolve, walk
 from tests.engine.fakes import lecture, section
 from tests.engine.shelf import AGAIN, HELLO, READ, Shelf, shelf
 
@@ -27,8 +27,8 @@ EVERY = [
 ]
 
 
-async def found(library: Library, *targets: Target) -> list[Found | Trouble | Outdated]:
-    async with aclosing(walk(library, await resolve(library, targets))) as every:
+async def found(library: Library, *targets: Target) -> list[Found | Unavailable | Outdated]:
+    async with aclosing(library.walk(await resolve(library, targets))) as every:
         return [one async for one in every]
 
 
@@ -53,6 +53,15 @@ async def paths(library: Library, *targets: Target) -> list[str]:
         (Target("/mnt/c/Graphics/01 Start", ("Graphics", "01 Start")), EVERY[:4]),
         (Target("02 Again.mp4", ("Graphics", "01 Start", "02 Again.mp4")), EVERY[1:2]),
         (Target("graphics", ("Graphics", "01 Start", "graphics")), EVERY),
+        (Target("Graph"), EVERY),
+        (Target("gRAPHICS"), EVERY),
+        (Target("Gra*"), EVERY),
+        (Target("gra*/01*"), EVERY[:4]),
+        (Target("Graphics/*/*.mp4"), EVERY[:2]),
+        (Target("Graphics/**/*.png"), EVERY[2:3]),
+        (Target("*/01*/0[12]*"), EVERY[:2]),
+        (Target("/mnt/c/Gra*/01*", ("Gra*", "01*")), EVERY[:4]),
+        (Target("01*", ("Graphics", "01*")), EVERY[:4]),
     ],
     ids=lambda value: value.text if isinstance(value, Target) else "",
 )
@@ -71,6 +80,11 @@ async def test_what_is_named(shelf: Shelf, target: Target, expected: list[str]) 
         (Target("Graphics/01 Start/01 Hello.mp4/more"), "no such file or folder"),
         (Target("/mnt/c/Graphics", ("nothing", "Graphics")), "no such file or folder"),
         (Target("Graphics/nothing/Graphics"), "no such file or folder"),
+        (Target("Gra*/nothing*"), r"Gra\*/nothing\*: no file or folder fits"),
+        (Target("x*"), r"x\*: no file or folder fits"),
+        (Target("/home/me/courses/Gra*"), "without a mount, patterns begin with the name of a course"),
+        (Target("/home/me/courses/Graphics/01 Start"), "nothing is mounted there; without a mount"),
+        (Target("Grafics"), r"no course is called Grafics; did you mean Graphics\? see: coursefs courses list"),
     ],
     ids=lambda value: value.text if isinstance(value, Target) else "",
 )
@@ -100,6 +114,41 @@ async def test_courses_in_an_accounts_folder_are_named_too(shelf: Shelf) -> None
         assert await paths(library, Target("edX")) == expected
 
 
+async def test_a_pattern_for_courses_looks_into_the_folders_of_accounts(shelf: Shelf) -> None:
+    (account,) = shelf.settings.accounts
+    shelf.settings = replace(shelf.settings, accounts=[replace(account, folder="edX")])
+    async with shelf.opened() as library:
+        expected = [f"edX/{path}" for path in EVERY]
+        assert await paths(library, Target("Gra*")) == expected
+        assert await paths(library, Target("*/Gra*")) == expected
+        assert await paths(library, Target("Gra")) == expected
+
+
+async def test_the_whole_name_of_a_new_course_is_not_the_beginning_of_another(shelf: Shelf) -> None:
+    async with shelf.opened() as library:
+        await paths(library)
+        shelf.provider.listed.append(Course("c2", "graph", "Theory of Graphs"))
+        shelf.provider.outlines["c2"] = Outline((section("m", "One", 1, lecture("x", "Ear", 1)),))
+        assert await paths(library, Target("graph")) == ["Theory of Graphs/01 One/01 Ear.mp4"]
+        assert await paths(library, Target("Graphi")) == EVERY
+
+
+async def test_an_account_that_cannot_be_listed_keeps_no_other_from_being_named(shelf: Shelf) -> None:
+    (account,) = shelf.settings.accounts
+    shelf.settings = replace(shelf.settings, accounts=[replace(account, folder="edX")])
+    async with shelf.opened() as library:
+        shelf.provider.failure = Unreachable("no network")
+        with pytest.raises(Unreachable, match="no network"):
+            await resolve(library, [Target("Graphics")])
+    other = replace(account, name="y")
+    shelf.settings = replace(shelf.settings, accounts=[replace(account, folder="edX"), other])
+    async with shelf.opened() as library:
+        shelf.provider.failure = None
+        await library.refresh_courses("y")
+        shelf.provider.failure = Unreachable("no network")
+        assert [node.name for node in await resolve(library, [Target("Graphics")])] == ["Graphics"]
+
+
 async def test_what_is_old_is_asked_for_again_first(shelf: Shelf) -> None:
     shelf.settings = replace(shelf.settings, ages=Ages(0.0, 0.0, 0.0))
     async with shelf.opened() as library:
@@ -127,14 +176,14 @@ async def test_a_folder_that_was_never_listed_is_a_trouble_and_the_others_come(s
     async with shelf.opened() as library:
         await paths(library, Target("Graphics"))
         shelf.provider.failure = Unreachable("no network")
-        troubles = [one for one in await found(library) if isinstance(one, Trouble)]
-        assert [(one.path, one.account, str(one.error)) for one in troubles] == [("Ears", "x", "no network")]
+        troubles = [one for one in await found(library) if isinstance(one, Unavailable)]
+        assert [(one.path, one.node.place.account, str(one.error)) for one in troubles] == [("Ears", "x", "no network")]
 
 
-async def test_a_page_that_stands_for_what_is_not_to_be_had_is_a_trouble(shelf: Shelf) -> None:
+async def test_the_page_of_an_unavailable_item_is_a_failure(shelf: Shelf) -> None:
     shelf.provider.contents[HELLO.key] = BadReply("not understood")
     async with shelf.opened() as library:
-        (trouble,) = [one for one in await found(library) if isinstance(one, Trouble)]
+        (trouble,) = [one for one in await found(library) if isinstance(one, Unavailable)]
         assert (trouble.path, str(trouble.error)) == ("Graphics/01 Start/01 Hello (unavailable).html", "not understood")
 
 

@@ -11,13 +11,12 @@ import httpx
 import pytest
 import trio.testing
 
-from coursefs.catalog.inode import ROOT
+from coursefs.catalog.node import ROOT
 from coursefs.errors import CoursefsError
 from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
 from coursefs.model import Course, Outline, Wanted
-from coursefs.providers import registry
 from coursefs.transport import Transport
-from tests.engine.fakes import FakeProvider, lecture, section, video
+from tests.engine.fakes import FakeProvider, lecture, made_by, section, video
 
 HELLO, AGAIN = lecture("a", "Hello", 1), lecture("b", "Again", 2)
 BODY = b"a film of some length"
@@ -55,7 +54,8 @@ class World:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Library, Node]]:
-        async with open_library(self.settings, Transport(http_transport=self.cdn)) as library:
+        platforms = made_by("x", self.provider)
+        async with open_library(self.settings, Transport(http_transport=self.cdn), providers=platforms) as library:
             library.on_change(lambda nodes, _: self.told.extend(node for node in nodes if not node.is_directory))
             inode = ROOT
             for name in ("Graphics", "01 Start", "01 Hello.mp4"):
@@ -72,15 +72,14 @@ class World:
         assert course
         module = await library.child(course.inode, "01 Start")
         assert module
-        await library.tree.learn(module)
+        await library._tree.fetch_all(module)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tmp_path: Path) -> World:
     provider = FakeProvider([Course("c1", "graphics", "Graphics")])
     provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO, AGAIN),))
     provider.urls = {f"item/{key}/video": f"https://cdn.example/{key}.mp4" for key in "ab"}
-    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: provider)
     accounts: Sequence[AccountSource] = [AccountSource("x", "x", {}, {})]
     settings = LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", accounts, Wanted(), fill=False)
     found = World(provider, settings)
@@ -125,7 +124,7 @@ async def test_a_size_that_is_confirmed_is_no_change(world: World, monkeypatch: 
         assert (after.size, after.mtime_ns) == (node.size, node.mtime_ns)
         assert after.version and after.version.etag == '"one"'
         await world.relist(library)
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         assert await read(library, node) == BODY  # and is confirmed once more
         assert library.node(node.inode) == after
         assert world.told == []
@@ -136,7 +135,7 @@ async def test_a_size_that_is_confirmed_is_no_change(world: World, monkeypatch: 
 async def test_what_changes_under_a_size_that_stays_is_a_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world.opened() as (library, node):
         await read(library, node)
-        monkeypatch.setattr("coursefs.library._CONFIRMED_FOR_NS", -1)
+        monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         world.cdn.body = BODY.upper()
         world.cdn.headers = {"etag": '"two"'}
         assert await read(library, node) == BODY.upper()

@@ -1,4 +1,4 @@
-"""The transport over a fake network: retries, redirects, secrets, cookies, outages."""
+"""The transport over a fake network: retries, redirects, credentials, cookies, hosts that do not answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def transport(answer: Answer, **options: float) -> Transport:
     return Transport(http_transport=httpx.MockTransport(answer), **options)  # type: ignore[arg-type]
 
 
-async def test_a_get_is_asked_again_a_post_is_not(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_get_is_retried_a_post_is_not(autojump_clock: trio.testing.MockClock) -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -33,6 +33,42 @@ async def test_a_get_is_asked_again_a_post_is_not(autojump_clock: trio.testing.M
         asked.clear()
         assert (await web.fetch("https://x.org/", method="POST", content=b"x")).status == 503
         assert asked == ["POST"]
+
+
+async def test_a_post_that_only_reads_is_retried_and_redirects_can_be_left(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    asked: list[tuple[str, bytes]] = []
+    statuses = [429, 503, 200]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.content))
+        return httpx.Response(statuses.pop(0), headers={"location": "https://x.org/there", "set-cookie": "a=1"})
+
+    async with transport(answer) as web:
+        assert (await web.fetch("https://x.org/", method="POST", content=b"x", reads=True)).status == 200
+        assert asked == [("POST", b"x")] * 3
+        statuses[:] = [503, 200]
+        reply = await web.fetch("https://x.org/", method="POST", content=b"x", reads=True, attempts=1)
+        assert reply.status == 503
+        statuses[:] = [302, 200]
+        reply = await web.fetch("https://x.org/", follow=False)
+        assert (reply.status, reply.url, reply.headers["set-cookie"]) == (302, "https://x.org/", "a=1")
+
+
+async def test_attempts_limit_the_retries_after_5xx(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    statuses: list[int] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(statuses.pop(0))
+
+    async with transport(answer) as web:
+        statuses[:] = [500, 200]
+        assert (await web.fetch("https://x.org/", attempts=1)).status == 500
+        statuses[:] = [429, 429, 200]  # asked too often says nothing of this one thing
+        assert (await web.fetch("https://x.org/", attempts=1)).status == 200
 
 
 async def test_all_attempts_together_end_with_the_timeout(autojump_clock: trio.testing.MockClock) -> None:
@@ -87,20 +123,20 @@ async def test_redirects_in_a_circle_end() -> None:
             await web.fetch("https://x.org/")
 
 
-async def test_offline_asks_nobody() -> None:
+async def test_offline_makes_no_request() -> None:
     async with transport(lambda _: pytest.fail("asked")) as web:
         web.offline = True
         with pytest.raises(Unreachable, match="offline"):
             await web.fetch("https://x.org/")
 
 
-async def test_what_is_no_json_is_a_bad_reply_without_its_query() -> None:
+async def test_a_reply_that_is_not_json_is_a_bad_reply_without_its_query() -> None:
     async with transport(lambda _: httpx.Response(200, content=b"<html>")) as web:
-        with pytest.raises(BadReply, match=r"^x.org/api: the answer is not JSON$"):
+        with pytest.raises(BadReply, match=r"^x.org/api: the reply is not JSON$"):
             (await web.fetch("https://x.org/api?secret=1")).json()
 
 
-async def test_after_one_long_wait_the_others_are_spared_it(autojump_clock: trio.testing.MockClock) -> None:
+async def test_after_one_long_wait_other_requests_fail_at_once(autojump_clock: trio.testing.MockClock) -> None:
     is_there = False
 
     class BlackHole(httpx.AsyncBaseTransport):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import pytest
 import trio
 import trio.testing
 
+from coursefs.base.foreground import background_work
 from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
-from coursefs.catalog.inode import ROOT
-from coursefs.catalog.refresh import Changes
+from coursefs.catalog.difference import Changes
+from coursefs.catalog.node import ROOT
 from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn, Unreachable
-from coursefs.foreground import behind
 from coursefs.model import Course, File, Item, Kind, Outline, Placement, Remote, Sketch
-from coursefs.providers.base import FEW
+from coursefs.providers.base import FEW, Provider
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
 
 COURSE = Course("c1", "graphics", "Graphics ", "https://x/learn/graphics")
@@ -37,7 +38,7 @@ def provider_of(*items: object, **more: object) -> FakeProvider:
 @asynccontextmanager
 async def opened(
     path: Path,
-    provider: FakeProvider,
+    provider: Provider,
     *,
     ages: Ages | None = None,
     folder: str | None = None,
@@ -49,7 +50,7 @@ async def opened(
         async with trio.open_nursery() as nursery:
             account = TreeAccount(name, provider, folder)
             tree = Tree(store, [account], nursery, layout=layout, ages=ages)
-            tree.renewal.settle()
+            tree.refresher.settle()
             yield tree
             nursery.cancel_scope.cancel()
     finally:
@@ -88,22 +89,22 @@ async def test_a_sketch_is_shown_at_once_and_completed_a_few_at_a_time(tmp_path:
         provider.calls.clear()
         assert len(await tree.children(place)) == 45
         gate.set()
-        await tree.learn(place)
+        await tree.fetch_all(place)
         assert provider.calls == ["files 45", "files 20", "files 20", "files 5"]
         assert len(await tree.children(place)) == 90
         # asked anew, a sketch takes nothing away, and is completed again
         await tree.update_course(await walk(tree, "Graphics"))
         assert len(await tree.children(place)) == 90
-        await tree.learn(place)
+        await tree.fetch_all(place)
         assert provider.calls[4:] == ["outline c1", "files 45", "files 20", "files 20", "files 5"]
 
 
-async def test_a_sketch_of_a_few_is_not_asked_for_for_ever(tmp_path: Path) -> None:
+async def test_provisional_files_of_a_few_items_are_not_fetched_for_ever(tmp_path: Path) -> None:
     provider = provider_of(HELLO, AGAIN)
     provider.contents[HELLO.key] = Sketch([video(HELLO)])  # type: ignore[assignment]
     async with opened(tmp_path, provider) as tree:
         place = await walk(tree, "Graphics", "01 Start")
-        await tree.learn(place)
+        await tree.fetch_all(place)
         assert [call for call in provider.calls if call.startswith("files")] == [
             f"files {HELLO.key} {AGAIN.key}",
             f"files {HELLO.key}",
@@ -169,7 +170,7 @@ async def test_what_is_old_is_served_at_once_and_refreshed_behind(tmp_path: Path
         await listing(tree)
         provider.listed = [COURSE, Course("c2", "ears", "Ears")]
         provider.gate = trio.Event()
-        tree.renewal.on_change = changes.append
+        tree.refresher.on_change = changes.append
         assert await listing(tree) == ["Graphics"]
         provider.gate.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -196,7 +197,7 @@ async def test_a_refresh_that_fails_leaves_what_is_known(tmp_path: Path, failure
         await trio.testing.wait_all_tasks_blocked()
         assert await listing(tree, "Graphics", "01 Start") == before
         await trio.testing.wait_all_tasks_blocked()
-        assert tree.renewal.trouble("coursera") is not None
+        assert tree.refresher.trouble("coursera") is not None
 
 
 async def test_an_empty_answer_does_not_delete_a_tree(tmp_path: Path) -> None:
@@ -208,12 +209,12 @@ async def test_an_empty_answer_does_not_delete_a_tree(tmp_path: Path) -> None:
             assert await listing(tree) == ["Graphics"]
             assert await listing(tree, "Graphics") == ["01 Start"]
             await trio.testing.wait_all_tasks_blocked()
-        assert "lists nothing where there was a course" in str(tree.renewal.trouble("coursera"))  # as `status` says
+        assert "lists nothing in the course any more" in str(tree.refresher.trouble("coursera"))  # as `status` says
         provider.listed, provider.outlines["c1"] = [COURSE], Outline((section("m", "Start", 1, HELLO),))
         await listing(tree)
         await listing(tree, "Graphics")
         await trio.testing.wait_all_tasks_blocked()
-        assert tree.renewal.trouble("coursera") is None
+        assert tree.refresher.trouble("coursera") is None
 
 
 async def test_one_broken_item_never_breaks_its_lesson(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ async def test_one_broken_item_never_breaks_its_lesson(tmp_path: Path) -> None:
     async with opened(tmp_path, provider, ages=NOW) as tree:
         assert await listing(tree, "Graphics", "01 Start") == ["01 Hello (unavailable).html", "02 Again.mp4"]
         page = await walk(tree, "Graphics", "01 Start", "01 Hello (unavailable).html")
-        assert b"Item is locked" in tree.store.page(page.inode)
+        assert b"Item is locked" in (tree.store.page(page.inode) or b"")
         del provider.contents["item/a"]
         await listing(tree, "Graphics", "01 Start")
         await trio.testing.wait_all_tasks_blocked()
@@ -265,7 +266,7 @@ async def test_a_refresh_without_news_changes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, provider, ages=NOW) as tree:
         before = await walk(tree, "Graphics", "01 Start")
         await listing(tree, "Graphics", "01 Start")
-        tree.renewal.on_change = changes.append
+        tree.refresher.on_change = changes.append
         for _ in range(2):
             await listing(tree, "Graphics", "01 Start", "01 Hello.files")
             await trio.testing.wait_all_tasks_blocked()
@@ -281,7 +282,7 @@ async def test_a_refresh_without_news_writes_nothing_but_when_it_was(tmp_path: P
         await listing(tree, "Graphics", "01 Start")
         await trio.testing.wait_all_tasks_blocked()
         written: list[str] = []
-        tree.store._database.set_trace_callback(written.append)
+        tree.store._database._connection.set_trace_callback(written.append)
         provider.calls.clear()
         await listing(tree)
         await listing(tree, "Graphics")
@@ -325,7 +326,7 @@ async def test_a_reading_links_to_the_files_beside_it(tmp_path: Path) -> None:
         assert await listing(tree, "Graphics", "01 Start", "01 Hello.files") == ["ear 1.png"]
         page = await walk(tree, "Graphics", "01 Start", "01 Hello.html")
         assert tree.store.page(page.inode) == b'<img src="01%20Hello.files/ear%201.png">'
-        assert page.size == len(tree.store.page(page.inode))
+        assert page.size == len(tree.store.page(page.inode) or b"")
 
 
 async def test_an_account_with_a_folder(tmp_path: Path) -> None:
@@ -363,7 +364,7 @@ async def test_a_page_links_to_the_files_of_its_item_in_the_same_folder(tmp_path
     async with opened(tmp_path, provider) as tree:
         await tree.children(await walk(tree, "Graphics", "01 Start"))
         page = await walk(tree, "Graphics", "01 Start", "01 Hello.html")
-        text = tree.store.page(page.inode).decode()
+        text = (tree.store.page(page.inode) or b"").decode()
     assert text == '<p><a href="01%20Hello%20-%20Slides%3F.pdf">x</a> <a href="#">y</a></p>'
 
 
@@ -372,7 +373,7 @@ async def test_enrolments_of_an_account_that_is_gone_are_not_shown(tmp_path: Pat
     async with opened(tmp_path, provider) as tree:
         await listing(tree)
     store = Store(tmp_path / "catalogue.sqlite")
-    assert store.fetched_ns(Place("coursera")) is not None
+    assert store.fetch_log.fetched_ns(Place("coursera")) is not None
     async with trio.open_nursery() as nursery:
         tree = Tree(store, [TreeAccount("other", FakeProvider())], nursery)
         assert await tree.children(tree.node(ROOT)) == []
@@ -419,8 +420,76 @@ async def test_who_looks_into_a_course_is_noticed_once_a_minute(
 async def test_what_nobody_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
     async with opened(tmp_path, provider_of(HELLO)) as tree:
         course = await walk(tree, "Graphics")
-        with behind():
+        with background_work():
             await tree.children(course)
         assert tree.known_children(course.inode) is None, "who looks next is to be noted"
         await tree.children(course)
         assert tree.known_children(course.inode) is not None
+
+
+async def test_a_name_that_is_no_longer_lawful_is_renamed_once_and_keeps_its_inode(tmp_path: Path) -> None:
+    """A catalogue of an older coursefs: names that begin with a dash, or hold what nobody sees."""
+    provider = provider_of(HELLO, lecture("d", "--dash", None))
+    provider.listed = [replace(COURSE, title="--checkpoint=1")]
+    start = provider.outlines["c1"].sections[0]
+    provider.outlines["c1"] = Outline((replace(start, position=None, title="St\u200bart"),), tag="t")
+    item = start.items[1]
+    provider.contents["item/d"] = [
+        video(item),
+        File("item/d/i", Kind.IMAGE, Placement.BESIDE, "-i", ".png", "image/png", Remote("i", {"i": "i"})),
+    ]
+    new = (("checkpoint=1",), ("checkpoint=1", "Start"), ("checkpoint=1", "Start", "dash.mp4"))
+    beside = ("checkpoint=1", "Start", "dash.files", "i.png")
+    async with opened(tmp_path, provider) as tree:
+        before = [(await walk(tree, *names)).inode for names in (*new, beside)]
+    with closing(sqlite3.connect(tmp_path / "catalogue.sqlite")) as old, old:
+        for inode, name in zip(before, ("--checkpoint=1", "St\u200bart", "--dash.mp4", "-i.png"), strict=True):
+            old.execute("UPDATE node SET name = ?, wanted = ? WHERE inode = ?", (name, name, inode))
+        old.execute("UPDATE node SET name = '--dash.files', wanted = '--dash.files' WHERE name = 'dash.files'")
+        old.execute("UPDATE step SET stem = '--dash', wanted = '--dash' WHERE key = 'item/d'")
+        old.execute("PRAGMA user_version = 7")  # as before the step that looks for such names
+    async with opened(tmp_path, provider) as tree:
+        assert [(await walk(tree, *names)).inode for names in (*new, beside)] == before
+        shown = await listing(tree, "checkpoint=1", "Start")
+        assert not [name for name in shown if name.startswith("-")]
+        provider.calls.clear()
+    async with opened(tmp_path, provider) as tree:
+        assert [(await walk(tree, *names)).inode for names in (*new, beside)] == before
+    assert provider.calls == []
+
+
+ACTIVE = "html htm xhtml svg hta desktop js vbs bat cmd exe scr lnk url jar ps1 sh mht swf xml HTML".split()
+
+
+@pytest.mark.parametrize("layout", Layout)
+async def test_a_file_that_would_act_has_a_name_that_does_not(layout: Layout, tmp_path: Path) -> None:
+    def attached(number: int, title: str, extension: str, placement: Placement) -> File:
+        remote = Remote(f"r{number}", {"r": str(number)})
+        return File(f"item/a/{number}", Kind.ATTACHMENT, placement, title, extension, "text/html", remote)
+
+    odd = [("evil.desktop.", ""), ("evil.h\u200bta", ""), ("evil.exe..", ""), ("evil", ".JAR ")]
+    names = [(f"f{number}", f".{extension}") for number, extension in enumerate(ACTIVE)] + odd
+    files = [
+        attached(number, title, extension, placement)
+        for number, ((title, extension), placement) in enumerate(
+            (name, placement) for name in names for placement in (Placement.ATTACHED, Placement.BESIDE)
+        )
+    ]
+    harmless = [attached(1000, "data", ".py", Placement.ATTACHED), attached(1001, "html", ".pdf", Placement.ATTACHED)]
+    item = lecture("a", "evil.hta", 1)
+    main = attached(2000, "", "", Placement.MAIN)
+    provider = provider_of(item)
+    provider.contents["item/a"] = [main, *files, *harmless, *reading(item, "<p>x</p>")]
+    async with opened(tmp_path, provider, layout=layout) as tree:
+        course = (await tree.children(tree.node(ROOT)))[0]
+        (start,) = await tree.children(course)
+        shown = await tree.children(start)
+        (folder,) = [node for node in shown if node.is_directory]
+        for node in [*shown, *await tree.children(folder)]:
+            if node.is_directory or node.key.endswith("/page"):
+                assert not node.name.endswith(".txt")
+            elif int(node.key.rpartition("/")[2]) in {1000, 1001}:
+                assert node.name.endswith((".py", ".pdf")) and node.mime_type == "text/html"
+            else:
+                assert node.name.endswith(".txt") and node.mime_type == "text/plain", node.name
+        assert len(shown) + len(await tree.children(folder)) == 1 + 1 + len(files) + 2 + 1

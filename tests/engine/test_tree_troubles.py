@@ -1,8 +1,10 @@
-"""Platforms, settings and clocks that do what nobody hopes for, and what the tree shows meanwhile."""
+"""The tree while platforms, settings or clocks are wrong."""
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import trio
 import trio.testing
 
 from coursefs.catalog import Layout, Store, Tree, TreeAccount
-from coursefs.catalog.inode import ROOT
+from coursefs.catalog.node import ROOT
 from coursefs.errors import BadReply, CoursefsError, NotAllowed, Unreachable
 from coursefs.model import Course, File, Item, Outline, Section
 from tests.engine.fakes import FakeProvider, lecture, section, video
@@ -38,9 +40,25 @@ async def test_a_new_item_that_cannot_be_asked_for_does_not_take_its_siblings_aw
         assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
         provider.outlines["c1"] = provider_of(HELLO, AGAIN).outlines["c1"]
         account = TreeAccount("coursera", provider)
-        await tree.renewal.outline(account, await walk(tree, "Graphics"))  # what happens every six hours
+        await tree.refresher.outline(account, await walk(tree, "Graphics"))  # what happens every six hours
         provider.failure = Unreachable("offline")
         assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
+
+
+async def test_a_lesson_without_files_is_listed_while_the_platform_is_away(tmp_path: Path) -> None:
+    """Every item of the lesson was asked for, and none has a file: it is known to be empty, and served so at once.
+
+    Were it taken for a lesson that was never asked for, `ls` would wait for the platform, and fail while it is away.
+    """
+    provider = provider_of(HELLO)
+    provider.contents["item/a"] = []
+    async with opened(tmp_path, provider, ages=NOW) as tree:
+        assert await listing(tree, *LESSON) == []
+        await trio.testing.wait_all_tasks_blocked()
+        provider.failure = Unreachable("no network")
+        assert await listing(tree, *LESSON) == []
+        await trio.testing.wait_all_tasks_blocked()
+    assert provider.calls.count("files item/a") > 1, "it is asked again in the background"
 
 
 async def test_what_lies_beside_the_modules_does_not_keep_them_back(tmp_path: Path) -> None:
@@ -63,11 +81,11 @@ async def test_what_lies_beside_the_modules_belongs_to_the_first_listing(tmp_pat
     async with opened(tmp_path, provider) as tree:
         assert (await walk(tree, "Graphics")).mtime_ns == 7
         assert await listing(tree, "Graphics") == ["01 Start", "Resources.mp4"]
-        assert (await walk(tree, "Graphics")).mtime_ns == 7, "nobody has seen it otherwise"
+        assert (await walk(tree, "Graphics")).mtime_ns == 7, "it was never listed before"
         provider.contents["item/r"] = []
         directory = await walk(tree, "Graphics")
-        steps = tree.store.steps(directory.inode)
-        await tree.renewal.files(TreeAccount("coursera", provider), directory, steps[0].place, steps)
+        stored_items = tree.store.items.in_directory(directory.inode)
+        await tree.refresher.files(TreeAccount("coursera", provider), directory, stored_items[0].place, stored_items)
         assert await listing(tree, "Graphics") == ["01 Start"]
         assert (await walk(tree, "Graphics")).mtime_ns > 7
 
@@ -88,7 +106,7 @@ async def test_an_item_that_moves_while_it_is_asked_for_shows_in_its_new_place(t
         nursery.start_soon(listing, tree, *LESSON)
         await trio.testing.wait_all_tasks_blocked()
         provider.outlines["c1"] = Outline((section("m", "Start", 1), section("n", "Next", 2, HELLO)))
-        await tree.renewal.outline(TreeAccount("coursera", provider), await walk(tree, "Graphics"))
+        await tree.refresher.outline(TreeAccount("coursera", provider), await walk(tree, "Graphics"))
         provider.slow.set()
         await trio.testing.wait_all_tasks_blocked()
         assert await listing(tree, "Graphics", "02 Next") == ["01 Hello.mp4"]
@@ -112,7 +130,7 @@ async def test_an_item_that_is_unlocked_while_it_is_asked_for_is_asked_for_again
         nursery.start_soon(listing, tree, *LESSON)
         await trio.testing.wait_all_tasks_blocked()
         provider.outlines["c1"] = Outline((section("m", "Start", 1, HELLO),))
-        await tree.renewal.outline(TreeAccount("coursera", provider), await walk(tree, "Graphics"))
+        await tree.refresher.outline(TreeAccount("coursera", provider), await walk(tree, "Graphics"))
         provider.slow.set()
         await trio.testing.wait_all_tasks_blocked()
         await listing(tree, *LESSON)
@@ -141,9 +159,9 @@ async def test_another_layout_in_the_settings_shows_after_a_remount(tmp_path: Pa
     provider = provider_of(HELLO)
     async with opened(tmp_path, provider) as tree:
         await listing(tree, *LESSON)
-        tree.store.made_with("coursera", "title", None)
+        tree.store.set_fingerprint("coursera", "title", None)
     async with opened(tmp_path, provider, layout=Layout.SLUG) as tree:
-        tree.store.made_with("coursera", "slug", None)
+        tree.store.set_fingerprint("coursera", "slug", None)
         assert await listing(tree) == ["graphics"]
         assert await listing(tree, "graphics") == ["01_start"]
         assert await listing(tree, "graphics", "01_start") == ["01_hello.mp4"]
@@ -153,8 +171,8 @@ async def test_another_layout_offline_leaves_what_is_known(tmp_path: Path) -> No
     provider = provider_of(HELLO)
     async with opened(tmp_path, provider) as tree:
         await listing(tree, *LESSON)
-        tree.store.made_with("coursera", "title", None)
-        tree.store.made_with("coursera", "slug", None)
+        tree.store.set_fingerprint("coursera", "title", None)
+        tree.store.set_fingerprint("coursera", "slug", None)
         provider.failure = Unreachable("offline")
         assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
 
@@ -169,11 +187,11 @@ async def test_an_account_under_another_name_gets_plain_names_and_the_first_has_
 async def test_another_user_of_an_account_does_not_see_the_first_ones_courses(tmp_path: Path) -> None:
     provider = provider_of(HELLO)
     async with opened(tmp_path, provider) as tree:
-        tree.store.made_with("coursera", "title", "1")
+        tree.store.set_fingerprint("coursera", "title", "1")
         await listing(tree)
-        tree.store.made_with("coursera", "title", None)  # who it is, is not known: nothing is thrown away
+        tree.store.set_fingerprint("coursera", "title", None)  # the user is unknown: nothing is deleted
         assert tree.store.enrolments.courses("coursera")
-        tree.store.made_with("coursera", "title", "2")
+        tree.store.set_fingerprint("coursera", "title", "2")
         assert tree.store.enrolments.courses("coursera") == [] and tree.store.children(ROOT) == ()
 
 
@@ -231,8 +249,35 @@ async def test_a_new_section_that_wants_the_name_of_a_file(tmp_path: Path) -> No
         assert await listing(tree, "Graphics") == ["Notes.mp4"]
         named = replace(section("m", "Notes.mp4", 1), position=None)
         provider.outlines["c1"] = Outline((named,), (loose,))
-        await tree.renewal.outline(TreeAccount("coursera", provider), await walk(tree, "Graphics"))
+        await tree.refresher.outline(TreeAccount("coursera", provider), await walk(tree, "Graphics"))
         assert len(await listing(tree, "Graphics")) == 2
+
+
+async def test_what_went_wrong_is_remembered_without_the_reply(tmp_path: Path) -> None:
+    """Of each course that could not be listed: else a platform fills the memory with replies that are of no use."""
+
+    class Reply:
+        pass
+
+    kept: list[weakref.ref[Reply]] = []
+
+    class Wrong(FakeProvider):
+        async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:
+            reply = Reply()
+            kept.append(weakref.ref(reply))
+            raise BadReply("not understood")
+
+    async with opened(tmp_path, Wrong(listed=[COURSE])) as tree:
+        directory = await walk(tree, "Graphics")
+        gc.disable()
+        try:
+            with pytest.raises(BadReply):
+                await tree.refresher.outline(tree.accounts[0], directory)
+            assert tree.refresher.trouble("coursera") is not None
+            assert len(kept) == 1
+            assert kept[0]() is None
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("title", ["e" + "\u0301" * 200, "\u0301" * 300, "\u200d" * 200])
@@ -253,7 +298,7 @@ async def test_an_outline_without_any_item_does_not_delete_a_tree(tmp_path: Path
             await tree.update_course(await walk(tree, "Graphics"))
         assert await listing(tree, "Graphics") == ["01 Start"]
         assert await listing(tree, *LESSON) == ["01 Hello.mp4"]
-        assert "lists nothing" in str(tree.renewal.trouble("coursera"))
+        assert "lists nothing" in str(tree.refresher.trouble("coursera"))
 
 
 async def test_a_course_that_has_no_items_yet_has_its_sections(tmp_path: Path) -> None:
@@ -272,7 +317,7 @@ async def test_lone_surrogates_in_ids_do_not_hide_the_other_courses(tmp_path: Pa
 
 
 @pytest.mark.logs
-async def test_an_unforeseen_error_behind_the_readers_back_is_said_and_not_repeated_at_once(
+async def test_an_unexpected_error_of_a_background_refresh_is_logged_and_not_repeated_at_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Odd(FakeProvider):
@@ -293,7 +338,7 @@ async def test_an_unforeseen_error_behind_the_readers_back_is_said_and_not_repea
             await listing(tree)
             await trio.testing.wait_all_tasks_blocked()
         assert provider.calls == ["courses"], "asked again and again"
-        assert caplog.records, "nobody hears of it"
+        assert caplog.records, "it is not logged"
 
 
 async def test_an_account_that_hangs_does_not_keep_the_others_from_being_listed(

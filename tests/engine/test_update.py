@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 import trio
 
-from coursefs.catalog import News, Store, Tree, TreeAccount, updated
-from coursefs.catalog.inode import ROOT
-from coursefs.catalog.node import Node, Place
+from coursefs.catalog import News, Store, Tree, TreeAccount
+from coursefs.catalog.node import ROOT, Node, Place
 from coursefs.errors import CoursefsError, NoAnswer, NotAllowed, NotSignedIn, Unreachable, UsageError
+from coursefs.library.accounts import updated
+from coursefs.library.course_selection import select
 from coursefs.model import Course, Kind, Outline
-from coursefs.selection import select
 from tests.engine.fakes import FakeProvider, section, video
 from tests.engine.test_tree import AGAIN, COURSE, HELLO, listing, opened, provider_of, walk
 
 
 async def test_new_changed_and_gone(tmp_path: Path) -> None:
     provider = provider_of(HELLO, AGAIN)
+    noses = Course("c3", "noses", "Noses")
+    provider.listed.append(noses)
     async with opened(tmp_path, provider) as tree:
         await listing(tree, "Graphics", "01 Start")
         course = await walk(tree, "Graphics")
@@ -31,7 +33,7 @@ async def test_new_changed_and_gone(tmp_path: Path) -> None:
         )
         provider.contents["item/a"] = [replace(video(HELLO), extension=".webm")]
         assert (await tree.update_course(course)).changed == ("01 Start/01 Hallo",)
-        provider.listed = [Course("c2", "ears", "Ears")]
+        provider.listed = [noses, Course("c2", "ears", "Ears")]
         assert await tree.update_courses("coursera") == News("coursera", new=("Ears",), gone=("Graphics",))
 
 
@@ -49,11 +51,15 @@ async def test_a_course_that_cannot_be_asked_keeps_no_other_from_it(tmp_path: Pa
     provider.outlines["c2"] = Outline((section("m", "Start", 1, HELLO),))
     async with opened(tmp_path, provider) as tree:
         found: list[News] = []
-        with pytest.raises(NotAllowed, match=r"^Graphics: the session is over \(and 1 more could not be asked for\)$"):
+        with pytest.raises(NotAllowed, match=r"^Graphics: the session is over \(and 1 more could not be refreshed\)$"):
             async for news in updated(tree, ["coursera"], lambda: tree.store.children(ROOT)):
                 found.append(news)  # noqa: PERF401  # it ends with an error
         assert [news.about for news in found] == ["coursera", "Ears"]
         assert found[1].new == ("01 Start/01 Hello",)
+        assert [news.is_first for news in found] == [False, True]
+        provider.outlines["c2"] = Outline((section("m", "Start", 1, HELLO, AGAIN),))
+        ears = next(node for node in tree.store.children(ROOT) if node.name == "Ears")
+        assert await tree.update_course(ears) == News("Ears", new=("01 Start/02 Again",)), "only the first time"
 
 
 @pytest.mark.parametrize("failure", [NotSignedIn("ended"), Unreachable("no network"), NoAnswer("nothing came")])
@@ -70,9 +76,9 @@ async def test_an_account_that_cannot_be_asked_is_asked_once_and_keeps_no_other_
         lost.calls.clear()
         found: list[str] = []
         with pytest.raises(type(failure), match=f"^lost: {failure}$"):
-            async for news in updated(tree, ["lost", "good"], store.by_use):
+            async for news in updated(tree, ["lost", "good"], store.courses_by_use):
                 found.append(news.about)  # noqa: PERF401  # as above
-        assert found == ["good", next(node.name for node in store.by_use() if node.place.account == "good")]
+        assert found == ["good", next(node.name for node in store.courses_by_use() if node.place.account == "good")]
         assert lost.calls == ["courses"]
         nursery.cancel_scope.cancel()
     store.close()
@@ -92,7 +98,10 @@ async def test_what_is_only_looked_at_meanwhile_has_not_changed(
 
         monkeypatch.setattr(provider, "outline", outline)
         assert not await tree.update_course(await walk(tree, "Graphics"))
-        assert [step.fetched_ns is None for step in tree.store.steps_of(Place("coursera", "c1"))] == [False, False]
+        assert [stored.fetched_ns is None for stored in tree.store.items.of_course(Place("coursera", "c1"))] == [
+            False,
+            False,
+        ]
 
 
 async def test_an_outline_that_is_still_the_same_is_not_sent_again(tmp_path: Path) -> None:
@@ -100,7 +109,7 @@ async def test_an_outline_that_is_still_the_same_is_not_sent_again(tmp_path: Pat
     provider.outlines["c1"] = replace(provider.outlines["c1"], tag='W/"1"')
     async with opened(tmp_path, provider) as tree:
         before = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
-        assert tree.store.tag(Place("coursera", "c1")) == 'W/"1"'
+        assert tree.store.fetch_log.tag(Place("coursera", "c1")) == 'W/"1"'
         provider.outlines["c1"] = Outline((), tag='W/"1"')  # were it looked into, the course would be empty
         assert not await tree.update_course(await walk(tree, "Graphics"))
         assert await walk(tree, "Graphics", "01 Start", "01 Hello.mp4") == before

@@ -27,6 +27,8 @@ from tests.engine.small_platform import DESCRIPTION, write_course
 LESSONS, LECTURES = 3, 4
 #: what a lesson of lectures costs: two requests each, and one for what is attached to all of them together
 MOST = 2 * LECTURES + 1
+#: and once: whether several lectures can be asked for together
+TRIAL = 1
 
 
 def description() -> str:
@@ -90,7 +92,7 @@ async def test_each_look_costs_the_requests_of_what_is_looked_at(tmp_path: Path)
 
         files = await library.children(lessons[1].inode)
         of_lesson = asked(platform)
-        assert 0 < len(of_lesson) <= MOST
+        assert 0 < len(of_lesson) <= MOST + TRIAL
         assert not [one for one in of_lesson if "ite0" in one.path or "ite2" in one.path]
         assert {one.port for one in of_lesson} == {"api"}  # no size is asked for
 
@@ -105,7 +107,7 @@ async def test_find_costs_two_requests_an_item_and_nothing_the_second_time(tmp_p
     async with a_user(tmp_path) as (platform, settings):
         async with open_library(settings) as library:
             first = await directories(library)
-            assert len(asked(platform)) <= 1 + 3 + LESSONS * MOST  # enrolments, the course, its lessons
+            assert len(asked(platform)) <= 1 + 3 + LESSONS * MOST + TRIAL  # enrolments, the course, its lessons
             assert await directories(library) == first
             assert asked(platform) == []
         async with open_library(settings) as library:  # another process
@@ -119,6 +121,8 @@ async def test_the_items_of_a_lesson_are_asked_for_in_parallel() -> None:
 
     async def answer(request: httpx.Request) -> httpx.Response:
         nonlocal arrived
+        if "ids" in request.url.params:  # a trial, which the platform does not take
+            return httpx.Response(405, json={"msg": "Routing error: 'multi-get' not implemented"})
         arrived += 1
         if arrived == LECTURES:
             all_there.set()
@@ -130,7 +134,7 @@ async def test_the_items_of_a_lesson_are_asked_for_in_parallel() -> None:
         for number in range(LECTURES)
     ]
     async with Transport(http_transport=httpx.MockTransport(answer)) as transport:
-        provider = registry.provider("coursera")(Account("coursera", {}, {"cauth": "x"}), transport)
+        provider = registry.platform("coursera").create(Account("coursera", {}, {"cauth": "x"}), transport)
         with trio.fail_after(10):
             assert len(await provider.files(Course("c", "c", "C"), items)) == LECTURES
 
@@ -152,13 +156,13 @@ async def test_without_a_network_all_that_is_known_is_listed_and_it_comes_back_b
         await platform.apply(Faults(api_down=True))
         with trio.fail_after(10):
             assert await directories(library) == known
-            while library.tree.renewal.trouble("coursera") is None:  # behind the reader's back
+            while library._tree.refresher.trouble("coursera") is None:  # behind the reader's back
                 await library.children(ROOT)
                 await trio.lowlevel.checkpoint()
-        assert isinstance(library.tree.renewal.trouble("coursera"), Unreachable)
+        assert isinstance(library._tree.refresher.trouble("coursera"), Unreachable)
         await platform.apply(Faults())
         with trio.fail_after(10):
-            while library.tree.renewal.trouble("coursera") is not None:
+            while library._tree.refresher.trouble("coursera") is not None:
                 assert await directories(library) == known
                 await trio.lowlevel.checkpoint()
 

@@ -24,9 +24,8 @@ from coursefs.model import Course, Outline, Wanted
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 from coursefs.mount.session import mount
-from coursefs.providers import registry
 from coursefs.transport import Transport
-from tests.engine.fakes import FakeProvider, lecture, reading, section, video
+from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section, video
 
 
 class Films(httpx.AsyncBaseTransport):
@@ -97,12 +96,12 @@ def answer(**values: object) -> None:
 async def main(mountpoint: Path, folder: Path) -> None:
     provider, films = FakeProvider([Course("c1", "graphics", "Graphics")]), Films()
     list_items(provider, films, {})
-    registry.provider = lambda _: lambda *_: provider  # type: ignore[assignment]
     calls: list[tuple[str, int]] = []
     for name in ("lookup", "getattr", "read"):
         count_calls(calls, name)
     settings = LibrarySettings(folder / "catalogue", folder / "cache", [AccountSource("x", "x", {}, {})], Wanted())
-    async with open_library(settings, Transport(http_transport=films)) as library, trio.open_nursery() as nursery:
+    films_alone, platforms = Transport(http_transport=films), made_by("x", provider)
+    async with open_library(settings, films_alone, providers=platforms) as library, trio.open_nursery() as nursery:
         nursery.start_soon(
             functools.partial(mount, library, mountpoint, MountOptions(), mounted=lambda _: answer(is_mounted=True))
         )

@@ -22,7 +22,7 @@ COURSE, FOLDER = "Cinema", "Films"
 _STEP = 64 * 1024
 _SHORT = 2**20
 _ROOT = Path(__file__).resolve().parents[2]
-_ENTRY_POINTS = "[coursefs.providers]\nbench = benchmarks.provider:provider\n"
+_ENTRY_POINTS = "[coursefs.providers]\nbench = benchmarks.provider:PLATFORM\n"
 
 
 class Manner(Enum):

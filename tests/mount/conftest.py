@@ -15,6 +15,7 @@ def demo_platform() -> Iterator[Platform]:
     """The demo platforms."""
     with platform() as running:
         yield running
+        running.require_reading()
 
 
 @pytest.fixture

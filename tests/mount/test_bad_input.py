@@ -56,13 +56,13 @@ def test_a_mount_point_that_is_a_file(world: World, tmp_path: Path) -> None:
     assert "not a directory" in world.run("mount", tmp_path / "file", status=1).stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_mount_point_that_is_not_ours(world: World) -> None:
     for folder in world.mountpoint.parents:
         folder.chmod(folder.stat().st_mode | 0o055)
     os.seteuid(65534)
     try:
-        with pytest.raises(CoursefsError, match="is not yours to mount on"):
+        with pytest.raises(CoursefsError, match="is not your own directory"):
             prepare(world.mountpoint)
     finally:
         os.seteuid(0)

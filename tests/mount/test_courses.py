@@ -56,7 +56,7 @@ def test_a_running_mount_follows_the_choice(mounted: World) -> None:
 
 
 def test_a_choice_needs_a_course_and_an_account(world: World) -> None:
-    assert "which course?" in world.run("courses", "add", status=2).stderr
+    assert "no course named" in world.run("courses", "add", status=2).stderr
     assert "no account yet" in world.run("courses", "remove", "all", status=3).stderr
 
 
@@ -67,23 +67,29 @@ def test_a_specialization_and_what_is_not_enrolled_in(mounted: World) -> None:
     assert sorted(added.stdout.splitlines()) == [
         f"shown: {GRAPHICS}",
         f"shown: {SKY}",
-        "shown: Sound & Hearing / Schall & Gehör",
+        f"shown: {SOUND}",
     ]
     assert added.stderr.startswith("coursefs: Bird Song: an Introduction to Hearing: you are not enrolled in it")
     assert sorted(os.listdir(mounted.mountpoint)) == [GRAPHICS, SKY, SOUND]
     said = mounted.run("courses", "add", f"{base}/learn/bird-song", status=1).stderr
-    assert said.endswith(f"you are not enrolled in it; enrol at {base}/learn/bird-song, and it is shown\n")
+    assert said.endswith(f"you are not enrolled in it; enrol at {base}/learn/bird-song first\n")
     assert mounted.platform.requests(notes=["write"]) == []
 
 
 def test_the_public_catalogue_is_searched(world: World) -> None:
     world.login()
     found = world.run("courses", "search", "bird", "song").stdout.splitlines()
-    assert found[0].split() == ["COURSE", "SLUG", "ADDRESS", "ACCOUNT"]
-    assert found[1].split()[-3:] == ["bird-song", f"{world.platform.base_url}/learn/bird-song", "coursera"]
+    assert found[0].split() == ["COURSE", "SLUG", "LEVEL", "LENGTH", "RATING", "BY", "ADDRESS", "ACCOUNT"]
+    assert "beginner" in found[1] and "4.7 (1234)" in found[1] and "University of Examples" in found[1]
+    assert found[1].split()[-2:] == [f"{world.platform.base_url}/learn/bird-song", "coursera"]
+    assert len(world.run("courses", "search", "a", "--limit", "2").stdout.splitlines()) == 1 + 2
+    assert "--limit" in world.run("courses", "search", "a", "--limit", "0", status=2).stderr
     none = world.run("courses", "search", "nothing like it", "--account", "coursera")
-    assert (none.stdout, none.stderr) == ("", "no course fits nothing like it\n")
-    assert "search for what?" in world.run("courses", "search", " ", status=2).stderr
+    assert (none.stdout, none.stderr) == ("", "no course matches nothing like it\n")
+    assert (
+        "no search words; type for example: coursefs courses search computer graphics"
+        in world.run("courses", "search", " ", status=2).stderr
+    )
 
 
 def test_the_list_for_programs_says_how_one_stands(world: World) -> None:
@@ -94,6 +100,8 @@ def test_the_list_for_programs_says_how_one_stands(world: World) -> None:
     assert 0 < graphics["progress"] < 1
     assert (graphics["grade"], graphics["passed"]) == (0.825, False)
     assert graphics["instructors"] == ["Dr. Ada Example", "Grace Sample"]
+    assert (graphics["level"], graphics["partners"]) == ("beginner", ["University of Examples"])
+    assert graphics["image"].startswith("https://") and GRAPHICS in graphics["description"]
     assert graphics["starts"] == graphics["enrolled"] < graphics["deadlines"][0]["due"] < graphics["ends"]
     assert graphics["deadlines"][0]["title"] == "Getting Started"
     assert graphics["deadlines"][0]["url"] == f"{world.platform.base_url}/learn/{graphics['slug']}/home/module/1"
@@ -104,5 +112,16 @@ def test_the_list_for_programs_says_how_one_stands(world: World) -> None:
     assert len(world.platform.requests()) < 3 * 10
 
     world.platform.forget()
-    world.run("courses", "list")
-    assert [one["path"] for one in world.platform.requests()] == ["/api/memberships.v1"]
+    world.run("courses", "list", "--all")
+    assert world.platform.requests(notes=["write"]) == []
+
+
+def test_how_much_is_done_can_be_read_and_is_not_listed(mounted: World) -> None:
+    course = mounted.path(GRAPHICS)
+    lesson = course / "01 Getting Started" / "01 Welcome"
+    assert 0 < float(os.getxattr(course, "user.coursefs.progress")) < 1
+    assert float(os.getxattr(lesson, "user.coursefs.progress")) == 1
+    assert float(os.getxattr(lesson / "01 Introduction.mp4", "user.coursefs.progress")) == 1
+    assert "user.coursefs.progress" not in os.listxattr(lesson / "01 Introduction.mp4")
+    asked = [one for one in mounted.platform.requests() if "Progress" in one["path"]]
+    assert [one["method"] for one in asked] == ["GET"]

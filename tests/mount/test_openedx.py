@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from coursefs.credentials import Credentials
-from coursefs.places import places
+from coursefs.settings.credentials import Credentials
+from coursefs.settings.paths import app_paths
 from tests.mount.world import Platform, World, platform
 
 pytestmark = pytest.mark.mount
@@ -50,9 +50,10 @@ def test_a_course_is_a_folder_of_chapters_subsections_and_units(learner: World) 
             f"{COURSE}/",
             f"{COURSE}/Handouts - Star chart.pdf",
             f"{COURSE}/Handouts.html",
-            f"{COURSE}/Updates - Star chart.pdf",
             f"{COURSE}/Updates.html",
             f"{COURSE}/01 How far?/",
+            f"{COURSE}/01 How far?/02 The examination (locked).html",
+            f"{COURSE}/01 How far?/03 Beyond the Milky Way (locked).html",
             f"{COURSE}/02 How loud?/",
             "/".join(STARS) + "/",
             "/".join(SOUND) + "/",
@@ -64,7 +65,6 @@ def test_a_course_is_a_folder_of_chapters_subsections_and_units(learner: World) 
                 "02 Parallax - How far is a star?.en.srt",
                 "02 Parallax - How far is a star?.mp4",
                 "02 Parallax.html",
-                "03 The examination (locked).html",
             )),
             *("/".join((*SOUND, name)) for name in (
                 "01 Decibel - A visit to the anechoic room (video).html",
@@ -135,8 +135,8 @@ def test_a_page_links_to_what_lies_beside_it(learner: World) -> None:
     assert 'src="01%20Before%20you%20begin.files/images%20moon-phases.png"' in page
     assert 'href="01%20Before%20you%20begin%20-%20Star%20chart.pdf"' in page
     assert "<script" not in page and "coursefs-beside" not in page
-    exam = learner.path(*STARS, "03 The examination (locked).html").read_text()
-    assert "refuses to show this" in exam
+    exam = learner.path(COURSE, "01 How far?", "02 The examination (locked).html").read_text()
+    assert "it is an exam (Timed Exam, due on 2026-12-15)" in exam
 
 
 def test_tokens_are_renewed_while_mounted_and_kept_for_the_next_time(learner: World) -> None:
@@ -144,7 +144,7 @@ def test_tokens_are_renewed_while_mounted_and_kept_for_the_next_time(learner: Wo
     assert learner.tree()
     renewed = learner.platform.requests(path="/oauth2/access_token/")
     assert len(renewed) > 2 and {one["status"] for one in renewed} == {200}
-    kept = Credentials(places()).load("openedx")
+    kept = Credentials(app_paths()).load("openedx")
     assert kept["user_id"] == "learner" and kept["refresh_token"]
     learner.umount()
     learner.mount()
@@ -182,11 +182,34 @@ def test_a_sign_in_by_session_and_one_that_is_refused(world: World) -> None:
     login = world.platform.logins["openedx"]
     who = ["--server", login["server"], "--username", login["username"], "--password-stdin"]
     refused = world.run("login", "openedx", *who, stdin="wrong", status=3)
-    assert "does not accept this user name and password" in refused.stderr
+    assert refused.stderr == "coursefs: wrong user name or password\n"
     world.run("login", "openedx", *who, stdin=login["password"])
-    assert "password" not in Credentials(places()).load("openedx")
+    assert "password" not in Credentials(app_paths()).load("openedx")
     world.mount()
     assert "Which star is nearest" in world.path(*STARS, "02 Parallax.html").read_text()
+
+
+def test_a_session_that_ends_takes_nothing_along(world: World) -> None:
+    login = world.platform.logins["openedx"]
+    who = ["--server", login["server"], "--username", login["username"], "--password-stdin"]
+    world.run("login", "openedx", *who, stdin=login["password"])
+    world.mount()
+    before = {path: world.path(path).read_bytes() for path in world.tree() if path.endswith(".html")}
+    assert any("02 Parallax.html" in path for path in before)
+    world.platform.faults(refuse_sign_in=True)
+    refused = world.run("update", status=3)
+    assert "sign in again: coursefs login openedx" in refused.stderr
+    world.run("courses", "list", status=3)
+    assert {path: world.path(path).read_bytes() for path in world.tree() if path.endswith(".html")} == before
+    (account,) = world.status()["accounts"]
+    assert account["signed_in"] is False and "sign in again" in account["trouble"]
+
+
+def test_a_walk_of_what_is_known_asks_for_nothing(learner: World) -> None:
+    first = learner.tree()
+    learner.platform.forget()
+    assert learner.tree() == first
+    assert learner.platform.requests() == []
 
 
 def test_an_application_sees_the_videos(world: World) -> None:

@@ -87,17 +87,30 @@ def test_what_a_file_says_of_itself(campus: World) -> None:
     assert captions.st_mtime == 1704823200  # when it was recorded
 
 
-def test_what_is_not_offered_for_download_is_listed_and_refused_and_says_why(campus: World) -> None:
+def test_what_is_not_offered_for_download_is_a_page_that_says_why(campus: World, tmp_path: Path) -> None:
     seminar = campus.path("Seminar: Sound-Hearing")
-    refused = seminar / "2024-02-06 Discussion.mp4"
     assert program("ls", "-l", seminar).count("2024-02-06 Discussion.mp4") == 1  # and no complaint: status 0
-    assert refused.stat().st_size == 0
-    for _ in range(2):
-        with pytest.raises(PermissionError):
-            refused.read_bytes()
-    why = os.getxattr(refused, "user.coursefs.error").decode()
-    assert why == "the platform does not offer this recording for download; it may be watched on its page"
+    refused = seminar / "2024-02-06 Discussion.mp4 (not available).html"
+    why = "the platform does not offer this recording for download; it may be watched on its page"
+    assert why in refused.read_text()
+    assert os.getxattr(refused, "user.coursefs.error").decode() == why
     assert b"/Panopto/Pages/Viewer.aspx?id=" in os.getxattr(refused, "user.xdg.origin.url")
+    assert refused.stat().st_size == len(refused.read_bytes())
+    campus.platform.forget()
+    for _ in range(3):
+        program("ls", "-l", seminar)
+    assert campus.platform.requests() == [], "it is decided once"
+    for _ in range(2):
+        program("rsync", "-a", "--delete", f"{campus.mountpoint}/", tmp_path / "copy")  # status 0
+    assert (tmp_path / "copy/Seminar: Sound-Hearing" / refused.name).read_bytes() == refused.read_bytes()
+
+
+def test_a_copy_that_begins_before_it_is_known_what_is_refused_is_complete(campus: World, tmp_path: Path) -> None:
+    for _ in range(2):  # the names that were listed lead to the pages that take their places meanwhile
+        program("rsync", "-a", "--delete", f"{campus.mountpoint}/", tmp_path / "copy")
+    names = {path.name for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert "2024-02-06 Discussion.mp4 (not available).html" in names
+    assert "2024-02-06 Discussion.mp4" not in names
 
 
 def test_it_is_the_same_after_a_remount_without_a_network(campus: World) -> None:

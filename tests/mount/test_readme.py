@@ -1,4 +1,4 @@
-"""The commands of the README, typed into a shell by somebody who has an account and a folder ~/courses."""
+"""The commands of the README, typed into a shell by a user with an account and a folder ~/courses."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_every_line_does_what_it_says(home: World, tmp_path: Path) -> None:
         for line in _lines():
             words = line.split()
             if words[:2] == ["coursefs", "login"]:
-                if words[2] != "coursera":
+                if words[2:3] != ["coursera"]:
                     continue  # tested with its platform
                 line = line.replace("VALUE", f"{home.platform.cauth} --base-url {home.platform.base_url}")  # noqa: PLW2901
             else:
                 _as_it_is_before(words, home)
-            line = line.replace("/backup/", f"{tmp_path}/")  # noqa: PLW2901
+            line = line.replace("/backup/", f"{tmp_path}/").replace("/media/", f"{tmp_path}/")  # noqa: PLW2901
             if shutil.which(words[0]) is None and words[0] != "coursefs":
                 continue
             if words[0] == "mpv":
@@ -75,7 +75,7 @@ def test_every_line_does_what_it_says(home: World, tmp_path: Path) -> None:
 
 
 def _as_it_is_before(words: list[str], home: World) -> None:
-    """Sign in, and mount or unmount, as whoever types such a line has done."""
+    """Sign in, and mount or unmount, as the line expects."""
     if not (Path(home.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml").exists() or (
         home.run("accounts").stdout == ""
     ):

@@ -70,7 +70,7 @@ def changing(tmp_path: Path) -> Iterator[Changing]:
 
 
 def abort(mountpoint: Path) -> None:
-    """Have every call in there fail, as whoever mounted it may, and take it away."""
+    """Abort the connection, as the user who mounted may, and unmount."""
     there = mountinfo.at(mountpoint)
     if there is not None:
         (CONNECTIONS / str(there.device[1]) / "abort").write_text("1")
@@ -125,7 +125,9 @@ def test_what_the_platform_drops_stays_readable_for_whoever_has_it_open(changing
     changing.ask(items={"a": {"title": "Film", "film": FILM}, "b": {"title": "Page", "page": "<p>one"}})
     with (changing.lesson / "Film.mp4").open() as film, (changing.lesson / "Page.html").open() as page:
         assert film.read(10) == FILM[:10]
-        changing.ask(items={"c": {"title": "Other", "page": "<p>"}})
+        other = {"title": "Other", "page": "<p>"}
+        changing.ask(items={"a": {"title": "Film", "film": FILM}, "b": {"title": "Page", "page": "<p>one"}, "c": other})
+        changing.ask(items={"c": other})  # not all at once: that would be held for a fault of the platform
         assert os.listdir(changing.lesson) == ["Other.html"]
         assert film.read() == FILM[10:]
         assert page.read() == "<p>one"

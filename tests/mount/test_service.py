@@ -49,10 +49,10 @@ def test_sighup_changes_what_can_change_and_says_what_cannot(mounted: World) -> 
     config(mounted).write_text(f'{before}\n[cache]\nmax_size = "1GiB"\n[layout]\nnames = "slug"\n')
     os.kill(pid, signal.SIGHUP)
     until(lambda: mounted.status()["cache"]["max_size"] == 2**30, "the cache is smaller")
-    until(lambda: "not before the next mount: layout.names" in mounted.log, "it was said")
+    until(lambda: "takes effect at the next mount: layout.names" in mounted.log, "it was said")
     config(mounted).write_text("[cache]\nmax_size = 0\n")
     os.kill(pid, signal.SIGHUP)
-    until(lambda: "the settings stay as they are" in mounted.log, "it was said")
+    until(lambda: "settings not reloaded" in mounted.log, "it was said")
     assert mounted.status()["cache"]["max_size"] == 2**30
     assert mounted.pid == pid
 
@@ -74,7 +74,7 @@ def test_umount_of_a_busy_mount_says_who_holds_it(mounted: World) -> None:
     with subprocess.Popen(["sleep", "1000"], cwd=mounted.mountpoint) as sleeper, mounted.path(VIDEO).open("rb"):
         try:
             said = mounted.run("umount", mounted.mountpoint, status=1).stderr
-            assert f"sleep ({sleeper.pid}: is in there)" in said
+            assert f"sleep ({sleeper.pid}: its working directory)" in said
             assert f"({os.getpid()}: {VIDEO})" in said
             assert f"coursefs umount --lazy {mounted.mountpoint}" in said
             assert mounted.is_mounted
@@ -84,6 +84,22 @@ def test_umount_of_a_busy_mount_says_who_holds_it(mounted: World) -> None:
         finally:
             sleeper.kill()
     until(lambda: has_ended(pid), "the daemon ended")
+
+
+def test_umount_from_within_does_not_name_itself(mounted: World) -> None:
+    def umount(*before: str) -> subprocess.CompletedProcess[str]:
+        command = [*before, sys.executable, "-m", "coursefs", "umount", "."]
+        return subprocess.run(
+            command, cwd=mounted.mountpoint, env=mounted.environment, capture_output=True, text=True, check=False
+        )
+
+    said = umount("sh", "-c", '"$@"; exit $?', "sh").stderr  # the shell stays in the mount
+    assert "sh (" in said and "in use by" in said
+    assert said.count("its working directory") == 1
+    assert mounted.is_mounted
+    done = umount()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not mounted.is_mounted
 
 
 def test_sigterm_under_load_unmounts_within_five_seconds(mounted: World) -> None:

@@ -6,6 +6,7 @@ import filecmp
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def as_nobody(world: World, folder: Path) -> World:
 
 def test_fetched_it_is_read_without_a_network(mounted: World, tmp_path: Path) -> None:
     nobody = as_nobody(mounted, tmp_path / "nothing")
-    assert nobody.run("fetch").stdout.endswith(" already there, 0 failed\n")
+    assert nobody.run("fetch", "all").stdout.endswith(" already there, 0 failed\n")
     mounted.platform.forget()
     assert nobody.run("fetch", "all").stdout.startswith("0 new, ")
     assert mounted.platform.requests(port="cdn") == []
@@ -91,13 +92,13 @@ def test_paths_are_those_of_the_mount_and_reasons_are_one_line(mounted: World) -
     assert "no course is called" in mounted.run("fetch", "x", status=2).stderr
     mounted.platform.faults(refuse_sign_in=True)
     said = mounted.run("fetch", "interactive-computer-graphics", status=3).stderr
-    assert "what is not at hand of it is left out" in said
+    assert "files that are not cached yet were skipped" in said
 
 
 def test_a_path_in_the_demo_is_fetched_by_the_demo(world: World) -> None:
     world.run("demo", "--background", world.mountpoint)
     assert "1 new" in world.run("fetch", world.path(VIDEO)).stdout
-    assert "no account yet" in world.run("fetch", status=3).stderr
+    assert "no account yet" in world.run("fetch", "all", status=3).stderr
     world.umount()
 
 
@@ -105,9 +106,9 @@ def test_download_is_the_same_tree_with_a_mount_and_without_and_the_next_run_has
     mounted: World, tmp_path: Path
 ) -> None:
     by_mount, alone = tmp_path / "one", tmp_path / "other"
-    assert mounted.run("download", "--to", by_mount).stdout.endswith(" 0 skipped, 0 failed\n")
+    assert mounted.run("download", "all", "--to", by_mount).stdout.endswith(" 0 skipped, 0 failed\n")
     assert same(mounted.mountpoint, by_mount)
-    assert "lies in the mount itself" in mounted.run("download", "--to", mounted.path("x"), status=2).stderr
+    assert "is inside the mount" in mounted.run("download", "all", "--to", mounted.path("x"), status=2).stderr
     mounted.umount()
     assert mounted.run("download", "all", "--to", alone).stdout.endswith(" 0 skipped, 0 failed\n")
     assert same(by_mount, alone)
@@ -117,13 +118,27 @@ def test_download_is_the_same_tree_with_a_mount_and_without_and_the_next_run_has
     assert not any(Path(name).name.startswith(".") for name in files(by_mount))
 
 
+def test_other_videos_and_subtitles_for_one_download(mounted: World, tmp_path: Path) -> None:
+    folder = VIDEO.rpartition("/")[0]
+    tree = mounted.tree()
+    options = ["--only", "*.mp4", "--only", "*.srt", "--video", "360p", "--subtitles", "all"]
+    mounted.run("download", folder, "--to", tmp_path / "small", *options)
+    small = files(tmp_path / "small")
+    assert VIDEO in small and small > {name for name in tree if name.startswith(folder) and name.endswith(".srt")}
+    assert 0 < (tmp_path / "small" / VIDEO).stat().st_size < mounted.path(VIDEO).stat().st_size
+    assert mounted.tree() == tree
+    mounted.platform.forget()
+    assert mounted.run("download", folder, "--to", tmp_path / "small", *options).stdout.startswith("0 new, ")
+    assert mounted.platform.requests(port="cdn") == []
+
+
 @pytest.mark.parametrize("is_mounted", [True, False])
 def test_ctrl_c_is_one_line_and_the_next_run_goes_on(mounted: World, tmp_path: Path, is_mounted: bool) -> None:
     copies = tmp_path / "copies"
     if not is_mounted:
         mounted.umount()
     mounted.platform.faults(cdn_stall=100_000)
-    with running(mounted, "download", "--to", copies) as process:
+    with running(mounted, "download", "all", "--to", copies) as process:
         until(lambda: len(mounted.platform.requests(port="cdn", bytes=100_000)) >= 3, "films were on their way")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=LIMIT)
@@ -133,7 +148,7 @@ def test_ctrl_c_is_one_line_and_the_next_run_goes_on(mounted: World, tmp_path: P
     whole = {name: (copies / name).stat().st_ctime_ns for name in files(copies)}
     assert whole and VIDEO not in whole
     mounted.platform.faults()
-    done = mounted.run("download", "--to", copies)
+    done = mounted.run("download", "all", "--to", copies)
     assert f", {len(whole)} skipped, 0 failed" in done.stdout
     assert {name: (copies / name).stat().st_ctime_ns for name in whole} == whole
     if not is_mounted:
@@ -147,9 +162,10 @@ def test_what_came_before_ctrl_c_is_not_asked_for_again(mounted: World) -> None:
     mounted.platform.faults(cdn_stall=100_000)
     with running(mounted, "fetch", video) as process:
         until(lambda: bool(mounted.platform.requests(port="cdn", bytes=100_000)), "the film was on its way")
+        short = size - 2 * 2**20  # the second of two requests, which is complete before the signal comes
+        until(lambda: int(os.getxattr(video, "user.coursefs.cached")) >= short, "the second request was complete")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=LIMIT) == 130
-    short = size - 2 * 2**20  # the second of two requests, which was complete
     until(lambda: int(os.getxattr(video, "user.coursefs.cached")) > short, "what had come of the first was kept")
     had = int(os.getxattr(video, "user.coursefs.cached"))
     mounted.platform.faults()
@@ -166,7 +182,7 @@ def test_kill_9_leaves_no_half_file_under_its_name(mounted: World, tmp_path: Pat
     if not is_mounted:
         mounted.umount()
     mounted.platform.faults(cdn_stall=100_000)
-    with running(mounted, "download", "--to", copies) as process:
+    with running(mounted, "download", "all", "--to", copies) as process:
         until(lambda: len(mounted.platform.requests(port="cdn", bytes=100_000)) >= 3, "films were on their way")
         os.kill(mounted.pid if is_mounted else process.pid, signal.SIGKILL)
         _, err = process.communicate(timeout=LIMIT)
@@ -180,7 +196,7 @@ def test_kill_9_leaves_no_half_file_under_its_name(mounted: World, tmp_path: Pat
     for name in left & expected.keys():
         assert (copies / name).read_bytes() == expected[name].read_bytes()
     mounted.platform.faults()
-    mounted.run("download", "--to", copies)
+    mounted.run("download", "all", "--to", copies)
     mounted.mount()
     assert same(mounted.mountpoint, copies)
 
@@ -188,10 +204,10 @@ def test_kill_9_leaves_no_half_file_under_its_name(mounted: World, tmp_path: Pat
 def test_a_command_alone_and_a_mount_do_not_meet(mounted: World, tmp_path: Path) -> None:
     mounted.umount()
     mounted.platform.faults(cdn_stall=100_000)
-    with running(mounted, "fetch") as process:
+    with running(mounted, "fetch", "all") as process:
         until(lambda: bool(mounted.platform.requests(port="cdn", bytes=100_000)), "a film was on its way")
         assert "in use by coursefs fetch" in mounted.run("mount", mounted.mountpoint, status=1).stderr
-        assert "in use by coursefs fetch" in mounted.run("fetch", status=1).stderr
+        assert "in use by coursefs fetch" in mounted.run("fetch", "all", status=1).stderr
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 128 + signal.SIGTERM
@@ -202,17 +218,24 @@ def test_pins_are_shown_and_kept(mounted: World) -> None:
     mounted.path(VIDEO).read_bytes()
     size = mounted.path(VIDEO).stat().st_size
     pinned = mounted.run("pin", f"{GRAPHICS}/02 Shapes That Move").stdout
-    number, words = pinned.split(" ", 1)
-    assert words.startswith("files pinned, ") and words.endswith(" of them wholly there (see: fetch)\n")
+    counted, words = pinned.split(" ", 1)
+    files = [path for path in mounted.tree() if path.startswith(f"{GRAPHICS}/02 Shapes") and not path.endswith("/")]
+    assert int(counted) == len(files)
+    assert words.startswith("files pinned, ") and words.endswith(" completely cached (for the rest: coursefs fetch)\n")
     found = json.loads(mounted.run("cache", "info", "--json").stdout)
-    assert found["pinned_files"] == int(number) and found["pinned_bytes"] >= size
+    number = found["pinned_files"]
+    assert 0 < number < len(files), "pages of our own need no pin"
+    assert found["pinned_bytes"] >= size
     assert f"pinned, in {number} files" in mounted.run("cache", "info").stdout
     assert json.loads(mounted.run("cache", "clear", "--json").stdout)["kept_bytes"] == found["pinned_bytes"]
     assert mounted.run("unpin", "all").stdout == f"{number} files unpinned\n"
     assert "pinned" not in mounted.run("cache", "info").stdout
 
 
-def test_on_a_terminal_there_are_bars_and_they_leave_nothing_behind(mounted: World) -> None:
+@pytest.mark.parametrize(
+    ("columns", "name"), [(50, "01 A….mp4"), (80, "01 A Torus in Motion.mp4"), (200, "01 A Torus in Motion.mp4")]
+)
+def test_on_a_terminal_there_are_bars_and_they_leave_nothing_behind(mounted: World, columns: int, name: str) -> None:
     mounted.platform.faults(cdn_stall=100_000)
     main, terminal = pty.openpty()
     with subprocess.Popen(
@@ -220,16 +243,18 @@ def test_on_a_terminal_there_are_bars_and_they_leave_nothing_behind(mounted: Wor
         stdout=subprocess.PIPE,
         stderr=terminal,
         text=True,
-        env=mounted.environment | {"TERM": "xterm", "COLUMNS": "100"},
+        env=mounted.environment | {"TERM": "xterm", "COLUMNS": str(columns)},
     ) as process:
         os.close(terminal)
-        said = _until(main, b"0.1/2.0 MiB")
+        said = _until(main, b" KiB of 2.0 MiB")
         mounted.platform.faults()
         said += _rest(main)
         assert process.stdout is not None
         assert process.stdout.read().startswith("1 new (2.0 MiB)")
     os.close(main)
-    assert b"01 A Torus in Motion.mp4" in said
+    assert name in said.decode()
+    lines = re.split(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]+", said.decode())
+    assert max(map(len, lines)) <= columns
     assert said.endswith(b"\x1b[1A\x1b[2K"), "the last line is taken back"
 
 

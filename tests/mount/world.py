@@ -9,7 +9,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -35,11 +35,18 @@ class Platform:
     control: str
     logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     panopto: Mapping[str, str] = field(default_factory=dict)  # the sample Panopto server, and how to sign in to it
+    panopto_closed: Mapping[str, str] = field(default_factory=dict)  # one whose users may not make API clients
+    panopto_controls: Mapping[str, str] = field(default_factory=dict)  # the control ports of both
 
     def requests(self, **wanted: object) -> list[Mapping[str, Any]]:
         """What was asked since the last `forget`, of which all these fields are as wanted."""
         asked = httpx.get(f"{self.control}/requests", trust_env=False).json()["requests"]
         return [one for one in asked if all(one[name] == value for name, value in wanted.items())]
+
+    def require_reading(self) -> None:
+        """Fail when anything was asked that could have begun or changed something; skipped where it has ended."""
+        with suppress(httpx.HTTPError):
+            assert httpx.get(f"{self.control}/requests", trust_env=False).json()["mutations"] == 0
 
     def forget(self) -> None:
         """Forget what was asked so far."""
@@ -51,6 +58,16 @@ class Platform:
             httpx.post(f"{self.control}/faults", json=faults, trust_env=False).raise_for_status()
         else:
             httpx.delete(f"{self.control}/faults", trust_env=False).raise_for_status()
+
+    def panopto_browser(self, server: str = "panopto") -> dict[str, str]:
+        """The cookies of a browser that signs in to a sample Panopto server now."""
+        reply = httpx.post(f"{self.panopto_controls[server]}/sign-in", trust_env=False).raise_for_status()
+        return dict(reply.json())
+
+    def end_panopto_cookies(self, server: str = "panopto", *, renewable: bool = False) -> None:
+        """End all cookies of a sample Panopto server; `renewable`: the sign-in page gives new ones."""
+        query = "?renewable=1" if renewable else ""
+        httpx.post(f"{self.panopto_controls[server]}/sign-out{query}", trust_env=False).raise_for_status()
 
     def new_session(self) -> None:
         """End the session of the learner, who signs in again with their browser."""
@@ -71,7 +88,16 @@ def platform(*arguments: str) -> Iterator[Platform]:
         ready = json.loads(process.stdout.readline())
         coursera = ready["accounts"]["coursera"]
         base_url, cauth = coursera["settings"]["base_url"], coursera["secrets"]["cauth"]
-        yield Platform(process, base_url, cauth, ready["control"], ready["logins"], ready["panopto"])
+        yield Platform(
+            process,
+            base_url,
+            cauth,
+            ready["control"],
+            ready["logins"],
+            ready["panopto"],
+            ready["panopto_closed"],
+            ready["panopto_controls"],
+        )
     finally:
         process.stdin.close()
         process.stdout.close()
@@ -104,6 +130,29 @@ class World:
         if status:
             assert len(done.stderr.strip().splitlines()) == lines, done.stderr
         return done
+
+    def doctor(self) -> tuple[list[dict[str, Any]], int]:
+        """The findings of `coursefs doctor`, and the exit status that they make.
+
+        Other mounts of the machine, which may be dead or silent, are left out of both.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "coursefs", "doctor", "--json"],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            env=self.environment,
+            check=False,
+        )
+        assert done.returncode in {0, 1, 3}, done.stderr
+        found = json.loads(done.stdout)["checks"]
+        own = [
+            one for one in found if one["check"] == f"mount {self.mountpoint}" or not one["check"].startswith("mount ")
+        ]
+        states = {one["state"] for one in own}
+        status = 1 if "problem" in states else 3 if "sign-in" in states else 0
+        assert len(own) < len(found) or done.returncode == status
+        return own, status
 
     def login(self) -> None:
         """Sign in to the demo platform."""
@@ -177,7 +226,7 @@ def program(*arguments: str | Path, status: int | None = 0) -> str:
 
 
 def until(what: Callable[[], bool], why: str) -> None:
-    """Wait for something that another process does and tells nobody of."""
+    """Wait for something that another process does without an event."""
     end = time.monotonic() + LIMIT
     while not what():
         assert time.monotonic() < end, f"waited in vain until {why}"
@@ -185,7 +234,7 @@ def until(what: Callable[[], bool], why: str) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process has ended; whoever adopted it may not have asked for its exit status yet."""
+    """Whether a process has ended; its new parent may not have reaped it yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

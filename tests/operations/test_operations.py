@@ -6,9 +6,11 @@ import errno
 import os
 import socket
 import stat
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -17,18 +19,17 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.daemon.report import library_report
+from coursefs.daemon.status_report import library_report
 from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
-from coursefs.library import AccountSource, LibrarySettings, open_library
-from coursefs.model import Course, Outline, Wanted
-from coursefs.mount.attributes import KEPT, KEPT_PROBE
+from coursefs.library import AccountSource, Handle, LibrarySettings, open_library
+from coursefs.model import Course, CourseProgress, Outline, Wanted
+from coursefs.mount.attributes import KEPT, KEPT_PROBE, PROGRESS
 from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
 from coursefs.mount.session import mount
-from coursefs.providers import registry
 from coursefs.transport import Transport
-from tests.engine.fakes import FakeProvider, lecture, reading, section
+from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section
 
 BYTES = bytes(range(256)) * 64
 CTX = cast(pyfuse3.RequestContext, None)  # no handler looks at it
@@ -57,23 +58,28 @@ class Cdn(httpx.AsyncBaseTransport):
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
+def provider() -> FakeProvider:
     """A course with a lecture and a reading."""
     one = FakeProvider([Course("c1", "graphics", "Graphics", "https://x/learn/graphics")])
     one.outlines["c1"] = Outline((section("m", "Start", 1, HELLO, READ),))
     one.contents["item/b"] = list(reading(READ, "<p>Hello</p>"))
     one.urls["item/a/video"] = "https://cdn.example/a.mp4"
-    monkeypatch.setattr(registry, "provider", lambda _: lambda account, transport: one)
     return one
 
 
 @asynccontextmanager
 async def opened(
-    path: Path, cdn: Cdn, *, read_timeout: float = 60.0, is_held: Callable[[str], bool] | None = None
+    path: Path,
+    provider: FakeProvider,
+    cdn: Cdn,
+    *,
+    read_timeout: float = 60.0,
+    is_held: Callable[[str], bool] | None = None,
 ) -> AsyncIterator[Operations]:
     accounts = [AccountSource("fake", "fake", {}, {})]
     settings = LibrarySettings(path / "catalogue", path / "cache", accounts, Wanted(), read_timeout=read_timeout)
-    async with open_library(settings, Transport(http_transport=cdn)) as library:
+    platforms = made_by("fake", provider)
+    async with open_library(settings, Transport(http_transport=cdn), providers=platforms) as library:
         yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held)
 
 
@@ -91,13 +97,13 @@ PAGE = ("Graphics", "01 Start", "02 Read.html")
 
 async def test_lookup_gives_no_size_before_getattr_has_learned_it(provider: FakeProvider, tmp_path: Path) -> None:
     cdn = Cdn()
-    async with opened(tmp_path, cdn) as operations:
+    async with opened(tmp_path, provider, cdn) as operations:
         found = await find(operations, *VIDEO)
         assert (found.st_size, found.attr_timeout, found.entry_timeout) == (0, 0, KEPT)
         assert cdn.asked == []
         exact = await operations.getattr(found.st_ino, CTX)
         assert (exact.st_size, exact.attr_timeout, exact.st_blocks) == (len(BYTES), KEPT, len(BYTES) // 512)
-        assert (exact.st_uid, exact.st_gid, exact.st_mode) == (1000, 1001, stat.S_IFREG | 0o440)
+        assert (exact.st_uid, exact.st_gid, exact.st_mode) == (1000, 1001, stat.S_IFREG | 0o640)
         assert exact.st_mtime_ns == exact.st_ctime_ns == found.st_mtime_ns
         page = await find(operations, *PAGE)
         assert (page.st_size, page.st_blocks, page.attr_timeout) == (len("<p>Hello</p>"), 1, KEPT)
@@ -106,7 +112,7 @@ async def test_lookup_gives_no_size_before_getattr_has_learned_it(provider: Fake
 async def test_lookup_of_nothing_is_remembered_and_dots_work_for_every_inode(
     provider: FakeProvider, tmp_path: Path
 ) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         directory = await find(operations, "Graphics", "01 Start")
         absent = await operations.lookup(directory.st_ino, b"nothing", CTX)
         assert absent.st_ino == 0 and absent.entry_timeout > 0
@@ -133,7 +139,7 @@ async def test_readdir_goes_on_where_it_stopped(
         return True
 
     monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
         token = cast(pyfuse3.ReaddirToken, None)
@@ -155,7 +161,7 @@ async def test_an_empty_directory_is_listed_by_one_entry_at_a_time(
         return True
 
     monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
         operations._listings[number] = (operations._listings[number][0], ())
@@ -168,19 +174,26 @@ async def test_an_empty_directory_is_listed_by_one_entry_at_a_time(
 async def test_what_the_platform_dropped_stays_readable_for_who_has_it_open(
     provider: FakeProvider, tmp_path: Path, gone: str
 ) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         film, page = await find(operations, *VIDEO), await find(operations, *PAGE)
         handles = [(await operations.open(one.st_ino, os.O_RDONLY, CTX)).fh for one in (film, page)]
         assert bytes(await operations.read(handles[0], 0, 10)) == BYTES[:10]
         library = operations._library
         if gone == "course":
-            provider.listed = [Course("c2", "other", "Other")]
-            await library.tree.update_courses("fake")
+            provider.listed.append(Course("c2", "other", "Other"))
+            await library._tree.update_courses("fake")
+            provider.listed = provider.listed[1:]
+            await library._tree.update_courses("fake")
             assert (await operations.lookup(pyfuse3.ROOT_INODE, b"Graphics", CTX)).st_ino == 0
         else:
-            provider.outlines["c1"] = Outline((section("m", "Start", 1, lecture("n", "New", 1)),))
+            new = lecture("n", "New", 1)
+            (start,) = provider.outlines["c1"].sections
+            for items in ((*start.items, new), (new,)):
+                provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
+                (course,) = await library.children(pyfuse3.ROOT_INODE)
+                await library._tree.update_course(course)
             (course,) = await library.children(pyfuse3.ROOT_INODE)
-            await library.tree.update_course(course)
+            await library._tree.update_course(course)
             directory = await find(operations, "Graphics", "01 Start")
             for name in (b"01 Hello.mp4", b"02 Read.html"):
                 assert (await operations.lookup(directory.st_ino, name, CTX)).st_ino == 0
@@ -201,7 +214,7 @@ async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_open
         return True
 
     monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
@@ -223,7 +236,7 @@ async def test_a_name_that_has_gone_since_the_listing_was_opened_is_not_kept_by_
         return True
 
     monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         library = operations._library
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
@@ -235,7 +248,7 @@ async def test_a_name_that_has_gone_since_the_listing_was_opened_is_not_kept_by_
         ):
             provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
             (course,) = await library.children(pyfuse3.ROOT_INODE)
-            await library.tree.update_course(course)
+            await library._tree.update_course(course)
             await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
             assert replies == {b".": KEPT, b"..": KEPT, **expected}
         await operations.releasedir(number)
@@ -262,7 +275,7 @@ async def test_where_nobody_can_say_who_has_a_file_open_its_reads_go_on(provider
         asked.append(path)
         raise FileNotFoundError("/proc")
 
-    async with opened(tmp_path, cdn, is_held=held) as operations:
+    async with opened(tmp_path, provider, cdn, is_held=held) as operations:
         video = await find(operations, "Graphics", "01 Start", "01 Hello.mp4")
         file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
         answers: list[bytes] = []
@@ -291,7 +304,7 @@ async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
         asked.append(path)
         return is_held
 
-    async with opened(tmp_path, cdn, is_held=held) as operations:
+    async with opened(tmp_path, provider, cdn, is_held=held) as operations:
         video = await find(operations, "Graphics", "01 Start", "01 Hello.mp4")
         file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
         await operations.flush(file.fh)
@@ -318,7 +331,7 @@ async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
 
 
 async def test_reading(provider: FakeProvider, tmp_path: Path) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         for names, data in ((VIDEO, BYTES), (PAGE, b"<p>Hello</p>")):
             inode = (await find(operations, *names)).st_ino
             opened_file = await operations.open(inode, os.O_RDONLY, CTX)
@@ -332,7 +345,7 @@ async def test_reading(provider: FakeProvider, tmp_path: Path) -> None:
 
 
 async def test_everything_that_would_change_something(provider: FakeProvider, tmp_path: Path) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         inode = (await find(operations, *PAGE)).st_ino
         refused: list[Callable[[], Awaitable[Any]]] = [
             lambda flags=flags: operations.open(inode, flags, CTX)  # type: ignore[misc]
@@ -368,7 +381,7 @@ async def test_each_error_has_its_errno_and_its_words(
     provider: FakeProvider, tmp_path: Path, failure: NotAllowed, number: int
 ) -> None:
     cdn = Cdn()
-    async with opened(tmp_path, cdn) as operations:
+    async with opened(tmp_path, provider, cdn) as operations:
         inode = (await find(operations, *VIDEO)).st_ino
         await operations.getattr(inode, CTX)
         handle = await operations.open(inode, os.O_RDONLY, CTX)
@@ -386,7 +399,7 @@ async def test_each_error_has_its_errno_and_its_words(
 async def test_a_file_that_is_refused_has_attributes_so_that_it_can_say_why(
     provider: FakeProvider, tmp_path: Path
 ) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         inode = (await find(operations, *VIDEO)).st_ino
         provider.failure = NotAllowed("not for you")
         entry = await operations.getattr(inode, CTX)
@@ -407,7 +420,7 @@ async def test_a_file_that_is_refused_has_attributes_so_that_it_can_say_why(
 
 async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: FakeProvider, tmp_path: Path) -> None:
     cdn = Cdn()
-    async with opened(tmp_path, cdn) as operations:
+    async with opened(tmp_path, provider, cdn) as operations:
         inode = (await find(operations, *VIDEO)).st_ino
 
         async def reason() -> bytes | None:
@@ -417,16 +430,17 @@ async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: 
                 return None
 
         cdn.has_expired = True
-        with pytest.raises(pyfuse3.FUSEError):
-            await operations.open(inode, os.O_RDONLY, CTX)
-        assert await reason() is not None
+        await operations.getattr(inode, CTX)
+        assert await reason() == b"the server refuses this file"
         cdn.has_expired = False
+        async for _ in operations._library.update([]):
+            pass
         await operations.getattr(inode, CTX)
         assert await reason() is None  # the size is known now
         handle = await operations.open(inode, os.O_RDONLY, CTX)
         await operations.read(handle.fh, 0, 4096)
         cdn.has_expired = True
-        operations._library.note_error(operations._library.node(inode), NoAnswer("late"))
+        operations._library._versions.note_read(operations._library.node(inode), NoAnswer("late"))
         assert await reason() == b"late"
         await operations.read(handle.fh, 0, 4096)  # from the cache
         assert await reason() is None
@@ -436,12 +450,12 @@ async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: 
 async def test_what_nobody_foresaw_is_logged_and_gives_eio(
     provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         provider.listed = cast(list[Course], 42)
         with pytest.raises(pyfuse3.FUSEError) as caught:
             await operations.opendir(pyfuse3.ROOT_INODE, CTX)
         assert caught.value.errno == errno.EIO
-        assert "failed unexpectedly" in caplog.text
+        assert "asking fake: unexpected TypeError" in caplog.text
         with pytest.raises(pyfuse3.FUSEError):
             await operations.read(4711, 0, 10)
 
@@ -487,33 +501,132 @@ async def test_names_reach_the_kernel_in_utf_8_whatever_the_locale(
 
     monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
     monkeypatch.setattr(os, "fsencode", lambda name: name.encode("latin-1"))  # LC_ALL=de_DE.ISO-8859-1
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         number = await operations.opendir(pyfuse3.ROOT_INODE, CTX)
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
     assert replies == [b".", b"..", "Küche".encode()]
 
 
+class HungCdn(Cdn):
+    """Accepts what it is asked, and never answers."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+REQUESTS: dict[str, Callable[[Operations, int], Awaitable[Any]]] = {
+    "lookup": lambda operations, _: operations.lookup(pyfuse3.ROOT_INODE, b"Graphics", CTX),
+    "opendir": lambda operations, _: operations.opendir(pyfuse3.ROOT_INODE, CTX),
+    "getattr": lambda operations, video: operations.getattr(video, CTX),
+    "open": lambda operations, video: operations.open(video, os.O_RDONLY, CTX),
+    "read": lambda operations, _: operations.read(0, 0, 10),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
 async def test_every_request_has_a_deadline(
-    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock
+    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock, name: str
 ) -> None:
-    async with opened(tmp_path, Cdn(), read_timeout=7.0) as operations:
-        provider.gate = trio.Event()
+    """Within a second of the read timeout, whatever hangs."""
+    async with opened(tmp_path, provider, HungCdn(), read_timeout=7.0) as operations:
+        video = 0
+        if name in {"lookup", "opendir"}:
+            provider.gate = trio.Event()
+        else:
+            video = (await find(operations, *VIDEO)).st_ino
+        if name == "read":
+
+            async def never(off: int, size: int) -> bytes:
+                await trio.sleep_forever()
+                raise AssertionError
+
+            hung = SimpleNamespace(read_now=lambda off, size: None, read=never)
+            operations._files[0] = cast(Handle, hung)
         started = trio.current_time()
         with pytest.raises(pyfuse3.FUSEError) as caught:
-            await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+            await REQUESTS[name](operations, video)
         assert caught.value.errno == errno.ETIMEDOUT
-        assert trio.current_time() - started == pytest.approx(9.0)
-        provider.gate.set()
-        assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+        assert 6.0 < trio.current_time() - started <= 8.0
+        if provider.gate is not None:
+            provider.gate.set()
+            assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+
+
+async def test_opening_ends_at_the_deadline_whatever_hangs(
+    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`guarded` gives `open` a deadline of its own, beyond those of the layers below.
+
+    A handler does not learn that its caller was killed: without the deadline a program that opens a file while
+    something below never answers could not be killed.
+    """
+
+    async def never(inode: int) -> Handle:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async with opened(tmp_path, provider, Cdn(), read_timeout=7.0) as operations:
+        video = (await find(operations, *VIDEO)).st_ino
+        monkeypatch.setattr(operations._library, "open", never)
+        started = trio.current_time()
+        with trio.fail_after(60), pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.open(video, os.O_RDONLY, CTX)
+        assert caught.value.errno == errno.ETIMEDOUT
+        assert trio.current_time() - started == operations.deadline
+
+
+def test_every_handler_turns_errors_into_an_errno() -> None:
+    """What leaves a handler as any other exception would end the mount."""
+    handlers = {
+        name: handler
+        for name, handler in vars(Operations).items()
+        if not name.startswith("_") and callable(handler) and hasattr(pyfuse3.Operations, name)
+    }
+    assert len(handlers) > 25
+    harmless = {"forget", *"setattr mknod mkdir unlink rmdir symlink rename link create".split()}
+    harmless |= {"write", "setxattr", "removexattr"}
+    unguarded = {name for name, handler in handlers.items() if not hasattr(handler, "__wrapped__")}
+    assert unguarded == harmless
+
+
+async def test_who_looks_for_a_reader_in_a_stuck_proc_gives_up(
+    provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, stuck = threading.Semaphore(0), threading.Event()
+
+    def held(path: str) -> bool:
+        asked.release()
+        stuck.wait()
+        return True
+
+    cdn = SilentCdn()
+    caplog.set_level("DEBUG", "coursefs")
+    async with opened(tmp_path, provider, cdn, is_held=held, read_timeout=0.2) as operations:
+        try:
+            video = await find(operations, *VIDEO)
+            file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
+            operations._reads[file.fh] = {trio.CancelScope()}
+            for _ in range(5):
+                await operations.flush(file.fh)
+            with trio.fail_after(10):
+                while caplog.text.count("cannot tell which processes have the file open") < 5:
+                    await trio.testing.wait_all_tasks_blocked(0.01)
+            assert operations._looking.borrowed_tokens == 2  # no more threads are stuck than may be
+            assert await trio.to_thread.run_sync(lambda: "others go on") == "others go on"
+        finally:
+            stuck.set()
 
 
 async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         page = (await find(operations, *PAGE)).st_ino
         data = await operations.statfs(CTX)
-        assert (data.f_namemax, data.f_bavail, data.f_files) == (255, 0, 5)
+        assert (data.f_namemax, data.f_files) == (255, 5)
+        assert data.f_bfree == data.f_bavail == data.f_blocks > 0
         names = await operations.listxattr(page, CTX)
-        assert set(names) == {b"user.coursefs.id", b"user.coursefs.kind", b"user.coursefs.cached", b"user.mime_type"}
+        assert set(names) == {b"user.coursefs.id", b"user.coursefs.kind", b"user.mime_type"}
+        assert await operations.getxattr(page, b"user.coursefs.cached", CTX) == b"12"
         assert await operations.getxattr(page, b"user.coursefs.id", CTX) == b"fake/c1/item/b/page"
         for name, number in (
             (b"user.nothing", pyfuse3.ENOATTR),
@@ -525,27 +638,74 @@ async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None
             assert caught.value.errno == number
 
 
+class Tracking(FakeProvider):
+    """A provider that knows how far the learner is."""
+
+    async def progress(self, course: Course) -> CourseProgress:
+        await self._asked("progress")
+        return CourseProgress(0.25, {"module/m": 0.5, "item/b": 1.0}, lists_items=True)
+
+    async def watched(self, course: Course, item: str) -> float | None:
+        await self._asked(f"watched {item}")
+        return 1 / 3
+
+
+async def test_progress_is_read_by_name_and_not_listed(
+    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    one = Tracking(provider.listed, provider.outlines, provider.contents, urls=provider.urls)
+    async with opened(tmp_path, one, Cdn()) as operations:
+
+        async def progress(*names: str) -> bytes | int:
+            try:
+                return await operations.getxattr((await find(operations, *names)).st_ino, PROGRESS, CTX)
+            except pyfuse3.FUSEError as error:
+                return error.errno
+
+        assert await progress("Graphics") == b"0.25"
+        assert await progress("Graphics", "01 Start") == b"0.5"
+        assert await progress(*PAGE) == b"1"
+        assert await progress(*VIDEO) == b"0.3333"
+        assert await progress() == pyfuse3.ENOATTR
+        assert [call for call in one.calls if call[0] in "pw"] == ["progress", "watched item/a"]
+        assert PROGRESS not in await operations.listxattr((await find(operations, *VIDEO)).st_ino, CTX)
+        await trio.sleep(301)
+        one.failure = Unreachable("no network")
+        assert await progress("Graphics") == errno.EIO
+        one.failure = Gone("the route is gone")
+        assert await progress("Graphics") == pyfuse3.ENOATTR
+
+
+async def test_a_platform_that_tells_no_progress_has_no_such_attribute(provider: FakeProvider, tmp_path: Path) -> None:
+    async with opened(tmp_path, provider, Cdn()) as operations:
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.getxattr((await find(operations, "Graphics")).st_ino, PROGRESS, CTX)
+        assert caught.value.errno == pyfuse3.ENOATTR
+
+
 async def test_a_mount_point_is_looked_at_once_more_before_it_is_covered(
     provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mountpoint = tmp_path / "courses"
     mountpoint.mkdir()
     monkeypatch.setattr(pyfuse3, "init", lambda *_: pytest.fail("mounted"))
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         (mountpoint / "mine").touch()
         with pytest.raises(CoursefsError, match="is not empty"):
             await mount(operations._library, mountpoint, MountOptions(), mounted=lambda _: None)
 
 
 async def test_the_status_outlives_the_course_of_an_open_file(provider: FakeProvider, tmp_path: Path) -> None:
-    async with opened(tmp_path, Cdn()) as operations:
+    async with opened(tmp_path, provider, Cdn()) as operations:
         library = operations._library
         found = await find(operations, *VIDEO)
         handle = await operations.open(found.st_ino, os.O_RDONLY, CTX)
         await operations.read(handle.fh, 0, 10)
         (reading,) = library_report(library)["reading"]
         assert (reading["path"], reading["offset"], reading["size"]) == ("/".join(VIDEO), 10, len(BYTES))
-        provider.listed = [Course("c2", "other", "Other")]
+        provider.listed.append(Course("c2", "other", "Other"))
+        await library.refresh_courses("fake")
+        provider.listed = provider.listed[1:]
         await library.refresh_courses("fake")
         (reading,) = library_report(library)["reading"]
         assert (reading["path"], reading["cached"]) == ("/".join(VIDEO), 0)

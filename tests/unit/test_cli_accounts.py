@@ -6,18 +6,19 @@ import io
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from coursefs.cli.main import main
-from coursefs.config import add_account, load
-from coursefs.credentials import Credentials
 from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
 from coursefs.model import Identity
-from coursefs.places import places
 from coursefs.providers.base import Account
+from coursefs.providers.coursera.platform import PLATFORM
+from coursefs.settings.config import add_account, load
+from coursefs.settings.credentials import Credentials
+from coursefs.settings.paths import app_paths
 from coursefs.transport import Transport
 
 SECRET = "s3cret-cookie-value"
@@ -49,16 +50,17 @@ class Platform:
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
     platform = Platform()
-    monkeypatch.setattr("coursefs.providers.registry.provider", {"coursera": platform}.__getitem__)
+    own = replace(PLATFORM, create=platform)  # type: ignore[arg-type]  # only `whoami` is asked here
+    monkeypatch.setattr("coursefs.providers.registry.platform", {"coursera": own}.__getitem__)
     return platform
 
 
 def secrets(account: str = "coursera") -> dict[str, str]:
-    return Credentials(places()).load(account)
+    return Credentials(app_paths()).load(account)
 
 
 def nothing_kept() -> bool:
-    return not places().config_file.exists() and not places().data_dir.exists()
+    return not app_paths().config_file.exists() and not app_paths().data_dir.exists()
 
 
 def records(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -76,12 +78,12 @@ def test_a_cookie_that_the_platform_accepts_is_kept(platform: Platform, capsys: 
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        f"coursera: signed in as Ada Lovelace; kept in {places().credentials_dir}\n"
-        "when this cookie ends only the browser knows; most last for some weeks\n"
+        f"coursera: signed in as Ada Lovelace; kept in {app_paths().credentials_dir}\n"
+        "Coursera does not say when this sign-in expires, usually after a few weeks\n"
     )
     assert secrets() == {"cauth": SECRET, "user_id": "42"}
-    assert SECRET not in places().config_file.read_text()
-    account = load(places().config_file).accounts["coursera"]
+    assert SECRET not in app_paths().config_file.read_text()
+    account = load(app_paths().config_file).accounts["coursera"]
     assert (account.provider, account.values) == ("coursera", {"base_url": "https://www.coursera.org"})
     assert platform.asked[0].settings == {"base_url": "https://www.coursera.org"}
 
@@ -98,10 +100,10 @@ def test_the_platform_is_asked_before_anything_is_kept(platform: Platform, capsy
 
 def test_a_refused_cookie_leaves_the_one_before(platform: Platform) -> None:
     assert main(CAUTH) == 0
-    before = places().config_file.read_bytes()
+    before = app_paths().config_file.read_bytes()
     assert main(["login", "coursera", "--cauth", "mistyped", "--base-url", "https://other.example"]) == 3
     assert secrets() == {"cauth": SECRET, "user_id": "42"}
-    assert places().config_file.read_bytes() == before
+    assert app_paths().config_file.read_bytes() == before
 
 
 def test_without_the_network_nothing_is_kept(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,15 +138,15 @@ def test_the_ways_to_give_the_cookie(
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
-        ([], 2, "how to sign in?"),
-        (["--cauth", "x", "--cookies", "y"], 2, "one way to sign in, please"),
-        (["--cauth", "x", "--browser", "firefox"], 2, "one way to sign in, please"),
+        ([], 2, "no way to sign in given"),
+        (["--cauth", "x", "--cookies", "y"], 2, "give only one way to sign in"),
+        (["--cauth", "x", "--browser", "firefox"], 2, "give only one way to sign in"),
         (["--browser", "mosaic"], 2, "'mosaic' is not one of"),
         (["--email", "a@b.example"], 2, "--email and --password-stdin belong together"),
         (["--password-stdin"], 2, "--email and --password-stdin belong together"),
         (["--cauth", ""], 2, "empty"),
         (["--cookies", "/nonexistent/cookies.txt"], 2, "cannot read /nonexistent/cookies.txt: No such file"),
-        (["--cookies", "/dev/null"], 1, "not a cookies.txt"),
+        (["--cookies", "/dev/null"], 1, "there are no cookies: nothing was given"),
         (["--cauth", SECRET, "--base-url", "http://www.coursera.org"], 2, "use https://"),
         (["--cauth", SECRET, "--base-url", "coursera"], 2, "not an http(s) address"),
         (["--cauth", SECRET, "--account", "../x"], 2, "is not an account name"),
@@ -179,7 +181,7 @@ def test_a_hostile_name_moves_no_cursor(platform: Platform, capsys: pytest.Captu
 
 
 def test_signing_in_again_keeps_what_the_settings_say(platform: Platform) -> None:
-    file = places().config_file
+    file = app_paths().config_file
     file.parent.mkdir(parents=True)
     file.write_text('[accounts.uni]\nprovider = "coursera"\nbase_url = "http://127.0.0.1:9"  # here\nfolder = "Uni"\n')
     before = file.read_text()
@@ -193,7 +195,7 @@ def test_signing_in_again_keeps_what_the_settings_say(platform: Platform) -> Non
 def test_an_account_of_another_platform_is_not_taken_over(
     platform: Platform, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_account(places().config_file, "coursera", {"provider": "panopto", "server": "https://campus.example.edu"})
+    add_account(app_paths().config_file, "coursera", {"provider": "panopto", "server": "https://campus.example.edu"})
     assert main(CAUTH) == 2
     assert "coursera is an account on panopto; give this one another name" in capsys.readouterr().err
     assert secrets() == {}
@@ -202,8 +204,8 @@ def test_an_account_of_another_platform_is_not_taken_over(
 def test_wrong_settings_are_said_before_anything_is_asked(
     platform: Platform, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places().config_file.parent.mkdir(parents=True)
-    places().config_file.write_text("[cache]\nmax_sise = 1\n")
+    app_paths().config_file.parent.mkdir(parents=True)
+    app_paths().config_file.write_text("[cache]\nmax_sise = 1\n")
     assert main(CAUTH) == 2
     assert "config.toml:2: unknown key cache.max_sise (did you mean max_size?)" in capsys.readouterr().err
     assert platform.asked == []
@@ -216,7 +218,7 @@ def test_logout_forgets_the_secret_and_the_account(platform: Platform, capsys: p
     assert main(CAUTH) == 0
     assert main([*CAUTH, "--account", "second"]) == 0
     assert main(["logout", "coursera"]) == 0
-    assert list(load(places().config_file).accounts) == ["second"]
+    assert list(load(app_paths().config_file).accounts) == ["second"]
     assert secrets() == {}
     assert secrets("second") == {"cauth": SECRET, "user_id": "42"}
     capsys.readouterr()
@@ -225,7 +227,7 @@ def test_logout_forgets_the_secret_and_the_account(platform: Platform, capsys: p
 
 
 def test_logout_forgets_a_secret_whose_account_was_taken_out_by_hand(platform: Platform) -> None:
-    Credentials(places()).save("old", {"cauth": SECRET})
+    Credentials(app_paths()).save("old", {"cauth": SECRET})
     assert main(["logout", "old"]) == 0
     assert secrets("old") == {}
 
@@ -237,7 +239,7 @@ def test_no_accounts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["accounts"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert "coursefs login coursera" in err
+    assert err == "no accounts yet; add one: coursefs login\n"
     assert records(capsys) == []
 
 
@@ -247,10 +249,10 @@ def test_accounts_say_who_is_signed_in(
     for name, expires in {"open": None, "until": 4102488000.0, "ended": 946728000.0}.items():
         platform.expires = expires
         assert main([*CAUTH, "--account", name]) == 0
-    add_account(places().config_file, "never", {"provider": "coursera"})
-    (places().credentials_dir / "damaged.json").write_text("{")
-    (places().credentials_dir / "damaged.json").chmod(0o600)
-    add_account(places().config_file, "damaged", {"provider": "coursera"})
+    add_account(app_paths().config_file, "never", {"provider": "coursera"})
+    (app_paths().credentials_dir / "damaged.json").write_text("{")
+    (app_paths().credentials_dir / "damaged.json").chmod(0o600)
+    add_account(app_paths().config_file, "damaged", {"provider": "coursera"})
     capsys.readouterr()
     assert main(["accounts"]) == 0
     out, err = capsys.readouterr()

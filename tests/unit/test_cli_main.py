@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ import trio
 from coursefs import __version__
 from coursefs.cli import main as cli_main
 from coursefs.cli.main import COMMANDS, main
-from coursefs.cli.options import Globals, pass_globals
+from coursefs.cli.output import Globals, pass_globals
 from coursefs.errors import Gone, NotSignedIn, UsageError
 
 
@@ -101,7 +102,7 @@ def test_no_command_shows_the_help_as_a_mistake(capsys: pytest.CaptureFixture[st
         (["accounts", "--jsno"], ["--jsno", "coursefs accounts --help"]),
         (["accounts", "extra"], ["extra"]),
         (["logout"], ["ACCOUNT"]),
-        (["login"], ["coursefs login --help"]),
+        (["login"], ["which platform?", "coursefs login coursera"]),
         (["login", "coursera", "positional-secret-is-refused"], []),
         (["--config"], ["--config"]),
     ],
@@ -115,6 +116,48 @@ def test_wrong_usage_is_one_line_and_2(
     assert err.startswith("coursefs: ")
     assert err.count("\n") == 1
     assert all(word in err for word in words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["acounts"], "no such command: acounts; did you mean accounts? (see coursefs --help)"),
+        (["MOUNT"], "no such command: MOUNT; did you mean mount? (see coursefs --help)"),
+        (["co"], "no such command: co; did you mean courses or completion? (see coursefs --help)"),
+        (["xyz"], "no such command: xyz (see coursefs --help)"),
+        (["courses", "lst"], "no such command: lst; did you mean list? (see coursefs courses --help)"),
+        (["cache", "inf"], "no such command: inf; did you mean info? (see coursefs cache --help)"),
+        (["service", "instal"], "no such command: instal; did you mean install? (see coursefs service --help)"),
+        (["help", "dowload"], "no such command: dowload; did you mean download? (see coursefs --help)"),
+        (["help", "mount", "x"], "coursefs mount has no commands of its own (see coursefs mount --help)"),
+    ],
+)
+def test_an_unknown_command_says_what_may_have_been_meant(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr() == ("", f"coursefs: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "same"),
+    [
+        (["help"], ["--help"]),
+        (["help", "umount"], ["umount", "--help"]),
+        (["help", "courses", "list"], ["courses", "list", "--help"]),
+    ],
+)
+def test_help_is_a_name_too(arguments: list[str], same: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert main(same) == 0
+    assert said == capsys.readouterr() != ("", "")
+
+
+def test_unmount_is_a_name_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unmount", "--help"]) == 0
+    assert "Unmount the folder at MOUNTPOINT" in capsys.readouterr().out
+    assert main(["unmount"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -146,13 +189,13 @@ def test_an_unforeseen_error_says_where_but_not_what_it_was_about(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
-    assert re.match(r"coursefs: unexpected KeyError at main\.py:\d+; this is a defect", err)
+    assert re.match(r"coursefs: unexpected KeyError at main\.py:\d+; this is a bug in coursefs", err)
     assert "s3cret" not in err
 
 
 def test_verbose_shows_the_trace(run_as: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_as(_raising(KeyError("x")), "-v") == 1
-    assert "Traceback (most recent call last)" in capsys.readouterr().err
+    assert "test_cli_main.py, line" in capsys.readouterr().err, "where it came from, and nothing of its text"
 
 
 @pytest.mark.parametrize("group", [False, True])
@@ -198,6 +241,40 @@ def test_globals_reach_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     seen: list[Globals] = []
     command = click.command("accounts")(pass_globals(seen.append))
     monkeypatch.setattr("coursefs.cli.accounts.accounts", command)
+    (tmp_path / "c.toml").touch()
     assert main(["-v", "--config", str(tmp_path / "c.toml"), "accounts"]) == 0
     assert seen == [Globals(tmp_path / "c.toml", verbose=True)]
     assert cli_main.log.isEnabledFor(logging.DEBUG)
+
+
+def test_the_demo_without_its_extra_says_what_to_install(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "starlette" else find(name))
+    assert main(["demo", str(own_home / "courses")]) == 1
+    assert capsys.readouterr().err == (
+        "coursefs: the sample platforms need two more packages: pip install 'coursefs[demo]'\n"
+    )
+    assert not (own_home / "courses").exists()
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_a_named_settings_file_that_is_missing_is_an_error(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "none.toml")
+    before = ["--config", missing] if how == "option" else []
+    if how == "environment":
+        monkeypatch.setenv("COURSEFS_CONFIG", missing)
+    assert main([*before, "accounts"]) == 2
+    assert capsys.readouterr().err == (
+        f"coursefs: {missing}: no such settings file (named by --config or COURSEFS_CONFIG)\n"
+    )
+    assert main([*before, "login", "coursera", "--help"]) == 0  # login makes it
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_verbose_may_stand_before_every_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-v", name, "--help"]) == 0
+    assert f"Usage: coursefs {name}" in capsys.readouterr().out

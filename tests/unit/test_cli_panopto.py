@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,13 +18,13 @@ import pytest
 import trio
 
 from coursefs.cli.main import main
-from coursefs.config import load
-from coursefs.credentials import Credentials
 from coursefs.demo.panopto.platform import Panopto
 from coursefs.demo.panopto.signing_in import USER_CLIENT, WEB_CLIENT
-from coursefs.demo.panopto.tree import Folder, holdings
-from coursefs.places import places
-from coursefs.providers import panopto, registry
+from coursefs.demo.panopto.tree import Folder, Session, holdings
+from coursefs.providers.kit.cookies import Cookie
+from coursefs.settings.config import load
+from coursefs.settings.credentials import Credentials
+from coursefs.settings.paths import app_paths
 
 
 @dataclass
@@ -50,9 +51,9 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture
-def campus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Campus]:
-    server = Panopto(holdings([Folder("0a1b2c3d-0000-4000-8000-00000000000f", "Biology")], []))
+@contextmanager
+def serving(server: Panopto) -> Iterator[Campus]:
+    """The server in a thread of its own, as long as the context lasts."""
     port = free_port()
     server.sign_ins.redirects.add(f"http://localhost:{port}/redirect")
     ready, found = threading.Event(), []
@@ -67,10 +68,15 @@ def campus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Campus]:
     thread.start()
     assert ready.wait(10)
     token, scope, address = found
-    monkeypatch.setattr(registry, "provider", {"panopto": panopto.provider}.__getitem__)
     yield Campus(server, address, port)
     trio.from_thread.run_sync(scope.cancel, trio_token=token)
     thread.join(10)
+
+
+@pytest.fixture
+def campus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Campus]:
+    with serving(Panopto(holdings([Folder("0a1b2c3d-0000-4000-8000-00000000000f", "Biology")], []))) as it:
+        yield it
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
@@ -78,7 +84,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
 
 
 def kept(account: str = "panopto") -> dict[str, str]:
-    return Credentials(places()).load(account)
+    return Credentials(app_paths()).load(account)
 
 
 def browser(campus: Campus, monkeypatch: pytest.MonkeyPatch, *before: str) -> None:
@@ -108,7 +114,7 @@ def test_a_password_signs_in(
     assert main([*arguments, "--username", "learner", "--password-stdin"]) == 0
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("panopto: signed in as ") and err.count("\n") == 1
-    account = load(places().config_file).accounts["panopto"]
+    account = load(app_paths().config_file).accounts["panopto"]
     assert (account.provider, dict(account.values)) == (
         "panopto",
         {"server": campus.server, "client_id": USER_CLIENT},
@@ -116,7 +122,7 @@ def test_a_password_signs_in(
     secrets = kept()
     assert secrets.keys() == {"access_token", "access_expires", "refresh_token", "client_secret", "user_id"}
     for secret in campus.all_secrets():
-        assert secret not in err and secret not in places().config_file.read_text()
+        assert secret not in err and secret not in app_paths().config_file.read_text()
 
 
 def test_the_password_is_kept_only_where_nothing_else_renews_the_sign_in(
@@ -184,7 +190,7 @@ def test_signing_in_again_needs_neither_server_nor_client(campus: Campus, monkey
     first = ["login", "panopto", "--server", campus.server, "--client-id", WEB_CLIENT, "--client-secret-stdin"]
     port = ["--port", str(campus.port)]
     assert main([*first, *port]) == 0
-    config = places().config_file
+    config = app_paths().config_file
     config.write_text(config.read_text() + 'skip_folders = ["Users"]\n')
     before = kept()
     assert main(["login", "panopto", *port]) == 0
@@ -195,7 +201,7 @@ def test_signing_in_again_needs_neither_server_nor_client(campus: Campus, monkey
 @pytest.mark.parametrize(
     ("client", "password", "says"),
     [
-        (USER_CLIENT, "wrong", "does not accept this sign-in"),
+        (USER_CLIENT, "wrong", "wrong user name or password"),
         (WEB_CLIENT, None, "of another type"),
         ("nobody", None, "does not know this client id"),
     ],
@@ -210,7 +216,7 @@ def test_what_the_server_refuses_is_told_and_nothing_is_kept(
     assert main([*arguments, "--username", "learner", "--password-stdin"]) == 3
     err = capsys.readouterr().err
     assert says in err and err.count("\n") == 1
-    assert not places().config_file.exists() and not places().data_dir.exists()
+    assert not app_paths().config_file.exists() and not app_paths().data_dir.exists()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +249,7 @@ def test_what_the_server_refuses_is_told_and_nothing_is_kept(
 def test_wrong_usage(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     typed(monkeypatch)
     assert main(["login", "panopto", *arguments]) == 2
-    assert not places().config_file.exists()
+    assert not app_paths().config_file.exists()
 
 
 def test_the_usual_credentials_file_is_found_and_its_permissions_are_looked_at(
@@ -267,3 +273,136 @@ def test_a_port_that_is_taken_is_told(
         arguments = ["login", "panopto", "--server", campus.server, "--client-id", WEB_CLIENT]
         assert main([*arguments, "--port", str(campus.port)]) == 1
     assert f"port {campus.port}" in capsys.readouterr().err
+
+
+# --- with the cookies of a browser
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Campus]:
+    """A server whose users may not make API clients."""
+    biology = Folder("0a1b2c3d-0000-4000-8000-00000000000f", "Biology")
+    lecture = Session("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", biology.id, "2024-01-09T10:00:00Z", 60.0)
+    with serving(Panopto(holdings([biology], [lecture]), offers_clients=False)) as it:
+        yield it
+
+
+def cookies_txt(campus: Campus, *, host: str = "127.0.0.1", csrf: bool = True, expires: str = "0") -> str:
+    """A cookies.txt of a browser that is signed in."""
+    cookies = campus.panopto.sign_ins.browser()
+    names = [".ASPXAUTH", *(["csrfToken"] if csrf else [])]
+    lines = [f"#HttpOnly_{host}\tFALSE\t/\tTRUE\t{expires}\t{name}\t{cookies[name]}" for name in names]
+    other = f"{host}\tFALSE\t/\tTRUE\t0\tUserSettings\tvery-private"
+    return "\n".join(["# Netscape HTTP Cookie File", *lines, other]) + "\n"
+
+
+@pytest.mark.parametrize("csrf", [True, False])
+def test_a_file_of_cookies_signs_in(
+    closed: Campus, csrf: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cookies.txt"
+    file.write_text(cookies_txt(closed, csrf=csrf))
+    assert main(["login", "panopto", "--server", closed.server, "--cookies", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("panopto: signed in as Ada Learner; kept in ")
+    account = load(app_paths().config_file).accounts["panopto"]
+    assert (account.provider, dict(account.values)) == ("panopto", {"server": closed.server})
+    secrets = kept()
+    assert secrets.keys() == {"aspxauth", "csrf_token", "user_id"}
+    assert secrets["csrf_token"], "it goes with the cookie, also where the file did not have it"
+    for secret in (secrets["aspxauth"], secrets["csrf_token"], "very-private"):
+        assert secret not in err and secret not in app_paths().config_file.read_text()
+    assert "very-private" not in str(secrets)
+    assert main(["courses", "list"]) == 0
+    assert "Biology" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pasted", ["{}", ".ASPXAUTH={};", '"{}"'])
+def test_a_pasted_cookie_signs_in_and_is_not_said(
+    closed: Campus, pasted: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = closed.panopto.sign_ins.browser()[".ASPXAUTH"]
+    typed(monkeypatch, pasted.format(value))
+    assert main(["login", "panopto", "--server", closed.server, "--aspxauth", "-"]) == 0
+    assert value not in capsys.readouterr().err
+    assert kept()["csrf_token"]
+
+
+def test_a_browser_s_store_signs_in(
+    closed: Campus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cookies = closed.panopto.sign_ins.browser()
+    found = [Cookie("127.0.0.1", None, name, value) for name, value in cookies.items()]
+    monkeypatch.setattr("coursefs.providers.panopto.platform.browser_cookies", lambda *_: found)
+    assert main(["login", "panopto", "--server", closed.server, "--browser", "firefox"]) == 0
+    monkeypatch.setattr("coursefs.providers.panopto.platform.browser_cookies", lambda *_: [])
+    assert main(["login", "panopto", "--server", closed.server, "--browser", "firefox"]) == 1
+    err = capsys.readouterr().err
+    assert "there is no cookie .ASPXAUTH of 127.0.0.1 in firefox" in err and "--cookies FILE" in err
+
+
+def test_signing_in_again_with_a_cookie_needs_no_server_and_keeps_the_rest(
+    campus: Campus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, campus.secret(USER_CLIENT), campus.panopto.sign_ins.password)
+    arguments = ["login", "panopto", "--server", campus.server, "--client-id", USER_CLIENT, "--client-secret-stdin"]
+    assert main([*arguments, "--username", "learner", "--password-stdin"]) == 0
+    before = load(app_paths().config_file)
+    user = kept()["user_id"]
+    typed(monkeypatch, campus.panopto.sign_ins.browser()[".ASPXAUTH"])
+    assert main(["login", "panopto", "--aspxauth", "-"]) == 0
+    assert load(app_paths().config_file) == before
+    assert "access_token" not in kept()
+    # a server without a recording does not say who is signed in
+    assert kept()["user_id"] in {user, "learner"}
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "says"),
+    [
+        ("other.example\tFALSE\t/\tTRUE\t0\t.ASPXAUTH\tX\n", 1, "no cookie .ASPXAUTH of 127.0.0.1"),
+        ("127.0.0.1\tFALSE\t/\tTRUE\t1000000000\t.ASPXAUTH\tX\n", 3, "has ended"),
+        ("127.0.0.1\tFALSE\t/\tTRUE\t0\t.ASPXAUTH\tFORGED\n", 3, "does not accept this sign-in; nothing was kept"),
+        ("127.0.0.1\tFALSE\t/\tTRUE\t0\t.ASPXAUTH\ttwo words\n", 1, "is broken"),
+    ],
+)  # fmt: skip
+def test_cookies_that_do_not_sign_in(
+    closed: Campus, text: str, status: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cookies.txt"
+    file.write_text(text)
+    assert main(["login", "panopto", "--server", closed.server, "--cookies", str(file)]) == status
+    err = capsys.readouterr().err
+    assert says in err and err.count("\n") == 1
+    assert "FORGED" not in err and not app_paths().config_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--cookies", "x"], "--server|server:"),
+        (["--server", "https://campus.example", "--cookies", "x", "--aspxauth", "-"], "give only one way to sign in"),
+        (["--server", "https://campus.example", "--cookies", "x", "--client-id", "y"], "not both"),
+        (["--server", "https://campus.example", "--aspxauth", "-", "--no-browser"], "not both"),
+        (["--server", "https://campus.example", "--cookies", "/no/such/file"], "cannot read"),
+        (["--server", "https://campus.example", "--aspxauth", "-"], "is empty"),
+        (["--server", "https://campus.example", "--aspxauth", "https://campus.example/x"], "a single long word"),
+        (["--server", "https://campus.example", "--browser", "netscape"], "netscape"),
+    ],
+)
+def test_wrong_usage_with_cookies(
+    arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch)
+    assert main(["login", "panopto", *arguments]) == 2
+    assert re.search(says, capsys.readouterr().err)
+    assert not app_paths().config_file.exists()
+
+
+def test_a_server_without_api_clients_says_so(
+    closed: Campus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "x", "y")
+    arguments = ["login", "panopto", "--server", closed.server, "--client-id", "z", "--client-secret-stdin"]
+    assert main([*arguments, "--username", "learner", "--password-stdin"]) == 3
+    assert "does not know this client id" in capsys.readouterr().err

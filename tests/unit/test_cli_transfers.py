@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coursefs.catalog import Node, Place, Store
+from coursefs.catalog.difference import Changes
 from coursefs.cli.main import main
+from coursefs.cli.progress import Lines
+from coursefs.cli.transfers import chosen, end_of_day
 from coursefs.daemon import socket
 from coursefs.errors import CoursefsError, UsageError
+from coursefs.model import Course, Kind
+from coursefs.settings.paths import app_paths
 
 STATE = {"is_looking": False, "files": 3, "bytes": 9, "came": 9, "new": 1, "there": 2, "failed": 0, "moving": []}
 MINE, DEMO = Path("/mnt/mine"), Path("/mnt/demo")
@@ -48,7 +58,6 @@ def mounts(monkeypatch: pytest.MonkeyPatch) -> Mounts:
 @pytest.mark.parametrize(
     ("texts", "asked", "paths"),
     [
-        ([], "mine", []),
         (["all"], "mine", [None]),
         (["slug", "https://x.example/learn/slug"], "mine", [None, None]),
         (["/mnt/mine/A/b", "slug"], "mine", [("A", "b"), None]),
@@ -77,13 +86,16 @@ def test_a_path_is_taken_from_where_one_is(mounts: Mounts, tmp_path: Path, monke
 
 def test_paths_in_different_mounts_are_wrong_usage(mounts: Mounts, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "/mnt/mine/A", "/mnt/demo/A"]) == 2
-    assert capsys.readouterr() == ("", "coursefs: these paths lie in different mounts; name those of one at a time\n")
+    assert capsys.readouterr() == (
+        "",
+        "coursefs: these paths are in different mounts; run the command once for each mount\n",
+    )
     assert mounts.asked == []
 
 
 def test_a_demo_alone_is_not_the_users_mount(mounts: Mounts, capsys: pytest.CaptureFixture[str]) -> None:
     del mounts.here["mine"]
-    assert main(["fetch"]) == 3
+    assert main(["fetch", "all"]) == 3
     assert "no account yet" in capsys.readouterr().err
 
 
@@ -99,12 +111,57 @@ def test_download_says_where_to_and_with_which_modes(
     assert mounts.asked[0][2] == {"targets": [("slug", None)], "to": str(tmp_path / "copies"), "umask": 0o027}
 
 
+def test_the_options_that_are_given_are_sent_and_no_others(mounts: Mounts) -> None:
+    assert main(["fetch", "slug", "--only", "*.mp4", "--only", "*.srt", "--except", "01*/**", "--dry-run"]) == 0
+    assert mounts.asked[0][2] == {
+        "targets": [("slug", None)],
+        "only": ["*.mp4", "*.srt"],
+        "except": ["01*/**"],
+        "dry_run": True,
+    }
+    assert main(["download", "slug", "--to", "/x", "--overwrite"]) == 0
+    assert mounts.asked[1][2].items() >= {"to": "/x", "overwrite": True}.items()
+    assert mounts.asked[1][2].keys() == {"targets", "to", "umask", "overwrite"}
+
+
+def test_a_download_may_want_other_subtitles_and_videos(mounts: Mounts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["download", "slug", "--to", "/x", "--subtitles", "en, de", "--video", "720p"]) == 0
+    assert mounts.asked[0][2].items() >= {"subtitles": ["en", "de"], "video": "720p"}.items()
+    assert main(["download", "slug", "--to", "/x", "--subtitles", "all", "--video", "highest"]) == 0
+    assert mounts.asked[1][2].items() >= {"subtitles": "all", "video": "highest"}.items()
+    capsys.readouterr()
+    assert main(["download", "slug", "--to", "/x", "--subtitles", "en;de"]) == 2
+    assert main(["download", "slug", "--to", "/x", "--video", "720"]) == 2
+    assert capsys.readouterr().err == (
+        "coursefs: --subtitles en;de: expected languages, such as en,de, or all\n"
+        "coursefs: --video 720: expected a number of lines, such as 720p, or highest\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--only", "--except"])
+def test_a_pattern_that_is_none_is_wrong_usage(mounts: Mounts, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "slug", option, "../x"]) == 2
+    assert capsys.readouterr().err == ("coursefs: \"../x\" is not a pattern for files, such as '*.mp4' or '01*/**'\n")
+    assert mounts.asked == []
+
+
+def test_a_plan_is_a_line_for_each_file_and_one_at_the_end(mounts: Mounts, capsys: pytest.CaptureFixture[str]) -> None:
+    first = {"state": STATE, "failures": [], "planned": [["A/a\x1b.mp4", 3 * 2**20], ["A/b.srt", 5]]}
+    mounts.replies = [first, LAST | {"planned": []}]
+    assert main(["fetch", "slug", "--dry-run"]) == 0
+    assert capsys.readouterr() == (
+        "    3.0 MiB  A/a\N{REPLACEMENT CHARACTER}.mp4\n    5 bytes  A/b.srt\n"
+        "would fetch 1 file (9 bytes), 2 already there, 0 failed\n",
+        "",
+    )
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["fetch"], "1 new (9 bytes), 2 already there, 0 failed\n"),
-        (["download", "--to", "/tmp/copies"], "1 new (9 bytes), 2 skipped, 0 failed\n"),
-        (["pin", "all"], "3 files pinned, 2 of them wholly there (see: fetch)\n"),
+        (["fetch", "all"], "1 new (9 bytes), 2 already there, 0 failed\n"),
+        (["download", "all", "--to", "/tmp/copies"], "1 new (9 bytes), 2 skipped, 0 failed\n"),
+        (["pin", "all"], "3 files pinned, 2 of them completely cached (for the rest: coursefs fetch)\n"),
         (["unpin", "all"], "3 files unpinned\n"),
     ],
 )
@@ -120,7 +177,7 @@ def test_failures_are_lines_and_the_status(mounts: Mounts, capsys: pytest.Captur
         {"state": STATE, "failures": [["a", "no"]]},
         {"state": STATE | {"failed": 1}, "failures": [["b", "gone"]], "exit_status": 3},
     ]
-    assert main(["fetch"]) == 3
+    assert main(["fetch", "all"]) == 3
     out, err = capsys.readouterr()
     assert out.endswith("1 failed\n") and err == "coursefs: a: no\ncoursefs: b: gone\n"
 
@@ -137,7 +194,7 @@ def test_how_it_ends_before_its_end(
     mounts: Mounts, end: BaseException, status: int, out: str, err: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mounts.end = end
-    assert main(["fetch"]) == status
+    assert main(["fetch", "all"]) == status
     said = capsys.readouterr()
     assert said.out.startswith(out) and said.err.startswith(err) and said.err.count("\n") == 1
 
@@ -149,10 +206,77 @@ def test_wrong_words_have_no_summary(mounts: Mounts, capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "coursefs: no course is called x\n")
 
 
-@pytest.mark.parametrize("arguments", [["pin"], ["unpin"], ["download"], ["download", "all"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["pin"], ["unpin"], ["download"], ["download", "all"], ["fetch", "all", "--next", "1", "--until", "1d"]],
+)
 def test_what_must_be_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["fetch"], ["download", "--to", "/x"]])
+def test_without_a_course_and_a_terminal_it_wants_all(
+    mounts: Mounts, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"coursefs: which course? name it, or all of them: coursefs {command[0]} all\n",
+    )
+    assert mounts.asked == []
+
+
+def test_without_a_course_on_a_terminal_it_asks(
+    mounts: Mounts, own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = app_paths().config_file
+    file.parent.mkdir(parents=True)
+    file.write_text("[accounts.x]\n")
+    store = Store(app_paths().state_dir / "catalogue.sqlite")
+    courses = [Course("1", "sound", "Sound"), Course("2", "graphics", "Graphics \x1b[2J")]
+    store.enrolments.set_courses("x", courses)
+    nodes = [
+        Node(1000 + n, 1, one.title, one.title, Place("x"), one.key, Kind.COURSE, 0) for n, one in enumerate(courses)
+    ]
+    store.write(Changes(added=tuple(nodes)))
+    store.close()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("7\n2\n"))
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr("coursefs.cli.transfers.display", lambda **_: nullcontext(Lines()))
+    assert main(["fetch", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert "  1  Graphics \N{REPLACEMENT CHARACTER}[2J\n  2  Sound\n" in said.err
+    assert "7: type numbers from 1 to 2, such as 1 3, or all" in said.err
+    assert mounts.asked[0][2]["targets"] == [("Sound", None)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "paths"),
+    [("all", ("all",)), ("1", ("A",)), ("3, 1 3", ("C", "A")), ("", None), ("0", None), ("4", None), ("A", None)],
+)
+def test_what_an_answer_means(answer: str, paths: tuple[str, ...] | None) -> None:
+    if paths is None:
+        with pytest.raises(UsageError, match="type numbers from 1 to 3"):
+            chosen(answer, ["A", "B", "C"])
+    else:
+        assert chosen(answer, ["A", "B", "C"]) == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("2026-12-31", date(2026, 12, 31)), ("0d", date(2026, 11, 29)), ("7d", date(2026, 12, 6))],
+)
+def test_a_day_ends_at_its_end(text: str, day: date) -> None:
+    end = datetime.fromtimestamp(end_of_day(text, date(2026, 11, 29)) / 1e9)  # noqa: DTZ006  # by this machine's clock
+    assert (end.date(), end.hour, end.minute) == (day, 23, 59)
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "2026-13-01", "2026-1-1", "9999999d", "-1d", "99999-01-01"])
+def test_what_is_no_day(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a day, such as 2026-12-31 or 7d"):
+        end_of_day(text, date(2026, 11, 29))
 
 
 @pytest.mark.parametrize("command", ["fetch", "pin", "unpin", "download"])

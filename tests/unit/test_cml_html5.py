@@ -96,8 +96,8 @@ def test_link_pages_are_valid_html(title: str, reason: str, url: str) -> None:
     check(link_page(title=title, what="Quiz", reason=reason, url=f"https://x.org/{url}").encode("utf-8", "replace"))
 
 
-def test_everything_recorded_is_valid_html(recorded: Path) -> None:
-    found = list(recorded_cml(recorded / "coursera"))
+def test_everything_recorded_is_valid_html(platform_replies: Path) -> None:
+    found = list(recorded_cml(platform_replies / "coursera"))
     assert len(found) > 40
     for cml in found:
         check(page(cml))

@@ -11,9 +11,9 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.config import Cache, Layout, Network, Settings, add_account, load, remove_account
 from coursefs.errors import CoursefsError, UsageError
-from coursefs.strict_toml import line_of
+from coursefs.settings.config import Cache, LayoutSettings, Network, Settings, add_account, load, remove_account
+from coursefs.settings.strict_toml import line_of
 
 CONTRACT = """\
 # config.toml — every key optional
@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> Path:
 def test_the_example_of_the_contract(file: Path) -> None:
     file.write_text(CONTRACT)
     settings = load(file)
-    assert (settings.cache, settings.network, settings.layout) == (Cache(), Network(), Layout())
+    assert (settings.cache, settings.network, settings.layout) == (Cache(), Network(), LayoutSettings())
     assert list(settings.accounts) == ["coursera", "campus", "edx"]
     assert settings.accounts["coursera"].values == {"base_url": "https://www.coursera.org"}
     assert settings.accounts["campus"].values == {
@@ -125,7 +125,7 @@ def test_values(file: Path, own_home: Path) -> None:
     settings = load(file)
     assert settings.cache == Cache(1_000_000, 0, own_home / "cache")
     assert settings.network == Network(120.0, 1)
-    assert settings.layout == Layout("slug", ("de", "zh-CN"), 720)
+    assert settings.layout == LayoutSettings("slug", ("de", "zh-CN"), 720)
     assert settings.accounts["coursera"].provider == "coursera"  # the account's own name
     assert settings.accounts["coursera"].values == {"base_url": "http://127.0.0.1:8080"}
 
@@ -147,7 +147,7 @@ def test_all_subtitles(file: Path) -> None:
         ("accounts = []", 1, "accounts is a table"),
         ("[accounts]\ncoursera = 1", 2, "accounts.coursera is a table"),
         ("[cache]\nmin_free = 0\nmax_size = '20Gb!'", 3, 'cache.max_size: "20Gb!" is not a size, such as "20GiB"'),
-        ("[cache]\nmax_size = 0", 2, "cache.max_size: expected more than nothing"),
+        ("[cache]\nmax_size = 0", 2, "cache.max_size: expected a size above zero"),
         ("[cache]\ndir = 'cache'", 2, "cache.dir: expected a path"),
         ("[cache]\ndir = '~nobody-of-this-name/x'", 2, "cache.dir: expected a path"),
         ("[cache]\ndir = 3", 2, "cache.dir: expected a path"),
@@ -325,3 +325,24 @@ def test_half_a_file_is_never_seen(file: Path, monkeypatch: pytest.MonkeyPatch) 
         add_account(file, "a", {"provider": "coursera"})
     assert file.read_text() == "# mine\n"
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_other_voices_are_wished_by_language(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[layout]\nvoices = ["es", "pt-BR"]\naudio_description = true')
+    assert (load(file).layout.voices, load(file).layout.audio_description) == (("es", "pt-BR"), True)
+    file.write_text("layout.voices = []")
+    assert load(file).layout == LayoutSettings()
+    file.write_text("layout.voices = 'es'")
+    with pytest.raises(UsageError, match=r"layout.voices: expected \"all\" or a list of languages"):
+        load(file)
+
+
+def test_quizzes_are_asked_for_on_wish_alone(tmp_path: Path) -> None:
+    assert LayoutSettings().quizzes is False
+    file = tmp_path / "config.toml"
+    file.write_text("layout.quizzes = true")
+    assert load(file).layout.quizzes is True
+    file.write_text('layout.quizzes = "yes"')
+    with pytest.raises(UsageError, match=r"layout.quizzes: expected true or false"):
+        load(file)

@@ -1,4 +1,4 @@
-"""What leaves the cache."""
+"""Eviction: what leaves the cache, and what stays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.content.eviction import HEAD, TAIL, Candidate, choose, excess, is_edge
 from coursefs.content.identity import Key
+from coursefs.content.index import HEAD, TAIL, is_edge
+from coursefs.content.quota import Candidate, choose, excess
 
 SIZE = 10 * HEAD
 
@@ -40,7 +41,7 @@ candidates = st.lists(
 
 
 @given(candidates, st.integers(0, 200))
-def test_the_least_recently_read_leave_and_no_more_than_needed(given: list[Candidate], wanted: int) -> None:
+def test_the_least_recently_read_are_evicted_and_no_more_than_needed(given: list[Candidate], wanted: int) -> None:
     chosen = choose(given, wanted, favour_edges=False)
     staying = list(given)
     for each in chosen:
@@ -62,7 +63,7 @@ def test_head_and_tail_stay_longer(*, favour: bool, first: str) -> None:
     assert chosen.key.identity == first
 
 
-def test_head_and_tail_leave_in_the_end() -> None:
+def test_head_and_tail_are_evicted_in_the_end() -> None:
     old = Candidate(Key("a", "old"), None, 5, 100, edge=True)
     new = Candidate(Key("a", "new"), None, 5, 100 + MONTH + 1)
     assert choose([new, old], 1) == [old]

@@ -1,4 +1,4 @@
-"""Where the index of a film lies."""
+"""The media index: where it lies in a film."""
 
 from __future__ import annotations
 

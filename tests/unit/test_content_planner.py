@@ -1,4 +1,4 @@
-"""What is asked of the server for a read: a table of cases, and what holds for all of them."""
+"""The planner: tables of cases, and what holds for every plan."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from coursefs.content.planner import (
     MIB,
     MOST_AHEAD,
     REQUEST,
+    REST_SKIP,
     SKIP,
-    STEADY,
-    Flight,
+    SURE,
+    UNSURE_AHEAD,
+    Extent,
+    InFlight,
     Run,
     State,
     follow,
@@ -27,12 +30,13 @@ from coursefs.content.planner import (
     plan,
 )
 from coursefs.content.ranges import Range, Ranges
+from coursefs.model import KERNEL_READ_AHEAD
 
 SIZE = 100 * MIB
 NOTHING = Ranges()
 
 
-def test_first_read_asks_for_little() -> None:
+def test_the_first_read_makes_a_small_request() -> None:
     assert plan(State(), 0, 4 * KIB, NOTHING, [], size=SIZE).needed == (Range(0, FIRST),)
 
 
@@ -43,11 +47,11 @@ def test_a_read_in_the_middle_is_aligned() -> None:
     assert made.ahead == ()
 
 
-def test_nothing_is_asked_beyond_the_end() -> None:
+def test_no_request_goes_beyond_the_end() -> None:
     assert plan(State(), 0, 10, NOTHING, [], size=10).needed == (Range(0, 10),)
 
 
-def test_only_what_is_missing_is_asked_for() -> None:
+def test_only_missing_bytes_are_requested() -> None:
     present = Ranges.of([(0, 100 * KIB), (200 * KIB, 300 * KIB)])
     assert needed(0, 250 * KIB, present, [], size=SIZE) == (Range(100 * KIB, 200 * KIB),)
 
@@ -63,7 +67,7 @@ def test_only_what_is_missing_is_asked_for() -> None:
         (10 * MIB + 5, 11 * MIB + 5, [], [(10 * MIB, 12 * MIB + 128 * KIB)]),
         (SIZE - MIB, SIZE, [], [(SIZE - MIB, SIZE)]),
         (SIZE - 2 * MIB, SIZE - MIB, [], [(SIZE - 2 * MIB, SIZE)]),
-        # one request for each gap within what was asked for; what is beyond is only asked for with it, not for itself
+        # one request for each gap in the read; gaps beyond its end get none of their own
         (0, MIB, [(256 * KIB, 512 * KIB)], [(0, 256 * KIB), (512 * KIB, 2 * MIB)]),
         (0, MIB, [(MIB, 2 * MIB)], [(0, MIB)]),
         (0, MIB, [(512 * KIB, 2 * MIB)], [(0, 512 * KIB)]),
@@ -71,7 +75,7 @@ def test_only_what_is_missing_is_asked_for() -> None:
         (0, MIB, [(0, MIB)], []),
     ],
 )
-def test_twice_as_much_is_asked_for_where_much_is_asked_for_at_once(
+def test_a_large_read_requests_twice_as_much(
     start: int, end: int, present: list[tuple[int, int]], asked: list[tuple[int, int]]
 ) -> None:
     assert needed(start, end, Ranges.of(present), [], size=SIZE) == tuple(Range(*each) for each in asked)
@@ -102,8 +106,8 @@ def test_requests_are_smaller_towards_the_end(left: float, sizes: list[float]) -
 
 
 @pytest.mark.parametrize("read", [10 * MIB, 40 * MIB, 90 * MIB])
-def test_no_single_connection_is_waited_for_at_the_end(read: int) -> None:
-    """No request is for more than a quarter of what was left when it was made, but for those too small to be shared."""
+def test_the_end_of_the_file_does_not_wait_for_a_single_connection(read: int) -> None:
+    """No request has more than a quarter of what was missing when it was made, unless it is too small to be shared."""
     size, have = 118_000_000, NOTHING
     state = State((Run(0, read, 1),), 1)
     for position in range(read, size, 512 * KIB):
@@ -123,42 +127,51 @@ def test_no_single_connection_is_waited_for_at_the_end(read: int) -> None:
         (256 * KIB, FIRST),
         (CERTAIN - 1, FIRST),  # the kernel of a mount of root's has asked for most of that by itself
         (CERTAIN, 2 * MIB),
-        (2 * MIB, 5 * MIB),
+        (2 * MIB, UNSURE_AHEAD),
+        (7 * MIB, UNSURE_AHEAD),  # what `file` reads at the head of a film
+        (SURE, 23 * MIB),
         (1000 * MIB, FARTHEST_AHEAD),
     ],
 )
-def test_how_much_is_worth_having_ahead(read: int, ahead: int) -> None:
+def test_read_ahead_of_a_run(read: int, ahead: int) -> None:
     assert Run(5 * MIB, 5 * MIB + read, 1).ahead == ahead
 
 
-def test_a_flight_that_arrives_soon_is_waited_for() -> None:
-    assert needed(SKIP, SKIP + 10, NOTHING, [Flight(0, 4 * MIB)], size=SIZE) == ()
+def test_a_request_that_brings_the_bytes_soon_is_waited_for() -> None:
+    assert needed(SKIP, SKIP + 10, NOTHING, [InFlight(0, 4 * MIB)], size=SIZE) == ()
 
 
-def test_a_flight_that_arrives_late_is_not_waited_for() -> None:
-    late = [Flight(0, 4 * MIB)]
+def test_a_request_that_brings_the_bytes_late_is_not_waited_for() -> None:
+    late = [InFlight(0, 4 * MIB)]
     assert needed(3 * MIB, 3 * MIB + 10, NOTHING, late, size=SIZE) == (Range(3 * MIB, 3 * MIB + FIRST),)
 
 
 def test_a_server_without_ranges_is_waited_for_however_late() -> None:
-    assert needed(90 * MIB, 91 * MIB, NOTHING, [Flight(0, SIZE, whole=True)], size=SIZE) == ()
+    assert needed(90 * MIB, 91 * MIB, NOTHING, [InFlight(0, SIZE, Extent.WHOLE)], size=SIZE) == ()
 
 
-def test_a_jump_drops_what_was_ahead_and_keeps_the_other_place() -> None:
+def test_a_request_with_a_single_use_url_is_waited_for_longer() -> None:
+    rest = [InFlight(0, SIZE, Extent.REST)]
+    assert needed(REST_SKIP, REST_SKIP + 10, NOTHING, rest, size=SIZE) == ()
+    far = REST_SKIP + ALIGN
+    assert needed(far, far + 10, NOTHING, rest, size=SIZE) == (Range(far, far + FIRST),)
+
+
+def test_a_jump_drops_the_read_ahead_and_keeps_that_of_the_other_run() -> None:
     state = State((Run(0, MIB, 1), Run(50 * MIB, 51 * MIB, 2)), 2)
-    flights = [Flight(MIB, 2 * MIB), Flight(51 * MIB, 52 * MIB), Flight(0, SIZE, whole=True)]
-    made = plan(state, 80 * MIB, 80 * MIB + 10, NOTHING, flights, size=SIZE)
-    assert made.drop == (flights[0],)
+    in_flight = [InFlight(MIB, 2 * MIB), InFlight(51 * MIB, 52 * MIB), InFlight(0, SIZE, Extent.WHOLE)]
+    made = plan(state, 80 * MIB, 80 * MIB + 10, NOTHING, in_flight, size=SIZE)
+    assert made.drop == (in_flight[0],)
     assert {run.start for run in made.state.runs} == {50 * MIB, 80 * MIB}
 
 
-def test_two_places_read_in_turn_are_both_sequential() -> None:
+def test_two_places_read_alternately_are_both_sequential() -> None:
     state = State()
-    places = [0, 50 * MIB]
+    app_paths = [0, 50 * MIB]
     for turn in range(20):
-        for number, place in enumerate(places):
+        for number, place in enumerate(app_paths):
             made = plan(state, place, place + 128 * KIB, Ranges.of([(0, SIZE)]), [], size=SIZE)
-            state, places[number] = made.state, place + 128 * KIB
+            state, app_paths[number] = made.state, place + 128 * KIB
             assert not made.needed, turn
             assert not made.drop
     assert sorted(run.position - run.start for run in state.runs) == [20 * 128 * KIB] * 2
@@ -183,14 +196,15 @@ def test_reading_on_grows_the_window_up_to_its_limit() -> None:
         position += 128 * KIB
         ahead = have.first_missing(0) - position
         asked.append(ahead)
-        most = 4 * position - 2 * STEADY if position >= CERTAIN else position + FIRST
+        most = 4 * position - 2 * KERNEL_READ_AHEAD if position >= CERTAIN else position + FIRST
         assert have.total <= min(most, position + MOST_AHEAD) + ALIGN, "in measure to what was read"
-        least = min(position, MOST_AHEAD) // 2 if position >= CERTAIN else FIRST - 128 * KIB
+        limit = UNSURE_AHEAD if position <= SURE else MOST_AHEAD
+        least = min(position, limit) // 2 if position >= CERTAIN else FIRST - 128 * KIB
         assert position < 512 * KIB or ahead >= least
     assert max(asked) <= MOST_AHEAD + ALIGN
 
 
-def test_several_requests_work_for_a_run_that_goes_on() -> None:
+def test_several_requests_work_for_a_sequential_run() -> None:
     state, have, position, most = State(), NOTHING, 0, []
     while position < 2 * MIB:
         made = plan(state, position, position + 128 * KIB, have, [], size=SIZE)
@@ -198,11 +212,11 @@ def test_several_requests_work_for_a_run_that_goes_on() -> None:
         most.append(len(made.ahead))
         for span in (*made.needed, *made.ahead):
             have = have.add(*span)
-    assert have.total >= 6 * MIB
+    assert have.total >= 2 * MIB + UNSURE_AHEAD - LEAST_REQUEST
     assert sum(most) >= 6
 
 
-def test_a_window_that_is_full_is_opened_again_before_it_is_empty() -> None:
+def test_a_full_window_is_refilled_before_it_is_empty() -> None:
     state = State((Run(0, 64 * MIB, 1),), 1)
     size, place = 1024 * MIB, 64 * MIB
     have = Ranges.of([(0, place + FARTHEST_AHEAD - REQUEST)])
@@ -215,7 +229,7 @@ def test_a_window_that_is_full_is_opened_again_before_it_is_empty() -> None:
 
 
 @pytest.mark.parametrize("most", [MOST_AHEAD, 70 * MIB, FARTHEST_AHEAD])
-def test_a_run_that_goes_on_makes_whole_requests(most: int) -> None:
+def test_a_sequential_run_makes_full_requests(most: int) -> None:
     size = 512 * MIB
     state, have, asked = State(), NOTHING, []
     for position in range(0, size, 512 * KIB):
@@ -234,37 +248,37 @@ def test_a_run_that_goes_on_makes_whole_requests(most: int) -> None:
     ("rate", "bytes_ahead"),
     [(None, MOST_AHEAD), (0.0, MOST_AHEAD), (60e6, 60e6), (1e9, FARTHEST_AHEAD)],
 )
-def test_a_second_of_a_quick_link_is_fetched_ahead(rate: float | None, bytes_ahead: float) -> None:
+def test_a_second_of_a_quick_link_is_read_ahead(rate: float | None, bytes_ahead: float) -> None:
     assert most_ahead(rate) == max(MOST_AHEAD, bytes_ahead)
 
 
-def test_reads_in_the_quiet_change_nothing() -> None:
-    state, have, position, quiet = State(), NOTHING, 0, 0
+def test_reads_inside_the_range_that_a_plan_is_valid_for_need_no_new_plan() -> None:
+    state, have, position, unplanned = State(), NOTHING, 0, 0
     until = Range(0, 0)
     while position < SIZE:
         made = plan(state, position, position + 128 * KIB, have, [], size=SIZE)
         if until.start <= position and position + 128 * KIB <= until.end:
-            quiet += 1
+            unplanned += 1
             assert (made.needed, made.ahead, made.drop) == ((), (), ())
             assert made.state == follow(state, position, position + 128 * KIB)
         else:
-            until = made.quiet
+            until = made.valid_for
         state, position = made.state, position + 128 * KIB
         for span in (*made.needed, *made.ahead):
             have = have.add(*span)
-    assert quiet > SIZE // (128 * KIB) * 0.8
+    assert unplanned > SIZE // (128 * KIB) * 0.8
 
 
 @pytest.mark.parametrize("room", [0, 100 * KIB, 3 * MIB])
-def test_no_more_is_fetched_ahead_than_there_is_room_for(room: int) -> None:
+def test_read_ahead_keeps_its_limit(room: int) -> None:
     run = Run(0, 50 * MIB, 1)
     made = plan(State((run,), 1), 50 * MIB, 50 * MIB + 1, NOTHING, [], size=SIZE, most_ahead=room)
     assert Ranges.of(made.ahead).total <= room + ALIGN
     assert bool(made.ahead) == (room > FIRST)
 
 
-def test_what_is_fetched_for_another_reason_is_not_dropped() -> None:
-    index = Flight(99 * MIB, SIZE, kept=True)
+def test_a_request_that_was_not_begun_for_a_run_is_not_dropped() -> None:
+    index = InFlight(99 * MIB, SIZE, keep=True)
     assert plan(State(), 0, 10, NOTHING, [index], size=SIZE).drop == ()
 
 
@@ -282,15 +296,21 @@ def test_what_holds_for_every_plan(
     reads: list[tuple[int, int]], have: list[tuple[int, int]], coming: list[tuple[int, int, bool]], size: int
 ) -> None:
     present = Ranges.of((start, min(end, size)) for start, end in have)
-    flights = [Flight(start, min(start + length, size), whole) for start, length, whole in coming if start < size]
-    under_way = Ranges.of((flight.position, flight.end) for flight in flights)
+    in_flight = [
+        InFlight(start, min(start + length, size), Extent.WHOLE if is_whole else Extent.RANGE)
+        for start, length, is_whole in coming
+        if start < size
+    ]
+    under_way = Ranges.of((in_flight.position, in_flight.end) for in_flight in in_flight)
     state = State()
     for offset, length in reads:
         start = offset % size
         end = min(start + length, size)
-        made = plan(state, start, end, present, flights, size=size)
+        made = plan(state, start, end, present, in_flight, size=size)
         state = made.state
-        soon = Ranges.of((f.position, f.end) for f in flights if f.whole or start - f.position <= SKIP)
+        soon = Ranges.of(
+            (f.position, f.end) for f in in_flight if f.extent is Extent.WHOLE or start - f.position <= SKIP
+        )
         for gap in present.missing(start, end):
             for left in soon.missing(*gap):
                 assert Ranges.of(made.needed).covers(*left), "whatever is asked for comes"
@@ -302,14 +322,14 @@ def test_what_holds_for_every_plan(
             assert one.end - one.start <= REQUEST
             assert present.add(0, 0).missing(*one) == under_way.missing(*one) == (one,)
             assert Ranges.of(made.needed).missing(*one) == (one,)
-        assert not any(flight.whole for flight in made.drop)
+        assert not any(one.extent is Extent.WHOLE for one in made.drop)
         assert len(state.runs) <= 2
 
 
 @given(st.lists(st.integers(0, SIZE // (3 * MIB) - 1), unique=True))
-def test_scattered_reads_cost_little(places: list[int]) -> None:
+def test_scattered_reads_cost_little(app_paths: list[int]) -> None:
     state = State()
-    for place in places:
+    for place in app_paths:
         start = place * 3 * MIB + 1234567 % MIB
         made = plan(state, start, start + 4 * KIB, NOTHING, [], size=SIZE)
         state = made.state

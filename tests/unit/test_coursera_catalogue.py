@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from coursefs.providers.coursera import catalogue, replies
 from coursefs.providers.coursera.catalogue import CatalogueCourse, Reference, Specialization, ranked, reference
 from coursefs.providers.coursera.enrolled import enrolled
-from coursefs.providers.coursera.memberships import session_enrolments
 from coursefs.providers.coursera.naptime import Envelope, envelope
+from coursefs.providers.coursera.old_replies import session_enrolments
 from coursefs.transport import Reply
 
 HOST = "coursera.org"
@@ -60,13 +60,13 @@ def test_the_recorded_specializations(recorded: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["onDemandHomeExperiments.v1", "onDemandInstructorNotes.v1"])
-def test_recorded_replies_that_say_nothing(recorded: Path, name: str) -> None:
-    page = good(seed(recorded, name))
+def test_recorded_replies_that_say_nothing(platform_replies: Path, name: str) -> None:
+    page = good(seed(platform_replies, name))
     assert (catalogue.courses(page), catalogue.linked_courses(page), page.next) == ((), {}, "")
 
 
-def test_the_recorded_list_of_courses_that_are_joined(recorded: Path) -> None:
-    folder = recorded / "coursera/coursera-dl/json"
+def test_the_recorded_list_of_courses_that_are_joined(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/json"
     page = good(json.loads((folder / "list-courses-input.json").read_text()))
     slugs = [course.slug for course in catalogue.linked_courses(page).values()]
     assert slugs == json.loads((folder / "list-courses-output.json").read_text())["courses"]

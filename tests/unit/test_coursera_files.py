@@ -17,16 +17,19 @@ from coursefs.errors import RouteGone
 from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote, Wanted
 from coursefs.pages import beside_url
 from coursefs.providers.coursera import choice
-from coursefs.providers.coursera.attachments import is_duplicate
 from coursefs.providers.coursera.choice import Choice
-from coursefs.providers.coursera.item_files import asset_ids, lecture_files, refused_attachments
-from coursefs.providers.coursera.links import item_link
+from coursefs.providers.coursera.item_files import (
+    asset_ids,
+    is_duplicate,
+    item_link,
+    lecture_files,
+    refused_attachments,
+)
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, Rendition, course_assets
+from coursefs.providers.coursera.replies import Asset, CourseAsset, LectureVideo, course_assets
+from coursefs.providers.coursera.sources import Rendition
 from coursefs.providers.coursera.text_files import reading_files
-from coursefs.providers.filenames import FileName, file_name, mime_type
-from coursefs.providers.languages import languages
-from coursefs.providers.link_files import web_host
+from coursefs.providers.kit.files import FileName, file_name, languages, mime_type, web_host
 
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course")
 PAGE = "https://www.coursera.org/learn/some-course/lecture/rS7tU/welcome"
@@ -410,3 +413,31 @@ def test_what_has_no_file_is_a_link_page(type_name: str, locked: str | None, mar
     assert names([page]) == [("link", "marked", marker, ".html")]
     assert (page.kind, page.mime_type, page.url) == (Kind.LINK, "text/html", PAGE)
     assert reason in html(page) and PAGE in html(page)
+
+
+def test_other_voices_are_files_of_their_own_where_they_are_wished() -> None:
+    dubbed = {one: {"720p": Rendition(720, f"https://c/{one}.mp4", "")} for one in ("es", "de")}
+    what = replace(
+        video(("720p",), (), ()), voices=dubbed, voice_captions={"es": "/v", "fr": "/w"}, described=dubbed["de"]
+    )
+    assert [one.extension for one in lecture(what)] == [".mp4"]
+    assert [one.extension for one in lecture(what, wanted=Wanted(voices=("fr", "es-419")))] == [
+        ".mp4", ".es.mp4", ".es.es.vtt",
+    ]  # fmt: skip
+    assert [one.extension for one in lecture(what, wanted=Wanted(voices=("all",), audio_description=True))] == [
+        ".mp4", ".de.mp4", ".es.mp4", ".es.es.vtt", ".audio-description.mp4",
+    ]  # fmt: skip
+    assert len({one.key for one in lecture(what, wanted=Wanted(voices=("all",), audio_description=True))}) == 5
+
+
+def test_an_attached_video_with_audio_description_is_shown_where_that_is_wished() -> None:
+    parts = [CourseAsset("w", "asset", asset_id="a")]
+    assets = {"a": asset("a", "Welcome extended-description-mixed.mp4")}
+    assert len(lecture(video((), (), ()), parts, assets)) == 1
+    shown = lecture(video((), (), ()), parts, assets, Wanted(audio_description=True))
+    assert [one.title for one in shown[1:]] == ["Welcome extended-description-mixed"]
+
+
+def test_a_lecture_that_is_a_stream_alone_says_so() -> None:
+    (page,) = lecture(replace(video((), (), ()), is_streamed=True))
+    assert "as a stream only" in html(page) and PAGE in html(page)

@@ -10,11 +10,10 @@ import pytest
 
 from coursefs.model import Course, File, Item, Kind, Page, Placement
 from coursefs.pages import beside_url
-from coursefs.providers.coursera import instructions, resources
+from coursefs.providers.coursera import instructions, replies
 from coursefs.providers.coursera.instructions import Passage
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.coursera.replies import Asset, CourseAsset
-from coursefs.providers.coursera.resources import Reference
+from coursefs.providers.coursera.replies import Asset, CourseAsset, Reference
 from coursefs.providers.coursera.text_files import instruction_files, reference_files
 
 BASE = "https://www.coursera.org"
@@ -142,7 +141,7 @@ def test_instructions_do_not_repeat_the_title() -> None:
 
 
 def test_recorded_references(recorded: Path) -> None:
-    found = resources.references(load(recorded, "json/references-poll-reply.json"))
+    found = replies.references(load(recorded, "json/references-poll-reply.json"))
     expected = json.loads((recorded / "coursera/coursera-dl/json/references-poll-output.json").read_text())
     assert [(one.id, one.short_id, one.name, one.slug) for one in found] == [
         (one["id"], one["shortId"], one["name"], one["slug"]) for one in expected
@@ -187,5 +186,25 @@ def test_resources_of_every_kind() -> None:
 def test_odd_references_are_left_out_or_bare() -> None:
     content = {"org.coursera.ondemand.reference.AssetReferenceContent": {"assetId": "x"}}
     rows = ({"id": "a", "content": content}, {"name": "nothing"}, {"shortId": "s", "content": "odd"}, {"id": "a"})
-    found = resources.references(Envelope(rows, {"openCourseAssets.v1": [{"id": "y", "typeName": "cml"}]}, ""))
+    found = replies.references(Envelope(rows, {"openCourseAssets.v1": [{"id": "y", "typeName": "cml"}]}, ""))
     assert [(one.id, one.parts) for one in found] == [("a", ()), ("s", ())]
+
+
+@pytest.mark.parametrize(
+    ("element", "shown"),
+    [
+        ({"offlineInstructions": {"typeName": "cml", "definition": {"value": "<text>A</text>"}}}, ["<text>A</text>"]),
+        ({"offlineInstructions": {"cmlValue": "<text>A</text>"}, "description": ""}, ["<text>A</text>"]),
+        ({"description": "Plain & simple"}, ["<text>Plain &amp; simple</text>"]),
+        (
+            {"inLabInstructionsParts": [{"title": "T", "content": {"html": "<p>B</p>"}}, "C", None, 7, {"x": 1}]},
+            ["<p>B</p>", "<text>C</text>"],
+        ),
+        ({"inLabInstructionsParts": {"instructions": "D"}}, ["<text>D</text>"]),
+        ({"description": "E", "offlineInstructions": "E"}, ["<text>E</text>"]),
+        ({"offlineInstructions": None, "inLabInstructionsParts": []}, []),
+        ({}, []),
+    ],
+)
+def test_the_instructions_of_a_lab_in_any_form(element: dict[str, Any], shown: list[str]) -> None:
+    assert [passage.cml for passage in instructions.lab(Envelope((element,), {}, ""))] == shown

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
-from coursefs.providers import fields
-from coursefs.providers.coursera import instructions, materials, naptime, old_materials, replies, resources, routes
+from coursefs.providers.coursera import instructions, materials, naptime, old_replies, replies, routes
 from coursefs.providers.coursera.naptime import Envelope, envelope
+from coursefs.providers.kit import fields
 from coursefs.transport import Reply
 
 
@@ -136,9 +136,9 @@ def test_no_reply_crashes_a_reader(
     elements: list[dict[str, Any]], linked: dict[str, Any], whole: dict[str, Any]
 ) -> None:
     reply = Envelope(tuple(elements), linked, "", whole=whole)
-    old_materials.materials(reply)
+    old_replies.materials(reply)
     replies.wrappers(reply)
-    resources.references(reply)
+    replies.references(reply)
     instructions.programming(reply)
     instructions.exercise(reply)
     instructions.peer_assignment(reply)
@@ -192,7 +192,8 @@ def test_addresses_are_those_of_the_platform() -> None:
     video = routes.LECTURE_VIDEO.url(base, id=routes.compound("Ab3", "rS~7,/?"))
     assert video == (
         f"{base}/api/onDemandLectureVideos.v1/Ab3~rS%21~7%5C%2C%2F%3F"
-        "?includes=video&fields=onDemandVideos.v1(sources%2Csubtitles%2CsubtitlesVtt%2CsubtitlesTxt)"
+        "?includes=video&fields=onDemandVideos.v1(sources%2Csubtitles%2CsubtitlesVtt%2CsubtitlesTxt%2C"
+        "dubbedSources%2CdubbedSubtitlesVtt%2CaudioDescriptionVideoSources%2ChlsUrl%2CdashUrl%2Cplaylists)"
     )
     assert routes.ASSETS.url(base, ids="a,b").startswith(f"{base}/api/assets.v1?ids=a%2Cb&")
     assert "&slug=a%26b%3D%7Bc%7D&" in routes.MATERIALS.url(base, slug="a&b={c}")

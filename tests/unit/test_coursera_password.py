@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from coursefs.errors import BadReply, CoursefsError, NotSignedIn
-from coursefs.providers.coursera.password import login_request, random_word, secrets_from_reply
+from coursefs.providers.coursera.sign_in import login_request, random_word, secrets_from_reply
 from coursefs.transport import Reply
 
 NOW = 1_700_000_000.0
@@ -68,8 +68,8 @@ def test_a_cookie_is_taken_with_its_end(cookies: list[str], secrets: dict[str, s
         ),
         (reply(404), NotSignedIn, "give coursefs the CAUTH cookie"),
         (reply(200, b"<!doctype html>"), NotSignedIn, "captcha"),
-        (reply(401), NotSignedIn, "does not accept this e-mail address and password"),
-        (reply(403), NotSignedIn, "does not accept this e-mail address and password"),
+        (reply(401), NotSignedIn, "wrong e-mail address or password"),
+        (reply(403), NotSignedIn, "wrong e-mail address or password"),
         (reply(503), BadReply, "HTTP 503"),
         (reply(200, OK), NotSignedIn, "gave no CAUTH cookie"),
         (reply(200, OK, "CAUTH="), NotSignedIn, "gave no CAUTH cookie"),

@@ -10,7 +10,8 @@ import pytest
 
 from coursefs.providers.coursera import replies
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.coursera.replies import CourseAsset, Membership, Rendition, url_expiry
+from coursefs.providers.coursera.replies import CourseAsset, Membership, url_expiry
+from coursefs.providers.coursera.sources import Rendition
 
 
 def reply(elements: list[Any] | None = None, linked: dict[str, Any] | None = None) -> Envelope:
@@ -44,8 +45,8 @@ def test_a_recorded_membership_without_its_course_is_kept(recorded: Path) -> Non
     assert (membership.course_id, membership.slug) == ("bVgqTevEEeWvGQrWsIkLlw", "")
 
 
-def test_recorded_linked_courses_are_all_known(recorded: Path) -> None:
-    path = recorded / "coursera/coursera-dl/json"
+def test_recorded_linked_courses_are_all_known(platform_replies: Path) -> None:
+    path = platform_replies / "coursera/coursera-dl/json"
     _, courses = replies.memberships(load(path / "list-courses-input.json"))
     slugs = sorted(replies.membership({"courseId": one}, courses).slug for one in courses)
     assert slugs == sorted(json.loads((path / "list-courses-output.json").read_text())["courses"])
@@ -96,8 +97,8 @@ def test_recorded_assets_have_names_and_ends(recorded: Path) -> None:
     }
 
 
-def test_recorded_flat_asset_urls_are_understood(recorded: Path) -> None:
-    found = replies.assets(load(recorded / "coursera/coursera-dl/json/asset-urls-three.json"))
+def test_recorded_flat_asset_urls_are_understood(platform_replies: Path) -> None:
+    found = replies.assets(load(platform_replies / "coursera/coursera-dl/json/asset-urls-three.json"))
     assert len(found) == 3
     assert all(asset.url and asset.expires for asset in found.values())
     assert all("." in asset.name for asset in found.values()), "the name is in the path of the URL"
@@ -117,7 +118,7 @@ def test_recorded_subtitle_maps_keep_their_own_urls(recorded: Path) -> None:
     ("name", "expected", "renditions"),
     [
         ("video-reply-1.json", "video-output-1.json", {"540p": "mw"}),
-        ("video-reply-2.json", "video-output-2.json", {"540p": "mw", "original": "mw"}),
+        ("video-reply-2.json", "video-output-2.json", {"540p": "mw", "360p": "mw"}),
     ],
 )
 def test_recorded_old_videos_have_all_that_their_own_parser_found(
@@ -142,8 +143,8 @@ def test_recorded_old_videos_have_all_that_their_own_parser_found(
         ("supplement-open-course-assets-typename-url-reply-4.json", ["asset"]),
     ],
 )
-def test_recorded_replies_of_single_wrappers(recorded: Path, name: str, kinds: list[str]) -> None:
-    found = replies.wrappers(load(recorded / "coursera/coursera-dl/json" / name))
+def test_recorded_replies_of_single_wrappers(platform_replies: Path, name: str, kinds: list[str]) -> None:
+    found = replies.wrappers(load(platform_replies / "coursera/coursera-dl/json" / name))
     assert [one.type_name for one in found] == kinds
     assert all(one.asset_id or one.url for one in found)
 
@@ -157,8 +158,8 @@ def test_recorded_replies_of_single_wrappers(recorded: Path, name: str, kinds: l
         "seeds/assets.v1.json",
     ],
 )
-def test_recorded_files_have_a_name_and_a_url(recorded: Path, name: str) -> None:
-    found = replies.assets(load(recorded / "coursera" / name))
+def test_recorded_files_have_a_name_and_a_url(platform_replies: Path, name: str) -> None:
+    found = replies.assets(load(platform_replies / "coursera" / name))
     assert found and all(one.name and one.url for one in found.values())
 
 
@@ -167,12 +168,12 @@ def test_the_documented_wrapper_of_a_text(recorded: Path) -> None:
     assert (text.type_name, text.cml) == ("cml", "some content here")
 
 
-def test_the_documented_course_has_no_language(recorded: Path) -> None:
-    assert replies.language(load(recorded / "coursera/seeds/courses.v1.json")) == ""
+def test_the_documented_course_has_no_language(platform_replies: Path) -> None:
+    assert replies.language(load(platform_replies / "coursera/seeds/courses.v1.json")) == ""
 
 
-def test_ends_of_recorded_signed_urls(recorded: Path) -> None:
-    for sample in json.loads((recorded / "coursera/derived/url-expiry-samples.json").read_text()):
+def test_ends_of_recorded_signed_urls(platform_replies: Path) -> None:
+    for sample in json.loads((platform_replies / "coursera/derived/url-expiry-samples.json").read_text()):
         if "host" not in sample:
             continue  # a lone value, without its URL
         end = sample["value"] / (1000 if sample["value"] > 1e11 else 1)
@@ -217,7 +218,7 @@ def test_old_sources_of_every_shape() -> None:
     got = replies.lecture_video(Envelope((), {}, "", whole={"sources": sources, "subtitles": {"en": "/s"}}))
     assert got.renditions == {
         "360p": Rendition(360, "https://c/3.mp4?Expires=2000", ""),
-        "original": Rendition(0, "", "https://c/o.webm"),
+        "original": Rendition(0, "https://c/second-without-resolution.mp4", "https://c/o.webm"),
     }
     assert (got.texts("srt"), got.texts("vtt"), got.texts("pdf"), got.expires) == ({"en": "/s"}, {}, {}, 2000.0)
 

@@ -56,9 +56,9 @@ def test_a_recorded_expired_file_says_when_it_ended(recorded: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["firefox_cookies_without_coursera.txt", "chrome_cookies.txt"])
-def test_a_recorded_file_without_the_cookie_is_explained(recorded: Path, name: str) -> None:
+def test_a_recorded_file_without_the_cookie_is_explained(platform_replies: Path, name: str) -> None:
     with pytest.raises(CoursefsError, match=r"no CAUTH cookie for coursera\.org"):
-        secrets_from_cookies((recorded / "coursera/coursera-dl/cookies" / name).read_text(), now=NOW)
+        secrets_from_cookies((platform_replies / "coursera/coursera-dl/cookies" / name).read_text(), now=NOW)
 
 
 def line(host: str = ".coursera.org", expires: object = LATER, name: str = "CAUTH", value: str = "abc") -> str:
@@ -91,13 +91,15 @@ def test_every_variant_of_a_cookies_file_is_read(text: str, secrets: dict[str, s
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "not a cookies.txt in the Netscape format$"),
-        ("# only\n# comments\n", "not a cookies.txt"),
-        ('[{"name": "CAUTH"}]', "but JSON"),
+        ("", "nothing was given$"),
+        ("# only\n# comments\n", "no cookies in this text: expected a cookies.txt"),
+        ('[{"name": "CAUTH"}]', "no cookies in this JSON"),
+        ('[{"name": "CAUTH"', "damaged or cut off"),
+        ("<html><a href=x>", "no cookies in this web page"),
         (line(host=".coursera.org.evil.example"), "no CAUTH cookie"),
         (line(host="evilcoursera.org"), "no CAUTH cookie"),
         (line(name="cauth"), "no CAUTH cookie"),
-        ("#" + line(), "not a cookies.txt"),
+        ("#" + line(), "no cookies in this text"),
         (line(value=""), "empty"),
         (line(expires=NOW), "ended on 2023-11-14"),
     ],

@@ -36,6 +36,8 @@ def test_the_recorded_progress_with_and_without_an_envelope(recorded: Path) -> N
     expected = Progress(
         overall=0.02,
         modules={"7vAcK": 0.0, "SkoZT": 1.0, "HPSDs": 0.0},
+        lessons={"slr3c": 1.0, "f9Zs8": 0.0, "DAaFw": 0.0},
+        lists_items=True,
         completed={"JguqW": 1441492941.52, "ENg6D": 1441492935.116},
         next_item="mqOt5",
     )
@@ -167,3 +169,22 @@ def test_the_replies_of_the_notes_fit_together(recorded: Path) -> None:
     assert (found.done, found.grade, found.passed) == (0.02, 0.0, False)
     assert found.deadlines == (Deadline("Start", 1442213999181000000, "module/SkoZT"),)
     assert json.dumps(found.starts_ns) == "1441487282181000000"
+
+
+def test_progress_by_the_keys_of_sections_and_items() -> None:
+    said = {"overall": 50, "modules": {"m": 100}, "lessons": {"l": 25}}
+    found = of.course_progress(of.progress(page(said | {"items": {"i": {"progressState": "Completed"}, "j": {}}})))
+    assert (found.done, found.lists_items) == (0.5, True)
+    assert found.parts == {"module/m": 1.0, "lesson/l": 0.25, "item/i": 1.0}
+    assert of.course_progress(of.progress(page(said))).lists_items is False
+    assert of.course_progress(None).parts == {}
+    assert of.progress(page({"items": {}})) is None
+
+
+@pytest.mark.parametrize(
+    ("element", "seconds"),
+    [({"viewedUpTo": 6000}, 6.0), ({"viewedUpTo": 0}, 0.0), ({"viewedUpTo": -1}, None), ({"viewedUpTo": "x"}, None),
+     ({}, None)],
+)  # fmt: skip
+def test_the_place_in_a_video(element: dict[str, Any], seconds: float | None) -> None:
+    assert of.place(page(element)) == seconds

@@ -13,9 +13,9 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from coursefs.credentials import Credentials, expiry
 from coursefs.errors import CoursefsError, NotSignedIn, UsageError
-from coursefs.places import places
+from coursefs.settings.credentials import Credentials, expiry
+from coursefs.settings.paths import app_paths
 
 SECRETS = {"cauth": "s3cret-välue", "expires": "1790000000"}
 
@@ -48,7 +48,7 @@ class Desktop(KeyringBackend):
 
 
 class Hanging(Desktop):
-    """A keyring that waits for a person who is not there."""
+    """A keyring that waits for its password."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,12 +85,12 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
 
 @pytest.fixture
 def folder() -> Path:
-    return places().credentials_dir
+    return app_paths().credentials_dir
 
 
 def credentials(timeout: float = 30.0) -> Credentials:
     """A new object, as the next command has it."""
-    return Credentials(places(), keyring_timeout=timeout)
+    return Credentials(app_paths(), keyring_timeout=timeout)
 
 
 # --- files
@@ -105,7 +105,7 @@ def test_what_is_saved_is_loaded_by_the_next_command(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_nobody_else_can_read_them_whatever_the_umask(mask: int, folder: Path) -> None:
+def test_only_the_owner_can_read_them_with_any_umask(mask: int, folder: Path) -> None:
     before = os.umask(mask)
     try:
         credentials().save("coursera", SECRETS)
@@ -170,6 +170,27 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(folder: Path, tmp_path: P
     assert json.loads((tmp_path / "elsewhere").read_text()) == SECRETS
 
 
+def test_a_fifo_and_a_second_name_of_another_file_are_not_read(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    (tmp_path / "elsewhere").write_text(json.dumps(SECRETS))
+    (folder / "hard.json").hardlink_to(tmp_path / "elsewhere")
+    os.mkfifo(folder / "fifo.json")
+    for name in ("hard", "fifo"):
+        with pytest.raises(CoursefsError, match="cannot read"):
+            credentials().load(name)
+
+
+def test_secrets_of_a_folder_of_another_user_are_not_taken(folder: Path, another_uid: int) -> None:
+    credentials().save("coursera", SECRETS)
+    os.chown(folder, another_uid, another_uid)
+    with pytest.raises(CoursefsError, match="belongs to another user"):
+        credentials().load("coursera")
+    os.chown(folder, 0, 0)
+    os.chown(folder / "coursera.json", another_uid, another_uid)
+    with pytest.raises(CoursefsError, match="belongs to another user"):
+        credentials().load("coursera")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cauth": 1}', b'"text"', b'{"cauth": null}'])
 def test_a_damaged_file_asks_for_a_new_sign_in(content: bytes, folder: Path) -> None:
     folder.mkdir(parents=True, mode=0o700)
@@ -205,10 +226,12 @@ def test_a_desktop_keyring_is_preferred(desktop: Desktop, folder: Path) -> None:
 
 def test_a_separate_world_has_its_own_entries(desktop: Desktop) -> None:
     credentials().save("coursera", SECRETS)
-    demo = Credentials(places(below="demo"))
+    demo = Credentials(app_paths(below="demo"))
     assert demo.load("coursera") == {}
     demo.save("coursera", {"cauth": "demo"})
     assert credentials().load("coursera") == SECRETS
+    assert demo.load("coursera") == {"cauth": "demo"}
+    assert len(desktop.kept) == 1, "the keyring is asked for nothing"
 
 
 def test_a_store_that_is_no_better_than_a_file_is_not_used(
@@ -252,6 +275,22 @@ def test_the_newest_secret_wins_whichever_store_took_it(desktop: Desktop, folder
     assert credentials().load("coursera") == {"cauth": "third"}
     assert credentials().delete("coursera")
     assert credentials().load("coursera") == {}
+
+
+def test_a_process_that_is_killed_between_keyring_and_file_leaves_the_newest_secret(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desktop.locked = True
+    credentials().save("coursera", {"cauth": "old"})
+    desktop.locked = False
+
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Credentials, "_remove", killed)
+        credentials().save("coursera", {"cauth": "new"})
+    assert credentials().load("coursera") == {"cauth": "new"}
 
 
 def test_no_secret_is_shown(desktop: Desktop) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from coursefs.mount import kernel, mountinfo
-from coursefs.mount.libfuse import reason
 
 HERE = mountinfo.Mounted(Path("/m"), "fuse.coursefs", "coursefs", (0, 35))
 
@@ -60,23 +59,3 @@ def test_whatever_keeps_them_from_being_written_is_no_error(
     monkeypatch.setattr(kernel, "CONNECTIONS", tmp_path)
     monkeypatch.setattr(subprocess, "run", fail)
     assert not kernel.raise_limits(Path("/m"))
-
-
-@pytest.mark.parametrize(
-    ("said", "why"),
-    [
-        ("", ""),
-        ("one\nfusermount3: bad mount point\n\n", "fusermount3: bad mount point"),
-        (
-            "fusermount3: mount failed: Operation not permitted\n",
-            "fusermount3: mount failed: Operation not permitted"
-            " (in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN)",
-        ),
-        (
-            "fusermount3: option allow_other only allowed if 'user_allow_other' is set in /etc/fuse.conf\n",
-            "fusermount3: option allow_other only allowed if 'user_allow_other' is set in /etc/fuse.conf",
-        ),
-    ],
-)
-def test_the_last_word_of_libfuse_is_the_reason(said: str, why: str) -> None:
-    assert reason(said) == why

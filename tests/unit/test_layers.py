@@ -1,40 +1,41 @@
-"""The plan of the house: who may import whom."""
+"""The layers: which package may import which, and that the facade hides what lies below it."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from fnmatch import fnmatch
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 import coursefs
+from coursefs import library
 
 _ROOT = Path(coursefs.__file__).parent
-#: from the ground up; a floor knows only the floors under it, and itself
-_FLOORS = (
-    {"errors", "defects", "model", "units", "files", "lock", "logs", "foreground"},
-    {"flight", "strict_toml", "places", "pages"},
+#: from the bottom up; a layer imports the layers below it, and itself
+_LAYERS = (
+    {"errors", "model"},
+    {"base"},
+    {"pages"},
     {"transport"},
-    {"providers", "config_keys"},
-    {"config", "credentials", "content", "catalog"},
-    {"activity", "handle", "selection"},
-    {"choosing"},
+    {"settings"},
+    {"providers"},
+    {"catalog", "content", "testing"},
     {"library"},
-    {"forgetting", "listing", "mount", "reload", "targets"},
-    {"transfer"},
-    {"copies", "fetching"},
-    {"download"},
+    {"bulk", "mount"},
     {"daemon", "doctor"},
     {"cli"},
     {"__main__"},
 )
-_SELDOM = {("content", "catalog"), ("catalog", "content")}  # side by side, and strangers
+#: packages of one layer that do not import each other
+_SEPARATE = {*permutations(("content", "catalog", "testing"), 2), *permutations(("bulk", "mount"), 2)}
 
 
 def _imports(path: Path) -> set[str]:
-    """The rooms of coursefs that a module imports."""
+    """The packages of coursefs that a module imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("coursefs."):
@@ -46,38 +47,130 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def _room(path: Path) -> str:
+def _package(path: Path) -> str:
     return path.relative_to(_ROOT).parts[0].removesuffix(".py")
 
 
-def _floor(room: str) -> int:
-    return next(number for number, rooms in enumerate(_FLOORS) if room in rooms)
+def _layer(package: str) -> int:
+    return next(number for number, packages in enumerate(_LAYERS) if package in packages)
 
 
 @pytest.mark.parametrize("path", sorted(_ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(_ROOT)))
 def test_imports_run_downwards(path: Path) -> None:
-    room = _room(path)
-    if room == "demo":
+    package = _package(path)
+    if package == "demo":
         assert _imports(path) <= {"demo"}, (
             "the demo platforms know nothing of the client, so that they can contradict it"
         )
-    elif room != "__init__":
-        above = {other for other in _imports(path) if _floor(other) > _floor(room)}
+    elif package != "__init__":
+        above = {other for other in _imports(path) if _layer(other) > _layer(package)}
         assert not above
-        assert not {(room, other) for other in _imports(path)} & _SELDOM
-    if room in {"content", "catalog", "providers", "library", "transport"}:
+        assert not {(package, other) for other in _imports(path)} & _SEPARATE
+    if package in {"content", "catalog", "providers", "library", "transport"}:
         assert "pyfuse3" not in path.read_text()
-    if room == "providers":
+    if package == "providers":
         assert "catalog" not in _imports(path)
+
+
+# -- the facade ------------------------------------------------------------------------------------------------------
+
+#: the packages above the facade, and what they import of the packages that it hides, with the reason
+_ABOVE = ("bulk", "mount", "daemon", "doctor", "cli")
+_HIDDEN = {"catalog", "content", "providers", "pages"}
+_EXCEPTIONS = {
+    # before the first sign-in there is no account that a library could be opened with
+    "cli/login*.py": {"providers"},
+}
+_UPPER_MODULES = [path for package in _ABOVE for path in sorted((_ROOT / package).rglob("*.py"))]
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(_ROOT))
+
+
+@pytest.mark.parametrize("path", _UPPER_MODULES, ids=_name)
+def test_layers_above_the_facade_import_it_alone(path: Path) -> None:
+    allowed = set().union(*(packages for names, packages in _EXCEPTIONS.items() if fnmatch(_name(path), names)))
+    assert not _imports(path) & _HIDDEN - allowed
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("coursefs.library"):
+            assert node.module == "coursefs.library", "the modules of the package are private"
+            assert {alias.name for alias in node.names} <= set(library.__all__)
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("coursefs.library") for alias in node.names)
+
+
+def test_no_exception_is_out_of_date() -> None:
+    for names, packages in _EXCEPTIONS.items():
+        used = set().union(*(_imports(path) for path in _UPPER_MODULES if fnmatch(_name(path), names)))
+        assert packages <= used, names
+
+
+def _reaches(tree: ast.AST) -> list[str]:
+    """The expressions that reach through a library: `library.part.x`, `library.part[x]` and `library._part`."""
+    names = {"library", "_library"} | {
+        node.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.arg) and node.annotation is not None and ast.unparse(node.annotation) == "Library"
+    }
+
+    def is_library(node: ast.AST) -> bool:
+        return (isinstance(node, ast.Name) and node.id in names) or (
+            isinstance(node, ast.Attribute) and node.attr in names
+        )
+
+    def is_part(node: ast.AST) -> bool:
+        return isinstance(node, ast.Attribute) and is_library(node.value)
+
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute | ast.Subscript) and is_part(node.value))
+        or (isinstance(node, ast.Attribute) and node.attr.startswith("_") and is_library(node.value))
+    ]
+
+
+@pytest.mark.parametrize("path", _UPPER_MODULES, ids=_name)
+def test_nothing_reaches_through_the_facade(path: Path) -> None:
+    assert _reaches(ast.parse(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reached"),
+    [
+        ("library.tree.children(node)", ["library.tree.children"]),
+        ("self._library.contents.pinned(content)", ["self._library.contents.pinned"]),
+        ("library.providers[name].whoami()", ["library.providers[name]"]),
+        ("library._tree", ["library._tree"]),
+        ("def f(one: Library): return one.fill.progress", ["one.fill.progress"]),
+        ("library.use().max_size, library.node(inode).name, self._library.accounts, job.library.accounts", []),
+    ],
+)
+def test_what_reaches_through_is_found(code: str, reached: list[str]) -> None:
+    assert _reaches(ast.parse(code)) == reached
+
+
+def test_the_parts_of_the_library_are_private() -> None:
+    tree = ast.parse((_ROOT / "library" / "library.py").read_text())
+    assigned = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+    }
+    assert assigned
+    assert {name for name in assigned if not name.startswith("_")} == set()
+
+
+# -- optional packages -----------------------------------------------------------------------------------------------
 
 
 def test_all_but_the_mount_works_without_pyfuse3() -> None:
     code = (
         "import sys; sys.modules['pyfuse3'] = None\n"
         "import coursefs.cli.main, coursefs.cli.mount, coursefs.cli.courses, coursefs.cli.status, coursefs.cli.login\n"
-        "import coursefs.cli.transfers, coursefs.daemon.transfers, coursefs.download\n"
-        "import coursefs.library, coursefs.listing, coursefs.catalog, coursefs.content, coursefs.providers.coursera\n"
-        "import coursefs.providers.openedx, coursefs.cli.login_openedx\n"
+        "import coursefs.cli.transfers, coursefs.daemon.commands, coursefs.bulk.download\n"
+        "import coursefs.library\n"
+        "import coursefs.providers.coursera, coursefs.providers.openedx\n"
         "import coursefs.mount.mountpoint, coursefs.mount.options, coursefs.mount.mountinfo, coursefs.daemon.setup"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What may stand behind `-o`."""
+"""Parsing of mount options."""
 
 from __future__ import annotations
 
@@ -28,6 +28,23 @@ def test_a_line_of_fstab() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("", False),
+        ("exec", True),
+        ("noexec", False),
+        ("noexec,exec", True),
+        ("exec,noexec", False),
+        ("suid,dev", False),
+    ],
+)
+def test_nothing_is_run_from_a_mount_unless_it_is_wanted(text: str, runs: bool) -> None:
+    options = parse([text]).for_kernel
+    assert ("exec" in options, "noexec" in options) == (runs, not runs)
+    assert {"ro", "default_permissions", "nosuid", "nodev"} <= options
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("ofline", "did you mean offline"),
@@ -36,8 +53,8 @@ def test_a_line_of_fstab() -> None:
         ("offline=yes", "takes no value"),
         ("cache_size=much", "size"),
         ("cache_dir", "needs a value"),
-        ("fsname=x", "no option"),
-        ("max_read=4096", "no option"),
+        ("fsname=x", "unknown option"),
+        ("max_read=4096", "unknown option"),
         ("cache_dir=~nobody-of-this-name/x", "~nobody-of-this-name"),
     ],
 )

@@ -20,6 +20,8 @@ def test_parse() -> None:
     ours = mountinfo.at(Path("/home/me/my courses"), mountinfo.parse(TEXT))
     assert ours is not None and ours.is_coursefs
     assert ours.device == (0, 35)
+    assert (ours.identifier, ours.options, ours.number("user_id")) == (40, frozenset({"ro", "nosuid"}), 1000)
+    assert ours.number("group_id") is None
 
 
 def test_the_uppermost_mount_counts() -> None:
@@ -52,3 +54,23 @@ def test_absolute_knows_homes(own_home: Path) -> None:
 
 def test_this_machine_has_a_root() -> None:
     assert mountinfo.at(Path("/")) is not None
+
+
+AUTOMOUNT = rb"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+50 22 0:40 / /home/me/courses rw,relatime shared:9 - autofs systemd-1 rw,fd=31,pgrp=1,maxproto=5,direct
+"""
+
+
+def test_an_automount_point_is_known_by_its_line_alone() -> None:
+    there = mountinfo.at(Path("/home/me/courses"), mountinfo.parse(AUTOMOUNT))
+    assert there is not None and there.is_automount_point and not there.is_coursefs
+    assert there.number("pgrp") == 1
+    upper = AUTOMOUNT + rb"51 50 0:41 / /home/me/courses ro - fuse.coursefs coursefs ro,user_id=0" + b"\n"
+    there = mountinfo.at(Path("/home/me/courses"), mountinfo.parse(upper))
+    assert there is not None and there.is_coursefs
+
+
+def test_nothing_is_asked_of_an_automount_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mountinfo, "mounted", lambda: mountinfo.parse(AUTOMOUNT))
+    monkeypatch.setattr(Path, "readlink", lambda path: pytest.fail(f"{path} was asked"))
+    assert mountinfo.absolute(Path("/home/me/courses")) == Path("/home/me/courses")

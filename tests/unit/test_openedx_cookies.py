@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import CoursefsError, NotSignedIn
-from coursefs.providers.openedx.cookies import secrets_from_cookies, set_cookies
+from coursefs.providers.openedx.cookies import secrets_from_cookies, set_cookies, takes_session_back
 
 NOW = 1_700_000_000.0
 LATER = 1_800_000_000
@@ -77,3 +77,19 @@ def test_whatever_the_file_holds_a_header_can_hold_it(text: str) -> None:
 )  # fmt: skip
 def test_cookies_that_a_reply_sets(headers: list[str], cookies: dict[str, str]) -> None:
     assert set_cookies(headers) == cookies
+
+
+@pytest.mark.parametrize(
+    ("headers", "ended"),
+    [
+        (['sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax'], True),
+        (["csrftoken=x; Path=/", "prod-edx-sessionid=; Max-Age=0"], True),
+        (["other-sessionid=; Max-Age=0"], False),
+        (["sessionid=abc; HttpOnly; Max-Age=1209600; Path=/"], False),
+        (['openedx-language-preference=""; Max-Age=0; Path=/'], False),
+        ([], False),
+        (["sessionid"], True),
+    ],
+)
+def test_a_session_that_the_server_takes_back(headers: list[str], ended: bool) -> None:
+    assert takes_session_back(headers, "a=b; sessionid=x; prod-edx-sessionid=y") is ended

@@ -12,7 +12,7 @@ from coursefs.model import Course, Deadline, File, Item, Kind, Page, Placement, 
 from coursefs.providers.openedx import choice
 from coursefs.providers.openedx.replies import Block, Blocks, CourseDate, Encoding, VideoData
 from coursefs.providers.openedx.standing import due_blocks, standing
-from coursefs.providers.openedx.unit_files import needs_page, unit_files
+from coursefs.providers.openedx.unit_files import has_unsaid, needs_page, unit_files
 
 LMS = "https://lms.example.com"
 COURSE = Course("course-v1:O+C+R", "O+C+R", "A Course")
@@ -123,7 +123,7 @@ def test_a_video_with_its_transcripts_in_the_chosen_languages() -> None:
     assert [file.mime_type for file in found] == ["video/mp4", "application/x-subrip", "application/x-subrip"]
     body = found[0].body
     assert isinstance(body, Remote) and body.identity == f"video/{video.key}/desktop_mp4.mp4"
-    assert not needs_page([video])
+    assert needs_page([video]) and not has_unsaid([video]), "its handout stands on its page alone"
 
 
 def test_videos_of_one_name_are_told_apart_together_with_their_transcripts() -> None:
@@ -138,10 +138,10 @@ def test_videos_of_one_name_are_told_apart_together_with_their_transcripts() -> 
 @pytest.mark.parametrize(
     ("video", "reason", "url"),
     [
-        (VideoData(encodings(youtube="https://www.youtube.com/watch?v=x")), "lies on YouTube", "https://www.youtube.com/watch?v=x"),
+        (VideoData(encodings(youtube="https://www.youtube.com/watch?v=x")), "is on YouTube", "https://www.youtube.com/watch?v=x"),
         (VideoData({}, only_on_web=True), "on its web page only", f"{LMS}/b/v"),
         (VideoData(encodings(youtube="javascript:x")), "on its web page only", f"{LMS}/b/v"),
-        (VideoData(EVERY, only_on_web=True), "lies on YouTube", "https://www.youtube.com/watch?v=x"),
+        (VideoData(EVERY, only_on_web=True), "is on YouTube", "https://www.youtube.com/watch?v=x"),
     ],
 )  # fmt: skip
 def test_a_video_without_a_file_is_a_link(video: VideoData, reason: str, url: str) -> None:
@@ -163,12 +163,13 @@ def test_one_page_for_all_texts_in_their_order() -> None:
     html = page_of({"h1": "<style>x</style>", "p": "<p>Which?</p>", "h2": "<p>First</p>", "l": "<p>frame</p>"})
     page, video = files_of(parts, html)
     text = html_of(page)
-    places = [
+    app_paths = [
         text.index(words)
-        for words in ("<p>First</p>", "Video: Intro", "<h2>A &lt;b&gt; question</h2>", "Which?", "frame",
-                      "This part (lti)", f'href="{LMS}/b/l"', "This part (html)")
+        for words in ("<p>First</p>", "Video: Intro", "<h2>A &lt;b&gt; question</h2>", "Which?",
+                      f'href="{LMS}/b/l"', "This is an external tool", "This text is on its web page only")
     ]  # fmt: skip
-    assert places[:6] == sorted(places[:6])
+    assert app_paths == sorted(app_paths)
+    assert "frame" not in text
     assert "Discussion" not in text and "CSS" not in text
     assert video.kind is Kind.VIDEO
     assert f"coursefs-beside:{video.key.replace('/', '%2F')}" in text

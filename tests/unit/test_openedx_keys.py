@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.providers.filenames import FileName
+from coursefs.providers.kit.files import FileName
 from coursefs.providers.openedx.assets import asset
 from coursefs.providers.openedx.keys import (
     CourseId,

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.model import Course, File, Item, Kind, Page, Placement
-from coursefs.providers.openedx.course_pages import handout_files, update_files
-from coursefs.providers.openedx.files import Assets
+from coursefs.providers.openedx.assets import Assets
 from coursefs.providers.openedx.markup import clean_html
 from coursefs.providers.openedx.replies import Update
+from coursefs.providers.openedx.text_pages import handout_files, update_files
 from coursefs.providers.openedx.unit_page import fragments
 
 LMS = "https://lms.example.com"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.model import Course, Kind, Outline, Section
+from coursefs.model import LEAVES_TRACES, Course, Kind, Outline, Section
+from coursefs.providers.openedx.course_outline import merged
 from coursefs.providers.openedx.outline import ACCESS, HANDOUTS, UPDATES, closed, outline, parts
 from coursefs.providers.openedx.replies import Access, Block, Blocks, blocks
 
@@ -135,3 +136,39 @@ def test_whatever_refers_to_whatever_it_ends(children: dict[str, list[str]], dat
     for block in found.values():
         keys = [part.key for part in parts(made, block)]
         assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("listed", "shown", "first", "second"),
+    [
+        ("abc", "abc", "abc", "abc"),
+        ("", "abc", "abc", "abc"),
+        ("abc", "", "abc", "abc"),
+        ("acd", "abcd", "abcd", "abcd"),
+        ("abcd", "ad", "abcd", "abcd"),
+        ("ab", "xaby", "xaby", "xaby"),
+        ("afgb", "axb", "axfgb", "afgxb"),
+        ("f", "x", "xf", "fx"),
+        ("abc", "cba", "abc", "abc"),
+    ],
+)
+def test_one_order_of_two_lists(listed: str, shown: str, first: str, second: str) -> None:
+    assert "".join(merged(listed, shown, shown_first=True)) == first
+    assert "".join(merged(listed, shown, shown_first=False)) == second
+
+
+@given(st.text("abcdef", max_size=8), st.text("abcdef", max_size=8), st.booleans())
+def test_every_one_of_both_lists_is_there_once(listed: str, shown: str, first: bool) -> None:
+    order = merged(listed, shown, shown_first=first)
+    assert len(order) == len(set(order)) and set(order) == {*listed, *shown}
+
+
+def test_units_whose_page_writes_something_down_are_marked() -> None:
+    found = tree(
+        ("c", "course", "s"), ("s", "sequential", "t p b x"), ("t", "vertical", "h v"), ("p", "vertical", "h2 q"),
+        ("b", "vertical", "lib"), ("x", "vertical", "y"), ("h", "html", ""), ("h2", "html", ""), ("v", "video", ""),
+        ("q", "problem", ""), ("lib", "library_content", ""), ("y", "vertical", "x gone"),
+    )  # fmt: skip
+    result = outline(found, COURSE, LMS)
+    marked = [item.key for item in result.sections[0].items if LEAVES_TRACES in item.details]
+    assert marked == ["item/p", "item/b"]

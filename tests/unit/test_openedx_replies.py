@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.providers.openedx import replies
+from coursefs.providers.openedx.course_outline import chapters
 from coursefs.providers.openedx.replies import Access, Encoding, Update, time_ns
 
 _NAMES = ["id", "type", "children", "blocks", "root", "results", "course", "student_view_data"]
@@ -39,8 +40,8 @@ def test_recorded_blocks(recorded: Path) -> None:
     assert all(block.html == "" for block in found.blocks.values())
 
 
-def test_recorded_root_alone(recorded: Path) -> None:
-    found = replies.blocks(read(recorded, "mfe_pact/02_api_courses_v2_blocks.json")["response"]["body"])
+def test_recorded_root_alone(platform_replies: Path) -> None:
+    found = replies.blocks(read(platform_replies, "mfe_pact/02_api_courses_v2_blocks.json")["response"]["body"])
     assert found.blocks[found.root].type == "course"
 
 
@@ -161,6 +162,48 @@ def test_times(value: object, ns: int | None) -> None:
     assert time_ns(value) == ns
 
 
+def test_homes_and_the_languages_of_a_video() -> None:
+    assert replies.home({"handouts_html": "<p>a", "welcome_message_html": None}) == replies.Home("<p>a", "")
+    assert replies.spoken(["en", "pt_BR", 7, "not a language!"]) == frozenset(("en", "pt-BR"))
+    assert replies.spoken({"detail": "x"}) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "is_it"), [("bright", True), ("BRIGHT how", True), ("O+C", True), ("star", False), ("light lamps", True)]
+)
+def test_courses_that_fit_what_is_sought(words: str, is_it: bool) -> None:
+    course = {"name": "How Bright?", "id": "course-v1:O+C+R", "org": "O", "short_description": "Of lamps and light"}
+    assert replies.fits(course, words) is is_it
+
+
+def test_an_enrolment_of_the_smaller_view_has_an_id_alone() -> None:
+    (one,) = replies.enrolments({"next": None, "results": [{"is_active": True, "course_id": "course-v1:O+C+R"}]})
+    assert (one.course_id, one.name) == ("course-v1:O+C+R", "")
+
+
+CHAPTERS: dict[str, dict[str, Any]] = {
+    "outline": {
+        "sections": [
+            {"id": "c1", "title": "One", "sequence_ids": ["s1", "s2", "s2", 7, "gone"]},
+            {"id": "", "sequence_ids": None},
+            {"id": "c1", "title": "again"},
+        ],
+        "sequences": {"s1": {"title": "A", "exam": {"status": "x"}, "due": "1970-01-02T00:00:00Z"}, "s2": None},
+    }
+}
+
+
+def test_a_course_outline_that_is_not_in_order() -> None:
+    assert chapters({"outline": {"sections": [], "sequences": []}}) == ()
+    (found,) = chapters({"outline": {**CHAPTERS["outline"], "sections": CHAPTERS["outline"]["sections"][:2]}})
+    assert [(one.key, one.title) for one in found.subsections] == [("s1", "A"), ("s2", "")]
+    assert found.subsections[0].why_closed(0) == (
+        "it is an exam (exam, due on 1970-01-02), which can be taken on its web page only"
+    )
+    assert found.subsections[1].why_closed(0) == ""
+    assert chapters(CHAPTERS) == (found,)
+
+
 @given(JSON)
 def test_any_json_can_be_read(body: Any) -> None:
     blocks = replies.blocks(body)
@@ -171,3 +214,6 @@ def test_any_json_can_be_read(body: Any) -> None:
     replies.handouts(body)
     replies.access(body)
     replies.user(body)
+    replies.home(body)
+    replies.spoken(body)
+    chapters(body)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from coursefs.config import load
 from coursefs.errors import UsageError
 from coursefs.providers.panopto.settings import settings
+from coursefs.settings.config import load
 
 
 def test_what_the_file_says_is_what_the_provider_understands(tmp_path: Path) -> None:

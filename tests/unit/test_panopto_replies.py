@@ -10,9 +10,7 @@ import pytest
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, RouteGone
 from coursefs.providers.panopto import replies, routes
-from coursefs.providers.panopto.answers import content_of
-from coursefs.providers.panopto.languages import TAGS, tag
-from coursefs.providers.panopto.replies import Delivery, Folder, Mark, Session
+from coursefs.providers.panopto.replies import TAGS, Delivery, Folder, Mark, Session, content_of, tag
 from coursefs.transport import Reply
 
 ID = "0a1b2c3d-0000-4000-8000-00000000000f"

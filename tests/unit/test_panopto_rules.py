@@ -11,15 +11,22 @@ from hypothesis import strategies as st
 
 from coursefs.errors import UsageError
 from coursefs.model import Course, File, Item, Kind, Page, Wanted
-from coursefs.providers import panopto, registry
+from coursefs.providers import registry
 from coursefs.providers.base import Account
-from coursefs.providers.panopto.captions import is_srt
-from coursefs.providers.panopto.chapters import chapters
-from coursefs.providers.panopto.folders import SCHEDULED, SESSION, Contents, roots, section, unknown_parents
-from coursefs.providers.panopto.replies import Delivery, Folder, Mark, Playlist, Session
-from coursefs.providers.panopto.session_files import OWN, Known, listed_files, session_files, wanted_captions
+from coursefs.providers.panopto.folders import (
+    SCHEDULED,
+    SESSION,
+    Contents,
+    roots,
+    section,
+    slug,
+    title,
+    unknown_parents,
+)
+from coursefs.providers.panopto.platform import PLATFORM
+from coursefs.providers.panopto.replies import Delivery, Folder, Mark, Playlist, Session, is_srt
+from coursefs.providers.panopto.session_files import OWN, Known, chapters, listed_files, session_files, wanted_captions
 from coursefs.providers.panopto.settings import Settings, server, settings
-from coursefs.providers.panopto.titles import slug, title
 from coursefs.transport import Transport
 
 SETTINGS = Settings("https://campus.example", "client")
@@ -97,14 +104,14 @@ def test_the_address_of_a_server(given: str, expected: str) -> None:
 def test_settings_that_make_no_sense_are_refused(values: dict[str, str]) -> None:
     good = {"server": "https://campus.example", "client_id": "abc"}
     with pytest.raises(UsageError) as caught:
-        panopto.provider(Account("panopto", good | values, {}), Transport())
+        PLATFORM.create(Account("panopto", good | values, {}), Transport())
     assert "secret" not in str(caught.value)
 
 
 def test_panopto_is_found() -> None:
     if "panopto" not in registry.names():
         pytest.skip("the installed metadata are older than this source")
-    assert registry.provider("panopto") is panopto.provider
+    assert registry.platform("panopto") is PLATFORM
 
 
 @pytest.mark.parametrize(
@@ -227,10 +234,10 @@ def test_the_files_of_a_recording(known: Known, expected: list[str]) -> None:
     assert shown(session_files(COURSE, ITEM, known, SETTINGS)) == expected
 
 
-def test_audio_chapters_and_slides_are_there_when_they_are_wanted() -> None:
+def test_chapters_are_there_and_audio_and_slides_when_they_are_wanted() -> None:
     marks = (Mark(0, "Start"), Mark(3, "", "o", "1"), Mark(8, "", "o", "2"), Mark(9, "End", "o", "1"))
     known = Known(session("s1"), delivery(has_audio=True, marks=marks))
-    assert shown(session_files(COURSE, ITEM, known, SETTINGS)) == ["video.mp4"]
+    assert shown(session_files(COURSE, ITEM, known, SETTINGS)) == ["video.mp4", "chapters.chapters.txt"]
     everything = Settings("https://campus.example", "client", audio=True, slides=True)
     files = session_files(COURSE, ITEM, known, everything)
     assert shown(files) == [

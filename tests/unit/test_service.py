@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from coursefs.cli.main import main
-from coursefs.daemon.notify import VARIABLE, Manager
-from coursefs.daemon.unit import escaped_path, quoted, unit
+from coursefs.daemon.readiness import NOTIFY_VARIABLE, Manager
+from coursefs.daemon.systemd_unit import escaped_path, quoted, unit
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     if program is None:
         pytest.skip("systemd is not installed")
     instance = tmp_path / "coursefs@home-me-courses.service"
-    instance.write_text(unit([sys.executable, "-m", "coursefs", "--config", "/a b/%$x"]))
+    instance.write_text(unit([sys.executable, "-m", "coursefs", "--config", "/a b/%$x"], "umask=077"))
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(
         [program, "--user", "--man=no", "verify", str(instance)],
@@ -76,15 +76,18 @@ def test_install_and_uninstall(
     courses = own_home / "my courses"
     courses.mkdir()
     instance = f"coursefs@{escaped_path(str(courses))}.service"
-    assert main(["--config", "/etc/c.toml", "service", "install", str(courses)]) == 0
+    settings = own_home / "c.toml"
+    settings.touch()
+    assert main(["--config", str(settings), "service", "install", str(courses)]) == 0
     file = own_home / ".config" / "systemd" / "user" / "coursefs@.service"
-    assert "ExecStart=" in file.read_text() and "--config /etc/c.toml mount --foreground -- %f" in file.read_text()
+    assert "ExecStart=" in file.read_text() and f"--config {settings} mount --foreground -- %f" in file.read_text()
     assert instance in capsys.readouterr().err
     assert main(["service", "uninstall", str(courses)]) == 0
     assert file.exists()
     assert main(["service", "uninstall"]) == 0
     assert not file.exists()
     assert (systemctl / "asked").read_text().splitlines() == [
+        "--user show-environment",
         "--user daemon-reload",
         f"--user enable --now {instance}",
         f"--user disable --now {instance}",
@@ -96,13 +99,62 @@ def test_install_and_uninstall(
     assert "nothing is installed" in capsys.readouterr().err
 
 
-def test_what_systemctl_says_is_the_reason(
-    systemctl: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_without_a_bus_what_to_do_is_said_and_nothing_is_left(
+    systemctl: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("coursefs.mount.mountpoint.require_fuse", lambda: None)
     (systemctl / "fail").touch()
-    assert main(["service", "install"]) == 1
-    assert capsys.readouterr().err.endswith("coursefs: systemctl --user daemon-reload: no bus\n")
+    courses = own_home / "courses"
+    assert main(["service", "install", str(courses)]) == 1
+    said = capsys.readouterr().err
+    assert (
+        said.startswith("coursefs: systemctl --user show-environment: no bus; log in as ") and "enable-linger" in said
+    )
+    assert not list((own_home / ".config").iterdir()) and not courses.exists(), "nothing is left"
+
+
+def test_an_install_that_fails_half_way_leaves_everything_as_it_was(
+    systemctl: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("coursefs.mount.mountpoint.require_fuse", lambda: None)
+    program = systemctl / "systemctl"
+    program.write_text('#!/bin/sh\ntest "$2" != enable || { echo "cannot mount" >&2; exit 1; }\n')
+    courses = own_home / "courses"
+    assert main(["service", "install", str(courses)]) == 1
+    assert capsys.readouterr().err == "coursefs: systemctl --user enable: cannot mount\n"
+    assert not list((own_home / ".config").iterdir()) and not courses.exists()
+    assert main(["service", "install"]) == 0
+    file = own_home / ".config" / "systemd" / "user" / "coursefs@.service"
+    before = file.read_text()
+    assert main(["service", "install", "-o", "umask=077", str(courses)]) == 1
+    assert file.read_text() == before and not courses.exists()
+
+
+def test_a_service_of_the_machine(
+    systemctl: Path, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("coursefs.mount.mountpoint.require_fuse", lambda: None)
+    units = tmp_path / "system"
+    monkeypatch.setattr("coursefs.cli.service._SYSTEM_UNITS", units)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main(["service", "install", "--system"]) == 2
+    assert "sudo coursefs service install --system" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", f"{systemctl}:{os.environ['PATH']}")
+    monkeypatch.setattr("coursefs.mount.mountpoint.require_fuse", lambda: None)
+    monkeypatch.setattr("coursefs.cli.service._SYSTEM_UNITS", units)
+    if os.geteuid() != 0:
+        pytest.skip("only root may do this")
+    settings = tmp_path / "c.toml"
+    settings.touch(mode=0o644)
+    assert main(["service", "install", "--system", "-o", f"config={settings}", str(tmp_path / "courses")]) == 0
+    text = (units / "coursefs@.service").read_text()
+    assert f"mount --foreground -o uid=0,gid=0,umask=022,allow_other,config={settings} -- %f" in text
+    assert "WantedBy=multi-user.target" in text and "After=network-online.target" in text and "--user" not in text
+    assert "at every login" not in capsys.readouterr().err
+    assert main(["service", "uninstall", "--system"]) == 0
+    assert not (units / "coursefs@.service").exists()
+    assert "--system daemon-reload" in (systemctl / "asked").read_text()
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
@@ -111,9 +163,9 @@ def test_the_service_manager_is_told(tmp_path: Path, is_abstract: bool, monkeypa
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.settimeout(10)
         listening.bind("\0" + name[1:] if is_abstract else name)
-        monkeypatch.setenv(VARIABLE, name)
+        monkeypatch.setenv(NOTIFY_VARIABLE, name)
         manager = Manager()
-        assert manager and VARIABLE not in os.environ
+        assert manager and NOTIFY_VARIABLE not in os.environ
         manager.ready("it is\nmounted")
         manager.reloading()
         manager.stopping()
@@ -125,7 +177,7 @@ def test_the_service_manager_is_told(tmp_path: Path, is_abstract: bool, monkeypa
 
 
 def test_without_a_service_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(NOTIFY_VARIABLE, raising=False)
     manager = Manager()
     assert not manager
     manager.ready("x")

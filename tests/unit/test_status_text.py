@@ -11,8 +11,9 @@ import trio
 import trio.testing
 
 from coursefs.cli import output
-from coursefs.cli.status_text import counted, lines_of, span
-from coursefs.daemon import http, metrics
+from coursefs.cli.status import of_others
+from coursefs.cli.status_text import View, counted, lines_of, span
+from coursefs.daemon import metrics, metrics_server
 
 NOW = 1_700_000_000.0
 STATUS: dict[str, Any] = {
@@ -82,34 +83,60 @@ STATUS: dict[str, Any] = {
 
 
 def test_lines_for_a_person() -> None:
-    assert lines_of([STATUS], NOW) == [
+    assert lines_of([STATUS], View(NOW)) == [
         "/home/me/courses: up for 2 h 5 min, process 42",
         f"  campus: 3 courses, signed in until {output.day(NOW + 7200)} (2 h 0 min left)",
-        "  known: 10 files and folders, 2.0 KiB",
+        "  catalogue: 10 entries, 2.0 KiB",
         "  cache: 1.0 KiB of 4.0 KiB in /c",
-        "  learning what nobody has looked at yet: 3 of 9 folders",
+        "  indexing in the background: 3 of 9 folders",
         "  network: 1.5 KiB/s, 4.0 KiB since the start",
         "  reading:",
         "    A/1.mp4: at 50%, 75% of 100 bytes cached",
         "  commands:",
         "    fetch: 1 of 4 files so far, 1 failed, 1.0 KiB of 4.0 KiB",
         "  fetching:",
-        "    x: 1.0 KiB of 2.0 KiB (ahead)",
-        "  waiting for their turn: 2 ahead, 1 background",
-        "  h.org: 1 request waiting, it wants a pause of 30 s, said 2 times that it was asked too often",
-        "  errors lately:",
-        "    1 min ago, A/2.mp4: no\ufffd[2J answer (2 times)",
+        "    x: 1.0 KiB of 2.0 KiB (prefetch)",
+        "  queued: 2 prefetches, 1 download",
+        "  h.org: 1 request waiting, asked for a pause, 30 s left, limited the rate 2 times",
+        "  recent errors:",
+        "    1 min ago (2 times), A/2.mp4: no\ufffd[2J answer",
     ]
 
 
 def test_long_lists_are_cut_and_ended_sign_ins_are_said() -> None:
     status = copy.deepcopy(STATUS)
     status["reading"] *= 20
-    status["accounts"][0] |= {"signed_in": False, "trouble": "sign in again"}
-    lines = lines_of([status], NOW)
+    status["accounts"][0] |= {"signed_in": False, "trouble": "campus: sign in again"}
+    lines = lines_of([status], View(NOW))
     assert sum("A/1.mp4" in line for line in lines) == 8
     assert "    and 12 more" in lines
     assert "  campus: 3 courses, not signed in; sign in again" in lines
+
+
+def test_pauses_of_indexing_are_said_and_removed_routes_only_to_developers() -> None:
+    status = copy.deepcopy(STATUS)
+    status["fill"]["paused"] = True
+    status["accounts"][0]["routes"] = [{"name": "files (assets.v1)", "trouble": "404"}]
+    said = lines_of([status], View(NOW))
+    assert "  indexing in the background: 3 of 9 folders (paused while you read)" in said
+    assert not any("removed" in line for line in said)
+    status["fill"] |= {"state": "waiting", "paused": False}
+    said = lines_of([status], View(NOW, verbose=True))
+    assert "  indexing in the background: 3 of 9 folders (tries again later)" in said
+    assert "    routes that the platform has removed: files (assets.v1)" in said
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_names_are_shortened_in_the_middle_and_numbers_stay(width: int) -> None:
+    status = copy.deepcopy(STATUS)
+    path = "A course with a long title/01 Week/02 Lesson/" + "x" * 60 + " 03.mp4"
+    status["reading"][0]["path"] = status["fetching"][0]["path"] = path
+    lines = lines_of([status], View(NOW, width))
+    reading, fetching = (lines[lines.index(title) + 1] for title in ("  reading:", "  fetching:"))
+    assert len(reading) <= width and len(fetching) <= width
+    assert reading.startswith("    A cou") and reading.endswith("3.mp4: at 50%, 75% of 100 bytes cached")
+    assert fetching.startswith("    A cou") and fetching.endswith("3.mp4: 1.0 KiB of 2.0 KiB (prefetch)")
+    assert (path in reading) == (width == 200)
 
 
 def test_one_is_not_many() -> None:
@@ -134,9 +161,9 @@ def test_metrics_are_in_the_format_of_prometheus() -> None:
             found = sample.fullmatch(line)
             assert found, line
             assert (typed[found[1]] == "counter") == found[1].endswith("_total")
-    assert 'coursefs_info{version="1 \\"β\\"\\\\"} 1\n' in text
-    assert 'coursefs_fetches{priority="ahead",state="running"} 1\n' in text
-    assert 'coursefs_fetches{priority="ahead",state="waiting"} 2\n' in text
+    assert 'coursefs_info{version="1 \\"β\\"\\\\"} 1.0\n' in text
+    assert 'coursefs_fetches{priority="ahead",state="running"} 1.0\n' in text
+    assert 'coursefs_fetches{priority="ahead",state="waiting"} 2.0\n' in text
     assert "coursefs_account_signed_in{" in text
     assert text.endswith("\n")
 
@@ -153,7 +180,7 @@ async def _answered(request: bytes) -> bytes:
 
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(http.answer, theirs, b"", {"/metrics": page})
+        nursery.start_soon(metrics_server.answer, theirs, b"", {"/metrics": page})
         for part in (request[:9], request[9:]):
             await ours.send_all(part)
         return bytes(await ours.receive_some())
@@ -173,4 +200,13 @@ async def test_http() -> None:
 
 async def test_a_client_of_http_that_says_nothing_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
     _, theirs = trio.testing.memory_stream_pair()
-    await http.answer(theirs, b"GET /metrics", {})
+    await metrics_server.answer(theirs, b"GET /metrics", {})
+
+
+def test_a_mount_of_another_user_is_named_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    assert of_others(0) == "is mounted by root, and only root can see its status: sudo coursefs status"
+    assert of_others(99999) == (
+        "is mounted by user 99999, and only user 99999 can see its status: sudo -u '#99999' coursefs status"
+    )
+    assert "login session" in of_others(4711)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from coursefs.catalog import schema
-from coursefs.catalog.choice import Choice
-from coursefs.catalog.inode import ROOT
-from coursefs.catalog.node import Entry, Node, Place, Step, locator_of
-from coursefs.catalog.refresh import Changes
+from coursefs.catalog import opening, schema
+from coursefs.catalog.difference import Changes
+from coursefs.catalog.enrolments import SelectionRule
+from coursefs.catalog.node import ROOT, DesiredNode, Node, Place, Space, StoredItem, digest_of, locator_of
 from coursefs.catalog.store import Store
+from coursefs.errors import CatalogueDamaged, CatalogueError
 from coursefs.model import Course, Item, Kind, Remote, Version
 
 PLACE = Place("coursera", "c1")
@@ -42,7 +43,8 @@ def store_at(path: Path) -> Store:
 
 def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    page = Node(302, 300, "b.html", "b.html", PLACE, "item/i2/page", Kind.READING, 7, size=3, etag="d", page=b"<p>")
+    page = Node(302, 300, "b.html", "b.html", PLACE, "item/i2/page", Kind.READING, 7, size=3, page=b"<p>")
+    page = replace(page, etag=digest_of(b"<p>"))
     store.write(Changes(added=(video(301, "a.mp4"), page)))
     store.set_version(301, Version(1000, '"e"', 42), 42)
     store.close()
@@ -70,8 +72,8 @@ def test_a_listing_is_the_same_object_until_something_in_it_changes(tmp_path: Pa
     store.close()
 
 
-def test_what_memory_has_no_room_for_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coursefs.catalog.store._KEPT_NODES", 3)
+def test_a_full_node_cache_is_cleared_and_nodes_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coursefs.catalog.store._MAX_CACHED_NODES", 3)
     store = store_at(tmp_path)
     nodes = [video(301 + number, f"{number}.mp4", f"item/i{number}/video") for number in range(6)]
     store.write(Changes(added=tuple(nodes)))
@@ -90,8 +92,8 @@ def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> 
     assert store.children(300) == ()
     old = store.node(301)
     assert old is not None and old.name == "a.mp4" and old.is_gone and old.remote == REMOTE
-    entry = Entry(PLACE, "item/i1/video", Kind.VIDEO, 300, "a.mp4", "a.mp4")
-    assert store.past([entry])[PLACE, "item/i1/video"].inode == 301
+    entry = DesiredNode(PLACE, "item/i1/video", Kind.VIDEO, 300, "a.mp4", "a.mp4")
+    assert store.former_nodes([entry])[PLACE, "item/i1/video"].inode == 301
     store.close()
 
 
@@ -108,7 +110,7 @@ def test_a_write_happens_whole_or_not_at_all(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.write(Changes(added=(video(301, "a.mp4"),)))
     clash = video(303, "a.mp4", "item/i3/video")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(CatalogueError, match="conflicts"):
         store.write(Changes(added=(video(302, "b.mp4", "item/i2/video"), clash)))
     assert [node.name for node in store.children(300)] == ["a.mp4"]
     store.close()
@@ -117,20 +119,22 @@ def test_a_write_happens_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_text_that_is_no_text_is_kept_legible(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.enrolments.set_courses("coursera", [Course("c1", "s", "bad \ud800 title", None)])
-    store.set_steps(PLACE, [Step(PLACE, 300, "x", "x", Item("i1", "\udfff", "", 1, "lecture", details={"a": "b"}))])
+    store.items.replace(
+        PLACE, [StoredItem(PLACE, 300, "x", "x", Item("i1", "\udfff", "", 1, "lecture", details={"a": "b"}))]
+    )
     assert store.enrolments.courses("coursera")[0].title == "bad ? title"
-    (step,) = store.steps(300)
-    assert step.item.title == "?" and step.item.details == {"a": "b"} and step.fetched_ns is None
+    (stored,) = store.items.in_directory(300)
+    assert stored.item.title == "?" and stored.item.details == {"a": "b"} and stored.fetched_ns is None
     store.close()
 
 
 def test_a_forgotten_account_leaves_nothing(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.enrolments.set_courses("coursera", [Course("c1", "s", "t")])
-    store.set_fetched(Place("coursera"), 9)
+    store.fetch_log.set_fetched(Place("coursera"), 9)
     store.write(Changes(added=(video(301, "a.mp4"),)))
     store.forget_account("coursera")
-    assert (store.enrolments.courses("coursera"), store.fetched_ns(Place("coursera")), store.node(301)) == (
+    assert (store.enrolments.courses("coursera"), store.fetch_log.fetched_ns(Place("coursera")), store.node(301)) == (
         [],
         None,
         None,
@@ -190,24 +194,36 @@ def test_a_damaged_or_newer_catalogue_is_set_aside(
 
 @pytest.mark.logs
 @pytest.mark.parametrize("was_closed", [True, False])
-def test_a_large_catalogue_is_looked_through_after_a_crash_alone(
+def test_a_large_catalogue_is_checked_only_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_closed: bool
 ) -> None:
-    monkeypatch.setattr("coursefs.catalog.database._CHECKED", 0)
+    monkeypatch.setattr("coursefs.catalog.opening._ALWAYS_CHECKED", 0)
     path = tmp_path / "catalogue.sqlite"
     damaged(path, "holes")
     if not was_closed:
         path.with_name(f"{path.name}-wal").write_bytes(b"what the process before has left")
-    try:
-        Store(path).close()
-    except sqlite3.DatabaseError:  # found where the damage lies
-        assert was_closed
-    assert bool(list(tmp_path.glob("*.set-aside-*"))) is not was_closed
+    looked: list[bool] = []
+    require_sound = opening._require_sound
+
+    def looks(connection: sqlite3.Connection, path: Path, *, also_large: bool = False) -> None:
+        looked.append(also_large)
+        require_sound(connection, path, also_large=also_large)
+
+    monkeypatch.setattr(opening, "_require_sound", looks)
+    store = Store(path)
+    assert looked[0] is not was_closed
+    for _ in range(2):  # found where the damage lies, and only once
+        with suppress(CatalogueDamaged):
+            store.children(300)
+    assert store.children(300) == () and store.totals() == (1, 0)
+    store.close()
+    assert len(list(tmp_path.glob("*.set-aside-*[0-9]"))) == 1
 
 
 def test_a_catalogue_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite"
     database = sqlite3.connect(path)
+    digest = digest_of(b"<p>")
     database.executescript(
         f"""{schema.MIGRATIONS[0]}
         INSERT INTO course VALUES ('a', 'c', 'slug', 'Title', 'https://x', 7, 0, 0);
@@ -216,8 +232,8 @@ def test_a_catalogue_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
             (300, 1, 'Title', 'Title', 'a', '', 'c', 'course', 4, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
             (301, 300, '01 A.mp4', '01 A.mp4', 'a', 'c', 'i/video', 'video', 5, 'i', 'https://x/i', 'video/mp4', 1000,
              '"e"', 5, 'video/i', '{{"item": "i"}}', NULL),
-            (302, 300, NULL, '02 B.html', 'a', 'c', 'j/page', 'reading', 6, 'j', NULL, 'text/html', 3, 'd', NULL, NULL,
-             NULL, x'3c703e');
+            (302, 300, NULL, '02 B.html', 'a', 'c', 'j/page', 'reading', 6, 'j', NULL, 'text/html', 3, '{digest}', NULL,
+             NULL, NULL, x'3c703e');
         INSERT INTO step VALUES
             ('a', 'c', 'i', 300, '01 A', '01 A', 'A', 'a', 1, 'lecture', NULL, NULL, '{{"k": "v"}}', 9, NULL);
         INSERT INTO fetched VALUES ('a', '', 8), ('a', 'c', 9);
@@ -230,14 +246,18 @@ def test_a_catalogue_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     (video_node,) = store.children(300)
     assert (course.inode, course.kind, video_node.inode, video_node.mtime_ns) == (300, Kind.COURSE, 301, 5)
     assert (video_node.version, video_node.remote) == (Version(1000, '"e"', 5), Remote("video/i", {"item": "i"}))
-    gone = store.find(Place("a", "c"), "j/page")
+    gone = store.find(Place("a", "c"), "j/page", Space.FILE)
     assert gone is not None and gone.is_gone and store.page(302) == b"<p>"
-    (step,) = store.steps(300)
-    assert (step.item, step.fetched_ns) == (Item("i", "A", "a", 1, "lecture", details={"k": "v"}), 9)
-    assert (store.fetched_ns(Place("a")), store.fetched_ns(Place("a", "c")), store.tag(Place("a", "c"))) == (8, 9, None)
+    (stored,) = store.items.in_directory(300)
+    assert (stored.item, stored.fetched_ns) == (Item("i", "A", "a", 1, "lecture", details={"k": "v"}), 9)
+    assert (
+        store.fetch_log.fetched_ns(Place("a")),
+        store.fetch_log.fetched_ns(Place("a", "c")),
+        store.fetch_log.tag(Place("a", "c")),
+    ) == (8, 9, None)
     store.write(Changes(gone=(video_node,)))
     store.enrolments.set_used(Place("a", "c"), 10)
-    assert [node.inode for node in store.by_use()] == [300]
+    assert [node.inode for node in store.courses_by_use()] == [300]
     store.close()
     assert not list(tmp_path.glob("*.set-aside-*"))
 
@@ -259,17 +279,17 @@ def test_a_catalogue_of_before_there_was_a_choice_shows_everything(tmp_path: Pat
     database.close()
     store = Store(path)
     (course,) = store.enrolments.courses("coursera")
-    assert store.enrolments.choice("coursera").shows(course)
+    assert store.enrolments.selection_rule("coursera").shows(course)
     assert store.enrolments.added("coursera") == []
-    store.enrolments.set_choice("coursera", Choice(others=False, named={"c1": True}))
+    store.enrolments.set_selection_rule("coursera", SelectionRule(others=False, named={"c1": True}))
     store.enrolments.add("coursera", Course("c2", "s2", "t2", "https://x.example"))
     store.close()
     store = Store(path)
-    assert store.enrolments.choice("coursera") == Choice(others=False, named={"c1": True})
-    assert store.enrolments.choice("other") == Choice()
+    assert store.enrolments.selection_rule("coursera") == SelectionRule(others=False, named={"c1": True})
+    assert store.enrolments.selection_rule("other") == SelectionRule()
     assert store.enrolments.added("coursera") == [Course("c2", "s2", "t2", "https://x.example")]
     store.forget_account("coursera")
-    assert (store.enrolments.choice("coursera"), store.enrolments.added("coursera")) == (Choice(), [])
+    assert (store.enrolments.selection_rule("coursera"), store.enrolments.added("coursera")) == (SelectionRule(), [])
     store.close()
 
 
@@ -320,6 +340,6 @@ def test_a_copy_of_a_newer_catalogue_is_empty_and_of_an_older_one_is_brought_up_
         database.close()
         copy = Store(path, read_only=True)
         assert [node.name for node in copy.children(300)] == names
-        assert copy.by_use() == []
+        assert copy.courses_by_use() == []
         copy.close()
         assert list(tmp_path.glob("*set-aside*")) == []

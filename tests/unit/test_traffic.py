@@ -7,8 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.activity import Activity
-from coursefs.errors import Gone, NoAnswer, Unreachable
+from coursefs.errors import Gone, NoAnswer, NotSignedIn, Unreachable
+from coursefs.library.activity import Activity
 from coursefs.transport import Bucket, Transport
 from coursefs.transport.traffic import Meter
 
@@ -77,6 +77,15 @@ def test_open_files_and_troubles() -> None:
         ("c", "gone", 1),
         ("a/b.mp4", "late", 3),
     ]
+    activity.over("a/b.mp4")
+    assert [each.path for each in activity.troubles] == ["c"]
+    activity.note("d", NotSignedIn("ended"), 7)
+    activity.note("e", NotSignedIn("ended"), 8)
+    activity.note("f", Gone("gone"), 7)
+    activity.signed_in(lambda inode: inode == 7)
+    assert [each.path for each in activity.troubles] == ["f", "e", "c"]
+    activity.over(7)
+    assert [each.path for each in activity.troubles] == ["e", "c"]
     for number in range(100):
         activity.note(str(number), Gone("gone"))
     assert len(activity.troubles) == 20

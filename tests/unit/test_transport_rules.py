@@ -1,4 +1,4 @@
-"""The pure rules of the transport: hosts, pauses, outages."""
+"""The pure rules of the transport: hosts, backing off, hosts that do not answer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import UsageError
-from coursefs.transport.backoff import pause, retry_after_seconds
+from coursefs.transport.backoff import Outages, pause, retry_after_seconds
 from coursefs.transport.hosts import Origin, is_loopback, require_safe_url
-from coursefs.transport.outage import Outages
 
 HOST = Origin("https", "www.example.org", 443)
 
@@ -74,7 +73,7 @@ def test_a_host_that_does_not_answer_is_tried_by_one_at_a_time_and_seldom() -> N
     assert not outages.is_out(Origin("https", "other.example.org", 443), 12)
 
 
-def test_a_host_that_refuses_at_once_is_no_outage() -> None:
+def test_a_host_that_refuses_at_once_is_tried_again() -> None:
     outages = Outages()
     outages.failed(HOST, 0.01, 1)
     assert not outages.is_out(HOST, 1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.errors import UsageError
-from coursefs.units import parse_duration, parse_size
+from coursefs.settings.units import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who may sign in, and the tokens and sessions that they have."""
+"""The users of the server, and their tokens and sessions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 APP = "demo-app"  # a public client, as for the platform's own apps
 SERVICE = "demo-service"  # an application with a secret; it belongs to the staff user
 STAFF = "staff"
+#: seconds that sessions live: had for a token, and by the login page
+EXCHANGED, LOGGED_IN = 14 * 86_400, 28 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,16 @@ class Token:
     refresh: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """A session of the web site; using it does not extend it."""
+
+    user: str
+    ends: float
+
+
 class OAuthError(Exception):
-    """The token endpoint refuses: status, and the code of RFC 6749."""
+    """An error of the token endpoint: status, and error code of RFC 6749."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
@@ -32,7 +42,7 @@ class OAuthError(Exception):
 
 
 class Unauthorized(Exception):
-    """401, with the body that the platform has for this case."""
+    """401, with the body that the platform sends in this case."""
 
     def __init__(self, body: Mapping[str, str]) -> None:
         super().__init__(str(body))
@@ -41,15 +51,19 @@ class Unauthorized(Exception):
 
 @dataclass
 class Accounts:
-    """The users of the server.  `life` is that of tokens in seconds; `now` gives seconds since 1970."""
+    """The users of the server. `life` is that of tokens in seconds; `now` returns seconds since 1970.
+
+    `refuses` returns whether all sessions have ended, as when the server's cache is cleared.
+    """
 
     now: Callable[[], float]
     life: int = 3600
+    refuses: Callable[[], bool] = lambda: False
     passwords: dict[str, str] = field(default_factory=lambda: {"learner": secrets.token_urlsafe(12)})
     service_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     disabled: set[str] = field(default_factory=set)
     tokens: dict[str, Token] = field(default_factory=dict)
-    sessions: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, WebSession] = field(default_factory=dict)
     refreshes: dict[str, str] = field(default_factory=dict)  # refresh token -> access token
 
     def grant(self, form: Mapping[str, str]) -> dict[str, object]:
@@ -72,7 +86,7 @@ class Accounts:
                 access = self.refreshes.pop(form.get("refresh_token", ""), None)
                 if access is None:
                     raise OAuthError(400, "invalid_grant")
-                old = self.tokens.pop(access)  # the one that it replaces is not known any more
+                old = self.tokens.pop(access)  # the replaced token is no longer valid
                 return self._issue(old.user, "password", form, refreshable=True)
             case _:
                 raise OAuthError(400, "unsupported_grant_type")
@@ -93,16 +107,18 @@ class Accounts:
             body["refresh_token"] = refresh
         return body
 
-    def open_session(self, user: str) -> str:
-        """The id of a new session."""
+    def open_session(self, user: str, life: int = EXCHANGED) -> str:
+        """The id of a new session with a lifetime of so many seconds."""
         session = secrets.token_urlsafe(24)
-        self.sessions[session] = user
+        self.sessions[session] = WebSession(user, self.now() + life)
         return session
 
     def session_user(self, session: str | None) -> str | None:
-        """Whose session it is, if it is one."""
-        user = self.sessions.get(session or "")
-        return None if user in self.disabled else user
+        """The user of a session; None if it is not valid."""
+        found = self.sessions.get(session or "")
+        if found is None or found.ends <= self.now() or found.user in self.disabled or self.refuses():
+            return None
+        return found.user
 
     def token(self, header: str | None) -> Token:
         """The token of an `Authorization` header.  Raises `Unauthorized` as the platform does."""

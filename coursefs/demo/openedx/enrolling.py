@@ -1,4 +1,7 @@
-"""`POST /api/bulk_enroll/v1/bulk_enroll/`: what is wrong with a request, else the reply.  Pure; nobody is enrolled."""
+"""`POST /api/bulk_enroll/v1/bulk_enroll/`: the error of a request, or the reply. Pure; no enrolment is made.
+
+A module of its own because only tests use it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole server: its hosts on ports of 127.0.0.1, wired together."""
+"""The sample server: its hosts on ports of 127.0.0.1, wired together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from coursefs.demo.journal import Journal
 from coursefs.demo.openedx.accounts import APP, SERVICE, Accounts
 from coursefs.demo.openedx.description import Course, load, media_files
 from coursefs.demo.openedx.lms import LmsHost
+from coursefs.demo.openedx.site import Site
+from coursefs.demo.openedx.web import open_files
 
 
 @dataclass(frozen=True, slots=True)
 class LmsAddresses:
-    """Where the server answers, and where its media lie."""
+    """The URLs of the server and of its media."""
 
     lms: str
     media: str
@@ -34,9 +36,8 @@ class LmsAddresses:
 class LmsPlatform:
     """A sample server of Open edX.
 
-    `journal` and `switchboard` are those of the other sample platforms where it stands beside them.  `gone` are
-    beginnings of paths that its release does not have, `token_life` is how long tokens live in seconds, and `now`
-    gives seconds since 1970.
+    It shares `journal` and `switchboard` with the other sample platforms if they run together. `site` are its feature
+    flags, `token_life` the lifetime of tokens in seconds, and `now` returns seconds since 1970.
     """
 
     def __init__(
@@ -45,15 +46,15 @@ class LmsPlatform:
         *,
         journal: Journal | None = None,
         switchboard: Switchboard | None = None,
-        gone: frozenset[str] = frozenset(),
+        site: Site | None = None,
         token_life: int = 3600,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.journal = journal or Journal()
         self.switchboard = switchboard or Switchboard()
-        self.accounts = Accounts(now, token_life)
+        self.accounts = Accounts(now, token_life, lambda: self.switchboard.current.refuse_sign_in)
         self.courses = tuple(load() if courses is None else courses)
-        self._gone = gone
+        self.site = site or Site()
 
     def account(self, addresses: LmsAddresses) -> Mapping[str, object]:
         """An account of the learner, as `coursefs demo` mounts it."""
@@ -72,7 +73,7 @@ class LmsPlatform:
         }
 
     def login(self, addresses: LmsAddresses) -> Mapping[str, str]:
-        """What a person knows who signs in: as the learner, or as an application."""
+        """The data that a user needs to sign in: as the learner, or as an application."""
         return {
             "server": addresses.lms,
             "username": "learner",
@@ -83,19 +84,19 @@ class LmsPlatform:
         }
 
     async def serve(self, *, task_status: trio.TaskStatus[LmsAddresses] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled; started with the addresses as soon as they answer."""
+        """Serve until cancelled; `started` gets the addresses when it is ready."""
         with ExitStack() as ports:
             lms, media = ports.enter_context(bound_to(0)), ports.enter_context(bound_to(0))
             addresses = LmsAddresses(url_of(lms), url_of(media))
             host = LmsHost(
                 self.courses,
                 self.accounts,
+                self.site,
                 self.switchboard,
                 lms=addresses.lms,
                 media=addresses.media,
-                gone=self._gone,
             )
-            files = _OpenFiles(media_files(self.courses), self.switchboard)
+            files = _OpenFiles({**media_files(self.courses), **open_files(self.courses)}, self.switchboard)
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve_on, self.journal.recording(host.app(), "lms"), lms)
                 await nursery.start(serve_on, self.journal.recording(files.app(), "cdn"), media)
@@ -103,7 +104,7 @@ class LmsPlatform:
 
 
 class _OpenFiles:
-    """The media host: files for anybody, who must not send it what is meant for others."""
+    """The media host: public files. Cookies count for nothing; a request with other credentials is refused."""
 
     def __init__(self, files: Mapping[str, Path], switchboard: Switchboard) -> None:
         self._files = files
@@ -113,8 +114,8 @@ class _OpenFiles:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "HEAD"])])
 
     async def _answer(self, request: Request) -> Response:
-        if "cookie" in request.headers or "authorization" in request.headers:
-            return PlainTextResponse("This host takes no cookies and no credentials", 400)
+        if "authorization" in request.headers:
+            return PlainTextResponse("This host takes no credentials", 400)
         file = self._files.get(request.scope["path"])
         if file is None:
             return PlainTextResponse("Access denied", 403)

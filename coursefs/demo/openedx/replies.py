@@ -1,17 +1,10 @@
-"""Replies of the API, as the server makes them.  Pure."""
+"""Replies of the API. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from coursefs.demo.openedx.description import FILES, Block, Course, media_path
-
-
-def iso(moment: datetime | None) -> str | None:
-    """A time as the API writes it."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+from coursefs.demo.openedx.description import AccessDenied, Course, iso
 
 
 def enrolment(course: Course, user: str) -> dict[str, Any]:
@@ -59,40 +52,78 @@ def catalogue_entry(course: Course, lms: str) -> dict[str, Any]:
         "number": course.number,
         "org": course.org,
         "short_description": "",
-        "pacing": "instructor",
-        "mobile_available": False,
+        "pacing": "self" if course.self_paced else "instructor",
+        "mobile_available": course.mobile_available,
         "hidden": False,
         "invitation_only": False,
     }
 
 
-def metadata(course: Course, user: str, *, has_begun: bool) -> dict[str, Any]:
-    """`/api/course_home/v1/course_metadata/…`."""
-    code = None if has_begun else "course_not_started"
-    said = None if has_begun else f"Course does not start until {course.start:%B %d, %Y}"
+def access(refusal: AccessDenied | None) -> dict[str, Any]:
+    """The learner's access, as several replies contain it."""
     return {
-        "course_access": {
-            "has_access": has_begun,
-            "error_code": code,
-            "developer_message": said,
-            "user_message": said,
-            "additional_context_user_message": None,
-            "user_fragment": None,
-        },
+        "has_access": refusal is None,
+        "error_code": refusal and refusal.code,
+        "developer_message": refusal and refusal.developer,
+        "user_message": refusal and refusal.said,
+        "additional_context_user_message": None,
+        "user_fragment": None,
+    }
+
+
+def metadata(course: Course, user: str | None, refusal: AccessDenied | None, lms: str) -> dict[str, Any]:
+    """`/api/course_home/course_metadata/…`; without a `user` there is no sign-in."""
+    ended = course.ended is not None
+    return {
+        "verified_mode": {"access_expiration_date": iso(course.ended), "price": 49, "currency": "USD"}
+        if ended
+        else None,
+        "course_access": access(refusal),
         "course_id": course.id,
-        "is_enrolled": True,
+        "is_enrolled": user is not None and course.enrolled is not None,
+        "is_self_paced": course.self_paced,
         "is_staff": False,
         "number": course.number,
         "org": course.org,
         "start": iso(course.start),
+        "tabs": [{"tab_id": name, "title": title, "url": url} for name, title, url in _tabs(course, lms)],
         "title": course.name,
         "username": user,
+        "can_view_certificate": refusal is None,
+        "course_modes": [{"slug": "audit", "name": "Audit"}],
+    }
+
+
+def _tabs(course: Course, lms: str) -> list[tuple[str, str, str]]:
+    """The tabs at the top of a course's pages: id, title, URL."""
+    base = f"{lms}/courses/{course.id}"
+    books = [(f"pdftextbook/{n}", one["name"], f"{base}/pdfbook/{n}/") for n, one in enumerate(course.books)]
+    own = [(f"static_tab_{one['slug']}", one["name"], f"{base}/{one['slug']}/") for one in course.tabs]
+    return [("courseware", "Course", f"{base}/home"), *books, *own]
+
+
+def home(course: Course, *, enrolled: bool, cdn: str) -> dict[str, Any]:
+    """`/api/course_home/outline/…`: nearly empty for users who are not enrolled."""
+    updates = [course.with_static(one["content"], cdn) for one in course.updates]
+    return {
+        "dates_banner_info": {"missed_deadlines": False, "content_type_gating_enabled": False},
+        "access_expiration": None,
+        "course_blocks": {"blocks": {}} if enrolled else None,
+        "course_tools": [],
+        "enroll_alert": {"can_enroll": True, "extra_text": None},
+        "handouts_html": course.with_static(course.handouts or "", cdn) if enrolled else None,
+        "has_ended": False,
+        "offer": None,
+        "welcome_message_html": (updates[0] if updates else None) if enrolled else None,
+        "user_has_passing_grade": False,
     }
 
 
 def dates(course: Course, lms: str) -> dict[str, Any]:
-    """`/api/course_home/v1/dates/…`."""
+    """`/api/course_home/dates/…`.  Of a self-paced course the first date is that of the enrolment."""
     keys = {block.id: block.key for block in course.root.walk()}
+    begins = {"title": "Enrollment Date", "type": "course-start-date", "date": iso(course.enrolled) or ""}
+    listed = [begins] if course.self_paced else []
     return {
         "dates_banner_info": {"missed_deadlines": False, "content_type_gating_enabled": False},
         "course_date_blocks": [
@@ -109,7 +140,7 @@ def dates(course: Course, lms: str) -> dict[str, Any]:
                 "extra_info": None,
                 "first_component_block_id": "",
             }
-            for one in course.dates
+            for one in (*listed, *course.dates)
         ],
         "has_ended": False,
         "learner_is_full_access": True,
@@ -124,80 +155,4 @@ def progress(course: Course) -> dict[str, Any]:
         "course_grade": {"letter_grade": None, "percent": 0.5, "is_passing": False},
         "end": iso(course.end),
         "user_has_passing_grade": False,
-    }
-
-
-def blocks(
-    course: Course, *, fields: Collection[str], views: Collection[str], depth: int | None, lms: str, media: str
-) -> dict[str, Any]:
-    """`/api/courses/v2/blocks/`: what is not asked for is not there, leaves have no `children`."""
-    found: dict[str, Any] = {}
-
-    def add(block: Block, left: int | None) -> None:
-        page = f"{lms}/courses/{course.id}/jump_to/{block.key}"
-        row: dict[str, Any] = {
-            "id": block.key,
-            "block_id": block.id,
-            "lms_web_url": page,
-            "legacy_web_url": f"{page}?experience=legacy",
-            "student_view_url": f"{lms}/xblock/{block.key}",
-            "type": block.type,
-            "display_name": block.name,
-        }
-        if "due" in fields and "due" in block.fields:
-            row["due"] = block.fields["due"]
-        if "graded" in fields:
-            row["graded"] = block.type == "problem"
-        if block.type in views:
-            data = _student_view(course, block, lms, media)
-            if data is not None:
-                row["student_view_data"] = data
-        found[block.key] = row
-        if left == 0:
-            return
-        if "children" in fields and block.blocks:
-            row["children"] = [inner.key for inner in block.blocks]
-        for inner in block.blocks:
-            add(inner, None if left is None else left - 1)
-
-    add(course.root, depth)
-    return {"root": course.root.key, "blocks": dict(sorted(found.items(), key=lambda one: one[1]["block_id"]))}
-
-
-def _student_view(course: Course, block: Block, lms: str, media: str) -> Mapping[str, Any] | None:
-    match block.type:
-        case "html":
-            return {
-                "enabled": False,
-                "message": 'To enable, set FEATURES["ENABLE_HTML_XBLOCK_STUDENT_VIEW_DATA"]',
-            }
-        case "pdf":
-            return {"last_modified": "2026-08-01T00:00:00Z", "url": media + media_path(FILES / block.fields["pdf"])}
-        case "video":
-            return _video(course, block, lms, media)
-        case _:
-            return None
-
-
-def _video(course: Course, block: Block, lms: str, media: str) -> Mapping[str, Any]:
-    fields = block.fields
-    if fields.get("only_on_web"):
-        return {"only_on_web": True}
-    encoded: dict[str, Any] = {
-        profile: {"url": media + media_path(FILES / name), "file_size": (FILES / name).stat().st_size}
-        for profile, name in fields.get("encodings", {}).items()
-    }
-    sources: Sequence[str] = ()
-    if "fallback" in fields:
-        sources = [media + media_path(FILES / fields["fallback"])]
-        encoded["fallback"] = {"url": f" {sources[0]} ", "file_size": 0}
-    if "youtube" in fields:
-        encoded["youtube"] = {"url": fields["youtube"], "file_size": 0}
-    handler = f"{lms}/courses/{course.id}/xblock/{block.key}/handler_noauth/transcript/download"
-    return {
-        "only_on_web": False,
-        "duration": None,
-        "transcripts": {language: f"{handler}?lang={language}" for language in fields.get("transcripts", {})},
-        "encoded_videos": encoded,
-        "all_sources": list(sources),
     }

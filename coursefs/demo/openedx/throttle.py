@@ -1,4 +1,7 @@
-"""How often a user may ask."""
+"""The rate limit of a user.
+
+A module of its own because it knows nothing of the API.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 
 
 class Throttle:
-    """At most `most` requests of a user within any minute, as Django REST Framework counts them."""
+    """At most `most` requests of a user in any minute, counted as by Django REST Framework."""
 
     def __init__(self, most: int, now: Callable[[], float]) -> None:
         self._most = most
@@ -15,7 +18,7 @@ class Throttle:
         self._asked: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def wait(self, user: str) -> float | None:
-        """Count a request; the seconds after which to come back where there are too many."""
+        """Count a request; return the seconds after which to retry, if it is one too many."""
         now, asked = self._now(), self._asked[user]
         while asked and asked[0] <= now - 60:
             asked.popleft()

@@ -1,5 +1,5 @@
-"""A sample Panopto server: its API, its sign-in, its pages for media, and the host that these redirect to.
+"""A sample Panopto server: its API, its sign-in, its media pages, and the media host that they redirect to.
 
-Written from the platform's own API description and from what its users report: listings are partial and have pages
-until one is empty, every endpoint counts its requests, media want a cookie, and a download is good for one GET.
+Written from the platform's API description and from reports of its users: listings are incomplete and paged until an
+empty page, every endpoint counts its requests, media pages need a cookie, and a download URL is valid for one GET.
 """

@@ -1,4 +1,4 @@
-"""The API of a sample server: `/Panopto/api/v1`, as far as it reads."""
+"""The API of a sample server: the read-only part of `/Panopto/api/v1`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _BASE = "/Panopto/api/v1"
 Answer = Callable[[Request], Response]
 
 
-class Refusal(Exception):
-    """An answer that is an error."""
+class ApiError(Exception):
+    """An error reply."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -29,7 +29,10 @@ class Refusal(Exception):
 
 
 class Api:
-    """Answers of the API.  A page of a listing has `page_size` rows; `lists_top`: whether the top can be listed."""
+    """Replies of the API; a page of a listing has `page_size` rows.
+
+    `lists_top`: whether the top folders can be listed.
+    """
 
     def __init__(
         self, holdings: Holdings, sign_ins: SignIns, counter: Counter, *, page_size: int, lists_top: bool
@@ -41,7 +44,7 @@ class Api:
         self._lists_top = lists_top
 
     def routes(self) -> list[Route]:
-        """Every route, each with the counter of its own."""
+        """All routes, each with a counter of its own."""
         table: dict[str, Answer] = {
             "/folders/search": self._search_folders,
             "/folders/creator": lambda request: self._page(request, []),
@@ -68,7 +71,7 @@ class Api:
                 return _error(429, "TooManyRequests", said, {"Retry-After": str(math.ceil(excess.wait))})
             try:
                 return answer(request)
-            except Refusal as refusal:
+            except ApiError as refusal:
                 return refusal.response
 
         return respond
@@ -101,9 +104,9 @@ class Api:
     def _session(self, request: Request) -> Response:
         session = self._holdings.sessions.get(request.path_params["id"])
         if session is None:
-            raise Refusal(_error(404, "NotFound", "The session does not exist"))
+            raise ApiError(_error(404, "NotFound", "The session does not exist"))
         if not self._holdings.is_visible(session.folder):
-            raise Refusal(Response(status_code=403))
+            raise ApiError(Response(status_code=403))
         row = self._listed(request, session)
         download = f"{_server(request)}/Panopto/Podcast/Download/{session.id}.mp4?mediaTargetType=videoPodcast"
         row["Urls"] = {**row["Urls"], "DownloadUrl": download if session.download else None}
@@ -140,25 +143,25 @@ class Api:
     def _known_folder(self, request: Request) -> Folder:
         folder = self._holdings.folders.get(request.path_params["id"])
         if folder is None:
-            raise Refusal(_error(404, "NotFound", "The folder does not exist"))
+            raise ApiError(_error(404, "NotFound", "The folder does not exist"))
         if folder.hidden:
-            raise Refusal(Response(status_code=403))
+            raise ApiError(Response(status_code=403))
         return folder
 
     def _known_playlist(self, request: Request) -> Playlist:
         playlist = self._holdings.playlists.get(request.path_params["id"])
         if playlist is None:
-            raise Refusal(_error(404, "NotFound", "The playlist does not exist"))
+            raise ApiError(_error(404, "NotFound", "The playlist does not exist"))
         return playlist
 
     def _visible(self) -> Sequence[Folder]:
         return sorted((one for one in self._holdings.folders.values() if not one.hidden), key=lambda one: one.name)
 
     def _page(self, request: Request, rows: Iterable[dict[str, Any]]) -> Response:
-        """One page; the pages behind the last one are empty.  There is no way to ask for longer ones."""
+        """One page; pages after the last one are empty. The page size cannot be requested."""
         number = request.query_params.get("pageNumber", "0")
         if not number.isdecimal():
-            raise Refusal(_error(400, "BadRequest", "pageNumber"))
+            raise ApiError(_error(400, "BadRequest", "pageNumber"))
         start = int(number) * self._page_size
         return JSONResponse({"Results": list(rows)[start : start + self._page_size]})
 
@@ -173,7 +176,7 @@ class Api:
         }
 
     def _listed(self, request: Request, session: Session) -> dict[str, Any]:
-        """A recording as listings have it: without most of its addresses, and without its maker."""
+        """A recording as listings contain it: without most of its URLs, and without its creator."""
         server = _server(request)
         captions = f"{server}/Panopto/Pages/Transcription/GenerateSRT.ashx?id={session.id}"
         folder = self._holdings.folders[session.folder]
@@ -219,7 +222,7 @@ def _server(request: Request) -> str:
 def _query(request: Request) -> str:
     words = request.query_params.get("searchQuery", "")
     if not words:
-        raise Refusal(_error(400, "BadRequest", "searchQuery must not be empty"))
+        raise ApiError(_error(400, "BadRequest", "searchQuery must not be empty"))
     return words
 
 

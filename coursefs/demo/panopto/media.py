@@ -1,41 +1,59 @@
-"""The pages of a sample server that want the cookie, and the host that downloads are redirected to.
+"""The media pages of a sample server, which need the cookie, and the host that downloads are redirected to.
 
-Whoever is not signed in is not refused: a redirect leads to a page to sign in on, with the status of success.
+Without a sign-in they redirect to the sign-in page, whose status is 200.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from coursefs.demo.panopto.signing_in import SignIns
+from coursefs.demo.panopto.signing_in import COOKIE, USER_ID, USER_KEY, USER_NAME, SignIns
 from coursefs.demo.panopto.tree import Holdings, Session
+from coursefs.demo.panopto.web import LOGIN, SIGN_IN_PAGE
 
-_LOGIN = "/Panopto/Pages/Auth/Login.aspx"
-_PAGE = "<!doctype html><html><title>Sign in</title><form method=post></form></html>"
+#: seconds from 1601, with which the viewer counts, to 1970
+_EPOCH = 11_644_473_600
 
 
 class Deliveries:
-    """Addresses on the media host: each is good for one GET, and for any number of HEADs until then."""
+    """URLs on the media host.
+
+    That of a download is valid for one GET, and for any number of HEADs before it; that of a stream for all until
+    `end_streams`.
+    """
 
     def __init__(self) -> None:
-        self.base = ""  # where the media host answers
-        self.ranges = True  # whether it honours them
+        self.base = ""  # URL of the media host
+        self.ranges = True  # whether it supports range requests
         self.answers_head = True
         self._open: dict[str, Path] = {}
+        self._streams: dict[str, Path] = {}
 
     def url(self, file: Path) -> str:
-        """A new address of a file."""
+        """A new URL of a file."""
         token = secrets.token_urlsafe(24)
         self._open[token] = file
         return f"{self.base}/sessions/{token}/{file.name}?Signature={secrets.token_urlsafe(16)}"
+
+    def stream_url(self, file: Path) -> str:
+        """A new URL of a stream."""
+        token = secrets.token_urlsafe(24)
+        self._streams[token] = file
+        return f"{self.base}/sessions/{token}/{file.name}?InvocationID={secrets.token_urlsafe(8)}"
+
+    def end_streams(self) -> None:
+        """Refuse the URLs of streams that were given so far."""
+        self._streams.clear()
 
     def app(self) -> Starlette:
         """The media host as an ASGI application."""
@@ -48,7 +66,7 @@ class Deliveries:
         is_head = request.method == "HEAD"
         if is_head and not self.answers_head:
             return Response(status_code=403)
-        file = self._open.get(token) if is_head else self._open.pop(token, None)
+        file = self._streams.get(token) or (self._open.get(token) if is_head else self._open.pop(token, None))
         if file is None:
             return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
         if not self.ranges:
@@ -57,17 +75,17 @@ class Deliveries:
 
 
 class MediaPages:
-    """Downloads, captions, slides, and what the viewer is told."""
+    """Downloads, captions, slides, and the data of the viewer."""
 
     def __init__(self, holdings: Holdings, sign_ins: SignIns, deliveries: Deliveries) -> None:
         self._holdings = holdings
         self._sign_ins = sign_ins
         self._deliveries = deliveries
+        self.pages = False  # without a sign-in: the sign-in page itself, not a redirect to it
 
     def routes(self) -> list[Route]:
-        """Every page."""
+        """All routes."""
         return [
-            Route(_LOGIN, self._login, methods=["GET", "HEAD"]),
             Route("/Panopto/Podcast/Download/{id}.mp4", self._guarded(self._download), methods=["GET", "HEAD"]),
             Route("/Panopto/Pages/Transcription/GenerateSRT.ashx", self._guarded(self._captions), methods=["GET"]),
             Route("/Panopto/Pages/Viewer/Image.aspx", self._guarded(self._slide), methods=["GET", "HEAD"]),
@@ -77,13 +95,14 @@ class MediaPages:
     def _guarded(self, answer: Callable[[Request], Response]) -> Any:
         async def respond(request: Request) -> Response:
             if not self._sign_ins.has_cookie(request):
-                return RedirectResponse(_LOGIN, 302)
+                return (
+                    HTMLResponse(SIGN_IN_PAGE)
+                    if self.pages
+                    else RedirectResponse(f"{LOGIN}?ReturnUrl={request.url.path}", 302)
+                )
             return answer(request)
 
         return respond
-
-    async def _login(self, _request: Request) -> Response:
-        return HTMLResponse(_PAGE)
 
     def _download(self, request: Request) -> Response:
         session = self._holdings.sessions.get(request.path_params["id"])
@@ -93,6 +112,8 @@ class MediaPages:
             return HTMLResponse("<html>Not found</html>", 404)
         if not session.download:
             return HTMLResponse("<html>Forbidden</html>", 403)
+        if session.streams_only:
+            return HTMLResponse("<html>Not found</html>", 404)
         return RedirectResponse(self._deliveries.url(file), 302)
 
     def _captions(self, request: Request) -> Response:
@@ -115,16 +136,38 @@ class MediaPages:
         return FileResponse(session.slides[int(number) - 1])
 
     async def _delivery(self, request: Request) -> Response:
-        """Errors come with the status of success."""
+        """The viewer's data, asked for with a query or a form; errors have the status 200."""
+        asked = dict(request.query_params)
+        if request.method == "POST":
+            asked |= dict(parse_qsl((await request.body()).decode()))
         if not self._sign_ins.has_cookie(request):
             return JSONResponse({"ErrorCode": 2, "ErrorMessage": "<p>You are not <b>logged in</b>.</p>"})
-        session = self._holdings.sessions.get(request.query_params.get("deliveryId", ""))
-        if session is None:
+        session = self._holdings.sessions.get(asked.get("deliveryId", ""))
+        if session is None or asked.get("responseType") != "json":
             return JSONResponse({"ErrorCode": 4, "ErrorMessage": "<p>No such delivery</p>"})
-        return JSONResponse({"SessionId": session.id, "UserKey": "somebody", "Delivery": _told(session)})
+        if not session.shared and not self._holdings.is_visible(session.folder):
+            return JSONResponse({"ErrorCode": 3, "ErrorMessage": "<p>You have no access</p>"})
+        if asked.get("getCaptions", "").lower() == "true":
+            return JSONResponse(_spoken(session, asked.get("language", "")))
+        stream = None if session.video is None else self._deliveries.stream_url(session.video)
+        download = f"/Panopto/Podcast/Download/{session.id}.mp4?mediaTargetType=videoPodcast"
+        response = JSONResponse(
+            {
+                "SessionId": session.id,
+                "UserId": USER_ID.upper(),
+                "UserKey": USER_KEY,
+                "UserName": USER_NAME,
+                "UserEmail": "ada@example.edu",
+                "DownloadUrl": download if session.download and session.video is not None else None,
+                "Delivery": _told(session, stream),
+            }
+        )
+        if asked.get("refreshAuthCookie") == "true":
+            response.set_cookie(COOKIE, self._sign_ins.new_cookie(request.cookies[COOKIE]), path="/", httponly=True)
+        return response
 
 
-def _told(session: Session) -> dict[str, Any]:
+def _told(session: Session, stream: str | None) -> dict[str, Any]:
     slides = [
         {
             "Time": 5.0 * number,
@@ -146,7 +189,45 @@ def _told(session: Session) -> dict[str, Any]:
         "AvailableLanguages": list(session.captions),
         "IsPodcastEncodeComplete": session.video is not None,
         "IsAudioPodcastEncodeComplete": session.audio is not None,
-        "PodcastStreams": [] if session.video is None else [{"StreamHttpUrl": None}],
+        "PodcastStreams": [] if stream is None else [_stream(stream)],
+        "SessionStartTime": _since_1601(session.start),
+        "RehydrationAvailable": session.archived,
+        "AIChapters": [{"Start": time, "Summary": summary} for time, summary in session.ai_chapters],
         "Timestamps": [*slides, *chapters],
         "Contributors": [{"DisplayName": "Somebody", "UserKey": "x"}],
     }
+
+
+def _spoken(session: Session, language: str) -> list[dict[str, Any]]:
+    """The captions of a language by its number, as the viewer gets them: seconds, and the text of each."""
+    file = session.captions.get(int(language)) if language.isdecimal() else None
+    if file is None or not file.exists():
+        return []
+    return [_cue(block.split("\n")) for block in file.read_text().strip().split("\n\n")]
+
+
+def _cue(lines: Sequence[str]) -> dict[str, Any]:
+    """A caption from the lines of an SRT file: its number, its time, its text."""
+    start, end = (_seconds(stamp) for stamp in lines[1].split(" --> "))
+    return {"Time": start, "Duration": end - start, "Caption": "\n".join(lines[2:])}
+
+
+def _seconds(stamp: str) -> float:
+    hours, minutes, seconds = stamp.replace(",", ".").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def _stream(url: str) -> dict[str, Any]:
+    """A podcast stream with the fields that matter; the others are null in all known replies."""
+    return {
+        "StreamUrl": url,
+        "StreamHttpUrl": None,
+        "StreamTypeName": "Streaming",
+        "Tag": "DV",
+        "ViewerMediaFileTypeName": "mp4",
+        "Variants": None,
+    }
+
+
+def _since_1601(start: str | None) -> float | None:
+    return None if start is None else datetime.fromisoformat(start).timestamp() + _EPOCH

@@ -1,4 +1,7 @@
-"""The folders that `coursefs demo` shows: with the films of the sample courses."""
+"""The folders that `coursefs demo` shows, with the videos of the sample courses.
+
+A module of its own because it is data.
+"""
 
 from __future__ import annotations
 

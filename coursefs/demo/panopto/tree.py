@@ -1,4 +1,4 @@
-"""What a sample server holds: folders, recordings and playlists."""
+"""The holdings of a sample server: folders, recordings and playlists."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ _OURS = uuid.UUID("c0257e5f-5000-4000-8000-000000000000")
 
 
 def made_guid(*parts: str) -> str:
-    """An id of the platform's form that always comes out the same."""
+    """A deterministic id in the platform's form."""
     return str(uuid.uuid5(_OURS, "\n".join(parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder; whoever signs in sees it, unless it is hidden."""
+    """A folder; every signed-in user sees it, unless it is hidden."""
 
     id: str
     name: str
     parent: str | None = None  # id
-    hidden: bool = False  # the learner may not see it: it is not listed, and 403 when it is asked for
-    unlisted: bool = False  # the search for all folders does not bring it
+    hidden: bool = False  # the learner may not see it: not listed, and 403 on request
+    unlisted: bool = False  # missing in the search for all folders
+    closed: bool = False  # the learner may open its recordings one by one, but not list it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +36,22 @@ class Session:
     folder: str  # id
     start: str | None  # ISO 8601
     duration: float
-    video: Path | None = None  # None: no podcast was made of it
+    video: Path | None = None  # None: it has no podcast file
     audio: Path | None = None
-    captions: Mapping[int, Path] = field(default_factory=dict)  # by number of language; a missing file is empty
+    captions: Mapping[int, Path] = field(default_factory=dict)  # by language number; a missing file is empty
     default_captions: Path | None = None
     download: bool = True  # downloads are allowed
     chapters: tuple[tuple[float, str], ...] = ()
     slides: tuple[Path, ...] = ()
+    ai_chapters: tuple[tuple[float, str], ...] = ()
+    archived: bool = False  # only its web page can bring it back
+    shared: bool = False  # with the learner in person
+    streams_only: bool = False  # the download page answers 404; the viewer has the film
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """Recordings in somebody's order."""
+    """A user's ordered list of recordings."""
 
     id: str
     name: str
@@ -56,7 +61,7 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """All that a server holds."""
+    """Everything that a server holds."""
 
     folders: Mapping[str, Folder]
     sessions: Mapping[str, Session]
@@ -69,7 +74,7 @@ class Holdings:
 
 
 def holdings(folders: list[Folder], sessions: list[Session], playlists: list[Playlist] | None = None) -> Holdings:
-    """Holdings of these, by id."""
+    """The holdings of these folders, sessions and playlists, by id."""
     return Holdings(
         {one.id: one for one in folders}, {one.id: one for one in sessions}, {one.id: one for one in playlists or []}
     )

@@ -1,4 +1,4 @@
-"""The public catalogue: courses, specializations, and what of it fits some words (pure)."""
+"""The public catalogue: its courses and specializations, and the search in them (pure)."""
 
 from __future__ import annotations
 
@@ -6,53 +6,56 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from coursefs.model import About
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.fields import Json, as_identifier, identifier, identifiers, text
+from coursefs.providers.kit.fields import Json, as_identifier, identifier, identifiers, integer, record, rows, text
+from coursefs.providers.kit.files import web_host
 
 _SLUG = re.compile(r"[\w-]{1,200}")
-#: parts of an address that are followed by the slug of a course, or of a programme of several
+#: segments of an address that are followed by the slug of a course, or of a specialization
 _COURSE_PARTS = frozenset({"learn", "course"})
 _PROGRAMME_PARTS = frozenset({"specializations", "professional-certificates"})
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueCourse:
-    """A course as the catalogue has it; a text is "" where the platform says nothing."""
+    """A course of the catalogue; a text is "" when the platform does not give it."""
 
     id: str
     slug: str
     name: str
     course_type: str  # v2.ondemand; v1.session: the platform that was shut off in 2016
-    partners: tuple[str, ...] = ()  # names of universities and companies, where they were asked for
+    partners: tuple[str, ...] = ()  # names of universities and companies, if requested
     instructors: tuple[str, ...] = ()
+    about: About = field(default_factory=About)
 
 
 @dataclass(frozen=True, slots=True)
 class Specialization:
-    """A programme of several courses."""
+    """A specialization: a programme of several courses."""
 
     id: str
     slug: str
     name: str
     course_ids: tuple[str, ...]  # in order
-    role: str = ""  # the learner's, where it is one of their list: LEARNER, NOT_ENROLLED …
+    role: str = ""  # the learner's, in a list of their own: LEARNER, NOT_ENROLLED …
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What an address or a word of a person may name."""
+    """A parsed address, slug or id: the course or specialization that it names."""
 
     course: str = ""  # slug or id
     programme: str = ""  # slug
 
 
 def reference(said: str, host: str) -> Reference | None:
-    """What a text refers to on the platform at this host (without `www.`); None: nothing of this platform.
+    """Parse an address, slug or id for the platform at this host (without `www.`); None: it is of another platform.
 
-    A word alone may be either, as courses and programmes share their slugs; an address says which.
+    A slug alone may name either kind, because courses and specializations share slugs; an address tells which.
     """
     if "://" not in said:
         word = as_identifier(said.strip())
@@ -81,8 +84,60 @@ def courses(envelope: Envelope) -> tuple[CatalogueCourse, ...]:
     return tuple(course for course in found if course.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """A page of the search: its courses, and the cursor of the next page ("": this is the last)."""
+
+    courses: tuple[CatalogueCourse, ...]
+    next: str
+
+
+def hits(data: Json) -> Hits | None:
+    """The reply of the gateway's search; None when it has no result.
+
+    Programmes, projects and articles are among the hits; courses are those with an address of a course.
+    """
+    search = record(data, "SearchResult").get("search")
+    result = next((one for one in search if isinstance(one, dict)), None) if isinstance(search, list) else search
+    if not isinstance(result, dict) or not isinstance(result.get("elements"), list):
+        return None
+    found = (_hit(row) for row in rows(result, "elements"))
+    return Hits(tuple(one for one in found if one.id), text(record(result, "pagination"), "cursor"))
+
+
+def _hit(row: Json) -> CatalogueCourse:
+    segments = text(row, "url").partition("?")[0].rstrip("/").split("/")
+    slug = unquote(segments[-1]) if len(segments) > 1 and segments[-2] in _COURSE_PARTS else ""
+    partners = row.get("partners")
+    named = [one.strip() for one in partners if isinstance(one, str)] if isinstance(partners, list) else []
+    rating = row.get("avgProductRating")
+    ratings = integer(row, "numProductRatings")
+    is_rated = isinstance(rating, (int, float)) and not isinstance(rating, bool) and 0 < rating <= 5
+    return CatalogueCourse(
+        # `course~<id>`
+        id=identifier(row, "id").rpartition("~")[2] if _SLUG.fullmatch(slug) else "",
+        slug=slug,
+        name=text(row, "name"),
+        course_type="",
+        partners=tuple(filter(None, named)),
+        about=About(
+            level=_word(text(row, "productDifficultyLevel")),
+            length=_word(text(row, "productDuration")),
+            rating=float(rating) if is_rated else None,  # type: ignore[arg-type]  # it is a number then
+            ratings=ratings if is_rated else None,
+            partners=tuple(filter(None, named)),
+            description=text(row, "tagline"),
+        ),
+    )
+
+
+def _word(constant: str) -> str:
+    """A constant of the platform as words: `ONE_TO_FOUR_WEEKS`."""
+    return constant.replace("_", " ").lower() if re.fullmatch(r"[A-Z0-9_]{1,60}", constant) else ""
+
+
 def linked_courses(envelope: Envelope) -> Mapping[str, CatalogueCourse]:
-    """The courses that are joined to a reply, by id."""
+    """The courses linked in a reply, by id."""
     return {course.id: course for row in envelope.related("courses.v1") if (course := _course(row, {}, {})).id}
 
 
@@ -96,6 +151,13 @@ def _course(row: Json, partners: Mapping[str, str], instructors: Mapping[str, st
         course_type=text(row, "courseType") or ("v1.session" if old_slug and not slug else ""),
         partners=_named(identifiers(row, "partnerIds"), partners),
         instructors=_named(identifiers(row, "instructorIds"), instructors),
+        about=About(
+            level=_word(text(row, "level")),
+            length=text(row, "workload"),
+            partners=_named(identifiers(row, "partnerIds"), partners),
+            description=text(row, "description"),
+            image_url=url if web_host(url := text(row, "photoUrl")) else None,
+        ),
     )
 
 
@@ -125,10 +187,10 @@ def my_specializations(envelope: Envelope) -> tuple[Specialization, ...]:
 
 
 def ranked(found: Iterable[CatalogueCourse], said: str) -> list[CatalogueCourse]:
-    """The courses whose names or slugs hold all of these words, best first, else in the order in which they come.
+    """The courses whose names or slugs contain all of these words: the best match first, equal ones in their order.
 
-    Neither case nor accents tell two words apart.  Best is the very name, then one that begins so, then one in which
-    the words are whole, then one in which they begin words.
+    Case and accents are ignored.  The best match is the name itself, then a name that begins with the words, then one
+    that has them as whole words, then one in which words begin with them.
     """
     words = _words(said)
     if not words:

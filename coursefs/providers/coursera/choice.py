@@ -1,4 +1,4 @@
-"""Which of the renditions, languages and attachments of a lecture are wanted (pure)."""
+"""The choice of renditions, subtitle languages and attachments of a lecture (pure)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import NamedTuple
 
 from coursefs.errors import UsageError
 from coursefs.model import Wanted
-from coursefs.providers.coursera.replies import LectureVideo, Rendition
-from coursefs.providers.languages import languages
+from coursefs.providers.coursera.replies import LectureVideo
+from coursefs.providers.coursera.sources import Rendition
+from coursefs.providers.kit.files import languages
 
-#: the platform has each text of a lecture in these
+#: the formats of each text of a lecture
 FORMATS = ("srt", "vtt", "txt")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What of a lecture is shown: the settings of all accounts, and those of this one."""
+    """The settings for the files of lectures, of all accounts and of this one."""
 
     wanted: Wanted = field(default_factory=Wanted)
     formats: tuple[str, ...] = ("srt", "txt")
-    duplicates: bool = False  # what the platform makes out of a lecture: audio description, merged transcripts
+    duplicates: bool = False  # files that repeat a lecture: audio description, merged transcripts
 
 
 class LectureText(NamedTuple):
@@ -32,21 +33,21 @@ class LectureText(NamedTuple):
 
 
 def choice_of(settings: Mapping[str, str], wanted: Wanted) -> Choice:
-    """What an account's settings ask for: `subtitle_formats`, a list, and `duplicates`.  Raises `UsageError`."""
+    """The choice of an account's settings `subtitle_formats` (a list) and `duplicates`.  Raises `UsageError`."""
     formats = tuple(settings["subtitle_formats"].splitlines()) if "subtitle_formats" in settings else ("srt", "txt")
     duplicates = settings.get("duplicates", "false")
     if not set(formats) <= set(FORMATS):
-        raise UsageError(f"subtitle_formats: a list of {', '.join(FORMATS)} is meant")
+        raise UsageError(f"subtitle_formats: expected a list of {', '.join(FORMATS)}")
     if duplicates not in {"true", "false"}:
-        raise UsageError("duplicates: true or false is meant")
+        raise UsageError("duplicates: expected true or false")
     return Choice(wanted, formats, duplicates == "true")
 
 
 def rendition(renditions: Mapping[str, Rendition], lines: int | None) -> tuple[str, str] | None:
-    """The wanted resolution and its container, such as ("720p", "mp4"); None where the lecture has no video file.
+    """The resolution to show and its container, such as ("720p", "mp4"); None when the lecture has no video file.
 
-    The resolution is the wanted one or the next lower one, else the lowest there is; None wants the highest.  mp4 is
-    taken where it exists, else webm.
+    The resolution is the one with `lines`, else the next lower one, else the lowest; None wants the highest.  mp4 is
+    preferred to webm.
     """
     by_size = sorted(renditions.items(), key=lambda entry: (entry[1].lines, entry[0]))
     fitting = [entry for entry in by_size if lines is None or entry[1].lines <= lines]

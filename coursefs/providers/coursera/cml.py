@@ -1,8 +1,8 @@
-"""CML, the platform's markup for readings and instructions, as the HTML of a page.
+"""Rendering of CML, Coursera's markup for readings and instructions, as the HTML of a page.
 
 The vocabulary was taken from recorded replies: `text`, `heading`, `list`, `code`, `table`, `img`, `asset` and a few
-inline marks.  The platform's own rendering of the same (`renderableHtml`) is HTML, so its words for these things are
-understood as well and both go the same way.  Of an element that is not known the text is kept.
+inline marks.  The platform's own rendering of a text (`renderableHtml`) is HTML; its elements are known too, and go
+through the same code.  Of an unknown element the text is kept.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from coursefs.pages.cleaning import plain, safe
-from coursefs.providers.coursera.markup import Element, parse
-from coursefs.providers.coursera.references import AssetRef, asset_ref
+from coursefs.providers.coursera.markup import AssetRef, Element, asset_ref, parse
 from coursefs.providers.coursera.rendering import Renderer
 
 __all__ = ["AssetRef", "assets", "render", "sanitised", "says_something"]
@@ -21,7 +20,7 @@ _WRAPPERS = {"co-content", "html", "body", "main", "article", "section", "div"}
 
 
 def assets(value: str) -> tuple[AssetRef, ...]:
-    """What `<img assetId>` and `<asset id>` refer to, in document order, each id once.  Takes any string."""
+    """The assets of `<img assetId>` and `<asset id>`, in document order, each id once.  Accepts any string."""
     found: dict[str, AssetRef] = {}
     for element in parse(value).walk():
         reference = asset_ref(element)
@@ -31,12 +30,12 @@ def assets(value: str) -> tuple[AssetRef, ...]:
 
 
 def render(value: str, links: Mapping[str, str], *, title: str = "", page_url: str | None = None) -> str:
-    """The body of a page: clean HTML of a CML text, for `coursefs.pages.document`.  Takes any string.
+    """The body of a page: clean HTML of a CML text, for `coursefs.pages.document`.  Accepts any string.
 
     `links`: the URL of each asset by its id, as `coursefs.pages.beside_url` gives it.  An asset without one becomes a
-    note that names it.  `title`: what stands at the top of the page already; a text that begins with it as a heading
-    does so no more.  `page_url`: the web page of the text, where its links of the form `/learn/…` lead from.
-    Headings are one level lower than the platform's, for the page has its title at the top.
+    note with its name.  `title`: the title of the page; a first heading that repeats it is removed.  `page_url`: the
+    web page of the text, to which its links such as `/learn/…` are relative.
+    Headings are one level lower than the platform's, because the page's title is the top heading.
     """
     tree = parse(value)
     _drop_title(tree, _words(title))
@@ -45,20 +44,20 @@ def render(value: str, links: Mapping[str, str], *, title: str = "", page_url: s
 
 
 def sanitised(html: str, *, title: str = "", page_url: str | None = None) -> str:
-    """The same of the platform's own rendering (`renderableHtml`), for where there is no CML.
+    """The body of a page from the platform's own rendering (`renderableHtml`), for a text without CML.
 
-    Its images are remote and their URLs signed, so they become notes of what they show.
+    Its images have signed remote URLs, which expire; so each becomes a note of what it shows.
     """
     return render(html, {}, title=title, page_url=page_url)
 
 
 def says_something(value: str) -> bool:
-    """Whether a CML text holds any word, picture or file: some of the platform's are `<text/><text/>`."""
+    """Whether a CML text has any word, image or file; some of the platform's texts are `<text/><text/>`."""
     return _shows_something(parse(value))
 
 
 def _drop_title(element: Element, title: str) -> bool:
-    """Take out the heading that this begins with, if its words are these; whether more may be looked at."""
+    """Remove the first heading if it repeats the title.  Returns whether the search for it may go on."""
     for place, child in enumerate(element.children):
         if isinstance(child, Element) and child.tag in _HEADINGS:
             if title and _words(child.text()) == title and not _shows_a_file(child):

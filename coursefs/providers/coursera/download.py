@@ -1,11 +1,10 @@
-"""A file of the platform as a file on the disk: streamed, under another name until it is complete."""
+"""Download of one file to the disk: resumed after a broken connection, and named only when it is complete."""
 
 from __future__ import annotations
 
 import os
 import random
 import re
-import unicodedata
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,25 +13,27 @@ from typing import Protocol
 import httpx
 import trio
 
+from coursefs.base import threads
+from coursefs.base.characters import legible
 from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, Stale, Unreachable
 from coursefs.transport import Transport
 from coursefs.transport.backoff import RETRIED_STATUSES, pause
 from coursefs.transport.body import body_of
+from coursefs.transport.parsing import count_of, sendable
 
-#: told after each chunk that is saved: the chunk, bytes so far, bytes altogether (0: not known), name of the file
+#: called after each chunk that is saved: the chunk, bytes so far, bytes in total (0: not known), name of the file
 Callback = Callable[[bytes, int, int, str], None]
-#: gives the file's present URL; True: the last one was refused, another one is wanted
+#: returns the URL of the file; True: the last URL was refused, return a new one
 FindUrl = Callable[[bool], Awaitable[str]]
 
 CHUNK = 256 * 1024
-_ATTEMPTS = 5  # in a row that bring nothing
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
-_DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ATTEMPTS = 5  # in a row that receive nothing
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
 def plain_name(title: str, otherwise: str) -> str:
-    """A title as a file's name (pure): no slash, no control or bidi character, no outer dot or blank, 200 bytes."""
-    text = unicodedata.normalize("NFC", _DROPPED.sub("", title).replace("/", "-")).strip(". ")
+    """A title as a file name (pure): no slash, nothing invisible, no outer dot or blank, no first dash, 200 bytes."""
+    text = legible(title).replace("/", "-").strip(". ").lstrip("-. ")
     return text.encode()[:200].decode(errors="ignore").rstrip(". ") or otherwise
 
 
@@ -44,11 +45,11 @@ async def download(
     chunk_size: int = CHUNK,
     callback: Callback | None = None,
 ) -> Path:
-    """Fetch a file to this path, whose folder is made; whatever lies there is replaced when all of it has come.
+    """Download a file to this path; its folder is made, and a file there is replaced when the download is complete.
 
-    A connection that breaks is taken up where it broke, and a URL that has ended is replaced.  When it fails, or is
-    cancelled, nothing is left behind.  Raises `Gone`, `Stale` (the file changed meanwhile), what a request raises, and
-    `OSError` for what is wrong with the disk.
+    After a broken connection a range request gets the rest; an expired URL is replaced.  On failure or cancellation
+    nothing is left behind.  Raises `Gone`, `Stale` (the file changed during the download), the errors of a request, and
+    `OSError` for an error of the disk.
     """
     folder = trio.Path(target.parent)
     await folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ async def download(
             arrival = _Arrival(file, target.name, chunk_size, callback)
             await _fetch(transport, find_url, arrival)
             await file.flush()
-            await trio.to_thread.run_sync(os.fsync, file.fileno())
+            await threads.run_sync(os.fsync, file.fileno())
         await part.rename(target)
     finally:
         with trio.CancelScope(shield=True), suppress(FileNotFoundError):
@@ -73,7 +74,7 @@ class _File(Protocol):
 
 
 class _Arrival:
-    """What has come of a file so far."""
+    """The part of a file that has been received."""
 
     def __init__(self, file: _File, name: str, chunk_size: int, callback: Callback | None) -> None:
         self._file = file
@@ -82,7 +83,7 @@ class _Arrival:
         self.chunk_size = chunk_size
         self.received = 0
         self.total = 0  # 0: not known
-        self.validator: str | None = None  # what tells this version of the file from another one
+        self.validator: str | None = None  # ETag or Last-Modified of this version of the file
 
     async def take(self, chunk: bytes) -> None:
         await self._file.write(chunk)
@@ -97,7 +98,7 @@ class _Arrival:
 
 
 async def _fetch(transport: Transport, find_url: FindUrl, arrival: _Arrival) -> None:
-    """Fetch until all of it is there."""
+    """Make requests until the file is complete."""
     refused, failures = False, 0
     while True:
         before = arrival.received
@@ -110,7 +111,7 @@ async def _fetch(transport: Transport, find_url: FindUrl, arrival: _Arrival) -> 
         else:
             if status is None:
                 return
-            if status == 403 and not refused:  # signed URLs end
+            if status == 403 and not refused:  # the signed URL has expired
                 refused = True
                 continue
             failures += 1
@@ -121,9 +122,9 @@ async def _fetch(transport: Transport, find_url: FindUrl, arrival: _Arrival) -> 
 
 
 async def _ask(transport: Transport, url: str, arrival: _Arrival) -> int | None:
-    """Ask for what is missing; None when it all has come, else the status of the refusal."""
+    """Request the missing bytes; None when the file is complete, else the status of the refusal."""
     headers: dict[str, str] = {}
-    if arrival.received and arrival.validator is not None:  # else nobody could tell whether it is still the same file
+    if arrival.received and arrival.validator is not None:  # else a new version would go unnoticed
         headers = {"Range": f"bytes={arrival.received}-", "If-Range": arrival.validator}
     async with transport.stream(url, headers=headers) as response:
         if response.status_code not in {200, 206}:
@@ -138,7 +139,7 @@ async def _ask(transport: Transport, url: str, arrival: _Arrival) -> int | None:
 
 
 async def _begin(response: httpx.Response, arrival: _Arrival) -> None:
-    """See what is coming, and where it belongs."""
+    """Check a response's status and headers, and move to the offset of its body."""
     kind = response.headers.get("content-type", "")
     if kind.startswith("text/html") or "content-encoding" in response.headers:
         raise BadReply("the media host answered with a page in place of the file")
@@ -152,10 +153,9 @@ async def _begin(response: httpx.Response, arrival: _Arrival) -> None:
         return
     if arrival.received:
         await arrival.begin_anew()
-    length = response.headers.get("content-length", "")
-    arrival.total = int(length) if length.isdecimal() else 0
+    arrival.total = count_of(response.headers.get("content-length")) or 0
     etag = response.headers.get("etag", "")
-    arrival.validator = etag if etag.startswith('"') else response.headers.get("last-modified")
+    arrival.validator = sendable(etag if etag.startswith('"') else response.headers.get("last-modified"))
 
 
 def _refusal(status: int) -> CoursefsError:

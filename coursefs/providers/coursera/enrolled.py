@@ -1,4 +1,4 @@
-"""Which courses an account has, and which of them somebody means."""
+"""The courses of an account, and the resolution of a slug, id or address to courses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from coursefs.providers.coursera.item_types import course_url
 from coursefs.providers.coursera.replies import Membership
 from coursefs.providers.coursera.sign_in import cookie_host
 
-#: the slugs of the platform that was shut off in 2016 end in the number of a session: `algo-001`
+#: a slug of the platform that was shut down in 2016 ends with the number of a session: `algo-001`
 _SESSION_SLUG = re.compile(r"[a-z0-9]+-0\d\d")
 
 
 def enrolled(memberships: Iterable[Membership], base_url: str) -> list[Course]:
-    """The courses of these memberships (pure): without those that were left again, the dead platform's hidden."""
+    """The courses of these memberships (pure).
+
+    Courses that the learner has left are dropped; those of the platform that was shut down in 2016 are hidden.
+    """
     return [_course(one, base_url) for one in memberships if one.role != "NOT_ENROLLED"]
 
 
@@ -43,13 +46,14 @@ def from_catalogue(course: CatalogueCourse, base_url: str) -> Course:
         slug=slug or course.id,
         title=course.name or slug or course.id,
         url=course_url(base_url, slug) if slug else None,
+        about=course.about,
     )
 
 
 async def resolved(client: CourseraClient, text: str, base_url: str) -> Sequence[Course]:
-    """The courses that a slug, an id or an address names, of a specialization all; () when it is not Coursera's.
+    """The courses that a slug, an id or an address names: one, or all of a specialization; () when none matches.
 
-    Those that the account is not enrolled in are `hidden`: the platform shows them to its learners only.
+    A course that the account is not enrolled in is `hidden`: the platform shows its content to its learners only.
     """
     meant = reference(text, cookie_host(base_url))
     if meant is None:
@@ -74,13 +78,13 @@ def _not_enrolled(course: Course) -> Course:
 async def _one_course(client: CourseraClient, slug_or_id: str) -> Sequence[CatalogueCourse]:
     try:
         return [await client.catalogue.course(slug_or_id)]
-    except (Gone, BadReply):  # the platform may call what is no slug a bad request
+    except (Gone, BadReply):  # the platform may answer 400 for a text that is no slug
         return list((await client.catalogue.courses([slug_or_id])).values())
 
 
 async def _programme(client: CourseraClient, slug: str) -> Sequence[CatalogueCourse]:
     try:
         _, courses = await client.catalogue.specialization(slug)
-    except (Gone, BadReply):  # "an HTTP error" is all that is known of slugs that are not a specialization's
+    except (Gone, BadReply):  # which HTTP error an unknown slug gets was not recorded
         return ()
     return courses

@@ -1,6 +1,6 @@
-"""What is to be done in an assignment or a discussion, as far as it is text (pure).
+"""The instructions of assignments and discussions: their texts in the replies (pure).
 
-Reading it begins no attempt: these are the resources that say what the task is, not those that open a session.
+Requesting them starts no attempt: these resources describe the task; others open a session.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from html import escape
 
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.fields import Json, integer, record, rows, text
+from coursefs.providers.kit.fields import Json, integer, record, rows, text
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A part of instructions: CML under a heading; either may be ""."""
+    """A part of instructions: a heading and CML; either may be ""."""
 
     title: str
     cml: str
 
 
-#: in the order in which they are to be read; what has no word in it is left out
+#: in reading order, without empty passages
 Instructions = tuple[Passage, ...]
 
 
 def programming(envelope: Envelope) -> Instructions:
-    """`onDemandProgrammingLearnerAssignments.v1`: the task, and the titles of its parts as the grader counts them."""
+    """`onDemandProgrammingLearnerAssignments.v1`: the task, and the titles of its parts in the grader's numbering."""
     schema = record(record(_first(envelope), "submissionLearnerSchema"), "definition")
     parts = record(schema, "parts")
     listed = sorted((record(parts, one) for one in parts), key=lambda part: integer(part, "order") or 0)
@@ -42,7 +42,7 @@ def exercise(envelope: Envelope) -> Instructions:
 
 
 def peer_assignment(envelope: Envelope) -> Instructions:
-    """`onDemandPeerAssignmentInstructions.v1`: introduction, sections, and the prompts for what is to be handed in."""
+    """`onDemandPeerAssignmentInstructions.v1`: introduction, sections, and the prompts of the submission."""
     told = record(_first(envelope), "instructions")
     sections = [Passage(text(section, "title"), _cml(section, "content")) for section in rows(told, "sections")]
     schema = record(next(iter(envelope.related("onDemandPeerSubmissionSchemas.v1")), {}), "submissionSchema")
@@ -53,14 +53,40 @@ def peer_assignment(envelope: Envelope) -> Instructions:
 
 def discussion(envelope: Envelope) -> Instructions:
     """`onDemandDiscussionPrompts.v1`: the question, which is a title, a text, or both."""
-    # the name of the resource was met in two spellings
-    names = {name.lower(): name for name in envelope.linked}
-    name = names.get("ondemanddiscussionpromptquestions.v1", "")
-    content = record(next(iter(envelope.related(name)), {}), "content")
+    # the resource's name has two spellings, and a reply may have both, one of them empty
+    names = [name for name in envelope.linked if name.lower() == "ondemanddiscussionpromptquestions.v1"]
+    content = record(next((row for name in names for row in envelope.related(name)), {}), "content")
     return _said(
         [Passage(text(content, "question"), ""), Passage("", _cml(content, "question"))],
         [Passage("", _cml(content, "details"))],
     )
+
+
+def lab(envelope: Envelope) -> Instructions:
+    """`onDemandWorkspaceLaunchers`: what is to be known before, and the instructions within the lab.
+
+    No reply was recorded: a text is accepted in any form in which the platform gives texts elsewhere.
+    """
+    told = _first(envelope)
+    passages = [Passage("", _any_text(told.get(name))) for name in ("description", "offlineInstructions")]
+    parts = told.get("inLabInstructionsParts")
+    for part in parts if isinstance(parts, list) else [parts]:
+        title = text(part, "title") or text(part, "name") if isinstance(part, dict) else ""
+        passages.append(Passage(title, _any_text(part)))
+    unique = dict.fromkeys(passage for passage in passages if passage.cml)
+    return _said(unique)
+
+
+_TEXT_NAMES = ("value", "cmlValue", "html", "content", "instructions", "body", "text", "definition")
+
+
+def _any_text(value: object, depth: int = 0) -> str:
+    """The CML, HTML or plain text in a value; objects are searched for the names that hold texts elsewhere."""
+    if isinstance(value, str):
+        return value.strip() if "<" in value or not value.strip() else f"<text>{escape(value.strip())}</text>"
+    if isinstance(value, dict) and depth < 6:
+        return next(filter(None, (_any_text(value.get(name), depth + 1) for name in _TEXT_NAMES)), "")
+    return ""
 
 
 def _said(*some: Iterable[Passage]) -> Instructions:
@@ -72,5 +98,5 @@ def _first(envelope: Envelope) -> Json:
 
 
 def _cml(source: Json, name: str) -> str:
-    """The CML under this name; "" where there is another kind of text, or none."""
+    """The CML of this field; "" when it holds another kind of text, or none."""
     return text(record(record(source, name), "definition"), "value")

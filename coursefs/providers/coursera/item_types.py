@@ -1,7 +1,7 @@
-"""The kinds of steps that a course can have, an open set: what a person calls them and where their web page is (pure).
+"""The types of items in a course, an open set: their words for people, and their web addresses (pure).
 
-Segments of web addresses: `lecture`, `supplement`, `quiz`, `exam`, `assignment-submission` and `ungradedLab` were seen
-in real links, the others follow the name of the type.
+Segments of web addresses: `lecture`, `supplement`, `quiz`, `exam`, `assignment-submission` and `ungradedLab` are from
+real links; the others are derived from the type's name.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from urllib.parse import quote
 
 LECTURE = "lecture"
 READING = "supplement"
+READINGS = frozenset({READING, "supplementary"})
 PROGRAMMING = frozenset({"gradedProgramming", "ungradedProgramming"})
 PROGRAMMING_EXERCISE = "programming"
 PEER_ASSIGNMENT = "phasedPeer"
 DISCUSSION = "discussionPrompt"
-#: no step of the platform: the Resources tab, which coursefs shows as one
+LABS = frozenset({"ungradedLab", "workspaceLauncher", "workspace", "authoringWorkspace"})
+QUIZZES = frozenset({"staffGraded", "ungradedAssignment", "assessOpenSinglePage", "quiz", "exam"})
+#: the Resources tab, which coursefs shows as an item; no type of the platform
 REFERENCES = "references"
 
 
 class ItemType(NamedTuple):
-    """What is known of a type."""
+    """The word and the address segment of a type."""
 
     word: str  # for a person, and the marker of link pages: "quiz"
     segment: str  # of the web address
@@ -33,10 +36,12 @@ ITEM_TYPES: Mapping[str, ItemType] = MappingProxyType(
     {
         LECTURE: ItemType("lecture", "lecture"),
         READING: ItemType("reading", "supplement"),
+        "supplementary": ItemType("reading", "supplement"),
         "quiz": ItemType("quiz", "quiz"),
         "exam": ItemType("exam", "exam"),
         "staffGraded": ItemType("quiz", "assignment-submission"),
         "ungradedAssignment": ItemType("quiz", "assignment-submission"),
+        "assessOpenSinglePage": ItemType("quiz", "quiz"),
         "phasedPeer": ItemType("peer assignment", "peer"),
         "gradedPeer": ItemType("peer assignment", "peer"),
         "closedPeer": ItemType("peer assignment", "peer"),
@@ -48,6 +53,8 @@ ITEM_TYPES: Mapping[str, ItemType] = MappingProxyType(
         "ungradedLab": ItemType("lab", "ungradedLab"),
         "notebook": ItemType("lab", "notebook"),
         "workspaceLauncher": ItemType("lab", "workspaceLauncher"),
+        "workspace": ItemType("lab", "ungradedLab"),
+        "authoringWorkspace": ItemType("lab", "ungradedLab"),
         "ungradedWidget": ItemType("widget", "ungradedWidget"),
         "widget": ItemType("widget", "widget"),
         "ungradedLti": ItemType("external tool", "ungradedLti"),
@@ -60,7 +67,7 @@ _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 
 
 def word(type_name: str) -> str:
-    """What a person calls this: `quiz`; `item` for a type that is not known or not said."""
+    """The word of a type for people: `quiz`; `item` for an unknown or missing type."""
     known = ITEM_TYPES.get(type_name)
     return known.word if known else "item"
 
@@ -76,12 +83,12 @@ def module_url(base_url: str, slug: str, position: int) -> str:
 
 
 def reference_url(course_page: str | None, short_id: str) -> str | None:
-    """The web page of an entry of the Resources tab, as links in readings have it."""
+    """The web page of an entry of the Resources tab, in the form of links in readings."""
     return f"{course_page}/resources/{quote(short_id, safe='')}" if course_page and short_id else course_page
 
 
 def item_url(base_url: str, slug: str, type_name: str, item_id: str, item_slug: str) -> str | None:
-    """The web page of an item; None for a type that cannot be part of an address (censored, or odd)."""
+    """The web page of an item; None when its type is missing or cannot be part of an address."""
     known = ITEM_TYPES.get(type_name)
     segment = known.segment if known else type_name
     if not _SEGMENT.fullmatch(segment):

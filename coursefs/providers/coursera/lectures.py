@@ -1,4 +1,4 @@
-"""The lectures of a course one by one, as scripts want them: their ids, their videos' addresses, their files."""
+"""An interface to lectures for scripts: their ids, video URLs, and downloads."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from coursefs.errors import Gone, NotAllowed
-from coursefs.providers.coursera.addresses import absolute
 from coursefs.providers.coursera.choice import rendition
 from coursefs.providers.coursera.download import CHUNK, Callback, download, plain_name
 from coursefs.providers.coursera.item_types import LECTURE
 from coursefs.providers.coursera.materials import MaterialItem, Materials
 from coursefs.providers.coursera.outline import lesson_item_ids
 from coursefs.providers.coursera.replies import LectureVideo
+from coursefs.providers.coursera.routes import absolute
 from coursefs.transport import Transport
 
 AskMaterials = Callable[[str], Awaitable[Materials | None]]
@@ -21,7 +21,7 @@ AskName = Callable[[str], Awaitable[str]]
 
 
 class Lectures:
-    """`CourseraClient.lectures`.  Courses are named by their slugs.  Raises what the client raises."""
+    """`CourseraClient.lectures`.  Courses are given by slug.  Raises the client's errors."""
 
     def __init__(
         self, transport: Transport, base_url: str, *, materials: AskMaterials, video: AskVideo, name: AskName
@@ -33,15 +33,15 @@ class Lectures:
         self._name = name
 
     async def ids(self, slug: str) -> list[str]:
-        """The ids of all lectures of a course that are not locked, in its order."""
+        """The ids of all unlocked lectures of a course, in its order."""
         tree = await self._tree(slug)
         items = (tree.items.get(one) for one in _in_order(tree))
         return [item.id for item in items if item is not None and item.type_name == LECTURE and not item.locked]
 
     async def video_url(self, slug: str, lecture_id: str, *, lines: int | None = None) -> str:
-        """The signed URL of a lecture's video: with at most so many lines, or the best; it ends within two days.
+        """The signed URL of a lecture's video with at most so many lines, or the best; it expires within two days.
 
-        Raises `NotAllowed` for a locked lecture, which is not asked for, and `Gone` where there is no video.
+        Raises `NotAllowed` for a locked lecture, without a request for it, and `Gone` when it has no video.
         """
         tree = await self._tree(slug)
         url, _ = await self._chosen(tree.course_id, _lecture(tree, lecture_id), lines)
@@ -57,10 +57,10 @@ class Lectures:
         chunk_size: int = CHUNK,
         callback: Callback | None = None,
     ) -> Path:
-        """Fetch a lecture's video into a directory, by default one that is named like the course; its path.
+        """Download a lecture's video into a directory, by default one with the course's name; returns its path.
 
-        After each chunk of `chunk_size` bytes that was saved, `callback(chunk, bytes so far, bytes altogether, name)`
-        is called; it should not take long.  The file gets its name when it is complete.
+        After each saved chunk of `chunk_size` bytes, `callback(chunk, bytes so far, bytes in total, name)` is called;
+        it should return quickly.  The file gets its name when it is complete.
         """
         tree = await self._tree(slug)
         item = _lecture(tree, lecture_id)
@@ -78,11 +78,11 @@ class Lectures:
 
     async def _tree(self, slug: str) -> Materials:
         tree = await self._materials(slug)
-        assert tree is not None  # only a request with a tag is answered with «not modified»
+        assert tree is not None  # without a tag there is no 304
         return tree
 
     async def _chosen(self, course_id: str, item: MaterialItem, lines: int | None) -> tuple[str, str]:
-        """URL and container of the wanted rendition."""
+        """The URL and container of the wanted rendition."""
         video = await self._video(course_id, item.id)
         found = rendition(video.renditions, lines)
         if found is None:
@@ -101,7 +101,7 @@ def _lecture(tree: Materials, lecture_id: str) -> MaterialItem:
 
 
 def _in_order(tree: Materials) -> list[str]:
-    """The ids of all items: by module, lesson and place, and then those that no lesson names."""
+    """The ids of all items: by module, lesson and position, then those of no lesson."""
     found = [
         item_id
         for module_id in tree.module_ids

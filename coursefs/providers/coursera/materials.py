@@ -1,16 +1,18 @@
-"""The tree of a course as `onDemandCourseMaterials` says it: flat lists that refer to each other by id (pure).
+"""The reply of `onDemandCourseMaterials`, the tree of a course: flat lists that refer to each other by id (pure).
 
-`v1` said the same in other words: `Items.v1` with `content`, which held the ids of videos and attachments, in place of
-`Items.v2` with `contentSummary`, which does not.
+`v2` has `Items.v2` with `contentSummary`.  `v1` had `Items.v1` with `content` instead, which also held the ids of
+videos and attachments.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.fields import Json, identifier, identifiers, record, text
+from coursefs.providers.kit.fields import Json, identifier, identifiers, integer, record, rows, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,18 @@ class MaterialLesson:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A file whose address is in the tree itself, which some readings have.
+
+    `key` is made of the address without its query, which is a signature that ends.
+    """
+
+    key: str
+    name: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MaterialItem:
     """A step of a lesson.  A censored one (preview mode) has no name or no type."""
 
@@ -48,21 +62,23 @@ class MaterialItem:
     locked: bool
     lock_reason: str  # PREMIUM …; ""
     in_video_quiz: bool = False  # the lecture stops for questions
-    video_id: str = ""  # the old materials alone say it, and what follows
-    wrapper_ids: tuple[str, ...] | None = None  # of attachments, or of the text; None: not said
+    video_id: str = ""  # in the old materials only, as is `wrapper_ids`
+    wrapper_ids: tuple[str, ...] | None = None  # of attachments, or of the text; None: not given
+    files: tuple[TreeFile, ...] = ()
+    seconds: float | None = None  # the length of a lecture
 
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """The flat lists that make up the tree of a course; `outline` puts them together."""
+    """The flat lists of a course's tree; `outline` joins them."""
 
     course_id: str
     module_ids: tuple[str, ...]
     modules: Mapping[str, MaterialModule]
     lessons: Mapping[str, MaterialLesson]
     items: Mapping[str, MaterialItem]
-    groups: Mapping[str, tuple[str, ...]]  # choose-one-of groups: id -> ids of all items to choose from
-    tag: str | None = None  # of this state of the tree
+    groups: Mapping[str, tuple[str, ...]]  # choose-one-of groups: id -> ids of all their items
+    tag: str | None = None  # ETag of the reply
 
 
 def materials(envelope: Envelope) -> Materials:
@@ -98,8 +114,8 @@ def materials(envelope: Envelope) -> Materials:
         )
         for row in envelope.related(f"{prefix}Lessons.v1")
     )
-    rows = envelope.related(f"{prefix}Items.v2") or envelope.related(f"{prefix}Items.v1")
-    items = (material_item(row) for row in rows)
+    listed = envelope.related(f"{prefix}Items.v2") or envelope.related(f"{prefix}Items.v1")
+    items = (material_item(row) for row in listed)
     return Materials(
         course_id=identifier(course, "id"),
         module_ids=identifiers(course, "moduleIds"),
@@ -119,7 +135,9 @@ def material_item(row: Json) -> MaterialItem:
     content = record(row, "contentSummary") or record(row, "content")
     definition = record(content, "definition")
     wrappers = identifiers(definition, "assets") or tuple(filter(None, [identifier(definition, "assetId")]))
-    is_told = bool(wrappers) or isinstance(definition.get("assets"), list)
+    files = _files(definition)
+    milliseconds = integer(definition, "duration")
+    is_told = bool(wrappers) or (isinstance(definition.get("assets"), list) and not files)
     return MaterialItem(
         id=identifier(row, "id"),
         lesson_id=identifier(row, "lessonId"),
@@ -131,6 +149,25 @@ def material_item(row: Json) -> MaterialItem:
         lock_reason=text(row, "itemLockedReasonCode") or text(lock, "reasonCode"),
         in_video_quiz=definition.get("hasInVideoAssessment") is True,
         video_id=identifier(definition, "videoId"),
-        # `giAxucda…@1`: the version is no part of it
+        # `giAxucda…@1`: without the version
         wrapper_ids=tuple(one.partition("@")[0] for one in wrappers) if is_told else None,
+        files=files,
+        seconds=milliseconds / 1000 if milliseconds is not None and milliseconds > 0 else None,
     )
+
+
+def _files(definition: Json) -> tuple[TreeFile, ...]:
+    """The files in the description of an item: objects with a name and an address, of which either may be missing."""
+    found: dict[str, TreeFile] = {}
+    for row in rows(definition, "assets") or rows(record(definition, "definition"), "assets"):
+        url = text(row, "url") or text(record(row, "url"), "url")
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            continue
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            continue
+        key = hashlib.sha256(f"{parts.hostname}{parts.path}".encode()).hexdigest()[:16]
+        name = text(row, "name") or unquote(parts.path, errors="replace").rpartition("/")[2] or "file"
+        found.setdefault(key, TreeFile(key, " ".join(name.split()), url))
+    return tuple(found.values())

@@ -1,7 +1,7 @@
-"""The tree of a course, put together from the flat lists of the materials reply (pure).
+"""The tree of a course, built from the flat lists of the materials reply (pure).
 
-Positions count all siblings that the platform lists, open or not, known or censored, so that an item that is unlocked
-later moves nobody.
+Positions count all siblings that the platform lists, also locked and censored ones.  So no other item changes its
+position, and its name, when one is unlocked later.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """What belongs to a course beside its tree."""
+    """Facts of a course that are not in its tree."""
 
     has_resources: bool = False  # the Resources tab lists something
-    language: str = ""  # that the course is given in
+    language: str = ""  # of the course
 
 
 def outline(materials: Materials, course: Course, base_url: str, aside: Aside) -> Outline:
     """The modules of a course, their lessons and items.
 
-    Nothing that the reply holds is lost: what no list names is appended to the parent that it names itself, items of
-    no known lesson to their module, and what belongs nowhere to the course.  What is listed but not described (preview
-    mode leaves such items out) keeps its place.  The Resources tab comes last, where there is anything
-    in it, as an item of the course.
+    Nothing in the reply is lost.  An entry that no list contains is appended to the parent that it names itself, an
+    item of no known lesson to its module, and any other to the course.  An item that is listed without a description,
+    as in preview mode, keeps its position.  The Resources tab is the last item of the course, if it has entries.
     """
     modules = {one: materials.modules.get(one) or MaterialModule(one, "", "", ()) for one in materials.module_ids}
     modules |= materials.modules
@@ -116,7 +115,7 @@ def lesson_item_ids(lesson: MaterialLesson, groups: Mapping[str, Sequence[str]])
 
 
 def lock_text(reason: str) -> str:
-    """Why an item is locked, for a person.  `PREMIUM` is the one reason that was recorded."""
+    """Why an item is locked, for people.  `PREMIUM` is the only recorded reason."""
     if reason in ("PREMIUM", "PREMIUM_ITEM"):
         return f"needs a paid enrolment ({reason})"
     if _REASON.fullmatch(reason):
@@ -127,9 +126,9 @@ def lock_text(reason: str) -> str:
 def _children(
     lists: Iterable[tuple[str, Sequence[str]]], claims: Iterable[tuple[str, str]]
 ) -> Mapping[str, Sequence[str]]:
-    """Child ids by parent id, each child once: under the first parent whose list names it, else under its own claim.
+    """Child ids by parent id, each child once: under the first parent that lists it, else under the one it claims.
 
-    `lists` are (parent, its children in order), `claims` are (parent, child) as the children say it.
+    `lists` are (parent, its children in order), `claims` are (parent, child) from the children's own fields.
     """
     found: dict[str, list[str]] = {}
     placed: set[str] = set()
@@ -144,7 +143,7 @@ def _children(
 
 
 def _undescribed(item_id: str) -> MaterialItem:
-    """An item that is listed, but of which the platform tells this learner nothing."""
+    """A placeholder for an item that is listed without a description for this learner."""
     return MaterialItem(item_id, "", "", "", "", "", locked=False, lock_reason="")
 
 
@@ -166,7 +165,7 @@ def _item(
 
 
 def _details(material: MaterialItem, language: str) -> Iterator[tuple[str, str]]:
-    """What is asked and written with later; the old materials alone say more than the id."""
+    """The details of an item that later requests and pages need."""
     yield "item_id", material.id
     if language:
         yield "language", language
@@ -176,10 +175,12 @@ def _details(material: MaterialItem, language: str) -> Iterator[tuple[str, str]]
         yield "video_id", material.video_id
     if material.wrapper_ids is not None:
         yield "wrapper_ids", ",".join(material.wrapper_ids)
+    if material.files:
+        yield "tree_files", "\n".join(f"{one.key} {one.name}" for one in material.files)
 
 
 def _resources(page: str, aside: Aside) -> Item:
-    """The Resources tab: its entries are files of the course, which are asked for when somebody looks there."""
+    """The Resources tab as an item; its entries are requested when its directory is opened."""
     details = {"language": aside.language} if aside.language else {}
     return Item(
         key=REFERENCES,

@@ -1,15 +1,14 @@
-"""From the tree of a reading to HTML: which element becomes what."""
+"""The renderer of a reading's tree as HTML."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from coursefs.pages.formulas import with_formulas
-from coursefs.providers.coursera.markup import Element
-from coursefs.providers.coursera.references import asset_ref, web_target
+from coursefs.providers.coursera.markup import Element, asset_ref, web_target
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LISTS = {"list", "ol", "ul"}
@@ -25,26 +24,32 @@ _MARKS = {tag: tag for tag in ("b", "em", "i", "s", "strong", "sub", "sup", "u",
 _MARKS |= {"del": "s", "strike": "s", "kbd": "code", "samp": "code", "tt": "code"}
 _AUDIO = {"aac", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav"}
 _LANGUAGE = re.compile(r"[a-z0-9_+#.-]{1,40}")
+#: limits in characters of a link's address and title: of a link that any number of lines may repeat, and of all copies
+#: of a longer one together
+_LONG_LINK = 200
+_MOST_OF_LINKS = 1 << 20
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
 
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """HTML of parts of the tree.  Two ways in: `flow` where blocks may stand, `inline` within a line."""
+    """Renders parts of the tree: `flow` where blocks are allowed, `inline` within a line."""
 
     links: Mapping[str, str]
-    formulas: bool = False  # within an element that is flagged as holding some
+    formulas: bool = False  # within an element that is flagged as containing formulas
     page_url: str | None = None  # the web page that links are relative to
-    marks: tuple[Element, ...] = ()  # inline elements around blocks: they go around the lines within these instead
+    marks: tuple[Element, ...] = ()  # inline elements around blocks; in HTML they go around the lines in the blocks
+    #: cached results of `_is_block` by `id()`; the tree outlives this object
+    _blocks: dict[int, bool] = field(default_factory=dict, repr=False)
 
     def flow(self, nodes: Sequence[Element | str], line_tag: str = "p") -> str:
-        """Blocks, and what is between them as lines of their own: paragraphs, or whatever `line_tag` says."""
+        """HTML of blocks; text between them becomes lines of their own: paragraphs, or elements of `line_tag`."""
         words = any(isinstance(node, str) and node.strip() for node in nodes)
         pieces: list[str] = []
         line: list[Element | str] = []
         for node in nodes:
             # an asset among words stays among them, else it is a line of its own
-            if isinstance(node, Element) and (_is_block(node) or (node.tag == "asset" and not words)):
+            if isinstance(node, Element) and (self._is_block(node) or (node.tag == "asset" and not words)):
                 pieces += (_whole(line_tag, self._line(line)), self._block(node))
                 line = []
             else:
@@ -52,7 +57,7 @@ class Renderer:
         return "".join((*pieces, _whole(line_tag, self._line(line))))
 
     def inline(self, nodes: Iterable[Element | str]) -> str:
-        """One line; of blocks, which cannot be in one, the content."""
+        """HTML of one line; a block in it is replaced by its content."""
         return "".join(
             with_formulas(node, flagged=self.formulas) if isinstance(node, str) else self._within(node)
             for node in nodes
@@ -76,7 +81,7 @@ class Renderer:
             case "asset":
                 html = _whole("p", self._file(element)) + inner.flow(element.children)
             case tag if tag == "a" or tag in _MARKS:
-                html = replace(inner, marks=(*self.marks, element)).flow(element.children)
+                html = replace(inner, marks=self._with_mark(element)).flow(element.children)
             case _:
                 html = inner.flow(element.children)
         return html
@@ -96,6 +101,33 @@ class Renderer:
                 return self._marked(element, content)
         return f" {content} " if element.tag in _BLOCKS else content
 
+    def _is_block(self, element: Element) -> bool:
+        known = self._blocks.get(id(element))
+        if known is None:
+            if element.tag == "code":  # CML uses it for a listing and for a word in a sentence
+                known = "language" in element.attributes or "\n" in element.text()
+            else:
+                known = element.tag in _BLOCKS or any(
+                    self._is_block(node) for node in element.children if isinstance(node, Element)
+                )
+            self._blocks[id(element)] = known
+        return known
+
+    def _with_mark(self, element: Element) -> tuple[Element, ...]:
+        """The marks for the lines in an element.
+
+        They are written on each line.  So each mark is kept only once, of links the innermost, as in a browser; and a
+        long link is dropped when there are many lines.
+        """
+        if element.tag != "a":
+            known = any(mark.tag == element.tag for mark in self.marks)
+            return self.marks if known else (*self.marks, element)
+        others = tuple(mark for mark in self.marks if mark.tag != "a")
+        length = sum(len(element.attributes.get(name, "")) for name in ("href", "title"))
+        if length > _LONG_LINK and length * sum(1 for _ in element.walk()) > _MOST_OF_LINKS:
+            return others
+        return (*others, element)
+
     def _inside(self, element: Element) -> Renderer:
         return replace(self, formulas=True) if element.attributes.get("hasmath") == "true" else self
 
@@ -107,7 +139,7 @@ class Renderer:
         return content
 
     def _marked(self, element: Element, content: str) -> str:
-        """The content within this inline element: a link, or a mark."""
+        """The content in this inline element: a link, or a mark."""
         if element.tag != "a":
             tag = _MARKS[element.tag]
             return _whole(tag, content) if content.strip() else content
@@ -116,11 +148,11 @@ class Renderer:
             return content
         title = element.attributes.get("title")
         extra = f' title="{escape(title)}"' if title else ""
-        # met in recorded readings: <a href="…"/>, a link without words
+        # recorded readings have <a href="…"/>, a link without words
         return f'<a href="{escape(target)}"{extra}>{content if content.strip() else escape(target, quote=False)}</a>'
 
     def _tight(self, nodes: Sequence[Element | str]) -> str:
-        """What an item or a cell holds: a single paragraph is not set apart as one."""
+        """The content of a list item or a cell; a single paragraph in it needs no `<p>`."""
         html = self.flow(nodes)
         if html.startswith("<p>") and html.count("<p>") == 1:
             return html.removeprefix("<p>").replace("</p>", "", 1)
@@ -129,8 +161,9 @@ class Renderer:
     def _heading(self, element: Element) -> str:
         level = element.attributes.get("level", "1") if element.tag == "heading" else element.tag[1:]
         lower = int(level) + 1 if level in {"1", "2", "3", "4", "5"} else 6 if level == "6" else 2
-        if any(_is_block(node) and node.tag not in _PARAGRAPHS for node in element.walk() if node is not element):
-            # met in a recorded reading: a heading that was closed pages later, with lists and headings within
+        within = (node for node in element.walk() if node is not element and node.tag not in _PARAGRAPHS)
+        if any(self._is_block(node) for node in within):
+            # a recorded reading has a heading that is closed pages later, with lists and headings in it
             return self.flow(element.children, f"h{lower}")
         return _whole(f"h{lower}", self._line(element.children))
 
@@ -168,7 +201,7 @@ class Renderer:
         return f"<tr>{''.join(cells)}</tr>"
 
     def _image(self, element: Element) -> str:
-        """The image beside the page; never a remote one, which would tell its host who reads and be lost without it."""
+        """The image file beside the page; never a remote image, which would track the reader and need the network."""
         alt = element.attributes.get("alt", "").strip()
         link = self.links.get(element.attributes.get("assetid", ""))
         if link is not None:
@@ -179,7 +212,7 @@ class Renderer:
         return _missing(f"Image: {alt}" if alt else "Image")
 
     def _file(self, element: Element) -> str:
-        """A link to the file beside the page; where there is none, its name."""
+        """A link to the file beside the page; its name when there is none."""
         reference = asset_ref(element)
         if reference is None:
             return ""
@@ -205,12 +238,6 @@ def _whole(tag: str, content: str) -> str:
 
 def _missing(name: str) -> str:
     return f'<span class="missing">{escape(name, quote=False)} (not available)</span>'
-
-
-def _is_block(element: Element) -> bool:
-    if element.tag == "code":  # one word for two things: a listing, or a word in a sentence
-        return "language" in element.attributes or "\n" in element.text()
-    return element.tag in _BLOCKS or any(_is_block(node) for node in element.children if isinstance(node, Element))
 
 
 def _preformatted(element: Element) -> str:

@@ -1,7 +1,7 @@
-"""What Coursera's replies say, as typed frozen objects (pure).
+"""Parsers of Coursera's replies into typed frozen objects (pure).
 
-Times of the platform are milliseconds; here they are seconds since 1970, as elsewhere in coursefs.  URLs are signed
-and therefore kept out of every repr.
+The platform's times are in milliseconds; these are in seconds since 1970.  URLs are signed, and therefore left out of
+every repr.
 """
 
 from __future__ import annotations
@@ -12,18 +12,25 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.fields import Json, as_identifier, identifier, identifiers, integer, record, rows, text
+from coursefs.providers.coursera.sources import Rendition, by_language, has_stream, renditions
+from coursefs.providers.kit.fields import (
+    Json,
+    identifier,
+    identifiers,
+    integer,
+    record,
+    text,
+)
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,4}")
 _NAMED = re.compile(r"/_[0-9a-f]{32}_([^/]+)\Z")
-_LINES = re.compile(r"(\d{2,5})p")
-#: an epoch time beyond this is in milliseconds (as seconds it would be the year 5138)
+#: an epoch time above this is in milliseconds (as seconds it would be the year 5138)
 _MILLISECONDS = 1e11
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One enrolment, with what the platform says of its course; the course's fields are "" where it says nothing."""
+    """An enrolment with the fields of its course, which are "" when the platform does not give them."""
 
     course_id: str
     user_id: str
@@ -31,42 +38,38 @@ class Membership:
     enrolled: float | None  # seconds since 1970
     name: str
     slug: str
-    course_type: str  # v2.ondemand; v1.session: the platform that was shut off in 2016
+    course_type: str  # v2.ondemand; v1.session: the platform that was shut down in 2016
 
 
 @dataclass(frozen=True, slots=True)
 class LectureVideo:
-    """What a lecture can be watched and read as; the key of a rendition is the platform's word, `720p`."""
+    """The renditions and texts of a lecture; the key of a rendition is the platform's word, `720p`.
+
+    `voices` and `voice_captions` are of the dubbed lecture, by language; `described` is the video with audio
+    description.
+    """
 
     renditions: Mapping[str, Rendition]
     subtitles: Mapping[str, str] = field(repr=False)  # language -> URL of the .srt, often relative
     captions: Mapping[str, str] = field(repr=False)  # language -> URL of the .vtt
     transcripts: Mapping[str, str] = field(repr=False)  # language -> URL of the .txt
-    expires: float | None  # when the first of the URLs ends, seconds since 1970
+    expires: float | None  # the earliest expiry of the URLs, seconds since 1970
+    voices: Mapping[str, Mapping[str, Rendition]] = field(default_factory=dict)
+    voice_captions: Mapping[str, str] = field(default_factory=dict, repr=False)  # language -> URL of the .vtt
+    described: Mapping[str, Rendition] = field(default_factory=dict)
+    is_streamed: bool = False  # HLS or DASH, whatever files there are
+    id: str = ""  # of the video, which is not that of its item
 
     def texts(self, text_format: str) -> Mapping[str, str]:
-        """Language -> URL of the texts in a format, `srt`, `vtt` or `txt`; their signatures differ."""
+        """Language -> URL of the texts in a format (`srt`, `vtt` or `txt`)."""
         return {"srt": self.subtitles, "vtt": self.captions, "txt": self.transcripts}.get(text_format, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Rendition:
-    """One resolution of a lecture; a URL is "" where the platform has no such format."""
-
-    lines: int  # 720; 0 where the platform's word holds no number
-    mp4: str = field(repr=False)
-    webm: str = field(repr=False)
-
-    def url(self, container: str) -> str:
-        """The URL of a container, `mp4` or `webm`; "" where there is none."""
-        return {"mp4": self.mp4, "webm": self.webm}.get(container, "")
-
-
-@dataclass(frozen=True, slots=True)
 class CourseAsset:
-    """A wrapper `openCourseAssets.v1`: a part of a reading, or what is attached to a lecture.
+    """A wrapper of `openCourseAssets.v1`: a part of a reading, or an attachment of a lecture.
 
-    By `type_name`: `cml` has `cml` or `html`, `asset` has `asset_id`, `url` has `url`; the others have nothing.
+    By `type_name`: `cml` has `cml` or `html`, `asset` has `asset_id`, `url` has `url`; other types have none of them.
     """
 
     id: str
@@ -75,31 +78,31 @@ class CourseAsset:
     asset_id: str = ""
     url: str = field(default="", repr=False)
     cml: str = field(default="", repr=False)
-    html: str = field(default="", repr=False)  # the platform's own rendering, its images signed
+    html: str = field(default="", repr=False)  # the platform's own rendering; its images have signed URLs
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file of a course: `assets.v1`.  The platform does not say its size."""
+    """A file of a course, from `assets.v1`.  The platform does not give its size."""
 
     id: str
     name: str  # usually with its extension
     type_name: str  # generic, pdf, image, audio, video …
-    extension: str  # as the platform says it, without a dot; often ""
+    extension: str  # as the platform gives it, without a dot; often ""
     url: str = field(repr=False)
     expires: float | None  # seconds since 1970
 
 
 def memberships(envelope: Envelope) -> tuple[tuple[Json, ...], Mapping[str, Json]]:
-    """The enrolments of one page, and the courses it knows by id: they are joined when all pages are there."""
+    """The enrolments of one page, and its linked courses by id; they are joined when all pages have been read."""
     courses = {identifier(row, "id"): row for row in envelope.related("courses.v1")}
     return envelope.elements, courses
 
 
 def membership(element: Json, courses: Mapping[str, Json]) -> Membership:
-    """One enrolment joined with its course by id: the platform's two lists need not have one order.
+    """An enrolment joined with its course by id, because the platform's two lists may differ in order.
 
-    `openCourseMemberships.v1`, of 2015, called the same fields `courseRole` and `timestamp`.
+    In `openCourseMemberships.v1`, of 2015, the fields were named `courseRole` and `timestamp`.
     """
     course_id = identifier(element, "courseId")
     course = courses.get(course_id, {})
@@ -117,45 +120,41 @@ def membership(element: Json, courses: Mapping[str, Json]) -> Membership:
 def lecture_video(envelope: Envelope) -> LectureVideo:
     """The reply of `onDemandLectureVideos.v1`, or of `opencourse.v1/video`.
 
-    Without any video in it: a lecture that offers nothing.
+    A reply without a video gives a lecture without renditions and texts.
     """
     video = envelope.whole or next(iter(envelope.related("onDemandVideos.v1")), {})
-    renditions = _renditions(video) or _old_renditions(video)
+    found = renditions(video.get("sources"))
+    voices = {
+        language: voice
+        for language, sources in by_language(video.get("dubbedSources")).items()
+        if _LANGUAGE.fullmatch(language) and (voice := renditions(sources))
+    }
+    described = renditions(video.get("audioDescriptionVideoSources"))
     subtitles = _by_language(record(video, "subtitles"))
     captions = _by_language(record(video, "subtitlesVtt"))
     transcripts = _by_language(record(video, "subtitlesTxt"))
-    urls = [*subtitles.values(), *captions.values(), *transcripts.values()]
-    urls += [url for rendition in renditions.values() for url in (rendition.mp4, rendition.webm) if url]
+    voice_captions = _by_language(record(video, "dubbedSubtitlesVtt"))
+    urls = [*subtitles.values(), *captions.values(), *transcripts.values(), *voice_captions.values()]
+    urls += [
+        url
+        for some in (found, described, *voices.values())
+        for rendition in some.values()
+        for url in (rendition.mp4, rendition.webm)
+        if url
+    ]
     ends = [end for end in map(url_expiry, urls) if end is not None]
-    return LectureVideo(renditions, subtitles, captions, transcripts, min(ends, default=None))
-
-
-def _renditions(video: Json) -> dict[str, Rendition]:
-    by_resolution = record(record(video, "sources"), "byResolution")
-    found: dict[str, Rendition] = {}
-    for word in by_resolution:
-        source = record(by_resolution, word)
-        rendition = Rendition(_lines(word), text(source, "mp4VideoUrl"), text(source, "webMVideoUrl"))
-        if as_identifier(word) and (rendition.mp4 or rendition.webm):
-            found[word] = rendition
-    return found
-
-
-def _old_renditions(video: Json) -> dict[str, Rendition]:
-    """Of the old reply, where a source may lack its resolution."""
-    found: dict[str, Rendition] = {}
-    for source in rows(video, "sources"):
-        word = identifier(source, "resolution") or "original"
-        formats = record(source, "formatSources")
-        rendition = Rendition(_lines(word), text(formats, "video/mp4"), text(formats, "video/webm"))
-        if rendition.mp4 or rendition.webm:
-            found.setdefault(word, rendition)
-    return found
-
-
-def _lines(word: str) -> int:
-    lines = _LINES.fullmatch(word)
-    return int(lines.group(1)) if lines else 0
+    return LectureVideo(
+        found,
+        subtitles,
+        captions,
+        transcripts,
+        min(ends, default=None),
+        voices=voices,
+        voice_captions=voice_captions,
+        described=described,
+        is_streamed=has_stream(video),
+        id=identifier(video, "id"),
+    )
 
 
 def course_assets(envelope: Envelope) -> tuple[CourseAsset, ...]:
@@ -164,7 +163,7 @@ def course_assets(envelope: Envelope) -> tuple[CourseAsset, ...]:
 
 
 def wrappers(envelope: Envelope) -> tuple[CourseAsset, ...]:
-    """The reply of `openCourseAssets.v1` itself."""
+    """The wrappers in a reply of `openCourseAssets.v1`."""
     return tuple(course_asset(row) for row in envelope.elements)
 
 
@@ -184,7 +183,7 @@ def course_asset(row: Json) -> CourseAsset:
 
 
 def assets(envelope: Envelope) -> Mapping[str, Asset]:
-    """The files of an `assets.v1` reply by id: it is a set, its order means nothing and missing ids are absent."""
+    """The files of an `assets.v1` reply by id; its order has no meaning, and unknown ids are absent."""
     found = (_asset(row) for row in envelope.elements)
     return {asset.id: asset for asset in found if asset.id}
 
@@ -204,13 +203,13 @@ def _asset(row: Json) -> Asset:
 
 
 def language(envelope: Envelope) -> str:
-    """The first of a course's `primaryLanguages`; "" where there is none."""
+    """The first of a course's `primaryLanguages`; "" when there is none."""
     course = next(iter(envelope.elements), {})
     return next((one for one in identifiers(course, "primaryLanguages") if _LANGUAGE.fullmatch(one)), "")
 
 
 def _name_in(url: str) -> str:
-    """The name in the path of an asset's URL, `/_<md5>_<name>`; "" where it has none: `assetUrls.v1` says no other."""
+    """The name in an asset's URL, `/_<md5>_<name>`, the only name in `assetUrls.v1`; "" when there is none."""
     try:
         found = _NAMED.search(unquote(urlsplit(url).path, errors="replace"))
     except ValueError:
@@ -219,12 +218,12 @@ def _name_in(url: str) -> str:
 
 
 def user_id(envelope: Envelope) -> str:
-    """The id of the learner in a reply of `adminUserPermissions.v1?q=my`; "" where it says none."""
+    """The id of the learner in a reply of `adminUserPermissions.v1?q=my`; "" when there is none."""
     return identifier(next(iter(envelope.elements), {}), "id")
 
 
 def url_expiry(url: str) -> float | None:
-    """When a signed URL ends, seconds since 1970: `Expires` (s) of videos and files, `expiry` (ms) of subtitles."""
+    """The expiry of a signed URL, seconds since 1970: `Expires` (s) of videos and files, `expiry` (ms) of subtitles."""
     try:
         query = parse_qs(urlsplit(url).query)
     except ValueError:
@@ -243,6 +242,41 @@ def _seconds(value: int | None) -> float | None:
 
 
 def _by_language(urls: Json) -> Mapping[str, str]:
-    """The URLs by language; what is no language tag could not become part of a file name."""
+    """The URLs by language, without those of invalid tags: the tag becomes part of a file name."""
     found = {language: text(urls, language) for language in urls if _LANGUAGE.fullmatch(language)}
     return {language: url for language, url in found.items() if url}
+
+
+#: the only recorded type of content
+_ASSET = "org.coursera.ondemand.reference.AssetReferenceContent"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An entry of the Resources tab."""
+
+    id: str
+    short_id: str  # of its web address; "" when not given
+    name: str
+    slug: str
+    parts: tuple[CourseAsset, ...]  # its text; () when the platform did not send it
+
+
+def references(envelope: Envelope) -> tuple[Reference, ...]:
+    """The entries in a reply of `onDemandReferences.v1`, joined with their texts, which are a list of their own."""
+    texts: dict[str, list[CourseAsset]] = {}
+    for part in course_assets(envelope):
+        texts.setdefault(part.id, []).append(part)
+    found = (_reference(row, texts) for row in envelope.elements)
+    return tuple({one.id: one for one in found if one.id}.values())
+
+
+def _reference(row: Json, texts: dict[str, list[CourseAsset]]) -> Reference:
+    asset_id = identifier(record(record(row, "content"), _ASSET), "assetId")
+    return Reference(
+        id=identifier(row, "id") or identifier(row, "shortId"),
+        short_id=identifier(row, "shortId"),
+        name=text(row, "name"),
+        slug=text(row, "slug"),
+        parts=tuple(texts.get(asset_id, ())),
+    )

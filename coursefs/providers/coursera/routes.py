@@ -1,43 +1,47 @@
-"""Every address of Coursera's API that coursefs asks, as a table: routes die, and then one line changes here.
+"""The routes of Coursera's API that coursefs uses, as a table; when the platform removes one, one line changes.
 
-Facts: the resources without `instead` answered in 2026-05 to 2026-10, but for the instructions (client code of 2021 to
-2026); field names that the platform does not know are dropped by it silently; relations come only when `includes`
-names them.  What stands behind `instead` is the API as it was documented in 2017.  Most of it was removed in 2022; a
-platform of one's own may still have it.
+Facts: the resources without `instead` answered from 2026-05 to 2026-10, except the instructions, which are from client
+code of 2021 to 2026.  The platform silently drops field names that it does not know.  Related objects come only when
+`includes` names them.  The fallbacks in `instead` are the API as documented in 2017.  Most of it was removed in 2022; a
+private platform may still have it.  `absolute` is for the addresses in replies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from string import Formatter
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from coursefs.errors import BadReply
+from coursefs.transport import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path below the base URL and its query; `{name}` stands for a value that the caller gives."""
+    """A path below the base URL and its query; `{name}` is a parameter."""
 
-    name: str  # what is asked for, for a person
+    name: str  # of the request, for people
     path: str
     query: tuple[tuple[str, str], ...] = ()
-    instead: Route | None = None  # what to ask where the platform has removed this one
+    instead: Route | None = None  # the fallback when the platform has removed this route
     bare: bool = False  # its replies are older than the envelope
-    public: bool = False  # answers everybody: no cookie is sent
+    public: bool = False  # needs no sign-in: no cookie is sent
+    is_trial: bool = False  # not known to exist: that it does not is neither a trouble nor a surprise
 
     @property
     def resource(self) -> str:
-        """What the platform calls it: `onDemandLectureVideos.v1`; of `opencourse.v1` the part too."""
+        """The platform's name of the resource: `onDemandLectureVideos.v1`; for `opencourse.v1` with the part."""
         name, _, rest = self.path.removeprefix("/api/").partition("/")
         return f"{name}/{rest.partition('/')[0]}" if self.bare else name
 
     @property
     def needs(self) -> frozenset[str]:
-        """The names of the values without which it cannot be asked."""
+        """The names of the required parameters."""
         texts = (self.path, *(value for _, value in self.query))
         return frozenset(name for text in texts for _, name, _, _ in Formatter().parse(text) if name)
 
     def url(self, base_url: str, **values: str) -> str:
-        """The absolute URL.  In the path `{id}` takes a compound id made by `compound`; all values are encoded."""
+        """The absolute URL; all values are encoded.  In the path, `{id}` takes a compound id made by `compound`."""
         path = self.path.format_map({name: quote(value, safe="~") for name, value in values.items()})
         pairs = [(key, value.format_map(values)) for key, value in self.query]
         query = urlencode(pairs, quote_via=quote, safe="()~")
@@ -61,7 +65,7 @@ MEMBERSHIPS = Route(
         ("limit", "100"),
         ("start", "{start}"),
     ),
-    # the list of the platform of sessions, which answers 404 today
+    # the list on the platform of sessions; it answers 404 today
     instead=Route("enrolments", "/api/users/v1/me/enrollments", bare=True),
 )
 
@@ -121,11 +125,18 @@ MATERIALS = Route(
     instead=_OLD_MATERIALS,
 )
 
-#: `{video_id}` is in the old materials alone: the present ones name no video
+#: `{video_id}` is in the old materials only
 LECTURE_VIDEO = Route(
     "lecture video",
     "/api/onDemandLectureVideos.v1/{id}",
-    (("includes", "video"), ("fields", "onDemandVideos.v1(sources,subtitles,subtitlesVtt,subtitlesTxt)")),
+    (
+        ("includes", "video"),
+        (
+            "fields",
+            "onDemandVideos.v1(sources,subtitles,subtitlesVtt,subtitlesTxt,dubbedSources,dubbedSubtitlesVtt,"
+            "audioDescriptionVideoSources,hlsUrl,dashUrl,playlists)",
+        ),
+    ),
     instead=Route("lecture video", "/api/opencourse.v1/video/{video_id}", bare=True),
 )
 
@@ -133,8 +144,8 @@ COURSE_LANGUAGE = Route("course", "/api/courses.v1", (("ids", "{course_id}"), ("
 
 LECTURE_ASSETS = Route("attachments", "/api/onDemandLectureAssets.v1/{id}/", (("includes", "openCourseAssets"),))
 
-#: one wrapper by its id, without the `@1` that the old materials put behind it: where the route of a lecture's or a
-#: reading's parts is gone, and the old materials have said their ids
+#: one wrapper by its id, without the `@1` that the old materials append: for parts of a lecture or reading whose own
+#: route is gone, when the old materials give their ids
 COURSE_ASSET = Route("parts of an item", "/api/openCourseAssets.v1/{id}")
 
 SUPPLEMENT = Route(
@@ -147,10 +158,10 @@ ASSETS = Route(
     "files",
     "/api/assets.v1",
     (("ids", "{ids}"), ("fields", "name,typeName,fileExtension,url")),
-    instead=Route("files", "/api/assetUrls.v1", (("ids", "{ids}"),)),  # their URLs alone
+    instead=Route("files", "/api/assetUrls.v1", (("ids", "{ids}"),)),  # gives their URLs only
 )
 
-#: the Resources tab; the reply holds the texts too
+#: the Resources tab; the reply includes the texts
 REFERENCES = Route(
     "resources",
     "/api/onDemandReferences.v1/",
@@ -162,7 +173,7 @@ REFERENCES = Route(
     ),
 )
 
-#: whether there is anything in it
+#: whether the tab has an entry
 ANY_REFERENCE = Route(
     "resources",
     "/api/onDemandReferences.v1/",
@@ -196,11 +207,29 @@ PEER_ASSIGNMENT = Route(
     ),
 )
 
-#: the id is that of the learner, the course and the item
+#: the id is compound: learner, course, item
 DISCUSSION = Route(
     "discussion",
     "/api/onDemandDiscussionPrompts.v1/{id}",
-    (("fields", "onDemandDiscussionPromptQuestions.v1(content),promptType,question"), ("includes", "question")),
+    (
+        (
+            "fields",
+            "onDemandDiscussionPromptQuestions.v1(content),ondemandDiscussionPromptQuestions.v1(content),"
+            "promptType,question",
+        ),
+        ("includes", "question"),
+    ),
+)
+
+_LAB_FIELDS = (("fields", "description,offlineInstructions,inLabInstructionsParts,label"),)
+
+#: what the page of a lab asks for before its button is pressed; the button POSTs `action=launch` to another resource,
+#: which starts a machine.  The id is compound: learner, course, item
+LAB = Route(
+    "lab",
+    "/api/onDemandWorkspaceLaunchers.v2/{id}",
+    _LAB_FIELDS,
+    instead=Route("lab", "/api/onDemandWorkspaceLaunchers.v1/{id}", _LAB_FIELDS),
 )
 
 # -- the account and the public catalogue -----------------------------------------------------------------------------
@@ -216,7 +245,11 @@ COURSE = Route(
         ("q", "slug"),
         ("slug", "{slug}"),
         ("includes", "instructorIds,partnerIds"),
-        ("fields", f"{_COURSE_FIELDS},instructorIds,partnerIds,instructors.v1(fullName),partners.v1(name,shortName)"),
+        (
+            "fields",
+            f"{_COURSE_FIELDS},description,photoUrl,level,workload,"
+            "instructorIds,partnerIds,instructors.v1(fullName),partners.v1(name,shortName)",
+        ),
     ),
     instead=Route(
         "course", "/api/courses.v1", (("q", "slug"), ("slug", "{slug}"), ("fields", _COURSE_FIELDS)), public=True
@@ -262,15 +295,18 @@ MY_SPECIALIZATIONS = Route(
     ),
 )
 
-# -- how the learner stands -------------------------------------------------------------------------------------------
+# -- the learner's standing --------------------------------------------------------------------------------------------
 
-#: {id} is user~course; the reply was also seen without an envelope (2015), as the older route gives it
+#: {id} is user~course; in 2015 the reply was also seen without an envelope, as that of the older route
 PROGRESS = Route(
     "progress",
     "/api/onDemandCoursesProgress.v1/{id}",
     (("fields", "modules,lessons,overall,items,nextItem"),),
     instead=Route("progress", "/api/opencourse.v1/user/{user_id}/course/{slug}", bare=True),
 )
+
+#: the place in a video; {id} is user~course~video.  Only the PUT of it was seen: `viewedUpTo` in milliseconds
+PLACE = Route("place in a lecture", "/api/onDemandVideoProgresses.v1/{id}", (("fields", "viewedUpTo"),))
 
 SESSION = Route(
     "session",
@@ -314,3 +350,18 @@ INSTRUCTOR_NOTES = Route(
         ("q", "byCourse"),
     ),
 )
+
+
+def absolute(url: str, base_url: str) -> str:
+    """A URL of a reply, made absolute on the platform's host; those of subtitles are relative.
+
+    Raises `BadReply` when a platform on another machine points to this machine.
+    """
+    try:
+        there = urljoin(f"{base_url}/", url)
+        host = urlsplit(there).hostname or ""
+    except ValueError:
+        raise BadReply("the platform gave an address that is not valid") from None
+    if is_loopback(host) and not is_loopback(urlsplit(base_url).hostname or ""):
+        raise BadReply("the platform gave an address on this machine")
+    return there

@@ -1,4 +1,4 @@
-"""The sign-in of an account while it is in use: a cookie that is refused may have been replaced meanwhile."""
+"""The sign-in of an account in use: its cookie, which is read again from the vault when it is refused."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-import trio
-
+from coursefs.base import threads
 from coursefs.errors import CoursefsError
+from coursefs.providers.kit.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
@@ -16,56 +16,55 @@ Secrets = Mapping[str, str]
 
 
 class Session:
-    """Who is signed in, and by which cookie.
+    """The cookie of an account and the id of its user.
 
-    `secrets` are `cauth`, and `expires` (seconds since 1970) and `user_id` where they are known.  `load` gives them as
-    they are kept now, which `coursefs login` may have changed; it may block, and is called in a thread.
+    `secrets` are `cauth`, and, if known, `expires` (seconds since 1970) and `user_id`.  `load` reads the stored
+    secrets, which `coursefs login` may have changed; it may block, and is called in a thread.
     """
 
     def __init__(self, secrets: Secrets, load: Callable[[], Secrets] | None = None) -> None:
         self._secrets = secrets
         self._load = load
-        self._turn = trio.Lock()
-        self._looks = 0
-        #: whether the sign-in that is kept now is another user's
+        self._cauth: Renewal[str] = Renewal(self.cauth)
+        #: whether the stored sign-in is now that of another user
         self.is_taken_over = False
 
     @property
     def cauth(self) -> str:
-        """The value of the cookie; "" where there is none."""
+        """The value of the cookie; "" when there is none."""
         return self._secrets.get("cauth", "")
 
     @property
     def user_id(self) -> str:
-        """Whose sign-in it is; "" where that was never asked."""
+        """The id of the user; "" when it is not known."""
         return self._secrets.get("user_id", "")
 
     def belongs_to(self, user_id: str) -> None:
-        """Note whose sign-in it is, as the platform says."""
+        """Record the id of the user, from a reply of the platform."""
         self._secrets = {**self._secrets, "user_id": user_id}
 
     @property
     def expires(self) -> float | None:
-        """When it ends, seconds since 1970, where that is known."""
+        """The end of the sign-in, seconds since 1970; None when it is not known."""
         with suppress(KeyError, ValueError):
             return float(self._secrets["expires"])
         return None
 
     async def is_renewed(self, refused: str) -> bool:
-        """Whether there is another cookie than the one that was refused; it is looked for where secrets are kept.
+        """Whether there is another cookie than the refused one; if not, the stored secrets are read for it.
 
-        Those who ask at the same time look once.  The cookie of another user is not taken: what is shown and cached
-        is the first one's.
+        Concurrent calls read them once.  The cookie of another user is not used, because the tree and the cache belong
+        to the first user.
         """
-        looks = self._looks
-        async with self._turn:
-            if self.cauth == refused and self._looks == looks and self._load is not None:
-                try:
-                    self._take(await trio.to_thread.run_sync(self._load, abandon_on_cancel=True))
-                except CoursefsError as error:
-                    log.info("no other sign-in was found: %s", error)
-                self._looks += 1
-        return self.cauth not in {"", refused}
+        return await self._cauth.other_than(refused, self._kept) not in {"", refused}
+
+    async def _kept(self) -> str:
+        if self._load is not None:
+            try:
+                self._take(await threads.run_sync(self._load, abandon_on_cancel=True))
+            except CoursefsError as error:
+                log.info("found no other sign-in: %s", error)
+        return self.cauth
 
     def _take(self, secrets: Secrets) -> None:
         self.is_taken_over = bool(self.user_id) and secrets.get("user_id") not in {None, self.user_id}

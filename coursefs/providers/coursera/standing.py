@@ -1,34 +1,36 @@
-"""How a learner stands in a course: what the replies say of it, and what comes of all of them together (pure).
+"""The learner's standing in a course: parsers of the replies, and the standing built from them (pure).
 
-Times are seconds since 1970, parts are 0 to 1.  The shapes are those of the notes of 2015 (progress, deadlines,
-schedule, grades) and of clients of 2025 (sessions); which of them answer today is not known, so each may be missing.
+Times are seconds since 1970, fractions are 0 to 1.  The shapes of replies are from notes of 2015 (progress, deadlines,
+schedule, grades) and from clients of 2025 (sessions).  Which routes answer today is not known, so each may be missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from coursefs.model import Deadline, Outline, Section, Standing
+from coursefs.model import About, CourseProgress, Deadline, Outline, Section, Standing
 from coursefs.providers.coursera.naptime import Envelope
-from coursefs.providers.fields import Json, identifier, identifiers, integer, record, rows, text
+from coursefs.providers.kit.fields import Json, identifier, identifiers, integer, record, rows, text
 
 _WEEK = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What of a course a learner has done."""
+    """The progress of a learner in a course."""
 
     overall: float | None = None
     modules: Mapping[str, float] = field(default_factory=dict)  # by id
-    completed: Mapping[str, float] = field(default_factory=dict)  # items that are completed, by id: when
+    completed: Mapping[str, float] = field(default_factory=dict)  # time of completion by item id
+    lessons: Mapping[str, float] = field(default_factory=dict)  # by id
+    lists_items: bool = False  # the reply has a list of items
     next_item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CourseSession:
-    """The session of a course that a learner is in."""
+    """The session of a course in which the learner is enrolled."""
 
     starts: float | None
     ends: float | None
@@ -36,7 +38,7 @@ class CourseSession:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSettings:
-    """When the modules of a course are due for a learner."""
+    """The learner's deadlines for the modules of a course."""
 
     starts: float | None
     is_enabled: bool
@@ -45,7 +47,7 @@ class DeadlineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Some weeks of a course, and the modules that are for them."""
+    """Some weeks of a course, and the modules planned for them."""
 
     module_ids: tuple[str, ...]
     weeks: int
@@ -53,7 +55,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class CourseGrade:
-    """The grade of a learner."""
+    """The learner's grade in a course."""
 
     grade: float | None
     passed: bool | None
@@ -61,7 +63,7 @@ class CourseGrade:
 
 @dataclass(frozen=True, slots=True)
 class ModulesDone:
-    """The modules that a learner has completed and passed, by id."""
+    """The ids of the modules that the learner has completed, and of those passed."""
 
     completed: tuple[str, ...]
     passed: tuple[str, ...]
@@ -69,7 +71,7 @@ class ModulesDone:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that could be had of a standing."""
+    """The parsed replies from which a standing is built; each may be missing."""
 
     progress: Progress | None = None
     session: CourseSession | None = None
@@ -77,10 +79,11 @@ class Parts:
     schedule: Sequence[Period] = ()
     grade: CourseGrade | None = None
     instructors: Sequence[str] = ()
+    about: About | None = None
 
 
 def progress(envelope: Envelope) -> Progress | None:
-    """`onDemandCoursesProgress.v1` with its envelope, or the older bare reply; None where it says nothing."""
+    """`onDemandCoursesProgress.v1` with its envelope, or the older bare reply; None when it has no progress."""
     said = _first(envelope) or envelope.whole
     items = record(said, "items")
     completed = {
@@ -91,10 +94,29 @@ def progress(envelope: Envelope) -> Progress | None:
     found = Progress(
         overall=_part(said.get("overall"), of=100.0),
         modules=_parts_of_modules(record(said, "modules")),
+        lessons=_parts_of_modules(record(said, "lessons")),
+        lists_items=isinstance(said.get("items"), dict),
         completed=completed,
         next_item=identifier(said, "nextItem"),
     )
-    return None if found == Progress() else found
+    return None if replace(found, lists_items=False) == Progress() else found
+
+
+def course_progress(found: Progress | None) -> CourseProgress:
+    """The progress by the keys of sections and items."""
+    if found is None:
+        return CourseProgress()
+    parts = {f"module/{one}": part for one, part in found.modules.items()}
+    parts |= {f"lesson/{one}": part for one, part in found.lessons.items()}
+    parts |= {f"item/{one}": 1.0 for one in found.completed}
+    return CourseProgress(found.overall, parts, found.lists_items)
+
+
+def place(envelope: Envelope) -> float | None:
+    """The place in a video, in seconds; None when the reply has none.  No reply was recorded."""
+    said = _first(envelope)
+    milliseconds = integer(said, "viewedUpTo")
+    return milliseconds / 1000 if milliseconds is not None and milliseconds >= 0 else None
 
 
 def session(envelope: Envelope) -> CourseSession | None:
@@ -105,7 +127,7 @@ def session(envelope: Envelope) -> CourseSession | None:
 
 
 def deadlines(envelope: Envelope) -> DeadlineSettings | None:
-    """`onDemandDeadlineSettings.v1`; without `isEnabled` they are taken to hold."""
+    """`onDemandDeadlineSettings.v1`; without the field `isEnabled` the deadlines apply."""
     said = _first(envelope)
     modules = {
         key: due
@@ -142,13 +164,13 @@ def modules_done(envelope: Envelope) -> ModulesDone:
 
 
 def instructors(envelope: Envelope) -> tuple[str, ...]:
-    """The names of those that are joined to a reply."""
+    """The names of the instructors linked in a reply."""
     names = (text(row, "fullName") for row in envelope.related("instructors.v1"))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def standing(parts: Parts, outline: Outline) -> Standing:
-    """All of it together; of the course's outline the names of the modules and the number of items are used."""
+    """The standing from all replies; the outline gives the names of the modules and the number of items."""
     starts = parts.session.starts if parts.session else None
     if starts is None and parts.deadlines is not None:
         starts = parts.deadlines.starts
@@ -168,17 +190,18 @@ def standing(parts: Parts, outline: Outline) -> Standing:
         ends_ns=None if ends is None else _ns(ends),
         deadlines=tuple(sorted(named, key=lambda one: one.due_ns)),
         instructors=tuple(parts.instructors),
+        about=parts.about,
     )
 
 
 def needs_outline(parts: Parts) -> bool:
-    """Whether the modules' names, or the number of items, are wanted for it."""
+    """Whether the standing needs the names of modules or the number of items."""
     lacks_overall = parts.progress is not None and parts.progress.overall is None
     return bool(parts.schedule or lacks_overall or (parts.deadlines and parts.deadlines.modules))
 
 
 def _item_count(outline: Outline) -> int:
-    """How many items a course has."""
+    """The number of items in a course."""
 
     def count(sections: Sequence[Section]) -> int:
         return sum(len(section.items) + count(section.sections) for section in sections)
@@ -187,7 +210,7 @@ def _item_count(outline: Outline) -> int:
 
 
 def _due(parts: Parts, starts: float | None) -> Mapping[str, float]:
-    """When each module is due: as it was set for the learner, else by the course's weeks from the start on."""
+    """The deadline of each module: the learner's own, else from the weeks of the course after its start."""
     if parts.deadlines is not None and parts.deadlines.modules:
         return parts.deadlines.modules if parts.deadlines.is_enabled else {}
     if starts is None:
@@ -213,7 +236,7 @@ def _first(envelope: Envelope) -> Json:
 
 
 def _part(value: object, *, of: float = 1.0) -> float | None:
-    """A number of a whole as 0 to 1; what lies beyond is no such number."""
+    """A number as a fraction of `of`, 0 to 1; None when it is out of this range."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= of:
         return None
     return value / of
@@ -225,10 +248,10 @@ def _parts_of_modules(modules: Json) -> Mapping[str, float]:
 
 
 def _seconds(said: Json, name: str) -> float | None:
-    """A time of the platform, which is milliseconds; none after the year 9999."""
+    """A time of the platform, given in milliseconds; None after the year 9999."""
     value = integer(said, name)
     return value / 1000 if value is not None and 0 < value < 253_370_764_800_000 else None
 
 
 def _ns(seconds: float) -> int:
-    return round(seconds * 1000) * 10**6  # the platform counts milliseconds
+    return round(seconds * 1000) * 10**6  # the platform's precision is milliseconds

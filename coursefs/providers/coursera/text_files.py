@@ -1,8 +1,8 @@
-"""The files of readings, instructions and resources: pages of text with what they show beside them (pure)."""
+"""The files of readings, instructions and resources: pages of text with their assets beside them (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 
@@ -11,29 +11,49 @@ from coursefs.model import Course, File, Item, Kind, Page, Placement
 from coursefs.pages import beside_url, document
 from coursefs.pages.cleaning import plain
 from coursefs.providers.coursera import cml, item_types
-from coursefs.providers.coursera.attachments import asset_key
 from coursefs.providers.coursera.instructions import Instructions
-from coursefs.providers.coursera.item_files import asset_files, asset_ids, cml_asset_ids, link_file, main_file
-from coursefs.providers.coursera.replies import Asset, CourseAsset
-from coursefs.providers.coursera.resources import Reference
-from coursefs.providers.link_files import page_file
+from coursefs.providers.coursera.item_files import (
+    asset_files,
+    asset_ids,
+    asset_key,
+    cml_asset_ids,
+    link_file,
+    main_file,
+    tree_files,
+)
+from coursefs.providers.coursera.replies import Asset, CourseAsset, Reference
+from coursefs.providers.kit.files import is_active, page_file
 
 
-def reading_files(course: Course, item: Item, parts: Sequence[CourseAsset], assets: Mapping[str, Asset]) -> list[File]:
-    """One page of all texts of a reading, what it refers to beside it; its other parts as files and link pages.
+def reading_files(
+    course: Course,
+    item: Item,
+    parts: Sequence[CourseAsset],
+    assets: Mapping[str, Asset],
+    unrenderable: CoursefsError | None = None,
+) -> list[File]:
+    """The files of a reading: one page of all its texts, its assets beside it, other parts as files and link pages.
 
-    A reading that is a single file is that file.
+    A reading of a single file is that file.  `unrenderable`: why its texts cannot be rendered, for a link page.
     """
+    if unrenderable is not None:
+        parts = without_texts(parts)
     texts = [part for part in parts if part.cml or part.html]
     beside = asset_files(item, asset_ids(texts), assets, Placement.BESIDE)
     files = []
     if texts:
-        html = _document(course, item, _bodies(item, texts, beside.keys()))
+        html = _document(course, item, _bodies(item, texts, beside))
         files.append(main_file(item, "page", Kind.READING, ".html", Page(html)))
     files += [link_file(course, item, part, Placement.MARKED) for part in parts if part.type_name == "url"]
     whole = asset_ids([part for part in parts if part not in texts])
     placement = Placement.ATTACHED if files or len(whole) > 1 else Placement.MAIN
     files += (asset_files(item, whole, assets, placement) | beside).values()
+    files += tree_files(course, item, (assets[one] for one in asset_ids(parts) if one in assets))
+    if len(files) == 1 and files[0].placement is Placement.ATTACHED:
+        files = [replace(files[0], placement=Placement.MAIN, title="")]
+    if unrenderable is not None:
+        reason = f"This reading can be read on its web page only: {unrenderable}."
+        files.append(page_file(course, item, "link", marker="reading", what="reading", reason=reason))
     if not files:
         reason = "The platform gave no text and no file of this reading; it may be read on its web page."
         files.append(page_file(course, item, "link", marker="reading", what="reading", reason=reason))
@@ -41,14 +61,14 @@ def reading_files(course: Course, item: Item, parts: Sequence[CourseAsset], asse
 
 
 def instruction_files(course: Course, item: Item, told: Instructions, assets: Mapping[str, Asset]) -> list[File]:
-    """A page that says what is to be done, what it refers to beside it; without any words a link page."""
+    """The files of instructions: one page with its assets beside it; a link page when there is no text."""
     word = item_types.word(item.type_name)
     told = tuple(passage for passage in told if passage.title or cml.says_something(passage.cml))
     if not told:
         reason = "The platform gave no instructions; this step is done on its web page."
         return [page_file(course, item, "link", marker=word, what=word, reason=reason)]
     beside = asset_files(item, instruction_asset_ids(told), assets, Placement.BESIDE)
-    links = _links(item, beside.keys())
+    links = _links(item, beside)
     bodies: list[str] = []
     for passage in told:
         if passage.title:
@@ -59,21 +79,25 @@ def instruction_files(course: Course, item: Item, told: Instructions, assets: Ma
 
 
 def instruction_asset_ids(told: Instructions) -> tuple[str, ...]:
-    """The files that instructions refer to."""
+    """The ids of the assets in instructions."""
     return tuple(dict.fromkeys(one for passage in told for one in cml_asset_ids(passage.cml)))
 
 
 def refused_instructions(course: Course, item: Item, error: CoursefsError) -> File:
-    """The link page of a step whose instructions the platform does not give."""
+    """The link page of an item whose instructions the platform refuses."""
     word = item_types.word(item.type_name)
-    reason = f"This step is done on its web page; its instructions cannot be had here. {error}."
+    reason = f"This step is done on its web page; its instructions are not available here. {error}."
     return page_file(course, item, "link", marker=word, what=word, reason=reason)
 
 
 def reference_files(
-    course: Course, item: Item, references: Sequence[Reference], assets: Mapping[str, Asset]
+    course: Course,
+    item: Item,
+    references: Sequence[Reference],
+    assets: Mapping[str, Asset],
+    unrenderable: CoursefsError | None = None,
 ) -> list[File]:
-    """A page for each entry of the Resources tab, what they show beside them; an entry that is a file is that file."""
+    """The files of the Resources tab: a page for each entry with its assets beside it, or the file that it is."""
     files: dict[str, File] = {}
     for one in references:
         named = replace(
@@ -82,7 +106,7 @@ def reference_files(
             title=one.name or one.slug or one.id,
             url=item_types.reference_url(course.url, one.short_id),
         )
-        for file in reading_files(course, named, one.parts, assets):
+        for file in reading_files(course, named, one.parts, assets, unrenderable):
             entry = file
             if file.placement is Placement.MAIN or (file.placement is Placement.MARKED and file.key.endswith("/link")):
                 entry = replace(file, placement=Placement.ATTACHED, title=named.title)
@@ -92,12 +116,27 @@ def reference_files(
     return list(files.values())
 
 
-def _links(item: Item, beside: Collection[str]) -> Mapping[str, str]:
-    return {one: beside_url(asset_key(item, one)) for one in beside}
+def texts_of(parts: Sequence[CourseAsset]) -> list[str]:
+    """The texts among the parts of a reading or a lecture."""
+    return [text for part in parts for text in (part.cml, part.html)]
 
 
-def _bodies(item: Item, texts: Sequence[CourseAsset], beside: Collection[str]) -> list[str]:
-    """What a page is made of; the first text does not say the title again."""
+def without_texts(parts: Sequence[CourseAsset]) -> tuple[CourseAsset, ...]:
+    """The parts that are no texts: files and links."""
+    return tuple(part for part in parts if not (part.cml or part.html))
+
+
+def _links(item: Item, beside: Mapping[str, File]) -> Mapping[str, str]:
+    """The placeholders of the files beside a page, without images that may run code: these are stored as text."""
+    return {
+        one: beside_url(asset_key(item, one))
+        for one, file in beside.items()
+        if not (file.kind is Kind.IMAGE and is_active(file.extension))
+    }
+
+
+def _bodies(item: Item, texts: Sequence[CourseAsset], beside: Mapping[str, File]) -> list[str]:
+    """The bodies of a page; a title at the start of the first text is removed."""
     links = _links(item, beside)
     titles = [item.title, *[""] * len(texts)]
     return [

@@ -1,29 +1,25 @@
-"""What an answer of the API, or a page, means where it is not what was asked for (pure).
+"""Errors of the API and of pages: the exception that a reply means (pure).
 
-Errors come as `{"developer_message": …, "error_code"?}`, `{"message": …}` or `{"detail": …}`, and as web pages of the
-site or of what stands before it.
+Errors are `{"developer_message": …, "error_code"?}`, `{"message": …}` or `{"detail": …}`, or web pages of the site or
+of a proxy in front of it.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from coursefs.errors import BadReply, Gone, NotAllowed, RouteGone
-from coursefs.providers.fields import text
-from coursefs.transport import Reply
+from coursefs.providers.kit.fields import text
+from coursefs.transport import Reply, parse_json
 
 
 def api_json(reply: Reply, what: str) -> Any:
-    """The JSON of a reply of any status, an object or a list, or the error that it means; `what` was asked for.
+    """The JSON of a reply, an object or a list.  Raises the error that it means; `what` names the request in it.
 
-    404 is a missing object where the API says so in JSON, and a missing route where the site answers with a page.
+    404 with JSON is a missing object (`Gone`), 404 with a web page a missing route (`RouteGone`).
     """
-    try:
-        body = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        body = None
+    body = parse_json(reply.body)
     is_data = isinstance(body, (dict, list))
     if reply.status == 200 and is_data:
         return body
@@ -37,10 +33,10 @@ def api_json(reply: Reply, what: str) -> Any:
 
 
 def page_text(url: str, reply: Reply) -> str:
-    """The HTML of a page that was asked for at `url`, or the error that it means.
+    """The HTML of the page at `url`.  Raises the error that the reply means.
 
-    Where content is kept back until something else is done, the platform leads to the page that says so: such a page
-    is never taken for the content.
+    For content with an unmet condition the platform redirects to a page that says so; this page is an error, never the
+    content.
     """
     if reply.status == 403:
         raise NotAllowed("the platform refuses to show this, as it does with exams")
@@ -52,12 +48,12 @@ def page_text(url: str, reply: Reply) -> str:
     if asked != came:
         raise NotAllowed("the platform shows this only after something else was done: see its web page")
     if not reply.headers.get("content-type", "text/html").lower().startswith("text/html"):
-        raise BadReply("the page of this unit: something else than a page came")
+        raise BadReply("the page of this unit: the answer is not a page")
     return reply.body.decode("utf-8", "replace")
 
 
 def _said(body: object) -> str:
-    """The platform's own words, made safe for one line of a message."""
+    """The platform's error message, made safe for one line."""
     found = ""
     if isinstance(body, dict):
         found = next((said for name in ("developer_message", "message", "detail") if (said := text(body, name))), "")

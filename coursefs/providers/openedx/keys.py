@@ -1,4 +1,4 @@
-"""Ids of courses, blocks and assets, of both generations, and the addresses that are made of them (pure).
+"""Ids of courses, blocks and assets in both formats, and the addresses made from them (pure).
 
 `course-v1:ORG+COURSE+RUN`, `block-v1:ORG+COURSE+RUN+type@video+block@ID` and `asset-v1:…`; until 2014 `ORG/COURSE/RUN`,
 `i4x://ORG/COURSE/video/ID` (in pages `i4x:;_;_ORG;_…`) and `/c4x/ORG/COURSE/asset/NAME`.
@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from coursefs.providers.fields import Json, text
+from coursefs.providers.kit.fields import Json, text
 
 _COURSE = re.compile(r"course-v1:([^\s+/@:]+)\+([^\s+/@:]+)\+([^\s+/@:]+)|([^\s/+:@]+)/([^\s/+:@]+)/([^\s/+:@]+)")
 _KEY = re.compile(r"\S{1,400}")
@@ -29,19 +29,19 @@ class CourseId(NamedTuple):
 
 
 def course_id(key: str) -> CourseId | None:
-    """The parts of a course's id of either generation; None: it is none."""
+    """The parts of a course id in either format; None when it is none."""
     match = _COURSE.fullmatch(key)
     return CourseId(*(part for part in match.groups() if part is not None)) if match else None
 
 
 def course_slug(key: str) -> str:
-    """`ORG+COURSE+RUN`, which can be typed and be a part of a path; the id itself where it has another form."""
+    """`ORG+COURSE+RUN`, which is easy to type and can be part of a path; the id itself in any other format."""
     parts = course_id(key)
     return "+".join(parts) if parts else key.replace("/", "+")
 
 
 def course_meant(words: str) -> str:
-    """The id of the course that an id, a slug or the address of one of its pages names; "" where none does."""
+    """The id of the course that an id, a slug or the address of one of its pages names; "" when none matches."""
     if "://" not in words:
         return next((key for key in (words, f"course-v1:{words}") if course_id(key)), "")
     try:
@@ -53,24 +53,24 @@ def course_meant(words: str) -> str:
 
 
 def key_of(source: Json, name: str) -> str:
-    """An id in a reply: printable, without blanks, at most 400 characters; "" where there is none."""
+    """An id in a reply: printable, without blanks, at most 400 characters; "" when there is none."""
     value = text(source, name)
     return value if _KEY.fullmatch(value) and value.isprintable() else ""
 
 
 def block_id(usage_key: str) -> str:
-    """The part of a usage key that names the block: a hash, or a name that an author gave."""
+    """The part of a usage key that identifies the block: a hash, or a name from the author."""
     return re.split("[@/]", usage_key)[-1]
 
 
 def block_type(usage_key: str) -> str:
-    """The part of a usage key that names the type: `sequential`; "" where there is none."""
+    """The type in a usage key: `sequential`; "" when there is none."""
     match = _TYPE.fullmatch(usage_key)
     return (match[1] or match[2]) if match else ""
 
 
 def jump_target(url: str) -> str:
-    """The usage key that a link into a course leads to; "" where it leads to no block."""
+    """The usage key of the block to which a link leads; "" when it leads to no block."""
     try:
         path = urlsplit(url).path
     except ValueError:
@@ -79,7 +79,7 @@ def jump_target(url: str) -> str:
 
 
 def unquoted_slashes(usage_key: str) -> str:
-    """A usage key as the API has it, out of a page, where old ones have `;_` for a slash and `;;` for a semicolon."""
+    """The API's form of a usage key from a page, where old keys have `;_` for a slash and `;;` for a semicolon."""
     return _QUOTED_SLASHES.sub(lambda match: "/" if match[1] == "_" else ";", usage_key)
 
 
@@ -89,12 +89,12 @@ def course_url(base_url: str, key: str) -> str:
 
 
 def block_url(base_url: str, course_key: str, usage_key: str) -> str:
-    """The web page on which a block is shown."""
+    """The web page of a block."""
     return f"{base_url}/courses/{quoted(course_key)}/jump_to/{quoted(usage_key)}"
 
 
 def asset_path(course_key: str, name: str) -> str:
-    """Where a course's file lies that its texts call `/static/NAME`; "" for a course id of no known form."""
+    """The path of the asset that texts of a course call `/static/NAME`; "" for a course id in an unknown format."""
     parts = course_id(course_key)
     if parts is None:
         return ""
@@ -105,5 +105,5 @@ def asset_path(course_key: str, name: str) -> str:
 
 
 def quoted(key: str) -> str:
-    """An id as a part of a path: the platform's routes want `+`, `:`, `@` and the slashes of old ids as they are."""
+    """An id encoded for a path; the platform's routes need `+`, `:`, `@` and the slashes of old ids unencoded."""
     return quote(key, safe="+:@/~")

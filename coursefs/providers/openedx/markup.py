@@ -1,85 +1,70 @@
-"""The HTML of a course's texts, made fit for a page (pure).
+"""Rewrites the HTML of a course's texts for our pages (pure).
 
-Texts are what their authors pasted: whole web sites, scripts, forms.  What refers to a file of the course becomes a
-link to that file beside the page, what shows something from elsewhere a link to it, and what can be answered a sketch
-of itself.  `coursefs.pages.cleaning.safe` has the last word.
+Authors paste anything: complete web sites, scripts, forms.  A reference to an asset becomes a link to its file beside
+the page, an embedded external object a link to it, and a form control a sign such as `☐`.  The result always goes
+through `coursefs.pages.cleaning.safe`.
 """
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from html import unescape
+from collections.abc import Sequence
+from html import escape
 from typing import Any, TypeAlias
-from urllib.parse import urljoin
 
 import lxml.html
 from lxml import etree
 
-from coursefs.pages.cleaning import link_target, plain, safe
-from coursefs.pages.formulas import with_formulas
-from coursefs.providers.openedx.assets import Asset
+from coursefs.pages.cleaning import plain, safe, unescaped
+from coursefs.pages.formulas import Formula, delimited, with_formulas
+from coursefs.providers.openedx.assets import Asset, Links
 
 _DROPPED = "style noscript template link meta title head button input datalist track param canvas".split()
 _EMBEDDING = {"iframe": "src", "embed": "src", "object": "data", "video": "src", "audio": "src"}
-#: in problems: what is there to act, speaks of an answer that was given, or repeats the name
+#: in problems: elements for interaction, for the learner's answers, or that repeat the name
 _NOISE = frozenset(
     """action indicator-container is-hidden loading-spinner notification problem-action-buttons-wrapper
     problem-header problem-progress sr sr-only status submit-attempt-container""".split()
 )
+#: anywhere: elements that need a style sheet or a script, such as a spinner or the name of an icon
+_DECORATION = frozenset(
+    """fa icon icons material-icons material-icons-outlined material-symbols-outlined pgn__icon spinner spinner-border
+    wrapper--anim ora-loading loading""".split()
+)
+#: most characters in a decoration: the name of an icon, or a word such as "Loading"
+_DECORATION_LENGTH = 60
+#: empty formulas, which a script fills during an answer
+_EMPTY_FORMULA = re.compile(r"\\\(\s*\\\)|\\\[\s*\\\]")
 _TAG = re.compile(r"(<[^<>]*+>)")
 _LITERAL = re.compile(r"<(/?)(?:pre|code)\b")
-#: the delimiters that the platform tells MathJax; a formula is short, which bounds the work on one that never ends
-_FORMULA = re.compile(
-    r"\\\((.{1,4000}?)\\\)|\\\[(.{1,4000}?)\\\]"
-    r"|\[mathjaxinline\](.{1,4000}?)\[/mathjaxinline\]|\[mathjax\](.{1,4000}?)\[/mathjax\]",
-    re.DOTALL,
-)
+#: the delimiters in the platform's configuration of MathJax
+_CLOSING = {
+    r"\(": r"\)",
+    r"\[": r"\]",
+    "[mathjaxinline]": "[/mathjaxinline]",
+    "[mathjax]": "[/mathjax]",
+}
+_OPENING = re.compile(f"(?P<opening>{'|'.join(map(re.escape, _CLOSING))})")
+#: The deepest nesting that is kept; the content of deeper elements stays, without their tags.
+_DEPTH = 200
+#: A removed element gets this tag name, and the tags are deleted from the final markup.  Moving the element's text to
+#: its neighbours in the tree would copy the text once for each neighbour.
+_OUT = "coursefs-out"
+_OUT_TAG = re.compile(rf"</?{_OUT}(?: [^<>]*+)?>")
 _HEADING = re.compile(r"h[1-6]")
 _DIGITS = re.compile(r"[1-9]\d?")
 
 _Element: TypeAlias = Any  # an lxml.html.HtmlElement: lxml has no types
 
 
-@dataclass(slots=True)
-class Links:
-    """What links of a text become.
-
-    `find` says which file of the course a URL leads to; `base_url` is what relative links are relative to; `refer`
-    hears of each such file and gives the placeholder for its place.  The placeholders given are in `given`.
-    """
-
-    base_url: str
-    find: Callable[[str], Asset | None]
-    refer: Callable[[Asset], str]
-    given: set[str] = field(default_factory=set)
-
-    def beside(self, url: str) -> str | None:
-        """The placeholder for the file that this URL leads to; None: it leads to none."""
-        found = self.find(url)
-        if found is None:
-            return None
-        placeholder = self.refer(found)
-        self.given.add(placeholder)
-        return placeholder
-
-    def web(self, url: str) -> str | None:
-        """Where on the web a URL leads that a page may have; None: nowhere."""
-        try:
-            return link_target(urljoin(f"{self.base_url}/", url.strip())) if url.strip()[:1] not in ("", "#") else None
-        except ValueError:
-            return None
-
-
 def parsed(html: str) -> _Element | None:
-    """The tree of a page or a piece of one; None where there is nothing in it."""
+    """The tree of a page or a fragment; None when it is empty."""
     text = plain(html).strip()
     if not text:
         return None
     try:
-        # bytes, because a text with an XML declaration is refused as a string
+        # bytes, because lxml refuses a string with an XML declaration
         parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         return lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
@@ -87,45 +72,84 @@ def parsed(html: str) -> _Element | None:
 
 
 def clean_html(html: str, links: Links, *, problem: bool = False) -> str:
-    """A text of the platform as the body of a page; "" where nothing of it is left."""
-    tree = parsed(f"<!doctype html><html><body>{html}")  # else a script at its beginning would be part of the head
+    """A text of the platform as the body of a page; "" when nothing of it is left."""
+    tree = parsed(f"<!doctype html><html><body>{html}")  # else a script at the start would go into the head
     return "" if tree is None else clean(tree, links, problem=problem)
 
 
 def clean(element: _Element, links: Links, *, problem: bool = False) -> str:
-    """An element's content as the body of a page; the element itself stays as it is."""
+    """An element's content as the body of a page; the element is not changed."""
     root = copy.deepcopy(element)
     root.tail = None
+    _flatten(root)
+    choices = _labels_of_choices(root)
     waiting = list(root)[::-1]
-    while waiting:  # without recursion: texts nest as deep as they like
+    while waiting:
         one = waiting.pop()
+        if one in choices:
+            one.tag = "p"
         if _rewritten(one, links, problem=problem):
             waiting += list(one)[::-1]
-    html: str = lxml.html.tostring(root, encoding="unicode")
-    cleaned = safe(_with_formulas(html), beside=frozenset(links.given)).strip()
+    html: str = _OUT_TAG.sub("", lxml.html.tostring(root, encoding="unicode"))
+    cleaned = safe(_with_formulas(_EMPTY_FORMULA.sub("", html)), beside=frozenset(links.given)).strip()
     return cleaned if _says_something(cleaned) else ""
 
 
 def _with_formulas(html: str) -> str:
-    """The markup with MathML where the platform would have MathJax set formulas; listings stay as they are."""
+    """The markup with MathML in place of the formulas that MathJax would set; listings stay unchanged."""
     pieces: list[str] = []
     literal = 0
     for piece in _TAG.split(html):
         if (tag := _LITERAL.match(piece)) is not None:
             literal = max(0, literal + (-1 if tag[1] else 1))
-        pieces.append(piece if literal or piece.startswith("<") else _FORMULA.sub(_formula, piece))
+        if literal or piece.startswith("<"):
+            pieces.append(piece)
+            continue
+        position = 0
+        for formula in delimited(piece, _OPENING, _CLOSING):
+            pieces += (piece[position : formula.start], _formula(formula))
+            position = formula.end
+        pieces.append(piece[position:])
     return "".join(pieces)
 
 
-def _formula(match: re.Match[str]) -> str:
-    inline, display = match[1] or match[3], match[2] or match[4]
-    source = unescape(inline or display)
+def _formula(formula: Formula) -> str:
+    source = unescaped(formula.source)
+    inline = formula.opening in {r"\(", "[mathjaxinline]"}
     return with_formulas(f"\\({source}\\)" if inline else f"\\[{source}\\]", flagged=True)
 
 
+def _flatten(root: _Element) -> None:
+    """Remove the tags of elements deeper than `_DEPTH`, so that later code never recurses deeper."""
+    depth = 0
+    for event, one in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if event == "start" and depth > _DEPTH and isinstance(one.tag, str):
+            one.tag = _OUT
+            one.attrib.clear()
+
+
+def _labels_of_choices(root: _Element) -> set[_Element]:
+    """The labels that contain a radio button or check box: each becomes a line of its own."""
+    seen: set[_Element] = set()
+    for button in root.iter("input"):
+        if button.get("type") not in {"radio", "checkbox"}:
+            continue
+        for around in button.iterancestors():
+            if around in seen:
+                break
+            seen.add(around)
+    return {one for one in seen if one.tag == "label" and one is not root}
+
+
 def _rewritten(one: _Element, links: Links, *, problem: bool) -> bool:
-    """Put what a page may have in place of an element; whether what lies in it is to be looked at too."""
-    if not isinstance(one.tag, str) or (problem and _NOISE.intersection(one.get("class", "").split())):
+    """Replace an element by one that a page may have.  Returns whether its children must be rewritten too."""
+    if one.tag == _OUT:
+        return True
+    if not isinstance(one.tag, str):  # comments and the like: `safe` removes them
+        return False
+    classes = one.get("class", "").split()
+    if _is_decoration(one, classes) or (problem and _NOISE.intersection(classes)):
         _drop(one)
         return False
     match one.tag:
@@ -150,18 +174,36 @@ def _rewritten(one: _Element, links: Links, *, problem: bool) -> bool:
     return False
 
 
+def _is_decoration(one: _Element, classes: Sequence[str]) -> bool:
+    """Whether an element is a spinner or an icon: by its class, and by having no image and hardly any text."""
+    if not _DECORATION.intersection(classes):
+        return False
+    for count, inner in enumerate(one.iter()):  # stops early, so that the total cost stays linear
+        is_content = inner.tag == "a" or (inner.tag == "img" and "spinner" not in inner.get("src", ""))
+        if is_content or count >= _DECORATION_LENGTH:
+            return False
+    return len(" ".join(one.text_content().split())) <= _DECORATION_LENGTH
+
+
 def _tidied(one: _Element) -> None:
-    if one.tag == "label" and one.xpath(".//input[@type='radio' or @type='checkbox']"):
-        one.tag = "p"
+    if one.tag == "label":
+        _label(one)
     elif _HEADING.fullmatch(one.tag):
-        one.tag = f"h{min(6, int(one.tag[1]) + 1)}"  # the page has its title at the top
+        one.tag = f"h{min(6, int(one.tag[1]) + 1)}"  # the page's title is the top heading
     for name in ("colspan", "rowspan"):
         if name in one.attrib and not _DIGITS.fullmatch(one.get(name)):
             del one.attrib[name]
 
 
+def _label(one: _Element) -> None:
+    """Put the label of a check box beside it, on the same line."""
+    one.tag = "span"
+    for inner in one.iter("div", "p", "text"):
+        inner.tag = "span"
+
+
 def _sketch(element: _Element) -> str:
-    """What stands for a control where one may answer."""
+    """The plain text in place of a form control, such as `☐`; "" for none."""
     if element.tag != "input":
         return ""
     match element.get("type", "text"):
@@ -184,7 +226,7 @@ def _tex(element: _Element) -> str:
 
 
 def _image(element: _Element, links: Links) -> None:
-    """The image beside the page; of a remote one, which would tell its host who reads, a link."""
+    """Make an image the file beside the page, or a link if it is remote: its host could track the reader."""
     source, alt = element.get("src", ""), element.get("alt", "").strip()
     placeholder = links.beside(source)
     if placeholder is not None:
@@ -208,7 +250,7 @@ def _anchor(element: _Element, links: Links) -> None:
 
 
 def _embedded(element: _Element, links: Links) -> bool:
-    """A link to what is shown, beside the page or on the web; where there is none, what is said in its stead."""
+    """Replace an embedded object by a link to its file or web address, or by its fallback content."""
     sources = [element.get(_EMBEDDING[element.tag], ""), *(one.get("src", "") for one in element.iter("source"))]
     name = element.get("title", "").strip()
     for url in filter(str.strip, sources):
@@ -230,8 +272,13 @@ def _select(element: _Element) -> None:
     _drop(element, f" [{' / '.join(option for option in options if option)}] ")
 
 
+def link_to(target: str, text: str) -> str:
+    """A link to a placeholder of `Links.beside`."""
+    return f'<a href="{escape(target)}">{escape(text, quote=False)}</a>'
+
+
 def _becomes(element: _Element, tag: str, attributes: dict[str, str], text: str = "") -> None:
-    """Another element in its place, with nothing in it but this text."""
+    """Turn an element into another one that contains only this text."""
     tail = element.tail
     element.clear()
     element.tag = tag
@@ -242,18 +289,9 @@ def _becomes(element: _Element, tag: str, attributes: dict[str, str], text: str 
 
 
 def _drop(element: _Element, text: str = "") -> None:
-    """Take an element out with all that is in it; `text` comes in its place, and what follows it stays."""
-    parent = element.getparent()
-    if parent is None:
-        return
-    text += element.tail or ""
-    before = element.getprevious()
-    if before is not None:
-        before.tail = (before.tail or "") + text
-    else:
-        parent.text = (parent.text or "") + text
-    parent.remove(element)
+    """Remove an element with its content and put `text` in its place; the text after it stays."""
+    _becomes(element, _OUT, {}, text)
 
 
 def _says_something(html: str) -> bool:
-    return "<img" in html or "<a " in html or bool(re.sub(r"<[^>]*>|\s|&nbsp;", "", html))
+    return "<img" in html or "<a " in html or bool(re.sub(r"<[^<>]*+>|\s|&nbsp;", "", html))

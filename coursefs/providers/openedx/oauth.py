@@ -1,53 +1,52 @@
-"""Tokens: the forms that ask for them, the replies that bring them, and what a refusal of one means (pure).
+"""OAuth tokens: the forms that request them, the replies with them, and the meaning of a refusal (pure).
 
-`POST {server}/oauth2/access_token/`, form encoded.  A token is either a JWT, which lives minutes and goes into
-`Authorization: JWT …`, or a bearer token; the reply says which it is, whatever was asked for.
+`POST {server}/oauth2/access_token/`, form encoded.  A token is either a JWT, which lasts minutes and is sent as
+`Authorization: JWT …`, or a bearer token.  The reply says which it is; it may differ from the requested kind.
 """
 
 from __future__ import annotations
 
 import enum
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from coursefs.errors import BadReply, CoursefsError, NotSignedIn
-from coursefs.providers.fields import Json, integer, record, text
-from coursefs.transport import Reply
+from coursefs.providers.kit.fields import Json, integer, record, text
+from coursefs.transport import Reply, parse_json
 
-#: seconds before its end from which a token is no longer used: it must last until the request has arrived
+#: seconds before its expiry from which a token is no longer used: it must be valid when the request arrives
 MARGIN = 60.0
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What an API request says to show who it is from."""
+    """An access token with its refresh token."""
 
     access: str = field(repr=False)
     kind: str  # "JWT" or "Bearer"
     expires: float | None = None  # seconds since 1970
-    refresh: str = field(default="", repr=False)  # with which the next one can be had
+    refresh: str = field(default="", repr=False)  # the refresh token; "": none
 
     @property
     def headers(self) -> dict[str, str]:
-        """For requests to the server that gave it."""
+        """The headers for requests to the server that issued the token."""
         return {"Authorization": f"{self.kind} {self.access}"}
 
     def is_good(self, now: float) -> bool:
-        """Whether it can still be used, going by the server's word."""
+        """Whether it is still valid, by the server's expiry time."""
         return self.expires is None or now < self.expires - MARGIN
 
     def secrets(self) -> dict[str, str]:
-        """As an account's secrets keep it."""
+        """The token as secrets to store."""
         kept = {"access_token": self.access, "token_kind": self.kind, "refresh_token": self.refresh}
         return kept | ({} if self.expires is None else {"access_expires": f"{self.expires:.0f}"})
 
 
 def kept_token(secrets: dict[str, str]) -> Token | None:
-    """The token in an account's secrets; None where there is none, or where it is damaged."""
+    """The token in an account's secrets; None when there is none or it is damaged."""
     access, refresh = secrets.get("access_token", ""), secrets.get("refresh_token", "")
     if not _TOKEN.fullmatch(access) or not _TOKEN.fullmatch(refresh or "-"):
         return None
@@ -58,18 +57,18 @@ def kept_token(secrets: dict[str, str]) -> Token | None:
 
 
 def client_credentials(client_id: str, client_secret: str, token_type: str) -> bytes:
-    """The form with which an application signs in as the user that it belongs to."""
+    """The form by which an application signs in as the user to whom it belongs."""
     return _form("client_credentials", client_id=client_id, client_secret=client_secret, token_type=token_type)
 
 
 def password(client_id: str, username: str, password: str, token_type: str, client_secret: str = "") -> bytes:
-    """The form with which a learner signs in, as the platform's own apps do: a public client has no secret."""
+    """The form by which a learner signs in, as in the platform's own apps; a public client has no secret."""
     user = {"username": username, "password": password, "client_secret": client_secret}
     return _form("password", client_id=client_id, **user, token_type=token_type, asymmetric_jwt="true")
 
 
 def refresh(client_id: str, refresh_token: str, token_type: str, client_secret: str = "") -> bytes:
-    """The form that asks for the next token."""
+    """The form that requests the next token."""
     token = {"refresh_token": refresh_token, "client_secret": client_secret}
     return _form("refresh_token", client_id=client_id, **token, token_type=token_type, asymmetric_jwt="true")
 
@@ -78,8 +77,11 @@ def _form(grant_type: str, **fields: str) -> bytes:
     return urlencode({"grant_type": grant_type, **{name: value for name, value in fields.items() if value}}).encode()
 
 
-def token_of(reply: Reply, now: float) -> Token:
-    """The token that a reply brings.  Raises `NotSignedIn` when what was shown for it is refused, else `BadReply`."""
+def token_of(reply: Reply, now: float, refused: str = "the platform does not accept this sign-in") -> Token:
+    """The token in a reply; `refused` says that the credentials are wrong.
+
+    Raises `NotSignedIn` when the credentials are refused, `BadReply` for other replies.
+    """
     body = _object(reply.body)
     access = text(body, "access_token")
     if reply.status == 200 and _TOKEN.fullmatch(access):
@@ -92,13 +94,13 @@ def token_of(reply: Reply, now: float) -> Token:
             now + lives if lives is not None and lives > 0 else None,
             refresh_token if _TOKEN.fullmatch(refresh_token) else "",
         )
-    raise _refusal(reply.status, text(body, "error"))
+    raise _refusal(reply.status, text(body, "error"), refused)
 
 
-def _refusal(status: int, error: str) -> CoursefsError:
+def _refusal(status: int, error: str, refused: str) -> CoursefsError:
     match error:
         case "invalid_grant" | "access_denied":
-            return NotSignedIn("the platform does not accept this sign-in")
+            return NotSignedIn(refused)
         case "invalid_client" | "unauthorized_client":
             return NotSignedIn("the platform does not accept the client id, or not its secret")
         case "unsupported_grant_type":
@@ -109,34 +111,41 @@ def _refusal(status: int, error: str) -> CoursefsError:
 
 
 class Remedy(enum.Enum):
-    """What helps against an answer to a request with a token or a cookie."""
+    """The remedy for a reply to a request with a token or a cookie."""
 
     NONE = enum.auto()  # nothing is wrong with the sign-in
-    RENEW = enum.auto()  # the token has ended: the next one helps
-    SIGN_IN = enum.auto()  # it is not known (any more): sign in again
-    STOP = enum.auto()  # the user is switched off: nothing helps
+    RENEW = enum.auto()  # the token has expired: renew it
+    SIGN_IN = enum.auto()  # the server does not know it (any more): sign in again
+    STOP = enum.auto()  # the user is disabled: nothing helps
 
 
 _EXPIRED = frozenset({"token_expired", "Token has expired.", "Signature has expired."})
 _DISABLED = frozenset({"user_not_active", "User account is disabled."})
 _UNSUITED = frozenset({"non_supported_token", "non_asymmetric_token"})
 _NOT_SHOWN = "Authentication credentials were not provided."
+_NOBODY = "Anonymous users cannot access another user's blocks."
+#: most bytes of a reply with a course's metadata
+_SHORT = 2**16
 
 
 def remedy(status: int, body: bytes) -> Remedy:
-    """What an answer of an API asks for.
+    """The remedy for a reply of the API.
 
-    401 says what is wrong in `error_code`, or in `detail`, and either may lie within `developer_message`.  Where a
-    session is all that a view takes, it answers 403 to those whose session has ended.  A token that is good but of the
-    wrong kind for what it is shown for (an application's, where only learners have something) is not a dead one.
+    A 401 has its reason in `error_code` or `detail`, and either may be within `developer_message`; a 401 with plain
+    text is about the learner's enrolment, not the sign-in.  A view that accepts only sessions answers 403 to an ended
+    session, as do the blocks; a course's metadata answer 200.  A valid token of the wrong kind (that of an application
+    for something that only learners have) has not ended.
     """
-    if status not in {401, 403}:
+    if status == 200 and len(body) < _SHORT and b'"authentication_required"' in body:
+        code = text(record(_object(body), "course_access"), "error_code")
+        return Remedy.SIGN_IN if code == "authentication_required" else Remedy.NONE
+    if status not in {401, 403} or body.lstrip()[:1] == b'"':
         return Remedy.NONE
     outer = _object(body)
     inner = record(outer, "developer_message")
     said = {text(source, name) for source in (outer, inner) for name in ("error_code", "detail", "developer_message")}
     if status == 403:
-        return Remedy.SIGN_IN if _NOT_SHOWN in said else Remedy.NONE
+        return Remedy.SIGN_IN if said & {_NOT_SHOWN, _NOBODY} else Remedy.NONE
     if said & _UNSUITED:
         return Remedy.NONE
     if said & _DISABLED or any(one.startswith("User inactive or deleted") for one in said):
@@ -144,9 +153,16 @@ def remedy(status: int, body: bytes) -> Remedy:
     return Remedy.RENEW if said & _EXPIRED else Remedy.SIGN_IN
 
 
+def was_not_looked_at(status: int, body: bytes) -> bool:
+    """Whether a reply to a bearer token is from a view that does not accept bearer tokens.
+
+    Such a reply says, in the site's language, that no credentials were given; for a bad token there is a code.
+    """
+    outer = _object(body)
+    has_code = any(text(source, "error_code") for source in (outer, record(outer, "developer_message")))
+    return status == 401 and bool(text(outer, "detail")) and not has_code
+
+
 def _object(body: bytes) -> Json:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+    content = parse_json(body)
     return content if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""Open edX as a provider: replies of the client in, model objects out."""
+"""The provider of Open edX: translates replies of the client into model objects."""
 
 from __future__ import annotations
 
@@ -6,39 +6,75 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import trio
+from cachetools import LRUCache
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
-from coursefs.model import Course, Deadline, File, Identity, Item, Outline, Remote, Route, Source, Standing, Wanted
-from coursefs.providers.fields import Json
-from coursefs.providers.fields import text as text_of
-from coursefs.providers.gathering import concerns_one_item, gathering
-from coursefs.providers.link_files import page_file
-from coursefs.providers.openedx import choice
-from coursefs.providers.openedx import standing as standings
+from coursefs.model import (
+    Course,
+    File,
+    Identity,
+    Item,
+    Outline,
+    Remote,
+    Route,
+    Sketch,
+    Source,
+    Standing,
+    Wanted,
+)
+from coursefs.providers.kit.fields import Json
+from coursefs.providers.kit.fields import text as text_of
+from coursefs.providers.kit.files import page_file
+from coursefs.providers.kit.gathering import concerns_one_item, gathering
+from coursefs.providers.kit.signed_urls import SignedReplies
 from coursefs.providers.openedx.client import OpenEdxReader
-from coursefs.providers.openedx.course_pages import handout_files, update_files
-from coursefs.providers.openedx.keys import course_id, course_meant, course_slug, course_url, key_of
-from coursefs.providers.openedx.outline import HANDOUTS, UNIT, UPDATES, closed, outline, parts
-from coursefs.providers.openedx.replies import Access, Block, Blocks, CourseDate, Enrolment, Update
-from coursefs.providers.openedx.session import Session, is_own
-from coursefs.providers.openedx.unit_files import needs_page, unit_files
-from coursefs.providers.signed import SignedReplies
+from coursefs.providers.openedx.course_outline import Chapter
+from coursefs.providers.openedx.extras import Extras
+from coursefs.providers.openedx.keys import asset_path, course_id, course_meant, course_slug, course_url, key_of
+from coursefs.providers.openedx.outline import HANDOUTS, UNIT, UPDATES, closed, outline
+from coursefs.providers.openedx.replies import Access, Block, Blocks, Enrolment
+from coursefs.providers.openedx.session import NoSession, Session, is_own
+from coursefs.providers.openedx.tabs import TAB, TEXTBOOK, tab_items
+from coursefs.providers.openedx.text_pages import TextPages
+from coursefs.providers.openedx.unit_files import (
+    Spoken,
+    a_transcript,
+    has_unsaid,
+    is_untold_pdf,
+    needs_page,
+    units_of,
+    url_of,
+    with_pdf,
+    with_spoken,
+)
+from coursefs.providers.openedx.unit_page import pdf_address
 from coursefs.transport import is_loopback
 
-#: pages of units that are asked for at once: the platform makes each of them anew
+#: concurrent requests for pages of units; few, because the platform renders each page anew
 _PAGES_AT_ONCE = 4
-#: courses whose blocks are kept in memory
+#: how many courses' blocks are cached
 _COURSES = 8
+#: how many videos' transcript languages, and how many courses' chapters, are cached
+_VIDEOS, _MOST_COURSES = 4096, 256
+#: optional resources of a course, and seconds for which a missing one is not requested again
+_ACCESS, _CHAPTERS = "access", "chapters"
+_LACKING = 3600.0
+_BEARER = (
+    'the account asks for bearer tokens, which newer releases of Open edX refuse: set token_type = "jwt", and sign in'
+    " again"
+)
+#: the prefix by which authors refer to an asset
+_RAW = "/static/"
 
 
 class OpenEdxProvider:
     """One account on an Open edX server (`coursefs.providers.base.Provider`).
 
-    It can search the catalogue and tell how the learner stands, and it only reads: `OpenEdxReader` has nothing that
-    changes anything.  `username` is the platform's name for the learner, "" where it is to be asked for.
+    It also searches the catalogue and returns standings.  It only reads: `OpenEdxReader` has no method that changes
+    anything.  `username` is the learner's user name; "": a request finds it.
     """
 
     def __init__(
@@ -48,89 +84,127 @@ class OpenEdxProvider:
         self._session = session
         self._base_url = session.base_url
         self._username = username
-        self._wanted = wanted
+        self._pages = TextPages(session.base_url, wanted)
         self._expires = expires
-        self._enrolments: Mapping[str, Enrolment] = {}  # as they were listed last, by key
+        self._enrolments: Mapping[str, Enrolment] = {}  # last listed, by key
         self._limiter = trio.CapacityLimiter(_PAGES_AT_ONCE)
         self._blocks: SignedReplies[str, Blocks] = SignedReplies(self._ask_blocks, lambda _: None, size=_COURSES)
+        self._extras = Extras(client, self._name, self._pages)
+        self._spoken: SignedReplies[str, Spoken] = SignedReplies(self._ask_spoken, lambda _: None, size=_VIDEOS)
+        self._missing: dict[str, float] = {}  # missing resources -> time of the last try (s)
+        self._chapters: LRUCache[str, Sequence[Chapter]] = LRUCache(_MOST_COURSES)  # last listed
 
     async def whoami(self) -> Identity:
-        """The learner's user name, which stands for an id: nobody else can have it."""
+        """The learner's user name, which is unique on the server and serves as the id."""
         user = await self._client.whoami()
         self._username = user.username
         return Identity(user_id=user.username, name=user.name or user.username, expires=self._expires)
 
     async def courses(self) -> Sequence[Course]:
-        """Every course that the learner is enrolled in now, begun or not, ended or not."""
+        """Every course in which the learner is enrolled now, also future and ended courses."""
         enrolments = await self._client.enrolments(await self._name())
         self._enrolments = {one.course_id: one for one in enrolments}
         return [_course(one, self._base_url) for one in enrolments if one.is_active]
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:  # noqa: ARG002  there is none
-        """The tree of a course, with one request; of one that the learner may not see, why."""
+        """The tree of a course, or a page that says why it is closed: one request for the access, one for each list.
+
+        For a closed course the blocks are not requested: before its begin the server fails to make them; after the end
+        of the access it would return all of them, although it shows none.
+        """
+        lacks_access = self._lacks(_ACCESS)
         try:
-            blocks = await self._blocks.get(course.key, fresh=True)
-        except NotSignedIn:
-            raise
-        except (NotAllowed, Gone):
-            closed_outline = await self._why_closed(course)
-            if closed_outline is None:
-                raise
-            return closed_outline
-        return outline(blocks, course, self._base_url)
+            access = self._expected(course) if lacks_access else await self._access(course)
+        except RouteGone:
+            lacks_access, access = True, self._expected(course)
+        if not access.has_access:
+            return closed(course, access)
+        blocks = await self._blocks.get(course.key, fresh=True)
+        if lacks_access and not self._lacks(_ACCESS):  # other routes answer: only this one is missing
+            self._missing[_ACCESS] = time.monotonic()
+        chapters = await self._chapters_of(course)
+        found = outline(blocks, course, self._base_url, chapters=chapters, now_ns=time.time_ns())
+        return replace(found, items=(*found.items, *tab_items(access.tabs, self._base_url)))
 
     async def files(self, course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
-        """The files of these items: one request for the course's blocks, and one for each unit that has texts."""
+        """The files of these items.
+
+        It makes one request for the course's blocks, one for each unit with texts, one for each video with listed
+        transcripts, and one or two for handouts and updates.
+        """
         asked = [item for item in items if item.locked is None]
         needs_blocks = any(item.type_name == UNIT for item in asked)
         blocks = await self._blocks_for(course) if needs_blocks else Blocks("", {})
-        units = {} if isinstance(blocks, CoursefsError) else _units(blocks, asked)
+        units = {} if isinstance(blocks, CoursefsError) else units_of(blocks, asked)
         pages: dict[str, str | CoursefsError] = {}
-        handouts: dict[str, str | CoursefsError] = {}
-        updates: dict[str, Sequence[Update] | CoursefsError] = {}
+        spoken: dict[str, Spoken | CoursefsError] = {}
+        own: dict[str, Sequence[File] | CoursefsError] = {}
         async with gathering(self._limiter) as requests:
             for item in asked:
-                if item.key in units and needs_page(units[item.key]):
-                    requests.ask(pages, item.key, partial(self._page, item.details["block"], units[item.key]))
-                elif item.key == HANDOUTS:
-                    requests.ask(handouts, item.key, partial(self._client.handouts, course.key))
-                elif item.key == UPDATES:
-                    requests.ask(updates, item.key, partial(self._client.updates, course.key))
+                if item.key in units:
+                    unit = units[item.key]
+                    if needs_page(unit):
+                        requests.ask(pages, item.key, partial(self._page, item.details["block"], unit))
+                    for url in filter(None, map(a_transcript, unit)):
+                        requests.ask(spoken, url, partial(self._spoken.get, url))
+                elif item.type_name in {TAB, TEXTBOOK}:
+                    requests.ask(pages, item.key, partial(self._client.page, item.details["url"]))
+                elif item.key in {HANDOUTS, UPDATES}:
+                    requests.ask(own, item.key, partial(self._extras.pages, course, item))
 
-        def found(item: Item) -> Sequence[File] | CoursefsError:
+        async def found(item: Item) -> Sequence[File] | CoursefsError:
             if item.locked is not None:
                 return [_locked(course, item, item.locked)]
-            if item.key in handouts or item.key in updates:
-                return self._own_pages(course, item, handouts.get(item.key), updates.get(item.key))
+            if item.key in own:
+                return own[item.key]
+            if item.type_name in {TAB, TEXTBOOK}:
+                html = pages[item.key]
+                return html if isinstance(html, CoursefsError) else await self._pages.tab(course, item, html)
             if isinstance(blocks, CoursefsError):
                 return blocks
             if item.key in units:
-                return self._unit(course, item, units[item.key], pages.get(item.key, ""))
+                unit = [with_spoken(part, spoken.get(a_transcript(part))) for part in units[item.key]]
+                return await self._unit(course, item, unit, pages.get(item.key, ""))
             return Gone("the platform no longer shows this unit to you")
 
-        return {item.key: found(item) for item in items}
+        async def shown(item: Item) -> Sequence[File] | CoursefsError:
+            try:
+                return await found(item)
+            except CoursefsError as error:  # its text cannot be rendered now
+                return error
+
+        return {item.key: await shown(item) for item in items}
 
     async def source(self, course: Course, remote: Remote, *, fresh: bool) -> Source:
-        """Where a video, a transcript or a file is.  Only files on the server itself are asked for with cookies."""
+        """The URL of a video, a transcript or an asset.  Cookies are sent only for files on the server itself."""
         locator = remote.locator
         if locator.get("what") == "asset":
-            url = f"{self._base_url}{quote(locator['path'], safe='/+:@')}"
-            return Source(url, headers=await self._asset_headers())
+            return await self._asset(locator["path"], fresh=fresh)
         blocks = await self._blocks.get(course.key, fresh=fresh)
         block = blocks.blocks.get(locator.get("block", ""))
-        url = _url_of(block, locator) if block is not None else ""
+        url = url_of(block, locator).strip() if block is not None else ""
+        if block is not None and is_untold_pdf(block):
+            url = pdf_address(await self._client.unit_page(block.key), block.key)
         if not url:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
+        if url.startswith(_RAW):  # an asset, in the author's notation
+            return await self._asset(asset_path(course.key, unquote(url.removeprefix(_RAW))), fresh=fresh)
         absolute = self._absolute(url)
-        return Source(absolute, headers=await self._asset_headers() if is_own(self._base_url, absolute) else {})
+        if locator.get("what") == "transcript" or not is_own(self._base_url, absolute):
+            return Source(absolute)  # without cookies
+        return Source(absolute, headers=await self._asset_headers(fresh=fresh))
+
+    async def _asset(self, path: str, *, fresh: bool) -> Source:
+        url = f"{self._base_url}{quote(path, safe='/+:@')}"
+        return Source(url, headers=await self._asset_headers(fresh=fresh))
 
     async def search(self, text: str, *, limit: int = 50) -> Sequence[Course]:
-        """Courses of the server's catalogue, as many as fit; the platform gives no order of fitness."""
+        """The matching courses of the server's catalogue; the platform does not rank them."""
         found = await self._client.search(text, limit)
         return [course for one in found if (course := _listed(one, self._base_url)) is not None]
 
     async def resolve(self, text: str) -> Sequence[Course]:
-        """The course that an id, a slug or an address names; one that the learner is not enrolled in is `hidden`."""
+        """The course that an id, a slug or an address names; it is `hidden` if the learner is not enrolled in it."""
         key = course_meant(text)
         if not key:
             return ()
@@ -140,70 +214,60 @@ class OpenEdxProvider:
         try:
             course = _listed(await self._client.course(key), self._base_url)
         except (Gone, RouteGone, NotAllowed):
-            return ()  # of another server, or for nobody to see
+            return ()  # of another server, or not visible
         return () if course is None else [replace(course, hidden=True)]
 
     async def standing(self, course: Course) -> Standing:
-        """Dates and progress; where the server tells no dates, what the enrolment and the blocks say of them."""
-        dates: Sequence[CourseDate] = ()
-        progress: object = None
-        due: Sequence[Deadline] = ()
-        try:
-            dates = await self._client.dates(course.key)
-        except CoursefsError as error:
-            if not concerns_one_item(error):
-                raise
-            blocks = await self._blocks_for(course)
-            due = () if isinstance(blocks, CoursefsError) else standings.due_blocks(blocks)
-        try:
-            progress = await self._client.progress(course.key)
-        except CoursefsError as error:
-            if not concerns_one_item(error):
-                raise
-        found = standings.standing(dates, progress, due)
-        enrolment = self._enrolments.get(course.key)
-        if enrolment is None:
-            return found
-        starts = enrolment.starts_ns if found.starts_ns is None else found.starts_ns
-        return replace(found, starts_ns=starts, ends_ns=enrolment.ends_ns if found.ends_ns is None else found.ends_ns)
+        """Dates and progress, with at most three requests; missing parts come from the enrolment and the blocks."""
+        return await self._extras.standing(course, self._enrolments.get(course.key), self._blocks_for)
 
     def routes(self) -> Sequence[Route]:
-        """The ways that were used to ask."""
+        """The state of each route that was used so far."""
         return self._client.routes()
 
-    def _own_pages(
-        self,
-        course: Course,
-        item: Item,
-        handouts: str | CoursefsError | None,
-        updates: Sequence[Update] | CoursefsError | None,
-    ) -> Sequence[File] | CoursefsError:
-        """The files of the handouts, or of the updates."""
-        if isinstance(handouts, NotAllowed) or isinstance(updates, NotAllowed):
-            return []
-        if isinstance(handouts, CoursefsError):
-            return handouts
-        if isinstance(updates, CoursefsError):
-            return updates
-        if handouts is not None:
-            return handout_files(course, item, handouts, self._base_url)
-        return update_files(course, item, updates or (), self._base_url)
+    def advice(self) -> Sequence[str]:
+        """Advice on settings that newer servers do not support."""
+        return [_BEARER] if self._session.has_bearer else []
 
-    def _unit(
+    async def _chapters_of(self, course: Course) -> Sequence[Chapter]:
+        """All chapters of a course, also the closed parts; those of the last reply when the request fails."""
+        if self._lacks(_CHAPTERS):
+            return self._chapters.get(course.key, ())
+        try:
+            found = await self._client.chapters(course.key)
+        except RouteGone:
+            self._missing[_CHAPTERS] = time.monotonic()  # the blocks just answered: only this route is missing
+            return self._chapters.get(course.key, ())
+        except CoursefsError as error:
+            if not concerns_one_item(error):
+                raise
+            return self._chapters.get(course.key, ())
+        self._chapters[course.key] = found
+        return found
+
+    async def _unit(
         self, course: Course, item: Item, unit: Sequence[Block], html: str | CoursefsError
     ) -> Sequence[File] | CoursefsError:
-        if isinstance(html, CoursefsError) and not isinstance(html, (NotAllowed, Gone)):
-            return html  # it may be better next time, and until then what is known stays
-        return unit_files(course, item, unit, html=html, base_url=self._base_url, wanted=self._wanted)
+        if isinstance(html, CoursefsError) and not has_unsaid(unit):
+            html = ""  # only handouts of videos are missing
+        if isinstance(html, CoursefsError) and not isinstance(html, (NotAllowed, Gone, NoSession)):
+            return html  # a passing error: the known files stay
+        if isinstance(html, str):
+            unit = [with_pdf(part, html) for part in unit]
+        files = await self._pages.unit(course, item, unit, html)
+        # without a session for pages the other files are provisional: they replace no known file
+        return Sketch(files) if isinstance(html, NoSession) else files
 
     async def _page(self, usage_key: str, unit: Sequence[Block]) -> str:
-        """The page of a unit; where the platform cannot make it, those of its parts that it can make."""
+        """The page of a unit; if the platform cannot render it, the pages of those parts that it can render."""
         try:
             return await self._client.unit_page(usage_key)
+        except NoSession:
+            raise
         except BadReply:
             found: list[str] = []
             for part in unit:
-                if needs_page([part]) and part.key != usage_key:
+                if has_unsaid([part]) and part.key != usage_key:
                     try:
                         found.append(await self._client.unit_page(part.key))
                     except CoursefsError as error:
@@ -213,28 +277,43 @@ class OpenEdxProvider:
                 raise
             return "\n".join(found)
 
-    async def _why_closed(self, course: Course) -> Outline | None:
-        """A course that says why it is not shown; None where the platform does not say."""
+    async def _access(self, course: Course) -> Access:
+        """Whether the learner may see a course, from the server, else derived from the enrolment."""
         try:
-            access = await self._client.access(course.key)
-        except CoursefsError as error:
-            if not concerns_one_item(error):
-                raise
-            enrolment = self._enrolments.get(course.key)
-            begins = enrolment.starts_ns if enrolment else None
-            if begins is None or begins <= time.time_ns():
-                return None
-            access = Access(has_access=False, error_code="course_not_started", starts_ns=begins)
-        return None if access.has_access else closed(course, access)
+            return await self._client.access(course.key)
+        except RouteGone:
+            raise
+        except BadReply:
+            return self._expected(course)
+
+    def _expected(self, course: Course) -> Access:
+        """The access to a course as derived from the enrolment: closed before its begin, else open."""
+        enrolment = self._enrolments.get(course.key)
+        begins = enrolment.starts_ns if enrolment else None
+        if begins is None or begins <= time.time_ns():
+            return Access(has_access=True)
+        return Access(has_access=False, error_code="course_not_started", starts_ns=begins)
+
+    def _lacks(self, resource: str) -> bool:
+        """Whether this resource was found missing recently, while other routes answered."""
+        return time.monotonic() - self._missing.get(resource, float("-inf")) < _LACKING
 
     async def _blocks_for(self, course: Course) -> Blocks | CoursefsError:
-        """The blocks of a course, or why they cannot be had."""
+        """The blocks of a course, or the error of that course alone."""
         try:
             return await self._blocks.get(course.key)
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
             return error
+
+    async def _ask_spoken(self, url: str) -> Spoken:
+        try:
+            return Spoken(await self._client.spoken(url))
+        except CoursefsError as error:
+            if not concerns_one_item(error):
+                raise
+            return Spoken(None)  # a retry soon would not help
 
     async def _ask_blocks(self, course_key: str) -> Blocks:
         return await self._client.blocks(course_key, await self._name())
@@ -244,25 +323,25 @@ class OpenEdxProvider:
             self._username = (await self._client.whoami()).username
         return self._username
 
-    async def _asset_headers(self) -> Mapping[str, str]:
-        """The cookies, for files that only the enrolled may have; the others are had without."""
+    async def _asset_headers(self, *, fresh: bool) -> Mapping[str, str]:
+        """The cookies, for assets that only enrolled learners may read; {} for a sign-in that cannot have any."""
         try:
-            return {"Cookie": await self._session.cookies()}
+            return {"Cookie": await (self._session.living_cookies() if fresh else self._session.cookies())}
         except NotSignedIn:
             raise
         except (NotAllowed, BadReply):
             return {}
 
     def _absolute(self, url: str) -> str:
-        """The URL as it can be asked for: absolute, and by https, which media hosts speak even where it says http.
+        """The absolute URL for a request, by https, which media hosts support even if the URL says http.
 
-        Raises `BadReply` where a platform on another machine points to this one.
+        Raises `BadReply` when a platform on another machine points to this machine.
         """
         try:
             absolute = urljoin(f"{self._base_url}/", url.strip())
             host = urlsplit(absolute).hostname or ""
         except ValueError:
-            raise BadReply("the platform gave an address that is none") from None
+            raise BadReply("the platform gave an address that is not valid") from None
         if is_loopback(host):
             if not is_loopback(urlsplit(self._base_url).hostname or ""):
                 raise BadReply("the platform gave an address on this machine")
@@ -284,29 +363,10 @@ def _course(enrolment: Enrolment, base_url: str) -> Course:
 
 
 def _listed(entry: Json, base_url: str) -> Course | None:
-    """A course of the catalogue; None where it has no id."""
+    """A course of the catalogue; None when it has no id."""
     key = key_of(entry, "course_id") or key_of(entry, "id")
     return Course(key, course_slug(key), text_of(entry, "name") or key, course_url(base_url, key)) if key else None
 
 
-def _units(blocks: Blocks, items: Sequence[Item]) -> dict[str, Sequence[Block]]:
-    """The parts of those of the items that are units which are still there."""
-    there = ((item.key, blocks.blocks.get(item.details.get("block", ""))) for item in items if item.type_name == UNIT)
-    return {key: parts(blocks, block) for key, block in there if block is not None}
-
-
 def _locked(course: Course, item: Item, reason: str) -> File:
     return page_file(course, item, "link", marker="locked", what=item.type_name, reason=f"Not open to you: {reason}.")
-
-
-def _url_of(block: Block, locator: Mapping[str, str]) -> str:
-    """The URL of what a locator says; "" where the block has no such thing (any more)."""
-    match locator.get("what"):
-        case "video" if block.video is not None:
-            return choice.video_url(block.video, locator["profile"])
-        case "transcript" if block.video is not None:
-            return block.video.transcripts.get(locator["language"], "")
-        case "pdf" | "audio":
-            return block.file_url
-        case _:
-            return ""

@@ -1,6 +1,6 @@
-"""What the replies of an Open edX server say, as typed frozen objects (pure).
+"""Parsers of an Open edX server's replies into typed frozen objects (pure).
 
-Sites add fields of their own and leave out others; a list may come bare, or within pages.
+Sites add fields of their own and omit others; a list may be bare, or in pages.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from coursefs.providers.fields import Json, as_identifier, record, rows, text
+from coursefs.providers.kit.fields import Json, as_identifier, record, rows, text
 from coursefs.providers.openedx.keys import key_of
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}([-_][A-Za-z0-9]{1,8}){0,4}")
-#: what no file has, in bytes
+#: bytes; a larger size is not valid
 _MOST_BYTES = 1 << 45
 #: mode of an enrolment, error codes and the like
+_TAB = re.compile(r"/courses/[^/]+/(?:(?P<book>pdfbook/\d{1,4})|(?P<slug>[^/]{1,200}))/?")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whose sign-in it is."""
+    """The user of a sign-in."""
 
     username: str
     name: str = ""
@@ -31,7 +33,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One course of the learner.  Times are ns since 1970."""
+    """An enrolment of the learner in a course.  Times are ns since 1970."""
 
     course_id: str
     name: str
@@ -43,17 +45,36 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Whether the learner may see a course, and if not, why: in the platform's words and by its code."""
+    """Whether the learner may see a course; if not, the reason as the platform's message and error code."""
 
     has_access: bool
     error_code: str = ""
     said: str = ""
     starts_ns: int | None = None
+    ends_ns: int | None = None  # when the learner's access ends, or has ended
+    tabs: tuple[Tab, ...] = ()  # textbooks, and pages by the course's team
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of a course: a textbook, or a page of the course's team."""
+
+    key: str  # "pdfbook/0", or the page's slug: stable within the course
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The texts of a course's home page."""
+
+    handouts: str = field(default="", repr=False)  # HTML
+    welcome: str = field(default="", repr=False)  # the newest update, HTML
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One file of a video; the platform's 0 for its size, which means that it does not know, is None here."""
+    """One encoding of a video; an unknown size, which the platform gives as 0, is None."""
 
     url: str = field(repr=False)
     size: int | None = None  # bytes
@@ -61,7 +82,7 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class VideoData:
-    """What a video can be watched as."""
+    """The encodings and transcripts of a video."""
 
     encodings: Mapping[str, Encoding]  # by profile: desktop_mp4, mobile_low, fallback, youtube …
     sources: tuple[str, ...] = field(default=(), repr=False)
@@ -71,7 +92,7 @@ class VideoData:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a course, of any size: a chapter, a unit, a video."""
+    """A block: a part of a course of any size, such as a chapter, a unit or a video."""
 
     key: str
     type: str
@@ -81,13 +102,15 @@ class Block:
     due_ns: int | None = None
     graded: bool = False
     video: VideoData | None = None
-    html: str = field(default="", repr=False)  # of a text, where the site gives it to apps
+    html: str = field(default="", repr=False)  # of a text, if the site gives it to apps
     file_url: str = field(default="", repr=False)  # of a PDF or a sound
+    denied: str = ""  # the platform's message why the learner may not see it
+    is_drawn: bool = False  # one of several, of which each learner sees a random choice that only the page has
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """All blocks of a course that the learner may see, and which of them is the course."""
+    """All blocks of a course that the learner may see, and the key of the course's own block."""
 
     root: str
     blocks: Mapping[str, Block]
@@ -95,7 +118,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A message of the course's team."""
+    """An update: a message of the course's team."""
 
     date: str  # as the team wrote it: "October 4, 2014"
     html: str = field(repr=False)
@@ -103,7 +126,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class CourseDate:
-    """Something that happens on a day, or is due."""
+    """A date of a course: an event or a deadline."""
 
     title: str
     when_ns: int
@@ -112,13 +135,13 @@ class CourseDate:
 
 
 def user(body: Any) -> User:
-    """The learner in a reply that says who is asking; the name "" where it says none."""
+    """The user in a reply on the present sign-in; the name is "" when the reply has none."""
     content = body if isinstance(body, dict) else {}
     return User(text(content, "username"), text(content, "name"))
 
 
 def enrolments(body: Any) -> tuple[Enrolment, ...]:
-    """The enrolments of any of the platform's lists of them, each course once."""
+    """The enrolments in any form of the platform's lists, each course once."""
     found = (_enrolment(row) for row in _listed(body))
     return tuple({one.course_id: one for one in found if one.course_id}.values())
 
@@ -126,7 +149,7 @@ def enrolments(body: Any) -> tuple[Enrolment, ...]:
 def _enrolment(row: Json) -> Enrolment:
     course = record(row, "course_details") or record(row, "course")
     return Enrolment(
-        course_id=key_of(course, "course_id") or key_of(course, "id"),
+        course_id=key_of(course, "course_id") or key_of(course, "id") or key_of(row, "course_id"),
         name=text(course, "course_name") or text(course, "name"),
         is_active=row.get("is_active") is not False,
         created_ns=time_ns(row.get("created")),
@@ -144,7 +167,7 @@ def _listed(body: Any) -> tuple[Json, ...]:
 
 
 def access(body: Any) -> Access:
-    """What a reply of `course_metadata` says of the learner's access."""
+    """The learner's access, from a reply of `course_metadata`."""
     content = body if isinstance(body, dict) else {}
     found = record(content, "course_access") or record(content, "courseware_access")
     code = text(found, "error_code")
@@ -153,11 +176,41 @@ def access(body: Any) -> Access:
         error_code=code if _WORD.fullmatch(code) else "",
         said=text(found, "user_message") or text(found, "developer_message"),
         starts_ns=time_ns(content.get("start")),
+        ends_ns=time_ns(record(content, "verified_mode").get("access_expiration_date")),
+        tabs=_tabs(content),
     )
 
 
+def _tabs(content: Json) -> tuple[Tab, ...]:
+    """The textbooks and the team's pages; other tabs belong to the site."""
+    found: dict[str, Tab] = {}
+    for row in rows(content, "tabs"):
+        url, name = text(row, "url"), text(row, "tab_id")
+        try:
+            match = _TAB.fullmatch(unquote(urlsplit(url).path))
+        except ValueError:
+            continue
+        if match is not None and (match["book"] or name.startswith("static_tab")):
+            key = match["book"] or match["slug"]
+            found.setdefault(key, Tab(key, text(row, "title") or key, url))
+    return tuple(found.values())
+
+
+def home(body: Any) -> Home:
+    """The handouts and the newest update in a reply of `course_home/outline`."""
+    content = body if isinstance(body, dict) else {}
+    return Home(text(content, "handouts_html"), text(content, "welcome_message_html"))
+
+
+def spoken(body: Any) -> frozenset[str] | None:
+    """The languages in a reply of `available_translations`, as the blocks name them; None for any other reply."""
+    if not isinstance(body, list):
+        return None
+    return frozenset(one.replace("_", "-") for one in body if isinstance(one, str) and _LANGUAGE.fullmatch(one))
+
+
 def blocks(body: Any) -> Blocks:
-    """The tree of a course: `{root, blocks: {…}}`, or a list, whose root is the course in it."""
+    """The tree of a course: `{root, blocks: {…}}`, or a list, whose root is its block of type `course`."""
     content = body if isinstance(body, dict) else {}
     given = content.get("blocks", body)
     listed = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else []
@@ -186,6 +239,7 @@ def _block(row: Json) -> Block:
         video=_video(data) if kind in {"video", "videoalpha"} else None,
         html=text(data, "html") if data.get("enabled") is not False else "",
         file_url=text(data, "url") if kind == "pdf" else text(sounds, "mp3") or text(sounds, "ogg"),
+        denied=text(row, "authorization_denial_message") or text(row, "authorization_denial_reason"),
     )
 
 
@@ -209,13 +263,19 @@ def _video(data: Json) -> VideoData:
     )
 
 
+def fits(course: Json, words: str) -> bool:
+    """Whether a course of the catalogue has all of these words in its names and descriptions."""
+    said = " ".join(text(course, name) for name in ("name", "org", "number", "id", "short_description")).casefold()
+    return all(word in said for word in words.casefold().split())
+
+
 def handouts(body: Any) -> str:
-    """The HTML of a course's handouts; "" where there is none."""
+    """The HTML of a course's handouts; "" when there are none."""
     return text(body, "handouts_html") if isinstance(body, dict) else ""
 
 
 def updates(body: Any) -> tuple[Update, ...]:
-    """The messages of a course, in the platform's order (the youngest first); those that were taken back are not."""
+    """The updates of a course, in the platform's order (newest first), without withdrawn ones."""
     listed = rows({"list": body}, "list")
     shown = (row for row in listed if text(row, "status") != "deleted")
     return tuple(Update(text(row, "date"), text(row, "content")) for row in shown)
@@ -233,7 +293,7 @@ def course_dates(body: Any) -> tuple[CourseDate, ...]:
 
 
 def time_ns(value: object) -> int | None:
-    """A time of the platform (`2024-01-11T09:39:37.467099Z`) in ns since 1970; None for null, `"None"` and the like."""
+    """A time of the platform (`2024-01-11T09:39:37.467099Z`) in ns since 1970; None for null, `"None"` and others."""
     if not isinstance(value, str):
         return None
     try:

@@ -1,7 +1,8 @@
-"""Every address of an Open edX server that coursefs asks, as a table: routes come and go with releases.
+"""The routes of Open edX that coursefs uses, as a table; they change between releases.
 
-Each resource has its ways in the order in which they are tried: where the first is not there (404 with a web page, for
-an API says what is missing in JSON), the next one is.  Versions: v3 and v4 of the mobile API since December 2023.
+Each resource has its ways, tried in order: if the server does not have the first route, the next is used.  A missing
+route answers 404 with a web page; for a missing object the API answers in JSON.  Versions: v3 and v4 of the mobile API
+since December 2023; v2 of the enrolments, which accepts no bearer tokens, since 2026.
 """
 
 from __future__ import annotations
@@ -16,23 +17,26 @@ from coursefs.providers.openedx.keys import quoted
 TOKEN = "/oauth2/access_token/"  # noqa: S105  # a path
 SESSION = "/oauth2/login/"
 CSRF = "/csrf/api/v1/token"
-#: where the login page sends a password, and under which name it sends who it is
+#: the login page's endpoints for a password, and their field for the user name or e-mail
 LOGINS = (
     ("/api/user/v2/account/login_session/", "email_or_username"),
     ("/api/user/v1/account/login_session/", "email"),
 )
+#: the user of a session: the first reply is smaller, the second route is older
+WHO = ("/api/user/v1/me", "/api/mobile/v0.5/my_user_info")
 BULK_ENROLL = "/api/bulk_enroll/v1/bulk_enroll/"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path below the server's address and its query; `{name}` stands for a value that the caller gives."""
+    """A way to a resource: a path below the server's address and its query; `{name}` is a parameter."""
 
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    lacks: str = ""  # the facts that it lacks, for people
 
     def url(self, base_url: str, **values: str) -> str:
-        """The absolute URL.  Pairs of the query whose value is "" are not sent."""
+        """The absolute URL, without query parameters whose value is ""."""
         path = self.path.format_map({name: quoted(value) for name, value in values.items()})
         pairs = [(key, value.format_map(values)) for key, value in self.query]
         query = urlencode([pair for pair in pairs if pair[1]], quote_via=quote, safe=",")
@@ -41,7 +45,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What can be asked for, and the ways to do so."""
+    """A resource of the API, and the ways to it."""
 
     name: str  # for a person
     ways: tuple[Way, ...]
@@ -55,6 +59,13 @@ _BLOCKS_QUERY = (
     ("student_view_data", "video,html,pdf,audio"),
     ("return_type", "dict"),
 )
+
+
+def _home(name: str) -> tuple[Way, ...]:
+    """The ways to a resource below `course_home`, whose path had a version in old releases."""
+    return tuple(Way(f"/api/course_home/{version}{name}/{{course_id}}") for version in ("", "v1/"))
+
+
 _SEARCH_QUERY = (
     ("username", "{username}"),
     ("org", "{org}"),
@@ -64,14 +75,26 @@ _SEARCH_QUERY = (
 )
 
 WHOAMI = Resource("who am I", (Way("/api/mobile/v0.5/my_user_info"), Way("/api/user/v1/me")))
+_PAGES = (("page", "{page}"), ("page_size", "100"))
+#: without `view=minimal`, which omits the names of the courses
 ENROLMENTS = Resource(
-    "enrolments", (Way("/api/enrollment/v1/enrollment"), Way("/api/mobile/v1/users/{username}/course_enrollments/"))
+    "enrolments",
+    (
+        Way("/api/enrollment/v1/enrollment"),
+        Way("/api/enrollment/v2/enrollment/", _PAGES),
+        Way(
+            "/api/mobile/v1/users/{username}/course_enrollments/",
+            lacks="it lists only the courses that their teams let apps show",
+        ),
+    ),
 )
+FOR_APPS = Resource("courses for apps", (Way("/api/mobile/v1/users/{username}/course_enrollments/"),))
 BLOCKS = Resource(
     "course blocks", (Way("/api/courses/v2/blocks/", _BLOCKS_QUERY), Way("/api/courses/v1/blocks/", _BLOCKS_QUERY))
 )
-ACCESS = Resource("access to the course", (Way("/api/course_home/v1/course_metadata/{course_id}"),
-                                           Way("/api/course_home/course_metadata/{course_id}")))  # fmt: skip
+CHAPTERS = Resource("course outline", (Way("/api/learning_sequences/v1/course_outline/{course_id}"),))
+ACCESS = Resource("access to the course", _home("course_metadata"))
+HOME = Resource("course home", _home("outline"))
 PAGE = Resource(
     "page of a unit",
     (Way("/xblock/{usage_key}", (("view", "student_view"), ("show_title", "0"), ("show_bookmark", "0"))),),
@@ -84,29 +107,28 @@ UPDATES = Resource(
     "updates",
     (Way("/api/mobile/v1/course_info/{course_id}/updates"), Way("/api/mobile/v0.5/course_info/{course_id}/updates")),
 )
-DATES = Resource("dates", (Way("/api/course_home/v1/dates/{course_id}"), Way("/api/course_home/dates/{course_id}")))
-PROGRESS = Resource(
-    "progress", (Way("/api/course_home/progress/{course_id}"), Way("/api/course_home/v1/progress/{course_id}"))
-)
+DATES = Resource("dates", _home("dates"))
+PROGRESS = Resource("progress", _home("progress"))
 CATALOGUE = Resource("catalogue", (Way("/api/courses/v1/courses/", _SEARCH_QUERY),))
 COURSE = Resource("course of the catalogue", (Way("/api/courses/v1/courses/{course_id}/"),))
 
 
 class RouteBook:
-    """Which ways were found to be gone, as long as the process lives."""
+    """The record of the ways that the server does not have, for the life of the process."""
 
     def __init__(self) -> None:
-        self._used: dict[tuple[str, str], str | None] = {}
+        self._used: dict[tuple[str, Way], str | None] = {}
 
     def ways(self, resource: Resource) -> Sequence[Way]:
-        """The ways to try, in order: those that are not gone; all where every one of them is."""
-        there = [way for way in resource.ways if self._used.get((resource.name, way.path)) is None]
+        """The ways to try, in order: those that are not missing; all of them if every one is."""
+        there = [way for way in resource.ways if self._used.get((resource.name, way)) is None]
         return there or resource.ways
 
     def note(self, resource: Resource, way: Way, trouble: str | None) -> None:
-        """How it went; None: there was an answer."""
-        self._used[resource.name, way.path] = trouble
+        """Record the result of a request: the error of a missing route, or None for any answer."""
+        self._used[resource.name, way] = trouble
 
     def states(self) -> list[RouteState]:
-        """What was used, as `Provider.routes` says it."""
-        return [RouteState(f"{name} ({path})", trouble) for (name, path), trouble in self._used.items()]
+        """The state of each way that was used, for `Provider.routes`."""
+        used = self._used.items()
+        return [RouteState(f"{name} ({way.path})", trouble or way.lacks or None) for (name, way), trouble in used]

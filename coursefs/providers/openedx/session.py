@@ -1,8 +1,12 @@
-"""Who is asking: the token or the cookies of one account, renewed when they end, and requests made with them.
+"""The authenticated session of an account: requests with its token or cookies, which are renewed when they end.
 
-Three kinds of sign-in: a learner's token with its refresh token; an application's id and secret, which give tokens for
-the user that it belongs to; the cookies of a session.  The API takes any of them.  Pages take cookies alone, for which
-a learner's token can be exchanged (`POST /oauth2/login/`).
+Three kinds of sign-in: a learner's token with its refresh token; an application's id and secret, which give tokens of
+the user to whom it belongs; the cookies of a session.  The API accepts all of them; since Verawood, some of its routes
+accept no bearer tokens.  Pages need cookies, for which a learner's token can be exchanged (`POST /oauth2/login/`).
+
+A session ends after some weeks, also when it is in use.  The server then answers 404 for pages, as if they did not
+exist, and deletes the cookie.  So a refused or missing page is believed only if the session is alive: the reply has
+not deleted the cookie, and a later request for the user, with the same cookies, succeeds.
 """
 
 from __future__ import annotations
@@ -15,47 +19,59 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
-from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotAllowed, NotSignedIn
+from coursefs.base import threads
+from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn
 from coursefs.providers.base import Vault
+from coursefs.providers.kit.renewal import Renewal, SharedQuestion
 from coursefs.providers.openedx import oauth, routes
-from coursefs.providers.openedx.cookies import set_cookies
+from coursefs.providers.openedx.cookies import set_cookies, takes_session_back
 from coursefs.providers.openedx.oauth import Remedy, Token
-from coursefs.transport import Bucket, Origin, Reply, Transport
+from coursefs.transport import Bucket, Origin, Reply, Surprises, Transport
 
 log = logging.getLogger(__name__)
 
-#: seconds after which a refresh token that is refused is looked for anew: another process may just be storing the next
+#: seconds after which the vault is read again for a refused refresh token: another process may be storing the next one
 _ANOTHER_IS_AT_IT = 1.5
-#: seconds that a renewal may take; it is not cancelled before
+#: seconds that a renewal may take; until then it is shielded from cancellation
 _RENEWAL = 15.0
+#: seconds for which no session is requested again after the server failed to open one
+_NO_SESSION = 600.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_REFUSED = frozenset({401, 403, 404, 410})
+
+
+class NoSession(BadReply):
+    """The server cannot open a session for pages now, although the sign-in works for the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """With what an account signs in; at least one of the three is there, or it is not signed in."""
+    """The credentials of an account, of one of three kinds; without any the account is not signed in."""
 
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     token: Token | None = None
-    cookies: str = field(default="", repr=False)  # as the header `Cookie` has them
-    token_type: str = "jwt"  # noqa: S105  # what is asked for: jwt or bearer
+    cookies: str = field(default="", repr=False)  # value of the header `Cookie`
+    token_type: str = "jwt"  # noqa: S105  # the kind to request: jwt or bearer
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What requests are made with at the moment."""
+    """The present headers of requests, and their token if there is one."""
 
     headers: Mapping[str, str] = field(repr=False)
     token: Token | None = None
 
 
-class Session:
-    """Requests to one server as one user.
+def _held(token: Token) -> _Held:
+    return _Held(token.headers, token)
 
-    `vault` keeps renewed tokens, and has what another process has renewed or somebody has signed in with since; None:
-    all lives in memory.  `clock` gives seconds since 1970.  Nothing of the sign-in is sent to another origin than that
-    of `base_url`.
+
+class Session:
+    """Authenticated requests to one server as one user.
+
+    `vault` stores renewed tokens, and has those of other processes and of later sign-ins; None: tokens stay in memory.
+    `clock` returns seconds since 1970.  The sign-in is sent only to the origin of `base_url`.
     """
 
     def __init__(
@@ -74,15 +90,23 @@ class Session:
         self._vault = vault
         self._clock = clock
         self._account = account
-        self._renewing = trio.Lock()
-        self._exchanging = trio.Lock()
-        self._held: _Held | None = None
-        self._cookies = sign_in.cookies
+        self._renewal: Renewal[_Held] = Renewal(
+            within=_RENEWAL, late=f"{account}: the platform does not renew the sign-in within {_RENEWAL:.0f} s"
+        )
+        self._cookies: Renewal[str] = Renewal(sign_in.cookies or None)
         self._no_cookies: NotAllowed | None = None
+        self._no_session: tuple[float, str] | None = None  # end of the pause (seconds since 1970), and the reason
+        self._without = set[str]()  # paths that accept no bearer tokens
+        self._proof: SharedQuestion[bool] = SharedQuestion()
         if sign_in.token is not None:
-            self._held = _Held(sign_in.token.headers, sign_in.token)
+            self._renewal.value = _Held(sign_in.token.headers, sign_in.token)
         elif sign_in.cookies:
-            self._held = _Held({"Cookie": sign_in.cookies})
+            self._renewal.value = _Held({"Cookie": sign_in.cookies})
+
+    @property
+    def surprises(self) -> Surprises:
+        """The collection of unknown fields in replies."""
+        return self._transport.surprises
 
     async def fetch(
         self,
@@ -93,103 +117,167 @@ class Session:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         elsewhere: bool = False,
+        attempts: int | None = None,
     ) -> Reply:
-        """The API's answer of any status but those that are about the sign-in, which is renewed once where it can be.
+        """The API's reply of any status; for a refused sign-in, the reply after one renewal of it.
 
-        `elsewhere`: who calls this wants the sign-in to be sent to the origin of `url`, whichever it is.  Raises
-        `NotSignedIn` when the sign-in cannot be renewed, and what `Transport.fetch` raises.
+        `elsewhere`: the caller allows sending the sign-in to the origin of `url`, whichever it is.  `attempts`: how
+        often a GET is made that fails with 5xx.  Raises `NotSignedIn` when the sign-in cannot be renewed, `NotAllowed`
+        when a bearer token is not accepted, and the errors of `Transport.fetch`.
         """
         if not elsewhere and not is_own(self.base_url, url):
             raise BadReply(f"{self._account}: an address that is not on its server")
+        if urlsplit(url).path in self._without:
+            return await self._without_bearer(url, bucket=bucket, method=method)
         held = await self._current()
         reply: Reply | None = None
         for attempt in (1, 2):
             given = {"Accept": "application/json", **(headers or {}), **held.headers}
-            reply = await self._transport.fetch(url, headers=given, bucket=bucket, method=method, content=content)
+            reply = await self._transport.fetch(
+                url, headers=given, bucket=bucket, method=method, content=content, attempts=attempts
+            )
             remedy = oauth.remedy(reply.status, reply.body)
+            if remedy is Remedy.NONE and held.token is None and _ends_session(reply, held.headers.get("Cookie", "")):
+                remedy = Remedy.SIGN_IN
             if remedy is Remedy.NONE:
                 return reply
             if remedy is Remedy.STOP:
-                raise NotSignedIn(f"{self._account}: the platform says that this user is switched off; ask the school")
+                raise NotSignedIn(f"{self._account}: the platform says that this user is disabled; ask the school")
+            if held.token and held.token.kind == "Bearer" and oauth.was_not_looked_at(reply.status, reply.body):
+                self._without.add(urlsplit(url).path)
+                return await self._without_bearer(url, bucket=bucket, method=method)
             if attempt == 1:
                 held = await self._renewed(held, remedy)
         raise self._ended()
 
-    async def fetch_page(self, url: str, *, bucket: Bucket | None = None) -> Reply:
-        """A page of the web site, wherever its redirects lead, but not the one that asks for a sign-in.
+    async def _without_bearer(self, url: str, *, bucket: Bucket | None, method: str) -> Reply:
+        """The reply of a route that accepts no bearer tokens, requested with cookies.  Raises `NotAllowed`."""
+        if method == "GET":
+            try:
+                cookies = await self.cookies()
+                for _ in (1, 2):
+                    given = {"Accept": "application/json", "Cookie": cookies}
+                    reply = await self._transport.fetch(url, headers=given, bucket=bucket)
+                    if oauth.remedy(reply.status, reply.body) is Remedy.NONE:
+                        return reply
+                    cookies = await self.cookies(instead_of=cookies)
+            except NotSignedIn:
+                raise
+            except (NotAllowed, BadReply) as error:
+                log.info("%s: no session in place of the bearer token: %s", self._account, error)
+        raise NotAllowed(f"{self._account}: {BEARER}")
 
-        Raises `NotAllowed` when this kind of sign-in cannot have pages, and `NotSignedIn` when it has ended.
+    async def fetch_open(self, url: str, *, bucket: Bucket | None = None) -> Reply:
+        """The reply to a request without a sign-in."""
+        if not is_own(self.base_url, url):
+            raise BadReply(f"{self._account}: an address that is not on its server")
+        return await self._transport.fetch(url, headers={"Accept": "application/json"}, bucket=bucket)
+
+    async def fetch_page(self, url: str, *, bucket: Bucket | None = None) -> Reply:
+        """A page of the web site, after all redirects; never the sign-in page.
+
+        A refusal or a 404 is returned only if the session is alive.  Raises `NotAllowed` when this kind of sign-in
+        cannot have pages, `NoSession` when the server opens no valid session, and `NotSignedIn` when the sign-in has
+        ended.
         """
         cookies = await self.cookies()
         for attempt in (1, 2):
             reply = await self._transport.fetch(url, headers={"Cookie": cookies}, bucket=bucket)
-            if not is_sign_in_page(url, reply):
+            ended = is_sign_in_page(url, reply) or _ends_session(reply, cookies)
+            if not ended and (reply.status not in _REFUSED or await self._is_alive(cookies)):
                 return reply
             if attempt == 1:
                 cookies = await self.cookies(instead_of=cookies)
-        raise self._ended()
+        raise self._pageless("the platform does not take the session that it has opened")
+
+    async def living_cookies(self) -> str:
+        """The cookies of a session that a request has confirmed to be alive.  Raises the errors of `cookies`."""
+        cookies = await self.cookies()
+        return cookies if await self._is_alive(cookies) else await self.cookies(instead_of=cookies)
+
+    async def _is_alive(self, cookies: str) -> bool:
+        """Whether the session is alive, by a request that starts after this call.
+
+        Raises `BadReply` when the platform does not say.
+        """
+        return await self._proof.ask(cookies, lambda: self._who_is_it(cookies))
+
+    async def _who_is_it(self, cookies: str) -> bool:
+        for path in routes.WHO:
+            given = {"Accept": "application/json", "Cookie": cookies}
+            reply = await self._transport.fetch(f"{self.base_url}{path}", headers=given)
+            if reply.status in {401, 403} or _ends_session(reply, cookies):
+                return False
+            if reply.status == 200 and reply.body.lstrip()[:1] == b"{":
+                return True
+        raise BadReply(f"{self._account}: the platform does not say whether its session is still alive")
 
     async def cookies(self, *, instead_of: str | None = None) -> str:
-        """The session's cookies, had for the token where there are none yet; others than those that were refused.
+        """The session's cookies, exchanged for the token if necessary; others than the refused ones (`instead_of`).
 
-        Raises `NotAllowed` when this kind of sign-in cannot have any.
+        Raises `NotAllowed` when this kind of sign-in cannot have any, and `NoSession` when the server fails to open a
+        session; this error is remembered for some minutes.
         """
-        async with self._exchanging:
-            if self._no_cookies is not None:
-                raise NotAllowed(str(self._no_cookies))
-            if self._cookies and self._cookies != instead_of:
-                return self._cookies
-            if self._sign_in.cookies:
-                self._cookies = await self._stored_cookies(instead_of or "")
-                self._held = _Held({"Cookie": self._cookies})
-                return self._cookies
-            self._cookies = await self._exchanged()
-            return self._cookies
+        if self._no_cookies is not None:
+            raise NotAllowed(str(self._no_cookies))
+        return await self._cookies.other_than(instead_of, lambda: self._other_cookies(instead_of or ""))
+
+    async def _other_cookies(self, refused: str) -> str:
+        if self._no_cookies is not None:
+            raise NotAllowed(str(self._no_cookies))
+        if self._sign_in.cookies:
+            cookies = await self._stored_cookies(refused)
+            self._renewal.value = _Held({"Cookie": cookies})
+            return cookies
+        if self._no_session is not None and self._clock() < self._no_session[0]:
+            raise NoSession(self._no_session[1])
+        return await self._exchanged()
 
     async def _exchanged(self) -> str:
-        """Cookies for the token.  Raises `NotAllowed`, and keeps it in mind, where the server has none for it."""
+        """Exchange the token for cookies.  Raises `NotAllowed`, and remembers it, when the server gives none for it."""
         url = f"{self.base_url}{routes.SESSION}"
         reply = await self.fetch(url, method="POST", content=b"", headers=_FORM)
         if reply.status in {404, 405} or (reply.status in {401, 403} and reply.body.lstrip()[:1] == b"{"):
-            # a server without this way, or an application's token; what stands before a server answers with a page
+            # a server without this route, or an application's token; a proxy in front of it would answer with a page
             self._no_cookies = NotAllowed("the platform gives its pages to sign-ins with a password or cookies only")
             raise NotAllowed(str(self._no_cookies))
         found = set_cookies(reply.headers.get_list("set-cookie")) if reply.status < 300 else {}
         if not found:
-            raise BadReply(f"the session for pages: the platform answered HTTP {reply.status} without one")
+            raise self._pageless(f"the session for pages: the platform answered HTTP {reply.status} without one")
         return "; ".join(f"{name}={value}" for name, value in found.items())
 
+    def _pageless(self, why: str) -> CoursefsError:
+        """The error for pages without a session; with a token it is remembered, and the API still works."""
+        if self._sign_in.cookies:
+            return self._ended()
+        self._no_session = (self._clock() + _NO_SESSION, why)
+        return NoSession(why)
+
     async def _current(self) -> _Held:
-        """What to make a request with: a token that is about to end is renewed before."""
-        held = self._held
+        """The present credentials for a request; a token near its expiry is renewed first."""
+        held = self._renewal.value
         if held is None or (held.token is not None and not held.token.is_good(self._clock())):
             return await self._renewed(held, Remedy.RENEW)
         return held
 
     async def _renewed(self, held: _Held | None, remedy: Remedy) -> _Held:
-        """Something else than what was held: what another task or process has got, else a new token.
+        """New credentials in place of `held`: those of another task or process, else a new token.
 
-        What the platform gives replaces what it gave before, so this is not cancelled between asking and storing.
+        A new token may end the old one, so the request and the storing of its reply are shielded from cancellation.
         """
-        async with self._renewing:
-            if self._held is not None and self._held is not held:
-                return self._held
-            with trio.move_on_after(_RENEWAL, shield=True):
-                return await self._renew(held, remedy)
-            raise NoAnswer(f"{self._account}: the platform does not renew the sign-in within {_RENEWAL:.0f} s")
+        return await self._renewal.other_than(held, lambda: self._renew(held, remedy))
 
     async def _renew(self, held: _Held | None, remedy: Remedy) -> _Held:
         sign_in = self._sign_in
         if sign_in.client_secret and sign_in.token is None:
             form = oauth.client_credentials(sign_in.client_id, sign_in.client_secret, sign_in.token_type)
-            return self._take(await self._ask_token(form))
+            return _held(await self._ask_token(form))
         if sign_in.cookies and sign_in.token is None:
-            self._cookies = await self._stored_cookies(self._cookies)
-            self._held = _Held({"Cookie": self._cookies})
-            return self._held
+            self._cookies.value = await self._stored_cookies(self._cookies.value or "")
+            return _Held({"Cookie": self._cookies.value})
         stored = await self._stored(held)
         if stored is not None and stored.is_good(self._clock()):
-            return self._take(stored)
+            return _held(stored)
         last = stored or (held.token if held else None)
         if last is None or not last.refresh or (remedy is Remedy.SIGN_IN and stored is None):
             raise self._ended()
@@ -201,15 +289,11 @@ class Session:
             stored = await self._stored(_Held(last.headers, last))
             if stored is None or not stored.is_good(self._clock()):
                 raise
-            return self._take(stored)
-        if not token.refresh:  # not every server gives another one
+            return _held(stored)
+        if not token.refresh:  # not every server returns a new refresh token
             token = Token(token.access, token.kind, token.expires, last.refresh)
         await self._store(token)
-        return self._take(token)
-
-    def _take(self, token: Token) -> _Held:
-        self._held = _Held(token.headers, token)
-        return self._held
+        return _held(token)
 
     async def _ask_token(self, form: bytes) -> Token:
         url = f"{self.base_url}{routes.TOKEN}"
@@ -220,23 +304,23 @@ class Session:
             raise NotSignedIn(f"{self._account}: {error}; sign in again: {self._how}") from None
 
     async def _stored(self, held: _Held | None) -> Token | None:
-        """The token in the vault, where it is another one than what was held."""
+        """The token in the vault; None when it is the held one."""
         token = oauth.kept_token(await self._kept())
         return None if token is None or (held and held.token and token.access == held.token.access) else token
 
     async def _stored_cookies(self, held: str) -> str:
-        """The cookies in the vault, with which somebody has signed in since.  Raises `NotSignedIn` without such."""
+        """The cookies of a later sign-in, from the vault.  Raises `NotSignedIn` when there are none."""
         cookies = (await self._kept()).get("cookies", "")
         if not cookies or cookies == held:
             raise self._ended()
         return cookies
 
     async def _kept(self) -> dict[str, str]:
-        """What the vault holds; nothing where it cannot be read."""
+        """The secrets in the vault; {} when it cannot be read."""
         if self._vault is None:
             return {}
         try:
-            return dict(await trio.to_thread.run_sync(self._vault.load))
+            return dict(await threads.run_sync(self._vault.load))
         except CoursefsError as error:
             log.info("%s: what is stored of the sign-in cannot be read: %s", self._account, error)
             return {}
@@ -246,7 +330,7 @@ class Session:
         if vault is None:
             return
         try:
-            await trio.to_thread.run_sync(lambda: vault.save({**vault.load(), **token.secrets()}))
+            await threads.run_sync(lambda: vault.save({**vault.load(), **token.secrets()}))
         except CoursefsError as error:
             log.warning("%s: the renewed sign-in cannot be stored: %s", self._account, error)
 
@@ -256,15 +340,30 @@ class Session:
         return NotSignedIn(f"{self._account}: {what}: {self._how}")
 
     @property
+    def has_bearer(self) -> bool:
+        """Whether the sign-in is, or requests, a bearer token."""
+        token = self._renewal.value.token if self._renewal.value else None
+        asks = bool(self._sign_in.client_secret) and self._sign_in.token_type == "bearer"  # noqa: S105  # a kind
+        return token.kind == "Bearer" if token else asks
+
+    @property
     def _how(self) -> str:
         named = "" if self._account == "openedx" else f" --account {self._account}"
         return f"coursefs login openedx{named} --server {self.base_url} …"
 
 
-def is_sign_in_page(url: str, reply: Reply) -> bool:
-    """Whether redirects from `url` have led to where one signs in: on the server, or on a host of the school for that.
+#: advice for servers that accept no bearer tokens
+BEARER = 'this server takes no bearer tokens any more: set token_type = "jwt", and sign in again'
 
-    Where content is kept back, they lead to a page of the course instead, which may be on another host too.
+
+def _ends_session(reply: Reply, cookies: str) -> bool:
+    return takes_session_back(reply.headers.get_list("set-cookie"), cookies)
+
+
+def is_sign_in_page(url: str, reply: Reply) -> bool:
+    """Whether redirects from `url` led to a sign-in page, on the server or on a single sign-on host.
+
+    For content with an unmet condition they lead to a page of the course instead, perhaps also on another host.
     """
     came = urlsplit(reply.url)
     if unquote(came.path) == unquote(urlsplit(url).path):
@@ -276,7 +375,7 @@ def is_sign_in_page(url: str, reply: Reply) -> bool:
 
 
 def is_own(base_url: str, url: str) -> bool:
-    """Whether a URL is one of the server itself."""
+    """Whether a URL is on the server itself."""
     try:
         return Origin.of(url) == Origin.of(base_url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How a learner stands, out of what the platform says of dates and progress (pure)."""
+"""The learner's standing, from the platform's dates and progress (pure)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from coursefs.model import Deadline, Standing
 from coursefs.pages.cleaning import link_target
-from coursefs.providers.fields import Json, record
+from coursefs.providers.kit.fields import Json, record
 from coursefs.providers.openedx.keys import block_type, jump_target
 from coursefs.providers.openedx.outline import tree_key
 from coursefs.providers.openedx.replies import Block, Blocks, CourseDate
 
 _START, _END = "course-start-date", "course-end-date"
-#: what is told of a day but is nothing to do by then
+#: types of date that are no deadlines
 _NO_DEADLINE = frozenset({_START, _END, "todays-date", "event", "certificate-available-date"})
 
 
 def standing(dates: Sequence[CourseDate], progress: Any, deadlines: Sequence[Deadline] = ()) -> Standing:
-    """What the two replies say; `deadlines` are those that are known otherwise, for a server that tells no dates."""
+    """The standing from both replies; `deadlines` are those from the blocks, for a server without dates."""
     content: Json = progress if isinstance(progress, dict) else {}
     counts = record(content, "completion_summary")
     done = [_number(counts.get(name)) for name in ("complete_count", "incomplete_count", "locked_count")]
@@ -41,7 +41,7 @@ def standing(dates: Sequence[CourseDate], progress: Any, deadlines: Sequence[Dea
 
 
 def due_blocks(blocks: Blocks) -> list[Deadline]:
-    """What is due, as the blocks themselves say it; of a subsection, not of each of its units again."""
+    """The deadlines in the blocks; for a subsection only one, not one for each of its units."""
     found: list[Deadline] = []
 
     def walk(block: Block, above: int | None, key_above: str | None, seen: frozenset[str]) -> None:

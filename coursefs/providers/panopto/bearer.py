@@ -1,30 +1,31 @@
-"""The access token while a mount runs: renewed before it ends, by one task for all, and kept."""
+"""The access token of an account in use: renewed before it expires, with single flight, and stored in the vault."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
-import trio
-
-from coursefs.errors import CoursefsError, NoAnswer, NotSignedIn
+from coursefs.base import threads
+from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.providers.base import Vault
+from coursefs.providers.kit.renewal import Renewal
 from coursefs.providers.panopto.tokens import Tokens, kept
 
 log = logging.getLogger(__name__)
 
-#: seconds before its end at which a token is renewed
+#: seconds before its expiry from which a token is renewed
 _MARGIN = 60.0
-#: seconds that a renewal may take; it is not cancelled by who waits for it
+#: seconds that a renewal may take; until then it is shielded from cancellation
 _PATIENCE = 60.0
 
 
 class Bearer:
-    """Gives out the access token of one account.
+    """The access token of one account, renewed when needed.
 
-    `ask(tokens)` renews them at the platform.  What it brings is saved in the `vault`, and before it is asked the
-    vault is looked at: another process may have renewed the tokens, and a refresh token may be good for one use.
+    `ask(tokens)` renews the tokens at the platform; the new ones are stored in the `vault`.  The vault is read before
+    each renewal, because another process may have renewed them, and a refresh token may be valid for one use only.
     """
 
     def __init__(
@@ -36,37 +37,29 @@ class Bearer:
         signed_out: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._tokens = kept(secrets)
+        self._tokens: Renewal[Tokens] = Renewal(
+            kept(secrets), within=_PATIENCE, late="the sign-in could not be renewed in time"
+        )
         self._ask = ask
         self._vault = vault
         self._signed_out = signed_out  # message of `NotSignedIn`: what to do
         self._clock = clock
-        self._refused: Tokens | None = None  # these cannot be renewed: the platform is not asked again
-        self._turn = trio.Lock()
+        self._refused: Tokens | None = None  # tokens that the platform refused to renew: no second request
 
     async def token(self) -> str:
-        """An access token that has not ended as far as is known.  Raises `NotSignedIn`, `NoAnswer` and the like."""
-        tokens = self._tokens
+        """An access token that has not expired.  Raises `NotSignedIn`, and the errors of a request."""
+        tokens = self._tokens.value
         if tokens is not None and self._is_good(tokens):
             return tokens.access
-        return await self._renewed(tokens)
+        return (await self._tokens.other_than(tokens, partial(self._renew, tokens))).access
 
     async def renew(self, refused: str) -> str:
-        """Another access token than this one, which the platform has refused."""
-        tokens = self._tokens
+        """A new access token in place of this one, which the platform has refused."""
+        tokens = self._tokens.value
         if tokens is not None and tokens.access != refused:
-            return tokens.access  # somebody was quicker
-        return await self._renewed(tokens)
-
-    async def _renewed(self, old: Tokens | None) -> str:
-        async with self._turn:
-            if self._tokens is not None and self._tokens is not old:
-                return self._tokens.access
-            # A refresh token may be used up by being asked with: what comes for it is to be kept, whoever waits.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _PATIENCE):
-                self._tokens = await self._renew(old)
-                return self._tokens.access
-            raise NoAnswer("the sign-in could not be renewed in time")
+            return tokens.access  # another task has renewed it
+        # a request may use up the refresh token: its reply must be stored, so `other_than` shields it
+        return (await self._tokens.other_than(tokens, partial(self._renew, tokens))).access
 
     async def _renew(self, old: Tokens | None) -> Tokens:
         there = await self._saved()
@@ -75,7 +68,7 @@ class Bearer:
         try:
             return await self._asked(there or old)
         except NotSignedIn:
-            again = await self._saved()  # another process may have asked in the same moment, and have won
+            again = await self._saved()  # another process may have used the refresh token first
             if again is None or again == there or not again.access:
                 raise
             return again if self._is_good(again) else await self._asked(again)
@@ -95,7 +88,7 @@ class Bearer:
                 vault.save({**vault.load(), **new.secrets()})
 
             try:
-                await trio.to_thread.run_sync(save)
+                await threads.run_sync(save)
             except CoursefsError as error:
                 log.warning("the renewed sign-in could not be kept: %s", error)
         return new
@@ -104,7 +97,7 @@ class Bearer:
         if self._vault is None:
             return None
         try:
-            return kept(await trio.to_thread.run_sync(self._vault.load))
+            return kept(await threads.run_sync(self._vault.load))
         except CoursefsError as error:
             log.info("the kept sign-in could not be read: %s", error)
             return None

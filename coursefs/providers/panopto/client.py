@@ -6,10 +6,10 @@
             for session in await client.sessions(folder.id):
                 print(folder.name, session.name)
 
-`secrets` are what `coursefs login panopto` keeps (`PanoptoSignIn` makes them).  Every method makes its requests anew,
+`secrets` are those that `coursefs login panopto` stores (`PanoptoSignIn` makes them).  Every method makes new requests,
 may be cancelled at any await, and raises `NotSignedIn` (no sign-in, or it has ended), `NotAllowed` (this one thing is
-refused), `Gone`, `RouteGone`, `BadReply`, `NoAnswer` or `Unreachable`.  It only reads; methods that list read all
-pages.  What the platform counts is paced, within all clients that share `limits`.
+refused), `Gone`, `RouteGone`, `BadReply`, `NoAnswer` or `Unreachable`.  The client only reads.  Methods that return a
+list read all of its pages.  Clients that share `limits` share the rate limits of the API.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urljoin
 
 import httpx
 import trio
@@ -27,26 +26,27 @@ import trio
 from coursefs import model
 from coursefs.errors import BadReply, NotAllowed, NotSignedIn, RouteGone
 from coursefs.providers.base import Vault
+from coursefs.providers.kit.known_fields import look
 from coursefs.providers.panopto import oauth, replies, routes
-from coursefs.providers.panopto.answers import content_of
 from coursefs.providers.panopto.bearer import Bearer
-from coursefs.providers.panopto.captions import ENOUGH, is_srt
 from coursefs.providers.panopto.cookie import MediaCookie, cookie_of
-from coursefs.providers.panopto.limits import Limits
+from coursefs.providers.panopto.media import MediaPages, is_page
 from coursefs.providers.panopto.oauth import Client
-from coursefs.providers.panopto.replies import Delivery, Folder, Json, Playlist, Session
-from coursefs.providers.panopto.routes import Route
-from coursefs.providers.panopto.tokens import Tokens, granted
-from coursefs.transport import Origin, Reply, Transport
+from coursefs.providers.panopto.replies import Delivery, Folder, Json, Playlist, Session, content_of
+from coursefs.providers.panopto.routes import Limits, Route
+from coursefs.providers.panopto.tokens import REFUSED, Tokens, granted
+from coursefs.transport import Reply, Transport
+from coursefs.transport.body import body_of
+from coursefs.transport.parsing import count_of
 
 T = TypeVar("T", Folder, Session, Playlist)
 
-#: pages of one listing; a platform whose list is longer, or has no end, is not believed
+#: how many pages a listing may have; a longer one, perhaps without an end, is an error
 _MOST_PAGES = 2000
 
 
 class PanoptoClient:
-    """Panopto for one account; `server` is its address, `account` the name that messages speak of."""
+    """A client of a Panopto server for one account; `server` is its address, `account` the name in messages."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PanoptoClient:
         self.server = server
         self._transport = transport
         self._client = client
-        # kept only where the platform gave nothing to renew the sign-in with
+        # stored only when the platform gave no refresh token
         self._username, self._password = secrets.get("username", ""), secrets.get("password", "")
         self._limits = limits or Limits()
         self._clock = clock
@@ -71,10 +71,14 @@ class PanoptoClient:
         self._sign_in = f"{account}: not signed in (any more); sign in: coursefs login panopto --server …{named}"
         self._bearer = Bearer(secrets, self._refreshed, vault=vault, signed_out=self._sign_in, clock=clock)
         self._cookie = MediaCookie(self._media_sign_in)
-        self._used: dict[Route, str | None] = {}  # what was wrong with each when it was asked last
+        #: the pages that need the cookie
+        self.media = MediaPages(
+            transport, server, self._cookie, self._limits, content=self._content, ended=_no_media_sign_in
+        )
+        self._used: dict[Route, str | None] = {}  # the error of each route's last request
 
     async def check(self) -> None:
-        """Return when the platform accepts the sign-in: one small request.  Raises `NotSignedIn`."""
+        """Check the sign-in with one small request.  Raises `NotSignedIn` when the platform refuses it."""
         replies.results(await self._json(routes.SEARCH_FOLDERS, text="*", page="0"))
 
     # -- folders
@@ -84,33 +88,33 @@ class PanoptoClient:
         return _one(replies.folder, await self._json(routes.FOLDER, id=folder_id), routes.FOLDER)
 
     async def children(self, folder_id: str = routes.TOP) -> list[Folder]:
-        """The folders that lie directly in a folder; without an id those at the top, of which some servers say none."""
+        """The direct subfolders of a folder; without an id the top folders, of which some servers list none."""
         return await self._list(replies.folder, routes.CHILDREN, id=folder_id)
 
     async def search_folders(self, text: str = "*") -> list[Folder]:
-        """Folders whose names have words that begin so; `*` is every folder that the account sees."""
+        """Folders with a word in their names that begins with `text`; `*`: every folder that the account sees."""
         return await self._list(replies.folder, routes.SEARCH_FOLDERS, text=text)
 
     async def creator_folders(self) -> list[Folder]:
-        """The folders that the account may put recordings into."""
+        """The folders into which the account may put recordings."""
         return await self._list(replies.folder, routes.CREATOR_FOLDERS)
 
     # -- recordings
 
     async def sessions(self, folder_id: str) -> list[Session]:
-        """The recordings that lie directly in a folder, oldest first.  Their download addresses are mostly missing."""
+        """The recordings directly in a folder, oldest first.  Most lack their download address."""
         return await self._list(replies.session, routes.SESSIONS, id=folder_id)
 
     async def session(self, session_id: str) -> Session:
-        """All that the API says of one recording."""
+        """One recording with all its fields."""
         return _one(replies.session, await self._json(routes.SESSION, id=session_id), routes.SESSION)
 
     async def search_sessions(self, text: str) -> list[Session]:
-        """Recordings in which the words occur."""
+        """Recordings that contain the words."""
         return await self._list(replies.session, routes.SEARCH_SESSIONS, text=text)
 
     async def viewed_sessions(self) -> list[Session]:
-        """The recordings that the account has begun to watch, or watched."""
+        """The recordings that the account has watched or started to watch."""
         return await self._list(replies.session, routes.VIEWED)
 
     async def playlists(self, folder_id: str) -> list[Playlist]:
@@ -128,84 +132,33 @@ class PanoptoClient:
     # -- media
 
     async def delivery(self, session_id: str) -> Delivery:
-        """What the viewer is told of a recording: languages of captions, chapters, slides."""
-        cookie = await self._cookie.header()
-        for is_last in (False, True):
-            reply = await self._media(routes.DELIVERY, cookie, id=session_id)
-            try:
-                if reply.status in {401, 403} or _is_page(reply.headers.get("content-type", ""), reply.body):
-                    raise NotSignedIn(self._sign_in)  # told apart from what the body says, below
-                return replies.delivery(self._content(reply, routes.DELIVERY))
-            except NotSignedIn:
-                if is_last:
-                    raise NotAllowed("viewer: the platform does not accept the sign-in for media") from None
-                cookie = await self._cookie.renew()
-        raise AssertionError  # the last one returns or raises
-
-    async def has_captions(self, session_id: str, number: int | None) -> bool:
-        """Whether there are captions in the language of this number; None: in the recording's own."""
-        url, headers = await self.captions_at(session_id, number)
-        await self._limits.of(routes.CAPTIONS.name).take()
-        beginning = bytearray()
-        async with self._transport.stream(url, headers=headers) as response:
-            if response.status_code != 200:
-                return False
-            async for part in response.aiter_bytes():
-                beginning += part
-                if len(beginning) >= ENOUGH:
-                    break
-        return is_srt(bytes(beginning))
-
-    async def captions_at(
-        self, session_id: str, number: int | None, *, fresh: bool = False
-    ) -> tuple[str, dict[str, str]]:
-        """Where captions are, and the headers that they need."""
-        if number is None:
-            return await self.media_at(routes.CAPTIONS, fresh=fresh, id=session_id)
-        return await self.media_at(routes.CAPTIONS_IN, fresh=fresh, id=session_id, language=str(number))
-
-    async def media_at(self, route: Route, *, fresh: bool = False, **values: str) -> tuple[str, dict[str, str]]:
-        """An address that needs the cookie, and the headers with it; `fresh`: the last cookie was refused."""
-        cookie = await (self._cookie.renew() if fresh else self._cookie.header())
-        return route.url(self.server, **values), {"Cookie": cookie}
-
-    async def download_at(self, session: Session, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
-        """Where a recording can be downloaded, once, and the headers that this needs.
-
-        `session` is as it was asked for by its id.  Raises `NotAllowed` where the platform offers no download.
-        """
-        if not session.download_url:
-            raise NotAllowed("the platform does not offer this recording for download; it may be watched on its page")
-        url = urljoin(f"{self.server}/", session.download_url)
-        if _origin(url) != Origin.of(self.server):
-            return url, {}  # another host gets no cookie
-        cookie = await (self._cookie.renew() if fresh else self._cookie.header())
-        return url, {"Cookie": cookie}
+        """The viewer's delivery information of a recording: languages of captions, chapters, slides."""
+        return await self.media.delivery(session_id)
 
     async def session_headers(self, session_id: str) -> Mapping[str, str]:
-        """What the server says of a recording's file (HEAD): `content-length`, `etag` …"""
+        """The headers of a recording's file, from a HEAD request: `content-length`, `etag` …"""
         session = await self.session(session_id)
         for fresh in (False, True):
-            url, headers = await self.download_at(session, fresh=fresh)
+            url, headers = await self.media.offered_at(session.download_url, fresh=fresh)
             reply = await self._transport.fetch(url, headers=headers, method="HEAD")
-            if reply.status == 200 and not _is_page(reply.headers.get("content-type", ""), b""):
+            if reply.status == 200 and not is_page(reply.headers.get("content-type", ""), b""):
                 return reply.headers
         raise NotAllowed("the platform does not give this recording")
 
     async def download(
         self, session_id: str, to: Path, progress: Callable[[int, int | None], None] | None = None
     ) -> None:
-        """Download a recording into a file, which is there when it is whole.
+        """Download a recording; the file gets its name when it is complete.
 
-        `progress` is told the bytes so far and altogether.  Where it breaks off nothing is left behind.
+        `progress` is called with the bytes so far and in total.  On failure or cancellation nothing is left behind.
         """
         session = await self.session(session_id)
         part = to.with_name(f".{to.name}.{os.getpid()}.part")
         try:
             for fresh in (False, True):
-                url, headers = await self.download_at(session, fresh=fresh)
+                url, headers = await self.media.offered_at(session.download_url, fresh=fresh)
                 async with self._transport.stream(url, headers=headers) as response:
-                    if response.status_code == 200 and not _is_page(response.headers.get("content-type", ""), b""):
+                    if response.status_code == 200 and not is_page(response.headers.get("content-type", ""), b""):
                         await _save(response, part, progress)
                         part.replace(to)
                         return
@@ -216,11 +169,11 @@ class PanoptoClient:
     # -- asking
 
     def routes(self) -> Sequence[model.Route]:
-        """The ways that were used to ask, and what was wrong with them; no request is made."""
+        """The state of each route that was used so far.  No request is made."""
         return [model.Route(f"{route.name} ({route.path})", trouble) for route, trouble in self._used.items()]
 
     async def token(self) -> str:
-        """An access token that the platform takes; renewed where it has to be."""
+        """A valid access token, renewed if necessary."""
         return await self._bearer.token()
 
     async def _json(self, route: Route, **values: str) -> object:
@@ -228,7 +181,8 @@ class PanoptoClient:
         return self._content(reply, route)
 
     def _content(self, reply: Reply, route: Route) -> object:
-        """The JSON of a reply, or the error that it means; remembers whether the route is there."""
+        """The JSON of a reply.  Raises the error that it means, and records the state of the route."""
+        look(self._transport.surprises, "panopto", route.name, reply)
         trouble = None
         try:
             return content_of(reply, what=route.name, sign_in_again=self._sign_in)
@@ -250,12 +204,8 @@ class PanoptoClient:
         url = route.url(self.server, **values)
         return await self._transport.fetch(url, headers=headers, bucket=self._limits.of(route.name))
 
-    async def _media(self, route: Route, cookie: str, **values: str) -> Reply:
-        url = route.url(self.server, **values)
-        return await self._transport.fetch(url, headers={"Cookie": cookie}, bucket=self._limits.of(route.name))
-
     async def _list(self, read: Callable[[Json], T | None], route: Route, **values: str) -> list[T]:
-        """Every page, until one is empty or brings nothing new: a short page is not the last, and there is no total."""
+        """All pages until one is empty or repeats known rows: a short page may not be the last; there is no total."""
         found: dict[str, T] = {}
         for page in range(_MOST_PAGES):
             content = await self._json(route, page=str(page), **values)
@@ -286,20 +236,21 @@ class PanoptoClient:
         return await ask_for_tokens(self._transport, self.server, body, now=self._clock(), refresh=tokens.refresh)
 
 
-async def ask_for_tokens(transport: Transport, server: str, body: bytes, *, now: float, refresh: str = "") -> Tokens:
-    """Ask the token endpoint with this form.  Raises `NotSignedIn` where it refuses, else as any request."""
+async def ask_for_tokens(
+    transport: Transport, server: str, body: bytes, *, now: float, refresh: str = "", refused: str = REFUSED
+) -> Tokens:
+    """Send this form to the token endpoint.  Raises `NotSignedIn` when it refuses, and the errors of a request."""
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     reply = await transport.fetch(server + routes.TOKEN, headers=headers, method="POST", content=body)
-    return granted(reply.status, reply.body, now=now, refresh=refresh)
+    return granted(reply.status, reply.body, now=now, refresh=refresh, refused=refused)
 
 
 async def _save(response: httpx.Response, to: Path, progress: Callable[[int, int | None], None] | None) -> None:
     """Write the body into a file.  Raises `BadReply` when it is shorter than announced."""
-    length = response.headers.get("content-length", "")
-    total = int(length) if length.isdecimal() else None
+    total = None if "content-encoding" in response.headers else count_of(response.headers.get("content-length"))
     done = 0
-    async with await trio.open_file(to, "wb") as file:
-        async for chunk in response.aiter_bytes():
+    async with await trio.open_file(to, "wb") as file, body_of(response, decode=True) as chunks:
+        async for chunk in chunks:
             await file.write(chunk)
             done += len(chunk)
             if progress is not None:
@@ -308,21 +259,12 @@ async def _save(response: httpx.Response, to: Path, progress: Callable[[int, int
         raise BadReply("the server sent less than it announced")
 
 
+def _no_media_sign_in() -> NotAllowed:
+    return NotAllowed("viewer: the platform does not accept the sign-in for media")
+
+
 def _one(read: Callable[[Json], T | None], content: object, route: Route) -> T:
     found = read(content) if isinstance(content, dict) else None
     if found is None:
-        raise BadReply(f"{route.name}: the platform's answer is not what was asked for")
+        raise BadReply(f"{route.name}: the platform's answer has an unexpected form")
     return found
-
-
-def _is_page(content_type: str, body: bytes) -> bool:
-    """Whether a web page came in place of data."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in {"text/html", "application/xhtml+xml"} or body.lstrip()[:1] == b"<"
-
-
-def _origin(url: str) -> Origin:
-    try:
-        return Origin.of(url)
-    except ValueError:
-        raise BadReply("the platform gave an address that is none") from None

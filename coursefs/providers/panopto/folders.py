@@ -1,14 +1,43 @@
-"""The true tree out of folders that each know their parent (pure)."""
+"""The tree of folders, built from the parent of each, and the titles of recordings in it (pure)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 
 from coursefs.model import Item, Kind, Section
 from coursefs.providers.panopto.replies import Folder, Playlist, Session
 from coursefs.providers.panopto.settings import Settings
-from coursefs.providers.panopto.titles import slug, title
+
+_EXTENSION = re.compile(r"\.(mp4|m4v|mov|avi|wmv|mkv|mp3|m4a)$", re.IGNORECASE)
+
+
+def title(name: str, start: float | None, zone: tzinfo) -> str:
+    """The title of a recording, `2024-01-09 Lecture 3`: the day of its start in this zone, and its name.
+
+    `start`: seconds since 1970.  The extension of an uploaded file is removed, because the file to download may have
+    another.  A name that begins with the day does not get it twice.
+    """
+    plain = _EXTENSION.sub("", name.strip()).strip() or "Recording"
+    day = _day(start, zone)
+    return plain if not day or plain.startswith(day) else f"{day} {plain}"
+
+
+def slug(text: str) -> str:
+    """The text as a slug: `2024-01-09-lecture-3`."""
+    return "-".join(re.findall(r"\w+", text.casefold()))
+
+
+def _day(start: float | None, zone: tzinfo) -> str:
+    if start is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(start, zone).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):
+        return ""
+
 
 SESSION = "session"
 SCHEDULED = "scheduled"  # nothing is recorded yet
@@ -16,7 +45,7 @@ SCHEDULED = "scheduled"  # nothing is recorded yet
 
 @dataclass(slots=True)
 class Contents:
-    """What lies directly in a folder."""
+    """The direct contents of a folder."""
 
     children: Sequence[Folder] = ()
     sessions: Sequence[Session] = ()
@@ -24,13 +53,13 @@ class Contents:
 
 
 def unknown_parents(folders: Mapping[str, Folder], asked: Iterable[str]) -> list[str]:
-    """Parents that are named but not listed, and were not asked for."""
+    """The ids of parents that are neither listed nor in `asked`."""
     known = {*folders, *asked}
     return sorted({one.parent_id for one in folders.values() if one.parent_id} - known)
 
 
 def roots(folders: Mapping[str, Folder]) -> list[Folder]:
-    """The folders to begin at, by name: those at the top, those whose parent is not to be seen, one of every circle."""
+    """The roots of the tree, by name: top folders, folders of an invisible parent, and one folder of each cycle."""
     tops = {one.id for one in folders.values() if one.parent_id not in folders}
     reached = set(tops)
     for start in sorted(folders):
@@ -39,7 +68,7 @@ def roots(folders: Mapping[str, Folder]) -> list[Folder]:
         while at not in reached and at not in chain:
             chain[at] = None
             at = folders[at].parent_id
-        if at in chain:  # a circle that no root leads to: its smallest id stands for it, whoever was met first
+        if at in chain:  # a cycle: its root is the smallest id, whatever the order
             circle = list(chain)[list(chain).index(at) :]
             tops.add(min(circle))
         reached |= chain.keys()
@@ -47,7 +76,7 @@ def roots(folders: Mapping[str, Folder]) -> list[Folder]:
 
 
 def section(folder: Folder, contents: Mapping[str, Contents], settings: Settings) -> Section:
-    """A folder with all that lies in it; folders that are not among `contents` were not asked for and are left out."""
+    """A folder as a section with its contents; subfolders that `contents` lacks are left out."""
     mine = contents[folder.id]
     inner = [section(child, contents, settings) for child in mine.children if child.id in contents]
     lists = [_playlist(one, sessions, settings) for one, sessions in mine.playlists]
@@ -80,9 +109,11 @@ def _item(session: Session, key: str, position: int | None, settings: Settings) 
     name = title(session.name, session.start, settings.zone)
     details = {"session_id": session.id}
     if session.start is not None:
-        details["start_ns"] = str(int(session.start * 1000) * 10**6)
+        details["start_ns"] = str(int(session.start) * 10**9)  # whole seconds: the web site's listings have no more
     if session.captions_url:
         details["captions"] = "listed"
+    if session.is_archived:
+        details["archived"] = "true"
     return Item(
         key=key,
         title=name,

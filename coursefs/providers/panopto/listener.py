@@ -1,4 +1,4 @@
-"""The address on this machine that a browser is sent to when the sign-in is done."""
+"""The loopback HTTP listener that receives the redirect at the end of a sign-in in a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAGE = (
 
 
 async def listeners(port: int) -> list[trio.SocketListener]:
-    """Sockets that listen on this machine's loopback addresses alone.  Raises `CoursefsError`: the port is taken."""
+    """Sockets that listen on the loopback addresses only.  Raises `CoursefsError` when the port is in use."""
     found: list[trio.SocketListener] = []
     for host in ("127.0.0.1", "::1"):
         try:
@@ -35,10 +35,10 @@ async def listeners(port: int) -> list[trio.SocketListener]:
 
 
 async def redirected(sockets: list[trio.SocketListener], accept: Callable[[str], str]) -> str:
-    """What `accept` makes of the first address that it takes; the sockets are closed then.
+    """Wait for the redirect: the result of `accept` for the first request that it accepts.  Closes the sockets.
 
-    `accept` gets path and query of each request.  `UsageError` from it means that this was not the one: the browser is
-    told so, and the next one is waited for.  Any other `CoursefsError` is shown in the browser and raised.
+    `accept` gets the path and query of each request.  If it raises `UsageError`, the browser is shown the message, and
+    the next request is awaited.  Any other `CoursefsError` is shown in the browser and raised.
     """
     result: str | None = None
     failure: CoursefsError | None = None
@@ -51,7 +51,7 @@ async def redirected(sockets: list[trio.SocketListener], accept: Callable[[str],
                 try:
                     result = accept(target)
                 except UsageError:
-                    await _answer(stream, "404 Not Found", "Not found", "This is not where the sign-in ends.")
+                    await _answer(stream, "404 Not Found", "Not found", "This address is not part of the sign-in.")
                     return
                 except CoursefsError as error:
                     failure = error
@@ -75,7 +75,7 @@ async def redirected(sockets: list[trio.SocketListener], accept: Callable[[str],
 
 
 async def _target(stream: trio.SocketStream) -> str:
-    """Path and query of a GET; "" for anything else."""
+    """The path and query of a GET request; "" for any other."""
     request = b""
     while b"\r\n\r\n" not in request and len(request) < _MOST:
         part = await stream.receive_some(4096)

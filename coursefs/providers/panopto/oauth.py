@@ -1,7 +1,7 @@
-"""OAuth 2.0 as Panopto has it: what is sent, and what a redirect brings back (pure).
+"""The OAuth 2.0 forms and redirects of Panopto (pure).
 
-Authorization code with PKCE (RFC 6749, 4.1, and RFC 7636), password (4.3) and refresh (6).  A client with a secret
-sends it in the form: in the header there are two ways to encode it, and servers differ.
+Grants: authorization code with PKCE (RFC 6749, 4.1, and RFC 7636), password (4.3) and refresh (6).  A client secret is
+sent in the form, because servers differ in how they decode it in the header.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _SCOPE = "openid api offline_access"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An API client, as `User Settings > API Clients` of Panopto makes one."""
+    """An API client, as made in Panopto under `User Settings > API Clients`."""
 
     id: str
     secret: str = field(default="", repr=False)
 
     def form(self, grant_type: str, **fields: str) -> bytes:
         """The body of a request to the token endpoint."""
-        from authlib.oauth2.rfc6749.parameters import prepare_token_request  # noqa: PLC0415  # slow, and seldom needed
+        from authlib.oauth2.rfc6749.parameters import prepare_token_request  # slow, and seldom needed
 
         known = {"client_id": self.id, "client_secret": self.secret}
         body: str = prepare_token_request(grant_type, **fields, **known)
@@ -33,7 +33,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sign-in in a browser, from the address that it opens to the code that comes back."""
+    """A sign-in in a browser: the address to open, and the values that its redirect must match."""
 
     url: str = field(repr=False)
     redirect_uri: str
@@ -41,17 +41,17 @@ class Attempt:
     verifier: str = field(repr=False)
 
     def code(self, redirect: str) -> str:
-        """The code in the address that the browser was sent to.
+        """The authorization code in the redirect's address.
 
-        Raises `UsageError` for what is no such address or belongs to another attempt, `NotSignedIn` when the platform
-        or its user has refused.
+        Raises `UsageError` for another address or that of another attempt, `NotSignedIn` when the platform or the user
+        has refused.
         """
-        from authlib.oauth2.rfc6749.errors import MismatchingStateException, MissingCodeException  # noqa: PLC0415
-        from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response  # noqa: PLC0415
+        from authlib.oauth2.rfc6749.errors import MismatchingStateException, MissingCodeException
+        from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response
 
         parts = urlsplit(redirect.strip())
         if parts.path != urlsplit(self.redirect_uri).path or not parts.query:
-            raise UsageError(f"this is not the address that the browser was sent to: {self.redirect_uri}?… is meant")
+            raise UsageError(f"this is not the address that the browser was sent to; expected {self.redirect_uri}?…")
         query = parse_qs(parts.query)
         if "error" in query and query.get("state") == [self.state]:
             raise NotSignedIn(f"the platform did not sign you in: {_plain(query['error'][0])}")
@@ -64,9 +64,9 @@ class Attempt:
 
 
 def attempt(server: str, client: Client, redirect_uri: str, *, state: str, verifier: str) -> Attempt:
-    """A sign-in in a browser; `state` and `verifier` are random, 43 characters of base64url or more."""
-    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # noqa: PLC0415  # slow, and seldom needed
-    from authlib.oauth2.rfc7636 import create_s256_code_challenge  # noqa: PLC0415
+    """Prepare a sign-in in a browser; `state` and `verifier` are random, at least 43 characters of base64url."""
+    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # slow, and seldom needed
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
     url = prepare_grant_uri(
         server + routes.AUTHORIZE,
@@ -82,17 +82,17 @@ def attempt(server: str, client: Client, redirect_uri: str, *, state: str, verif
 
 
 def by_code(client: Client, tried: Attempt, code: str) -> bytes:
-    """The body that turns a code into tokens."""
+    """The form that exchanges a code for tokens."""
     return client.form("authorization_code", code=code, redirect_uri=tried.redirect_uri, code_verifier=tried.verifier)
 
 
 def by_password(client: Client, username: str, password: str) -> bytes:
-    """The body that turns a password of the platform's own (no single sign-on) into tokens."""
+    """The form that exchanges a password of Panopto itself (not of single sign-on) for tokens."""
     return client.form("password", username=username, password=password, scope=_SCOPE)
 
 
 def by_refresh(client: Client, refresh: str) -> bytes:
-    """The body that renews tokens: written by hand, because a mount that only renews needs no more."""
+    """The form that renews tokens; made without authlib, so that a mount need not import it."""
     fields = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": client.id}
     return urlencode(fields | ({"client_secret": client.secret} if client.secret else {})).encode()
 

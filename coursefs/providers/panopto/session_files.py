@@ -1,41 +1,67 @@
-"""The files of a recording (pure)."""
+"""The files of a recording (pure).
+
+Chapters are in OGM's format, `CHAPTER01=00:01:02.500`, which mpv (`--chapters-file`), mkvmerge and ffmpeg read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coursefs.model import Course, File, Item, Kind, Page, Placement, Remote, Wanted
 from coursefs.pages import link_page
-from coursefs.providers.languages import languages
-from coursefs.providers.panopto import languages as numbered
-from coursefs.providers.panopto.chapters import chapters
+from coursefs.providers.kit.files import languages
+from coursefs.providers.panopto import replies as numbered
 from coursefs.providers.panopto.folders import SCHEDULED
-from coursefs.providers.panopto.replies import Delivery, Session
+from coursefs.providers.panopto.replies import Delivery, Mark, Session
 from coursefs.providers.panopto.settings import Settings
 
-#: captions of the recording's own language, whichever that is
+
+def chapters(marks: Sequence[Mark]) -> str:
+    """The text of the chapters file; "" when no mark has a title.  `marks` are in order of time.
+
+    Titles that people gave go before those of the platform's AI, and these before what it has read from the screen.
+    """
+    lines = []
+    named: dict[float, str] = {}
+    by = min((mark.by for mark in marks if mark.caption), default=None)
+    for mark in marks:
+        if mark.caption and mark.by == by:
+            named.setdefault(round(mark.time, 3), mark.caption)
+    for number, (time, caption) in enumerate(named.items(), 1):
+        lines += [f"CHAPTER{number:02d}={_clock(time)}\n", f"CHAPTER{number:02d}NAME={caption}\n"]
+    return "".join(lines)
+
+
+def _clock(time: float) -> str:
+    minutes, milliseconds = divmod(round(time * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{milliseconds / 1000:06.3f}"
+
+
+_ARCHIVED = "This recording is archived: it can be brought back on its web page."
+#: captions in the recording's own language, whichever it is
 OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was asked about one recording by its id; None: was not asked for, or not answered."""
+    """The replies about one recording; None for a request that was not made or failed."""
 
     session: Session
     delivery: Delivery | None = None
-    captions: frozenset[str] = frozenset()  # languages of which there are some, and `OWN`
+    captions: frozenset[str] = frozenset()  # languages with captions, and `OWN`
 
     @property
     def has_file(self) -> bool:
-        """Whether there is, or may be, one file of the recording."""
+        """Whether the recording has, or may have, a file to download."""
         if self.delivery is None or self.delivery.has_podcast is None:
-            return True  # reading says more
+            return True  # a read will find out
         return self.delivery.has_podcast
 
 
 def wanted_captions(known: Known, wanted: Wanted) -> Mapping[str, int | None]:
-    """The captions to look for: language -> the platform's number of it; {} where there are none."""
+    """The captions to request: language -> the platform's number of it; {} when there are none."""
     numbers = None if known.delivery is None else known.delivery.languages
     if numbers is None:
         return {OWN: None} if known.session.captions_url else {}
@@ -44,9 +70,11 @@ def wanted_captions(known: Known, wanted: Wanted) -> Mapping[str, int | None]:
 
 
 def listed_files(course: Course, item: Item, settings: Settings) -> list[File]:
-    """The files as the listing alone lets them be expected: whether they can be had shows when they are used."""
+    """The provisional files of a recording, from its listing alone."""
     if item.type_name == SCHEDULED:
         return [_link(course, item, "scheduled", "This is not recorded yet.")]
+    if is_archived(item):
+        return [_link(course, item, "no file", _ARCHIVED)]
     files = [_media(item, "video")]
     if settings.audio:
         files.append(_media(item, "audio"))
@@ -54,7 +82,7 @@ def listed_files(course: Course, item: Item, settings: Settings) -> list[File]:
 
 
 def session_files(course: Course, item: Item, known: Known, settings: Settings) -> list[File]:
-    """The files of a recording that was asked for by its id."""
+    """The files of a recording, from the replies about it."""
     if item.type_name == SCHEDULED:
         return listed_files(course, item, settings)
     delivery = known.delivery or Delivery()
@@ -68,16 +96,22 @@ def session_files(course: Course, item: Item, known: Known, settings: Settings) 
     else:
         reason = "The platform has no file of this recording: it can be watched on its web page only."
         if delivery.is_archived:
-            reason = "This recording is archived: it can be brought back on its web page."
+            reason = _ARCHIVED
         files.append(_link(course, item, "no file", reason))
     files += [_captions(item, language) for language in sorted(known.captions)]
+    files += _chapters(item, delivery)
     if settings.slides:
-        files += _chapters(item, delivery) + _slides(item, delivery)
+        files += _slides(item, delivery)
     return files
 
 
+def is_archived(item: Item) -> bool:
+    """Whether the listing says that a recording is archived: there is nothing to ask about it."""
+    return item.details.get("archived") == "true"
+
+
 def modified_ns(item: Item) -> int | None:
-    """When it was recorded, ns since 1970: the platform knows no other time of it."""
+    """The time of the recording, ns since 1970; the platform gives no other time."""
     value = item.details.get("start_ns", "")
     return int(value) if value.isdecimal() else None
 

@@ -1,4 +1,4 @@
-"""Signing in to Panopto: what a person has, and what comes of it.
+"""Signing in to Panopto by browser or password, with an API client.
 
 An API client is made on the server under User Settings, API Clients: of the type "Server-side Web Application" for the
 sign-in in a browser, with the CORS origin `https://localhost` and the redirect URL `http://localhost:9127/redirect`;
@@ -18,40 +18,40 @@ from coursefs.providers.panopto import oauth
 from coursefs.providers.panopto.client import ask_for_tokens
 from coursefs.providers.panopto.oauth import Attempt, Client
 from coursefs.providers.panopto.settings import client_id
-from coursefs.providers.panopto.tokens import Tokens
+from coursefs.providers.panopto.tokens import REFUSED, Tokens
 from coursefs.transport import Transport
 
-#: the port of the redirect URL that Panopto's users register
+#: the port of the redirect URL, which users register with the API client
 PORT = 9127
 
 
 def client_of(text: str) -> Client:
-    """The API client in a credentials file: JSON with `client_id` and `client_secret`, perhaps with a comma too many.
+    """The API client in a credentials file: JSON with `client_id` and `client_secret`; a trailing comma is accepted.
 
-    Raises `UsageError`, which repeats nothing of it.
+    Raises `UsageError`; its message repeats nothing of the file.
     """
     try:
         known = json.loads(re.sub(r",(\s*[}\]])", r"\1", text.lstrip("\ufeff")))
     except (ValueError, RecursionError):
         known = None
     if not isinstance(known, dict) or not isinstance(known.get("client_id"), str):
-        raise UsageError('this is no credentials file: {"name": …, "client_id": …, "client_secret": …} is meant')
+        raise UsageError('this is not a credentials file; expected {"name": …, "client_id": …, "client_secret": …}')
     secret = known.get("client_secret", "")
     return Client(client_id(known["client_id"]), client_secret(secret) if isinstance(secret, str) else "")
 
 
 def client_secret(value: str) -> str:
-    """The secret of an API client, as it was typed or pasted.  Raises `UsageError`, which does not repeat it."""
+    """A typed or pasted secret of an API client.  Raises `UsageError`; its message does not repeat the secret."""
     value = value.strip()
     if len(value) > 1000 or not value.isascii() or not value.isprintable():
-        raise UsageError("this is not a client secret: a single line is meant")
+        raise UsageError("this is not a client secret: expected a single line")
     return value
 
 
 class PanoptoSignIn:
-    """Signs in with one API client on one server; each way gives the secrets of an account.
+    """The ways to sign in on one server with one API client; each returns the secrets of an account.
 
-    Raises `NotSignedIn` where the platform refuses, with what to do about it.
+    Raises `NotSignedIn` when the platform refuses; its message says what to do.
     """
 
     def __init__(
@@ -63,27 +63,28 @@ class PanoptoSignIn:
         self._clock = clock
 
     def attempt(self, port: int = PORT) -> Attempt:
-        """Begin a sign-in in a browser: its address, and what will be known again."""
+        """Start a sign-in in a browser: its address, and the values that its redirect must match."""
         redirect_uri = f"http://localhost:{port}/redirect"
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         return oauth.attempt(self._server, self._client, redirect_uri, state=state, verifier=verifier)
 
     async def by_redirect(self, attempt: Attempt, redirect: str) -> dict[str, str]:
-        """End it with the address that the browser was sent to."""
+        """Complete a sign-in in a browser with the address of its redirect."""
         body = oauth.by_code(self._client, attempt, attempt.code(redirect))
         return self._kept(await self._ask(body))
 
     async def by_password(self, username: str, password: str) -> dict[str, str]:
-        """Sign in with a password of the platform's own.
+        """Sign in with a password of Panopto itself.
 
-        The password itself is among the secrets only where the platform gives nothing to renew the sign-in with.
+        The secrets include the password only if the platform gives no refresh token.
         """
-        tokens = await self._ask(oauth.by_password(self._client, username, password))
+        body = oauth.by_password(self._client, username, password)
+        tokens = await self._ask(body, refused="wrong user name or password")
         kept = self._kept(tokens)
         return kept if tokens.refresh else {**kept, "username": username, "password": password}
 
-    async def _ask(self, body: bytes) -> Tokens:
-        return await ask_for_tokens(self._transport, self._server, body, now=self._clock())
+    async def _ask(self, body: bytes, refused: str = REFUSED) -> Tokens:
+        return await ask_for_tokens(self._transport, self._server, body, now=self._clock(), refused=refused)
 
     def _kept(self, tokens: Tokens) -> dict[str, str]:
         secret = {"client_secret": self._client.secret} if self._client.secret else {}

@@ -1,30 +1,32 @@
-"""What a sign-in consists of: tokens, how they come out of a reply, and how they are kept (pure)."""
+"""The tokens of a sign-in: parsed from replies, and stored as secrets (pure)."""
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotSignedIn
 from coursefs.providers.panopto.replies import said, text
+from coursefs.transport import parse_json
 
-#: seconds that an access token lives where the reply does not say: the platform's usual hour, less a margin
+#: life of an access token in seconds when the reply does not give it: the platform's usual hour, less a margin
 _LIFE = 3000.0
+#: what is said of refused credentials
+REFUSED = "the platform does not accept this sign-in (any more)"
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A sign-in.  Nothing of it is ever shown."""
+    """The tokens of a sign-in.  Their values are in no message and no repr."""
 
     access: str = field(repr=False)
     expires: float  # of the access token, seconds since 1970
     refresh: str = field(default="", repr=False)  # "": there is none
 
     def secrets(self) -> dict[str, str]:
-        """As they are kept."""
+        """The tokens as secrets to store."""
         return {
             "access_token": self.access,
             "access_expires": f"{self.expires:.0f}",
@@ -33,7 +35,7 @@ class Tokens:
 
 
 def kept(secrets: Mapping[str, str]) -> Tokens | None:
-    """The tokens among the secrets of an account; None where there are none."""
+    """The tokens among the secrets of an account; None when there are none."""
     access, refresh = secrets.get("access_token", ""), secrets.get("refresh_token", "")
     if not access and not refresh:
         return None
@@ -43,20 +45,19 @@ def kept(secrets: Mapping[str, str]) -> Tokens | None:
     return Tokens(access, expires, refresh)
 
 
-def granted(status: int, body: bytes, *, now: float, refresh: str = "") -> Tokens:
-    """The tokens of the token endpoint's reply; `refresh` is kept where the reply brings no new one.
+def granted(status: int, body: bytes, *, now: float, refresh: str = "", refused: str = REFUSED) -> Tokens:
+    """The tokens in a reply of the token endpoint; `refresh` stays the refresh token if the reply has no new one.
 
-    `now`: seconds since 1970.  Raises `NotSignedIn` where the platform refuses (HTTP 400 and 401 with an `error`),
-    `NoAnswer` or `BadReply` for what is no answer to the question.
+    `refused` says that the credentials are wrong.
+
+    `now`: seconds since 1970.  Raises `NotSignedIn` when the platform refuses (HTTP 400 and 401 with an `error`),
+    `NoAnswer` or `BadReply` for any other reply without tokens.
     """
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        content = None
+    content = parse_json(body)
     if not isinstance(content, dict):
         raise _no_answer(status)
     if status in {400, 401} and "error" in content:
-        raise NotSignedIn(_refusal(text(content, "error"), text(content, "error_description")))
+        raise NotSignedIn(_refusal(text(content, "error"), text(content, "error_description"), refused))
     access = text(content, "access_token")
     if status != 200 or not access or not _fits_a_header(access):
         raise _no_answer(status)
@@ -66,22 +67,22 @@ def granted(status: int, body: bytes, *, now: float, refresh: str = "") -> Token
 
 
 def user_of(access: str) -> str:
-    """The platform's id of the person whose token it is, where the token is a JWT that says so; else "".
+    """The platform's id of the token's user; "" when the token is no JWT with this id.
 
-    It is not verified: it names the account to its owner and opens nothing.
+    The signature is not verified: the id only names the account on this machine, and grants no access.
     """
     parts = access.split(".")
     if len(parts) != 3:
         return ""
-    with suppress(ValueError, RecursionError):
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    with suppress(ValueError, BadReply):
+        claims = parse_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         if isinstance(claims, dict):
             return "".join(c for c in text(claims, "sub") if c.isprintable())[:100]
     return ""
 
 
-def _refusal(error: str, description: str) -> str:
-    """What a person can do about it.  The error names are those of RFC 6749, 5.2."""
+def _refusal(error: str, description: str, refused: str) -> str:
+    """What the user can do about an error; its names are from RFC 6749, 5.2."""
     match error:
         case "invalid_client":
             return "the platform does not know this client id, or the client secret is wrong"
@@ -91,7 +92,7 @@ def _refusal(error: str, description: str) -> str:
                 "the one with a password a User Based Server Application"
             )
         case "invalid_grant":
-            return "the platform does not accept this sign-in (any more)"
+            return refused
         case _:
             words = said({"Message": description or error})
             return f"the platform refuses to sign in: {words or 'it does not say why'}"

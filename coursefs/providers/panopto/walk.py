@@ -1,4 +1,4 @@
-"""Walking through the folders of a server, with few requests and whatever the server answers."""
+"""The walk through the folders of a server by its API, with few requests, safe against cycles and missing parents."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import trio
 from cachetools import TTLCache
 
 from coursefs.errors import CoursefsError, Gone, NotAllowed
-from coursefs.providers.gathering import gathering
+from coursefs.providers.kit.gathering import gathering
 from coursefs.providers.panopto.client import PanoptoClient
 from coursefs.providers.panopto.folders import Contents, unknown_parents
-from coursefs.providers.panopto.limits import Turns
 from coursefs.providers.panopto.replies import Folder, Playlist, Session
+from coursefs.providers.panopto.routes import RequestLimit
 from coursefs.providers.panopto.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: how far up folders are asked for that are not listed, and for how long (s) those that refuse are left alone
+#: how many levels of unlisted parents are requested, and for how long (s) a refused one is not requested again
 _CLIMB = 12
 _REFUSED_FOR = 6 * 3600.0
 
 
 class Folders:
-    """The folders of one account; `turns` says how many requests are under way at once."""
+    """The folders of one account; `turns` limits the concurrent requests."""
 
-    def __init__(self, client: PanoptoClient, settings: Settings, turns: Turns) -> None:
+    def __init__(self, client: PanoptoClient, settings: Settings, turns: RequestLimit) -> None:
         self._client = client
         self._settings = settings
         self._turns = turns
         self._refused: TTLCache[str, None] = TTLCache(4096, _REFUSED_FOR, timer=trio.current_time)
 
     async def visible(self) -> dict[str, Folder]:
-        """Every folder that the account sees, by id.
+        """Every folder visible to the account, by id.
 
-        By the search for all, by the list of the top, which some servers answer with nothing, and by asking for the
-        parents of what these bring.
+        They come from the search for `*`, from the list of top folders, which is empty on some servers, and from
+        requests for the parents of both.
         """
         answers: dict[str, list[Folder] | CoursefsError] = {}
         async with gathering(self._turns.limiter) as requests:
@@ -54,12 +54,12 @@ class Folders:
         return folders
 
     async def below(self, top: Folder) -> dict[str, Contents]:
-        """What lies in a folder and in every folder below it that is shown, by id: level by level.
+        """The contents of a folder and of every shown folder below it, by id; requested level by level.
 
-        Sub-folders that are refused, or gone meanwhile, are empty; whatever else fails, fails the whole.
+        A subfolder that is refused or gone is empty; any other error is raised.
         """
         contents: dict[str, Contents] = {}
-        level: dict[str, tuple[str, ...]] = {top.id: (top.name,)}  # and the path of each
+        level: dict[str, tuple[str, ...]] = {top.id: (top.name,)}  # folder id -> its path
         while level:
             found = await self._contents(list(level))
             new: dict[str, tuple[str, ...]] = {}
@@ -70,7 +70,7 @@ class Folders:
                         raise here
                     log.info("a folder of %s is not shown: %s", top.name, here)
                     here = Contents()
-                # a folder that is met a second time, below itself perhaps, stays where it was met first
+                # a repeated folder, perhaps below itself, stays in its first place
                 seen = {*contents, *level, *new}
                 inner = [one for one in here.children if one.id not in seen]
                 here.children = [one for one in inner if not self._settings.skips((*path, one.name))]
@@ -80,7 +80,7 @@ class Folders:
         return contents
 
     async def _climb(self, folders: dict[str, Folder]) -> None:
-        """Add the parents of what is listed that can be seen, though they are not listed."""
+        """Add the visible parents that are not listed."""
         for _ in range(_CLIMB):
             missing = unknown_parents(folders, self._refused)
             answers: dict[str, Folder | CoursefsError] = {}
@@ -96,7 +96,7 @@ class Folders:
                 return
 
     async def _contents(self, folder_ids: Sequence[str]) -> dict[str, Contents | CoursefsError]:
-        """What lies directly in each of these folders."""
+        """The direct contents of each of these folders, or its error."""
         children: dict[str, list[Folder] | CoursefsError] = {}
         sessions: dict[str, list[Session] | CoursefsError] = {}
         playlists: dict[str, list[Playlist] | CoursefsError] = {}

@@ -1,0 +1,128 @@
+"""Item rows and fetch times: what each course lists, and when each listing was last fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coursefs.catalog.database import Database
+from coursefs.catalog.failures import reading, writing
+from coursefs.catalog.freshness import FetchTimes
+from coursefs.catalog.node import Place, StoredItem
+from coursefs.catalog.rows import (
+    FETCH_TIMES_TYPES,
+    FETCHED_TYPES,
+    ITEM_COLUMNS,
+    LISTED_TYPES,
+    REPLACE_ITEM,
+    checked,
+    row_of_item,
+    stored_item_of,
+)
+
+
+class ItemStore:
+    """The items of courses (table `step`). Made by `Store`, whose database and transactions it uses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @reading
+    def in_directory(self, directory: int) -> list[StoredItem]:
+        """The items whose files are in this directory, by position."""
+        rows = self._database.execute(
+            f"SELECT {ITEM_COLUMNS} FROM step WHERE directory = ? AND NOT is_gone ORDER BY position, key", (directory,)
+        )
+        return [stored_item_of(row) for row in rows]
+
+    @reading
+    def fetch_times(self, directory: int) -> FetchTimes:
+        """When the items of a directory were fetched, without reading their rows."""
+        row = self._database.execute(
+            "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
+            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step"
+            " WHERE directory = ? AND NOT is_gone",
+            (directory,),
+        ).fetchone()
+        return FetchTimes(row[0], row[0] - row[1], *checked(row, FETCH_TIMES_TYPES)[2:])
+
+    @reading
+    def of_course(self, place: Place, *, gone: bool = False) -> list[StoredItem]:
+        """All items of a course, or with `gone` those that it no longer lists, as they last were."""
+        rows = self._database.execute(
+            f"SELECT {ITEM_COLUMNS} FROM step WHERE account = ? AND course = ? AND is_gone = ?"
+            " ORDER BY directory, position, key",
+            (place.account, place.course, gone),
+        )
+        return [stored_item_of(row) for row in rows]
+
+    @writing
+    def replace(self, place: Place, stored_items: Sequence[StoredItem]) -> None:
+        """Set the items of a course; others that it had are marked as gone."""
+        with self._database.transaction():
+            self._database.write(
+                "UPDATE step SET is_gone = 1 WHERE account = ? AND course = ?", (place.account, place.course)
+            )
+            self._database.write_many(REPLACE_ITEM, [row_of_item(stored) for stored in stored_items])
+
+    @writing
+    def set_state(self, stored: StoredItem, fetched_ns: int | None, error: str | None) -> None:
+        """Record when an item's files were last fetched, and the error of that, if any."""
+        with self._database.transaction():
+            self._database.write(
+                "UPDATE step SET fetched_ns = ?, error = ? WHERE account = ? AND course = ? AND key = ?",
+                (fetched_ns, error, stored.place.account, stored.place.course, stored.item.key),
+            )
+
+
+class FetchLog:
+    """When the listing of each place was last fetched (table `fetched`). Made by `Store`, as `ItemStore` is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @reading
+    def fetched_ns(self, place: Place) -> int | None:
+        """When the outline of a course, or the course list of an account, was last fetched; None: never."""
+        row = self._database.execute(
+            "SELECT at_ns FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
+        ).fetchone()
+        return None if row is None else int(checked(row, FETCHED_TYPES)[0])
+
+    @reading
+    def tag(self, place: Place) -> str | None:
+        """The platform's version tag (ETag) of the outline that was last fetched; None if it gave none."""
+        row = self._database.execute(
+            "SELECT tag FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
+        ).fetchone()
+        return None if row is None or row[0] is None else str(row[0])
+
+    @writing
+    def set_fetched(self, place: Place, at_ns: int, tag: str | None = None) -> None:
+        """Record that a place was fetched at this time. Clears the doubt."""
+        with self._database.transaction():
+            self._database.write(
+                "INSERT OR REPLACE INTO fetched (account, course, at_ns, tag) VALUES (?, ?, ?, ?)",
+                (place.account, place.course, at_ns, tag),
+            )
+
+    def doubted_since(self, place: Place, now_ns: int) -> int:
+        """Record that a reply for this place is doubted; return since when, without a good one in between."""
+        with self._database.transaction():
+            self._database.write(
+                "UPDATE fetched SET doubted_ns = min(coalesce(doubted_ns, ?), ?) WHERE account = ? AND course = ?",
+                (now_ns, now_ns, place.account, place.course),
+            )
+        return self._doubted_ns(place, now_ns)
+
+    @reading
+    def _doubted_ns(self, place: Place, now_ns: int) -> int:
+        row = self._database.execute(
+            "SELECT doubted_ns FROM fetched WHERE account = ? AND course = ?", (place.account, place.course)
+        ).fetchone()
+        return now_ns if row is None or row[0] is None else int(row[0])
+
+    @reading
+    def accounts(self) -> set[str]:
+        """The accounts whose courses were ever listed."""
+        rows = self._database.execute("SELECT account FROM fetched WHERE course = ''")
+        return {checked(row, LISTED_TYPES)[0] for row in rows}

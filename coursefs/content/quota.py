@@ -1,0 +1,125 @@
+"""The quota of the cache, and eviction: which pieces leave when it is full.
+
+The least recently read pieces are evicted first.  The head and the tail of each file stay a month longer, because
+players, scanners and thumbnailers read them again and again.  Pinned files and bytes that a read waits for stay.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from coursefs.content.cache_folder import CacheFolder
+from coursefs.content.cached_file import CachedFile, Piece
+from coursefs.content.identity import Key
+from coursefs.content.index import Index, is_edge
+from coursefs.content.ranges import Ranges
+from coursefs.model import Version
+
+#: an eviction frees a 64th of the cache, at most so many bytes: so most writes need none
+_MOST_SPARE = 64 * 2**20
+#: ns by which edges count as read later than they were: a month
+_FAVOUR = 30 * 24 * 3600 * 10**9
+
+
+class QuotaExceeded(Exception):
+    """The bytes cannot be cached: the limits leave no room, or the disk fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What may be evicted: of an open file one piece (`start`), of a closed file its edges or everything else."""
+
+    key: Key
+    start: int | None
+    size: int  # bytes
+    read_ns: int  # last read, ns since 1970
+    edge: bool = False
+
+
+def excess(*, used: int, incoming: int, max_size: int, free: int, min_free: int) -> int:
+    """How many bytes must be evicted before `incoming` more may be written (pure); 0: there is room."""
+    return max(0, used + incoming - max_size, incoming + min_free - free)
+
+
+def choose(candidates: Iterable[Candidate], wanted: int, *, favour_edges: bool = True) -> list[Candidate]:
+    """The least recently read candidates with at least `wanted` bytes in all, or all that there are (pure).
+
+    `favour_edges`: edges stay a month longer; for a cache that has room for more than edges.  The last candidate may
+    be larger than needed: a part of it is enough then.
+    """
+
+    def order(each: Candidate) -> tuple[int, Key, bool, int]:
+        favour = _FAVOUR if each.edge and favour_edges else 0
+        return each.read_ns + favour, each.key, each.edge, each.start or 0
+
+    chosen: list[Candidate] = []
+    for candidate in sorted(candidates, key=order):
+        if wanted <= 0:
+            break
+        chosen.append(candidate)
+        wanted -= candidate.size
+    return chosen
+
+
+class Quota:
+    """The limits of the cache in `folder`, in bytes.  Needs the store's lock, but to set the limits."""
+
+    def __init__(self, folder: CacheFolder, index: Index, *, max_size: int, min_free: int) -> None:
+        self.spooled = 0  # bytes in spool files, which count but cannot be evicted
+        self._folder = folder
+        self._index = index
+        self.max_size = max_size
+        self.min_free = min_free
+
+    def excess(self, incoming: int) -> int:
+        """How many bytes there are too many with `incoming` more.  Raises `OSError`."""
+        disk = os.fstatvfs(self._folder.descriptor)
+        return excess(
+            used=self._index.used + self.spooled,
+            incoming=incoming,
+            max_size=self.max_size,
+            free=disk.f_bavail * disk.f_frsize,
+            min_free=self.min_free,
+        )
+
+    def to_evict(self, incoming: int) -> int:
+        """How many bytes to evict before `incoming` more are written: 0, or enough for some time.  Raises `OSError`."""
+        missing = self.excess(incoming)
+        return max(missing, min(self.max_size // 64, _MOST_SPARE)) if missing else 0
+
+    def victims(self, files: Mapping[tuple[Key, Version], CachedFile], wanted: int) -> list[Candidate]:
+        """What to evict for so many bytes, in this order."""
+        # Where edges alone fill a quarter of the cache, favouring them would leave no room for what is being read.
+        favour = self._index.edges <= self.max_size // 4
+        return choose(self._candidates(files), wanted, favour_edges=favour)
+
+    def pieces_of(self, candidate: Candidate, file: CachedFile, wanted: int) -> list[Piece]:
+        """The pieces of a candidate with `wanted` bytes in all, the last one of the file first."""
+        victims: list[Piece] = []
+        for piece in reversed(file.pieces()):
+            if wanted <= 0:
+                break
+            edge = is_edge(piece.start, piece.end, file.version.size)
+            if candidate.start == piece.start or (candidate.start is None and candidate.edge == edge):
+                victims.append(piece)
+                wanted -= piece.size
+        return victims
+
+    def _candidates(self, files: Mapping[tuple[Key, Version], CachedFile]) -> Iterator[Candidate]:
+        for key, row in self._index.rows():
+            if self._index.is_pinned(key) or not row.cached:
+                continue
+            file = files.get((key, row.version))
+            if file is None or not file.users:
+                # By their sums in the index: the pieces of a closed file are not in memory.
+                for size, edge in ((row.cached - row.edges, False), (row.edges, True)):
+                    if size:
+                        yield Candidate(key, None, size, row.read_ns, edge)
+                continue
+            wanted = Ranges.of(list(file.in_use))
+            for piece in file.pieces():
+                if wanted.missing(piece.start, piece.end) == ((piece.start, piece.end),):  # no read waits for any of it
+                    edge = is_edge(piece.start, piece.end, row.version.size)
+                    yield Candidate(key, piece.start, piece.size, piece.read_ns, edge)

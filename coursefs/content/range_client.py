@@ -1,0 +1,389 @@
+"""The range client: fetches the bytes of a range request, with retries, and only bytes of the right version.
+
+Here also: `with_retries` (back off, renew the URL once, then give up) and the URL cache of one content.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from urllib.parse import urlsplit
+
+import httpx
+import trio
+
+from coursefs.base.supervisor import Tasks
+from coursefs.content.identity import Content, expects_html, has_validator, is_doubtful, same
+from coursefs.content.planner import FIRST, SKIP, Extent
+from coursefs.content.range_request import RangeRequest
+from coursefs.content.range_response import (
+    Part,
+    Retry,
+    UrlRefused,
+    Whole,
+    check,
+    condition,
+    honours_ranges,
+    version_of,
+)
+from coursefs.content.scheduler import Priority
+from coursefs.content.sniffing import require_file
+from coursefs.errors import BadReply, CoursefsError, NoAnswer, Stale, Unreachable
+from coursefs.model import Source, Version
+from coursefs.transport import Transport
+from coursefs.transport.backoff import pause
+from coursefs.transport.bandwidth import Bandwidth, limit_of
+from coursefs.transport.body import Inflate, body_of, content_coding, is_framed
+from coursefs.transport.http1 import Body, body_with_length
+
+#: attempts in a row that bring nothing, before giving up: about 8 s of pauses
+_ATTEMPTS = 6
+
+
+async def with_retries(
+    attempt: Callable[[Source], Awaitable[bool]],
+    *,
+    url_cache: UrlCache,
+    transport: Transport,
+    progress: Callable[[], int],
+    patience: float,
+) -> None:
+    """Retries: call `attempt` until it returns True; back off, renew the URL once, then give up.
+
+    After a body that ends early, a reset, a stall, 429 or 5xx it backs off, until `_ATTEMPTS` attempts in a row, or
+    those of `patience` seconds, brought nothing.  `progress` returns the bytes received so far: any new byte starts the
+    count again.  A refused URL is renewed once.  Raises the last `CoursefsError`; for a renewed URL that is refused as
+    well, the error in `UrlRefused`.  Cancellation leaves nothing behind.
+    """
+    received = progress()
+    failures = 0
+    renewed = False
+    began = trio.current_time()
+    while True:
+        if transport.offline:
+            raise Unreachable("offline, and not in the cache")
+        source = await url_cache.current()  # for each attempt: it may expire or be renewed while this one backs off
+        after = None
+        error: CoursefsError
+        try:
+            if await attempt(source):
+                return
+            error = BadReply("the server sent less than it announced")
+        except UrlRefused as refused:
+            # A signed URL that has expired in the middle of a long body is refused again later: that is no failure
+            # as long as each URL brings something.
+            if renewed and progress() == received:
+                raise refused.error from None
+            await url_cache.renew(source)
+            renewed = True
+            received = progress()
+            continue
+        except Retry as retry:
+            error, after = retry.error, retry.after
+        except (Unreachable, NoAnswer) as failure:
+            error = failure
+        if progress() != received:
+            received, failures, renewed, began = progress(), 0, False, trio.current_time()
+        failures += 1
+        wait = pause(failures, after, random.random())
+        if failures >= _ATTEMPTS or trio.current_time() + wait > began + patience:
+            raise error
+        await trio.sleep(wait)
+
+
+#: bytes in one receive from which on the server is quicker than we are: the rest of the piece is received in a thread
+_QUICK = 128 * 2**10
+#: the most bytes of a compressed body that are held until its end has come: such files are texts
+_MOST_HELD = 4 * 2**20
+#: connections for a file whose reading begins: for its head, and for both parts of a media index at its end
+_CONNECTIONS = 3
+
+
+class RangeClient:
+    """Fetches bytes of one version of one content from its server.
+
+    `tasks` runs the making of connections ahead, `streams` in all at most; `confirmed` is called whenever a reply
+    shows that the server still has this version.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        version: Version,
+        url_cache: UrlCache,
+        transport: Transport,
+        tasks: Tasks,
+        *,
+        streams: int,
+        patience: float,
+        confirmed: Callable[[], None],
+    ) -> None:
+        self._content = content
+        self._version = version
+        self._url_cache = url_cache
+        self._transport = transport
+        self._tasks = tasks
+        self._patience = patience
+        self._confirmed = confirmed
+        self._connections_ahead = min(_CONNECTIONS, streams - 1)
+        # a file that one request brings in full needs no further connections
+        self._is_connected = version.size <= FIRST or not self._connections_ahead
+        self._condition = condition(version)
+        # For single-use URLs.  The lock is held by a request until its reply says where its bytes begin and end; the
+        # set holds where each such request began, which is where the one before it may end.
+        self._single_use = trio.Lock()
+        self._starts: set[int] = set()
+
+    @property
+    def is_single_use(self) -> bool:
+        """Whether each URL is for a single use: then one request brings everything from its start on."""
+        return self._url_cache.is_single_use
+
+    async def fetch(self, request: RangeRequest, is_expected: Callable[[RangeRequest], bool]) -> None:
+        """Fetch all bytes of a range request; returns early where `is_expected` says that others bring its rest.
+
+        Raises `Stale` when the server has another version, and any other `CoursefsError` that retries do not cure.
+        Cancellation closes the connection; what has arrived stays in the request.
+        """
+
+        async def attempt(source: Source) -> bool:
+            if request.queued.priority is Priority.READ and not self._is_connected and not source.once:
+                self._is_connected = True
+                self._tasks.start_soon(self._connect_ahead, source, name="connect ahead")
+            return await self._attempt(source, request, is_expected)
+
+        await with_retries(
+            attempt,
+            url_cache=self._url_cache,
+            transport=self._transport,
+            progress=lambda: request.received,
+            patience=self._patience,
+        )
+
+    async def _connect_ahead(self, source: Source) -> None:
+        """Have connections ready for the requests after the first: making one takes as long as a reply."""
+        with suppress(Exception):  # for example an unusable URL: the request fails with it as well, and reports it
+            await self._transport.connect_ahead(source.url, self._connections_ahead)
+
+    async def _attempt(
+        self, source: Source, request: RangeRequest, is_expected: Callable[[RangeRequest], bool]
+    ) -> bool:
+        """One HTTP request for the missing bytes; returns whether none is missing afterwards."""
+        async with AsyncExitStack() as single_use:
+            if source.once:
+                await single_use.enter_async_context(self._single_use)
+                source = await self._url_cache.current()  # the holder before us has consumed the other URL
+            return await self._attempt_now(source, request, is_expected, begun=single_use.aclose)
+
+    async def _attempt_now(
+        self,
+        source: Source,
+        request: RangeRequest,
+        is_expected: Callable[[RangeRequest], bool],
+        *,
+        begun: Callable[[], Awaitable[None]],
+    ) -> bool:
+        """As `_attempt`; calls `begun` as soon as the reply says which bytes it brings."""
+        is_whole = request.extent is Extent.WHOLE
+        if request.received >= request.end or (not is_whole and is_expected(request)):
+            return True
+        self._url_cache.consume(source)
+        headers = {**source.headers, **self._range(source, request)}
+        async with self._transport.stream(source.url, headers=headers, bulk=True) as response:
+            html = expects_html(self._content, source)
+            where = urlsplit(source.url).hostname or ""
+            ranged = check(
+                response.status_code, response.headers, where, html=html, now=time.time(), guarded=source.guarded
+            )
+            # In this order: a web page in place of the file must not count as a new version, which drops the cache.
+            await require_file(response, ranged, self._content, source)
+            self._require_version(ranged, response.headers, where)
+            if isinstance(ranged, Part):
+                if ranged.start != request.received or ranged.start == ranged.end:
+                    raise BadReply(f"{where}: sent another range than requested")
+                if source.once:
+                    request.begin_rest(ranged.end)
+                    self._starts.add(ranged.start)
+                    await begun()  # the next request knows now where it has to end
+                return await self._receive(response, request, ranged.start, ranged.end)
+            # 200 with the right version although a range was requested.  Either there are no ranges, or the server does
+            # not understand `If-Range`, which later requests therefore leave out.
+            was_conditional, self._condition = bool(self._condition), {}
+            if is_whole or not was_conditional or request.received <= SKIP or source.once:
+                if not is_whole:
+                    if is_expected(request):  # another request has found out meanwhile that there are no ranges
+                        return True
+                    if source.once and not ranged.encoded and honours_ranges(response.headers):
+                        request.begin_rest(self._version.size)
+                        self._starts.add(0)
+                    else:
+                        request.begin_whole(self._version.size)
+                await begun()
+                if ranged.encoded and not response.is_stream_consumed:  # else httpx has decompressed it
+                    return await self._receive_compressed(response, request, where)
+                return await self._receive(response, request, 0, self._version.size)
+        # far from the beginning a second request without `If-Range` costs less than the bytes before the range
+        return await self._attempt(source, request, is_expected)
+
+    def _range(self, source: Source, request: RangeRequest) -> dict[str, str]:
+        """The headers for the missing bytes; with a single-use URL for everything up to the next request's start."""
+        if not source.once:
+            return {"Range": f"bytes={request.received}-{request.end - 1}", **self._condition}
+        size = self._version.size
+        limit = size if request.extent is Extent.RANGE else request.end
+        end = min([limit, *(one for one in self._starts if one > request.received)])
+        if end < size:
+            return {"Range": f"bytes={request.received}-{end - 1}", **self._condition}
+        return {"Range": f"bytes={request.received}-", **self._condition} if request.received else {}
+
+    async def _receive(self, response: httpx.Response, request: RangeRequest, offset: int, limit: int) -> bool:
+        """Receive the body, the bytes from `offset` to `limit`; returns whether the request has all its bytes.
+
+        Reads to the end of the body where there is certain to be one, because the connection can be used again then.
+        """
+        bandwidth = limit_of(self._transport.bandwidth)
+        body = body_with_length(response)
+        if body is not None and offset == request.received:
+            return await _receive_into(body, request, bandwidth)
+        framed = is_framed(response)
+        async with body_of(response) as chunks:
+            async for chunk in chunks:
+                await request.add(offset, chunk)
+                offset += len(chunk)
+                if request.queued.priority is Priority.BACKGROUND:
+                    bandwidth.spend(len(chunk))
+                    await bandwidth.wait(request.queued.promoted)
+                if request.extent is Extent.WHOLE and offset > limit:
+                    raise Stale("the file is longer now")
+                if request.received >= request.end and (offset != limit or not framed):
+                    break
+        return request.received >= request.end
+
+    async def _receive_compressed(self, response: httpx.Response, request: RangeRequest, where: str) -> bool:
+        """Receive the whole file compressed, which was not requested; returns whether the request has all its bytes.
+
+        Only the end of the body says how many bytes it brings, so nothing of it is believed before: the compressed
+        bytes are held, and decompressed twice.  The same strong ETag proves nothing here, because a compressed body
+        must have another one (RFC 9110, section 8.8.3.3).  Raises `Retry` where it brings another number of bytes than
+        the file has, and `BadReply` where it is too large to be held.
+        """
+        coding = content_coding(response.headers.get("content-encoding"))
+        assert coding is not None
+        another_size = Retry(BadReply(f"{where}: sent a compressed body of another size than the file has"))
+        held: list[bytes] = []
+        free, left = _MOST_HELD, self._version.size
+        inflate = Inflate(coding)
+        bandwidth = limit_of(self._transport.bandwidth)
+        async with body_of(response) as chunks:
+            async for chunk in chunks:
+                held.append(chunk)
+                if request.queued.priority is Priority.BACKGROUND:
+                    bandwidth.spend(len(chunk))
+                    await bandwidth.wait(request.queued.promoted)
+                free -= len(chunk)
+                if free < 0:
+                    raise BadReply(f"{where}: sent a large file compressed, which was not requested")
+                for part in inflate.feed(chunk):
+                    left -= len(part)
+                    if left < 0:
+                        raise another_size
+                    await trio.lowlevel.checkpoint()  # one compressed chunk may become many parts
+        inflate.finish()
+        if left:
+            raise another_size
+        offset, inflate = 0, Inflate(coding)
+        for chunk in held:
+            for part in inflate.feed(chunk):
+                await request.add(offset, part)
+                offset += len(part)
+                await trio.lowlevel.checkpoint()
+        return request.received >= request.end
+
+    def _require_version(self, ranged: Part | Whole, headers: httpx.Headers, where: str) -> None:
+        """Raise `Stale` for another version, and `Retry` for one that is rather a fault of the server."""
+        size = ranged.total if isinstance(ranged, Part) else ranged.length
+        version = version_of(headers, self._version.size if size is None else size)
+        if size is None and not has_validator(version) and has_validator(self._version):
+            # It may be any body, and readers would get its bytes before its end is known.
+            raise Retry(BadReply(f"{where}: sent a body with neither a length nor a version"))
+        if is_doubtful(self._version, version):
+            raise Retry(BadReply(f"{where}: sent {version.size} bytes of a file that has {self._version.size}"))
+        if not same(self._version, version):
+            raise Stale(f"{where}: the file has changed")
+        self._confirmed()
+
+
+async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth) -> bool:
+    """Receive a body that continues at `request.received` straight into the buffer of the request.
+
+    With a known length the last byte is also the end of the body: no further read is needed to find it.
+    """
+    while space := request.free_space():
+        if request.queued.priority is Priority.BACKGROUND and bandwidth.is_limited:
+            if not await _receive_some(body, request, bandwidth):
+                break
+            continue
+        count = await body.receive_into(space)
+        if not count:
+            break
+        await request.advance(count)
+        while count >= _QUICK and request.free_space():
+            count = await request.receive_in_thread(body.fill)
+    return request.received >= request.end
+
+
+async def _receive_some(body: Body, request: RangeRequest, bandwidth: Bandwidth) -> bool:
+    """Receive a few bytes as soon as the limit allows it, or a read waits for them; returns False at the end."""
+    await bandwidth.wait(request.queued.promoted)
+    space = request.free_space()[: bandwidth.step]  # anew: the end may have been moved while it waited
+    if not space:
+        return False
+    count = await body.receive_into(space)
+    bandwidth.spend(count)
+    if count:
+        await request.advance(count)
+    return count > 0
+
+
+Find = Callable[[Content, bool], Awaitable[Source]]
+
+#: seconds before its expiry at which a URL is no longer used
+_MARGIN = 60.0
+
+
+class UrlCache:
+    """The current URL of one content (a `Source`).  Renewed once, however many requests need it (single flight)."""
+
+    def __init__(self, content: Content, find: Find) -> None:
+        self.content = content
+        self.is_single_use = False  # as far as any URL was found
+        self._find = find
+        self._source: Source | None = None
+        self._lock = trio.Lock()  # held while the provider is asked: all others wait for that one reply
+
+    async def current(self) -> Source:
+        """A URL that has not expired.  Raises what `Provider.source` raises."""
+        async with self._lock:
+            if self._source is None:
+                return await self._renewed(fresh=False)
+            if self._source.expires is not None and self._source.expires < time.time() + _MARGIN:
+                return await self._renewed(fresh=True)
+            return self._source
+
+    def consume(self, source: Source) -> None:
+        """Forget a URL that is for a single use, because a request is made with it now."""
+        if source.once and self._source is source:
+            self._source = None
+
+    async def renew(self, refused: Source) -> None:
+        """Replace the URL that was refused, unless another request has done so already."""
+        async with self._lock:
+            if self._source is refused or self._source is None:
+                await self._renewed(fresh=True)
+
+    async def _renewed(self, *, fresh: bool) -> Source:
+        self._source = source = await self._find(self.content, fresh)
+        self.is_single_use = source.once
+        return source

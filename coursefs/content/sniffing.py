@@ -1,0 +1,123 @@
+"""Sniffing: finds web pages and API replies that a server sends in place of a file.
+
+A server without the file may send a page with status 200, a plausible length, and `application/octet-stream` or even
+`video/mp4` as its type.  The first bytes tell: no film, recording, document, picture, archive or subtitle begins with
+`<`.  Every body that begins with the first byte of the file is checked, so that nothing of such a page is cached.
+
+JSON needs both signs, its type and its first bytes: captions in an old format may begin with `{`, those of today with a
+number, and servers send captions with wrong types.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+import httpx
+
+from coursefs.content.identity import Content, expects_html
+from coursefs.content.range_response import Part, UrlRefused, Whole
+from coursefs.errors import BadReply
+from coursefs.model import Source
+from coursefs.transport.body import beginning_of
+
+#: bytes that are checked: blanks and a byte order mark may come first
+_BEGINNING = 512
+#: kinds of file that never begin with `<`; those that are not here (.xml, .svg, .txt) may
+_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .webm .mkv .avi .wmv .flv .mp3 .m4a .ogg .wav .srt .vtt .pdf .zip .gz .7z .rar .docx .pptx .xlsx "
+    ".doc .ppt .xls .odt .odp .ods .epub .png .jpg .jpeg .gif .webp".split()
+)
+#: kinds that may begin with `<` and are never JSON
+_TEXT_SUFFIXES = frozenset({".txt", ".html", ".htm", ".xhtml"})
+#: the same by what providers call a content (`video/…`)
+_KINDS = frozenset({"video", "audio", "captions", "subtitle", "subtitles", "slide"})
+_TEXT_KINDS = frozenset({"transcript"})
+_TYPES = ("video/", "audio/", "application/pdf", "application/zip")
+_BLANKS = b" \t\r\n\f"
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_NUMBER = re.compile(rb"[-+.0-9eE]+")
+#: bytes that are longer than the first line of captions, which may be a number
+_NO_CAPTIONS = 256
+_UNDECIDED = _BLANKS + b"\xef\xff\xfe"
+
+
+def is_markup(beginning: bytes) -> bool:
+    """Whether a file that begins so is HTML or XML (pure)."""
+    return _first_text(beginning).startswith(b"<")
+
+
+def is_json(beginning: bytes, content_type: str, *, is_all: bool = False) -> bool:
+    """Whether a file that begins so and is sent with this type is JSON; `is_all`: it is no longer than that (pure)."""
+    text = _first_text(beginning)
+    return _is_json_type(content_type) and (text.startswith((b"{", b"[")) or _is_one_value(text, is_all=is_all))
+
+
+def _is_json_type(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("application/") and kind.endswith("json")
+
+
+def _is_one_value(text: bytes, *, is_all: bool) -> bool:
+    """Whether a text is a single JSON value: a word, a number or a string.
+
+    Of a text that continues beyond `text` only a number can be told, and only one longer than the number of a caption.
+    """
+    if not is_all:
+        return len(text) >= _NO_CAPTIONS and _NUMBER.fullmatch(text) is not None
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def expects_media(content: Content, source: Source, content_type: str) -> bool:
+    """Whether a content is never a page and never JSON, going by its names and the type it is sent with (pure)."""
+    if expects_html(content, source):
+        return False
+    return _is_of(content, source, _KINDS, _SUFFIXES) or content_type.strip().lower().startswith(_TYPES)
+
+
+def expects_text(content: Content, source: Source) -> bool:
+    """Whether a content is a text that may begin with `<` but is never JSON, going by its names (pure)."""
+    return _is_of(content, source, _TEXT_KINDS, _TEXT_SUFFIXES)
+
+
+async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> None:
+    """Check the first bytes of a body that begins with the first byte of the file; they can be read again.
+
+    Waits for these bytes.  Raises `BadReply` for a web page or JSON in place of a file, and `UrlRefused` for a sign-in
+    page (see `check`).
+    """
+    if isinstance(ranged, Part) and (ranged.start or not ranged.end):
+        return
+    content_type = response.headers.get("content-type", "")
+    is_media = expects_media(content, source, content_type)
+    if not is_media and not expects_text(content, source):
+        return
+    beginning = await beginning_of(response, 1)  # enough for most bodies, and has come with the headers
+    if not beginning or beginning in _UNDECIDED or _is_json_type(content_type):
+        beginning = await beginning_of(response, _BEGINNING)
+    if is_media and is_markup(beginning):
+        if source.guarded:
+            raise UrlRefused
+        raise BadReply(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
+    continues = len(beginning) >= _BEGINNING or (isinstance(ranged, Part) and ranged.end != ranged.total)
+    if is_json(beginning, content_type, is_all=not continues):
+        raise BadReply(f"{urlsplit(source.url).hostname}: sent a reply of its API instead of the file")
+
+
+def _is_of(content: Content, source: Source, kinds: frozenset[str], suffixes: frozenset[str]) -> bool:
+    identity = content.remote.identity
+    names = (identity, *content.remote.locator.values(), urlsplit(source.url).path)
+    return identity.partition("/")[0] in kinds or any(PurePosixPath(name).suffix.lower() in suffixes for name in names)
+
+
+def _first_text(beginning: bytes) -> bytes:
+    for mark in _MARKS:
+        if beginning.startswith(mark):
+            beginning = beginning.removeprefix(mark).lstrip(b"\0")  # of UTF-16
+    return beginning.lstrip(_BLANKS)

@@ -1,0 +1,78 @@
+"""The library: the facade over catalogue, contents and providers, and the only part that the layers above use.
+
+`open_library` opens a `Library`.  The other names here are the types that its methods take and return, and the
+functions that commands call without a mount.
+"""
+
+from coursefs.catalog import Ages, IndexingDelays, Layout, News, Node
+from coursefs.catalog.names import is_probe
+from coursefs.catalog.node import ROOT
+from coursefs.content import CacheFull, CacheUse, Cleared, Fetching, Maintenance, Progress, Verified, open_cache
+from coursefs.content.scheduler import Priority
+from coursefs.library.accounts import Factories, provider_of
+from coursefs.library.course_selection import Chosen
+from coursefs.library.handle import Handle
+from coursefs.library.library import Library, open_library
+from coursefs.library.listing import Listed, SearchHit
+from coursefs.library.settings import AccountSource, Applied, LibrarySettings, require_accounts
+from coursefs.library.status import AccountStatus, LibraryStatus, OpenFileStatus, Reads, UnpinnedQuota
+from coursefs.library.stored_tree import Known, StoredTree, Totals, stored_tree
+from coursefs.library.surprise_report import Findings, gather_surprises, report_entries, write_report
+from coursefs.library.walk import Found, Outdated, Unavailable
+from coursefs.library.without_mount import choose, forget_account, list_all, opened_by, search
+from coursefs.providers.base import Advises, HasRoutes, Provider
+
+__all__ = [
+    "ROOT",
+    "AccountSource",
+    "AccountStatus",
+    "Advises",
+    "Ages",
+    "Applied",
+    "CacheFull",
+    "CacheUse",
+    "Chosen",
+    "Cleared",
+    "Factories",
+    "Fetching",
+    "Findings",
+    "Found",
+    "Handle",
+    "HasRoutes",
+    "IndexingDelays",
+    "Known",
+    "Layout",
+    "Library",
+    "LibrarySettings",
+    "LibraryStatus",
+    "Listed",
+    "Maintenance",
+    "News",
+    "Node",
+    "OpenFileStatus",
+    "Outdated",
+    "Priority",
+    "Progress",
+    "Provider",
+    "Reads",
+    "SearchHit",
+    "StoredTree",
+    "Totals",
+    "Unavailable",
+    "UnpinnedQuota",
+    "Verified",
+    "choose",
+    "forget_account",
+    "gather_surprises",
+    "is_probe",
+    "list_all",
+    "open_cache",
+    "open_library",
+    "opened_by",
+    "provider_of",
+    "report_entries",
+    "require_accounts",
+    "search",
+    "stored_tree",
+    "write_report",
+]

@@ -1,0 +1,186 @@
+"""One HTTP/1.1 connection, which can receive a body straight into a buffer.  See `coursefs.transport.http1`."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import h11
+import httpx
+import trio
+
+#: bytes of one receive for heads, and for bodies that go through h11
+STEP = 64 * 1024
+#: milliseconds that a thread waits for more bytes before it leaves that to the event loop
+_THREAD_PATIENCE = 20
+#: the most interim responses (1xx) before the final one
+_MOST_INTERIM = 20
+
+T = TypeVar("T")
+
+
+class HostPort(NamedTuple):
+    """The target of a connection."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Limits(NamedTuple):
+    """Timeouts in seconds; infinity for none."""
+
+    connect: float
+    read: float
+    write: float
+
+
+class Connection:
+    """A connection over a non-blocking socket, and the response that is being received on it."""
+
+    def __init__(self, origin: HostPort, connected: socket.socket) -> None:
+        self.origin = origin
+        self.idle_since = 0.0
+        self.has_answered = False  # whether any byte of the response to the last request has arrived
+        self._socket = connected
+        self._protocol = h11.Connection(h11.CLIENT)
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end."""
+        return str(self._socket.getpeername()[0])
+
+    @property
+    def early(self) -> bytes:
+        """The bytes of the body that arrived together with the head."""
+        return self._protocol.trailing_data[0]
+
+    async def send_request(self, request: httpx.Request, limits: Limits) -> h11.Response:
+        """Send a request without a body and return the head of the final response.
+
+        Raises httpx's errors of writing, reading and protocol.  After an error or cancellation the connection cannot be
+        used again.
+        """
+        # A new one for each request: the last body was received without h11, which still waits for its end.
+        self._protocol = h11.Connection(h11.CLIENT)
+        self.has_answered = False
+        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+        data = memoryview((self._protocol.send(head) or b"") + (self._protocol.send(h11.EndOfMessage()) or b""))
+        with translated(httpx.WriteError, httpx.WriteTimeout), trio.fail_after(limits.write):
+            await self._send(data)
+        for _ in range(_MOST_INTERIM):
+            event = await self._event(limits.read)
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                raise httpx.RemoteProtocolError("the server closed the connection without an answer")
+        raise httpx.RemoteProtocolError("the server sends interim responses without an end")
+
+    async def receive_into(self, buffer: memoryview, patience: float) -> int:
+        """Receive body bytes into a buffer without h11; returns how many, 0 when the server has closed."""
+        with translated(httpx.ReadError, httpx.ReadTimeout), trio.fail_after(patience):
+            return await self.when_ready(lambda: self._socket.recv_into(buffer))
+
+    def fill(self, buffer: memoryview) -> int:
+        """See `Body.fill`."""
+        watch = select.poll()
+        watch.register(self._socket.fileno(), select.POLLIN)
+        done = 0
+        while done < len(buffer):
+            try:
+                count = self._socket.recv_into(buffer[done:])
+            except (BlockingIOError, ssl.SSLWantReadError):
+                # A short wait here: going back to the event loop for each packet would cost more than the packet.
+                if watch.poll(_THREAD_PATIENCE):
+                    continue
+                break
+            except OSError:  # the next receive in the event loop raises it again
+                break
+            if not count:
+                break
+            done += count
+        return done
+
+    async def part(self, patience: float) -> bytes | None:
+        """The next part of a body that is chunked or ends with the connection; None at its end."""
+        while not isinstance(event := await self._event(patience), h11.EndOfMessage):
+            if not isinstance(event, h11.Data):
+                raise httpx.RemoteProtocolError("the server closed the connection before the end of the body")
+            if event.data:
+                return bytes(event.data)
+        return None
+
+    def was_closed(self) -> bool:
+        """Whether the server has closed an idle connection, or sent bytes without a request.
+
+        TLS session tickets are neither: a server sends them unasked, and OpenSSL consumes them.
+        """
+        watch = select.poll()
+        watch.register(self._socket.fileno(), select.POLLIN)
+        while watch.poll(0):
+            try:
+                self._socket.recv(1)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                continue  # it was a ticket, and there may be another
+            except OSError:
+                pass
+            return True
+        return False
+
+    def close(self) -> None:
+        """Close the socket, without a TLS close_notify."""
+        self._socket.close()
+
+    async def when_ready(
+        self,
+        operation: Callable[[], T],
+        wait: Callable[[socket.socket], Awaitable[None]] = trio.lowlevel.wait_readable,
+    ) -> T:
+        """Repeat a socket operation until it does not block, and return its result; `wait` waits in between.
+
+        TLS may have to read in order to write and the other way round, so the direction is taken from the error.
+        """
+        await trio.lowlevel.checkpoint()
+        while True:
+            try:
+                return operation()
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self._socket)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self._socket)
+            except BlockingIOError:
+                await wait(self._socket)
+
+    async def _send(self, data: memoryview) -> None:
+        while data:
+            count = await self.when_ready(partial(self._socket.send, data), trio.lowlevel.wait_writable)
+            data = data[count:]
+
+    async def _event(self, patience: float) -> object:
+        while True:
+            try:
+                event = self._protocol.next_event()
+                if event is not h11.NEED_DATA:
+                    return event
+                with translated(httpx.ReadError, httpx.ReadTimeout), trio.fail_after(patience):
+                    data = await self.when_ready(lambda: self._socket.recv(STEP))
+                self.has_answered = self.has_answered or bool(data)
+                self._protocol.receive_data(data)
+            except h11.RemoteProtocolError as error:
+                raise httpx.RemoteProtocolError(str(error)) from None
+
+
+@contextmanager
+def translated(broken: type[httpx.TransportError], late: type[httpx.TransportError]) -> Iterator[None]:
+    """Turn errors of sockets and deadlines inside the context into httpx's errors `broken` and `late`."""
+    try:
+        yield
+    except trio.TooSlowError:
+        raise late("no answer in time") from None
+    except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        raise broken(str(error)) from None

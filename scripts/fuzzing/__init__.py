@@ -1,0 +1,1 @@
+"""Parsers under a fuzzer that follows their branches: see docs/reliability.md."""

@@ -1,0 +1,192 @@
+"""Web pages that come in place of a film, with the type of one: found out by their first bytes, and never kept."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from coursefs.content.sniffing import is_markup
+from coursefs.errors import BadReply
+from coursefs.model import Source
+from coursefs.transport import Transport
+from coursefs.transport.body import beginning_of
+from tests.engine.content_bench import CONTENT, bench, content, noise
+from tests.engine.content_server import Handler, Request
+from tests.engine.web import reply, web
+
+BODY = noise(2_500_000)
+PAGE = b"<!DOCTYPE html>\n<html><body>Please sign in.</body></html>" + b" " * 3000
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"<!doctype html>",
+        b"<!DOCTYPE HTML PUBLIC",
+        b"<html>",
+        b"\r\n\t <HTML lang=en>",
+        b"\xef\xbb\xbf<html>",
+        b"\xef\xbb\xbf\n\n<html>",
+        b"\xff\xfe<\0h\0",
+        b"\xfe\xff\0<\0h",
+        b"<!-- a comment --><html>",
+        b'<?xml version="1.0"?><!DOCTYPE html>',
+        b"<Error><Code>AccessDenied</Code></Error>",
+        b"<",
+    ],
+)
+def test_beginnings_of_pages(beginning: bytes) -> None:
+    assert is_markup(beginning)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"\0\0\0\x18ftypmp42",
+        b"\x1aE\xdf\xa3",
+        b"%PDF-1.7 <<",
+        b"PK\3\4",
+        b"1\r\n00:00:01,000",
+        b"WEBVTT <",
+        b"\0<",
+        b"\xff\xfb<",
+    ],
+)
+def test_beginnings_of_files(beginning: bytes) -> None:
+    assert not is_markup(beginning)
+
+
+def sending(body: bytes, *, kind: str, status: int = 206, coding: str = "", total: int | None = None) -> Handler:
+    """Answers every request with a page that is said to be something else."""
+
+    async def handler(request: Request) -> None:
+        headers = {"Content-Type": kind, "ETag": '"one"'} | ({"Content-Encoding": coding} if coding else {})
+        if status == 206 and request.range is not None:
+            start, end = request.range
+            end = min(end, len(body))
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{total or len(body)}"
+            await request.send(206, headers, body[start:end])
+        else:
+            await request.send(200, headers, body)
+
+    return handler
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "video/mp4", "binary/octet-stream", ""])
+@pytest.mark.parametrize("blanks", [b"", b"\r\n  ", b"\xef\xbb\xbf"])
+async def test_a_page_in_place_of_a_film_is_neither_given_nor_kept(tmp_path: Path, kind: str, blanks: bytes) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.probe(CONTENT)
+        page = blanks + PAGE + bytes(len(BODY) - len(PAGE) - len(blanks))  # as long as the film
+        for status in (206, 200):
+            b.server.always = sending(page, kind=kind, status=status)
+            reader = contents.open(CONTENT, version)
+            with pytest.raises(BadReply, match="sent a web page instead of the file"):
+                await reader.read(0, 5000)
+            assert contents.cached_bytes(CONTENT) == 0
+        b.server.always = None
+        assert await reader.read(0, 5000) == BODY[:5000]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"detail": "Not found."}', 200),
+        (b'{"detail": "Not found."}', 206),
+        (b'["error"]', 206),
+        # the first byte, all that is asked for to learn a size, says nothing here
+        (b'\r\n  ["error"]', 200),
+        (b'\xef\xbb\xbf{"a":{"a":1}}', 200),
+        (b"9" * 6000, 200),
+        (b"-1.5e9", 200),
+        (b" null\n", 200),
+        (b"NaN", 200),
+        (b'"Not found."', 200),
+    ],
+)
+async def test_an_answer_of_the_api_is_no_file(tmp_path: Path, kind: str, body: bytes, status: int) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        version = await contents.probe(CONTENT)
+        asset = b.server.url.rpartition("/")[0] + "/asset"  # which is the URL of anything, not only of a film
+        b.server.always = sending(body, kind=kind, status=status)
+        for name in ("en.srt", "captions/en.vtt", "slide/1", "handout.pdf", "transcript/1/en.txt", "page.html"):
+            b.source = Source(asset if name.endswith((".txt", ".html")) else b.server.url)
+            with pytest.raises(BadReply, match="sent a reply of its API instead of the file"):
+                await contents.probe(content(name))
+        reader = contents.open(CONTENT, version)
+        with pytest.raises(BadReply, match="sent a reply of its API instead of the file"):
+            await reader.read(0, 5000)
+        b.source = Source(asset)
+        assert (await contents.probe(content("data.json"))).size == len(body)
+        assert (await contents.probe(content("unnamed"))).size == len(body)
+
+
+@pytest.mark.parametrize("more", [b"", b"2\r\n00:00:03,000 --> 00:00:04,000\r\nWell.\r\n" * 50])
+async def test_captions_that_are_said_to_be_json_are_captions(tmp_path: Path, more: bytes) -> None:
+    subtitles = b"1\r\n00:00:01,000 --> 00:00:02,000\r\nHello.\r\n" + more
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.always = sending(subtitles, kind="application/json")
+        assert (await contents.probe(content("en.srt"))).size == len(subtitles)
+
+
+@pytest.mark.parametrize(("status", "coding"), [(200, ""), (200, "gzip"), (206, "")])
+async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding: str) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        page = gzip.compress(PAGE) if coding else PAGE
+        b.server.always = sending(page, kind="application/octet-stream", status=status, coding=coding)
+        with pytest.raises(BadReply, match="sent a web page instead of the file"):
+            await contents.probe(content("another"))
+        assert contents.cached_bytes(content("another")) == 0
+
+
+class _Parts(httpx.AsyncByteStream):
+    """A body as httpx's own are: a generator that somebody has to bring to its end."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(9):
+            if self.is_closed:
+                raise httpx.StreamClosed
+            yield b"part"
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.filterwarnings("error")
+async def test_a_body_that_is_left_after_its_beginning_leaves_nothing_open() -> None:
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, stream=_Parts()))
+    async with Transport(http_transport=answer) as transport:
+        async with transport.stream("https://x.org/") as response:
+            assert await beginning_of(response, 5) == b"partp"
+        del response
+        gc.collect()
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_beginning_that_was_looked_at_is_still_read() -> None:
+    text = bytes(range(256)) * 40
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(
+        b"%x\r\n%b\r\n" % (len(part), part) for part in (text[:1], text[1:300], text[300:])
+    )
+    answers = {"/length": reply(text), "/chunked": chunked + b"0\r\n\r\n", "/short": reply(b"ab"), "/none": reply()}
+    wanted = {"/length": text, "/chunked": text, "/short": b"ab", "/none": b""}
+    async with web(lambda path, _: answers[path]) as there, Transport(read_timeout=5.0) as transport:
+        for bulk in (False, True):
+            for path, expected in wanted.items():
+                async with transport.stream(there.url(path), bulk=bulk) as response:
+                    for count in (1, 1, 512, 5):
+                        assert await beginning_of(response, count) == expected[:count]
+                    assert b"".join([part async for part in response.aiter_raw()]) == expected
+        assert there.connections == 2  # both kinds are used again

@@ -1,0 +1,91 @@
+"""JSON that platforms send, or somebody in their place: parsed within bounds, and never an exception of ours."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursefs.errors import BadReply
+from coursefs.transport import parse_json
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"a": [1, "\xc3\xa4", null, true, 1.5]}', {"a": [1, "ä", None, True, 1.5]}),
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b'{"grade": NaN, "most": Infinity, "least": -Infinity}', {"grade": None, "most": None, "least": None}),
+        (b"[1e999, -1e999, 1e-999]", [None, None, 0.0]),
+        (b"[9223372036854775807, 9223372036854775808, -9223372036854775808]", [2**63 - 1, None, -(2**63)]),
+        (b"[" + b"9" * 400 + b"," + b"9" * 5000 + b"]", [None, None]),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b'"\\ud83d\\ude00"', "😀"),
+    ],
+)
+def test_values_that_are_taken(text: bytes, value: object) -> None:
+    assert parse_json(text) == value
+
+
+def test_a_lone_surrogate_costs_no_more_than_its_own_text() -> None:
+    assert parse_json(b'{"title": "cut \\ud83d", "id": "x"}')["id"] == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"<html></html>",
+        b"[1,]",
+        b"[1] [2]",
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        "[1]".encode("utf-16"),
+        "[1]".encode("utf-32"),
+        b'"\x00"',
+        b"[" * 100_000,
+        b"[" * 60_000 + b"]" * 60_000,
+        b'{"a":' * 50_000,
+    ],
+)
+def test_what_is_no_json_is_none(text: bytes) -> None:
+    assert parse_json(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" + b"[]," * 3_000_000 + b"[]]",
+        b"[" + b"{}," * 100_000 + b"{}]",
+        b"[" + b"0," * 300_000 + b"0]",
+        b'["' + b"a" * (8 * 2**20) + b'"]',
+        b"[" * 300_000,
+    ],
+)
+def test_more_than_any_reply_holds_is_a_bad_reply(text: bytes) -> None:
+    with pytest.raises(BadReply, match="larger than any"):
+        parse_json(text)
+
+
+def test_replies_twenty_times_as_large_as_any_that_was_recorded_are_taken() -> None:
+    block = {"id": "block-v1:x", "children": ["a", "b", "c"], "display_name": "Unit", "type": "vertical", "fields": 8}
+    text = json.dumps({"blocks": {f"block-{number}": block for number in range(10_000)}}).encode()
+    assert len(parse_json(text)["blocks"]) == 10_000
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise_anything_else(text: bytes) -> None:
+    parse_json(text)
+    parse_json(b'{"a":[' + text + b"]}")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(-1e9, 1e9) | st.text(), st.lists
+    )
+)
+def test_what_was_written_is_read(value: object) -> None:
+    assert parse_json(json.dumps(value).encode()) == value
