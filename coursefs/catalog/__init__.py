@@ -11,6 +11,7 @@ How a title becomes a name in the tree:
 `store` says which lock or transaction guards what.
 """
 
+from coursefs.catalog.due_dates import DueDates
 from coursefs.catalog.enrolments import SelectionRule
 from coursefs.catalog.freshness import Ages
 from coursefs.catalog.indexing import Indexer, IndexingDelays
@@ -24,6 +25,7 @@ from coursefs.catalog.tree import Tree
 
 __all__ = [
     "Ages",
+    "DueDates",
     "Indexer",
     "IndexingDelays",
     "Layout",

@@ -156,6 +156,27 @@ MIGRATIONS: tuple[str, ...] = (
         ELSE 'file'
     END WHERE item <> '' AND instr(key, char(31)) = 0;
     """,
+    """
+    -- what is due, as the platform last said it
+    CREATE TABLE deadline (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        rank INTEGER NOT NULL,              -- by time
+        title TEXT NOT NULL,
+        due_ns INTEGER NOT NULL,
+        key TEXT,                           -- of the section or item that is due
+        url TEXT,
+        PRIMARY KEY (account, course, rank)
+    ) WITHOUT ROWID;
+
+    -- when the deadlines of a course were last asked for
+    CREATE TABLE deadlines_asked (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        at_ns INTEGER NOT NULL,
+        PRIMARY KEY (account, course)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -26,6 +26,7 @@ from pathlib import Path
 from coursefs.catalog import node as inodes
 from coursefs.catalog.database import Database
 from coursefs.catalog.difference import Changes, Key
+from coursefs.catalog.due_dates import DueDates
 from coursefs.catalog.enrolments import Enrolments
 from coursefs.catalog.failures import reading, write_error, writing
 from coursefs.catalog.item_store import FetchLog, ItemStore
@@ -73,6 +74,7 @@ class Store:
         self.enrolments = Enrolments(self._database)
         self.items = ItemStore(self._database)
         self.fetch_log = FetchLog(self._database)
+        self.due_dates = DueDates(self._database)
         try:
             with suppress(CatalogueDamaged):  # it was replaced, and `_reset` has made the root
                 self._make_root()
@@ -314,7 +316,7 @@ class Store:
         """Delete all rows of an account. Its nodes get the same inode numbers if it comes back."""
         with self.transaction():
             self.enrolments.forget(account)
-            for table in ("node", "step", "fetched", "made_with"):
+            for table in ("node", "step", "fetched", "made_with", "deadline", "deadlines_asked"):
                 self._database.write(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._clear_cache()
 

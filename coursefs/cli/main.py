@@ -45,6 +45,7 @@ COMMANDS = {
     "tree": LazyCommand("coursefs.cli.known:tree", "Draw a folder from the catalogue."),
     "size": LazyCommand("coursefs.cli.known:size", "Count the files of a folder and sum up their sizes."),
     "update": LazyCommand("coursefs.cli.update:update", "Refresh the catalogue now."),
+    "due": LazyCommand("coursefs.cli.due:due", "List what is due in your courses."),
     "fetch": LazyCommand("coursefs.cli.transfers:fetch", "Fetch contents into the cache, for use without a network."),
     "pin": LazyCommand("coursefs.cli.transfers:pin", "Pin files in the cache."),
     "unpin": LazyCommand("coursefs.cli.transfers:unpin", "Unpin files."),

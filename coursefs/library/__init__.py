@@ -11,6 +11,7 @@ from coursefs.content import CacheFull, CacheUse, Cleared, Fetching, Maintenance
 from coursefs.content.scheduler import Priority
 from coursefs.library.accounts import Factories, provider_of
 from coursefs.library.course_selection import Chosen
+from coursefs.library.due_list import Due, DueList, stored_due
 from coursefs.library.handle import Handle
 from coursefs.library.library import Library, open_library
 from coursefs.library.listing import Listed, SearchHit
@@ -33,6 +34,8 @@ __all__ = [
     "CacheUse",
     "Chosen",
     "Cleared",
+    "Due",
+    "DueList",
     "Factories",
     "Fetching",
     "Findings",
@@ -73,6 +76,7 @@ __all__ = [
     "report_entries",
     "require_accounts",
     "search",
+    "stored_due",
     "stored_tree",
     "write_report",
 ]

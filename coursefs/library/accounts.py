@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 import trio
 
@@ -87,13 +87,16 @@ async def check_accounts(tree: Tree, store: Store, providers: Mapping[str, Provi
 
 
 async def updated(
-    tree: Tree, accounts: Iterable[str], courses: Callable[[], Sequence[Node]]
+    tree: Tree,
+    accounts: Iterable[str],
+    courses: Callable[[], Sequence[Node]],
+    after: Callable[[Node], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[News, None]:
     """Update the metadata, and yield the news: first of each account's enrolments, then of the courses, in order.
 
-    `courses` is called when the enrolments are known.  After an error of one account or course the others are still
-    updated; an account that cannot be reached, or whose sign-in has ended, gets no more requests.  Raises the first
-    error at the end; its message has the number of the others.
+    `courses` is called when the enrolments are known, `after` with each course that was updated.  After an error of one
+    account or course the others are still updated; an account that cannot be reached, or whose sign-in has ended, gets
+    no more requests.  Raises the first error at the end; its message has the number of the others.
     """
     troubles: list[tuple[str, CoursefsError]] = []
     lost: set[str] = set()
@@ -118,6 +121,8 @@ async def updated(
         except CoursefsError as error:
             failed(course.place.account, course.name, error)
         else:
+            if after is not None:
+                await after(course)
             yield news
             doubt = tree.refresher.errors.doubt(Place(course.place.account, course.key))
             if doubt is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from coursefs.catalog import Node, Place, Store
-from coursefs.model import Standing
+from coursefs.model import Deadline
 
 
-def due_modules(store: Store, course: Node, standing: Standing, now_ns: int, until_ns: int) -> list[Node]:
+def due_modules(store: Store, course: Node, deadlines: Sequence[Deadline], now_ns: int, until_ns: int) -> list[Node]:
     """The directories right below a course in which something is due from now until a moment, in the order of the tree.
 
     A deadline of an item counts for the module that it is in. One that belongs to nothing that is known is left out.
@@ -14,7 +16,7 @@ def due_modules(store: Store, course: Node, standing: Standing, now_ns: int, unt
     place = Place(course.place.account, course.key)
     directories = {stored.item.key: stored.directory for stored in store.items.of_course(place)}
     found: dict[int, Node] = {}
-    for deadline in standing.deadlines:
+    for deadline in deadlines:
         if deadline.key is None or not now_ns <= deadline.due_ns <= until_ns:
             continue
         node = store.find(place, deadline.key) or store.node(directories.get(deadline.key, 0))

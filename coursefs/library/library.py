@@ -26,6 +26,7 @@ from coursefs.library.activity import Activity
 from coursefs.library.catalogue_repair import CatalogueRepair
 from coursefs.library.course_selection import Chosen, CourseSelection
 from coursefs.library.due import due_modules
+from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.handle import Handle
 from coursefs.library.learner_progress import LearnerProgress
 from coursefs.library.listing import STANDINGS_WITHIN, Listed, SearchHit, listed, searched
@@ -36,7 +37,7 @@ from coursefs.library.variants import variant_lock, variant_settings
 from coursefs.library.versions import Versions
 from coursefs.library.walk import Found, Outdated, Unavailable, Walk, path_of
 from coursefs.model import Course, Kind, Wanted
-from coursefs.providers.base import Grades, Provider
+from coursefs.providers.base import Provider
 from coursefs.transport import Transport
 from coursefs.transport.bandwidth import limit_of, rate_now
 
@@ -96,12 +97,14 @@ class Library:
         self._repair = CatalogueRepair(
             store, self._tree, self._supervisor, lambda: self._settings, self._activity.note, self._activity.over
         )
+        self._due_dates = DueDateRefresher(store, self._tree, providers, self._foreground.idle, settings.delays)
         self._indexer = Indexer(self._tree, self._sizes, store, self._foreground.idle, settings.delays)
         if contents is None:
             transport.bandwidth.rate = lambda: rate_now(self._settings.limit)
         self._tree.refresher.settle()
         if settings.fill and not transport.offline:
             self._supervisor.keep_running(self._indexer.run, name="fill")
+            self._supervisor.keep_running(self._due_dates.run, name="due dates")
 
     # -- files and directories -------------------------------------------------------------------------------------
 
@@ -321,12 +324,9 @@ class Library:
 
         Raises the errors of asking for them.
         """
-        provider = self._providers[course.place.account]
-        if not isinstance(provider, Grades):
-            return None
         await self.children(course.inode)  # the modules must be known
-        standing = await provider.standing(self._tree.refresher.course(Place(course.place.account, course.key)))
-        return due_modules(self._store, course, standing, time.time_ns(), until_ns)
+        deadlines = await self._due_dates.ask(course)
+        return None if deadlines is None else due_modules(self._store, course, deadlines, time.time_ns(), until_ns)
 
     async def search(self, text: str, account: str | None, limit: int = 50) -> list[SearchHit]:
         """The courses of public catalogues that match these words: of one account's platform, or (None) of all.
@@ -351,11 +351,13 @@ class Library:
     async def update(self, courses: Sequence[str]) -> AsyncIterator[News]:
         """Update the metadata now, and yield the news: first of the enrolments, then course by course.
 
-        `courses` are named as in `select`, and keep their order.  Raises `UsageError` for a text that names no course,
-        and at the end the first error of an account or a course.
+        The due dates of each course are asked for as well; that they are refused is no failure.  `courses` are named as
+        in `select`, and keep their order.  Raises `UsageError` for a text that names no course, and at the end the
+        first error of an account or a course.
         """
         self._versions.note_update()
-        async with aclosing(updated(self._tree, self.accounts, lambda: self.select(courses))) as found:
+        select, due = lambda: self.select(courses), self._due_dates.update
+        async with aclosing(updated(self._tree, self.accounts, select, due)) as found:
             async for news in found:
                 await self._settled()
                 yield news

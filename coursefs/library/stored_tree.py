@@ -86,6 +86,11 @@ class StoredTree:
             found += [(node, by_key[node.key]) for node in nodes if node.key in by_key]
         return sorted(found, key=lambda pair: self.path(pair[0]))
 
+    def require_courses(self) -> None:
+        """Raise `CoursefsError` where no course is known."""
+        if not self.courses():
+            raise CoursefsError("no course is known yet; ask for them with: coursefs update")
+
     def path(self, node: Node) -> str:
         """The path of a node below the root."""
         names: list[str] = []
@@ -127,8 +132,7 @@ def stored_tree(catalogue: Path, accounts: Sequence[str]) -> Iterator[StoredTree
     store = Store(catalogue, read_only=True)
     try:
         tree = StoredTree(store, accounts)
-        if not tree.courses():
-            raise CoursefsError("no course is known yet; ask for them with: coursefs update")
+        tree.require_courses()
         yield tree
     finally:
         store.close()

@@ -16,6 +16,7 @@ from coursefs.errors import CoursefsError
 from coursefs.model import (
     Course,
     CourseProgress,
+    Deadline,
     File,
     Identity,
     Item,
@@ -87,6 +88,17 @@ class Grades(Protocol):
 
     async def standing(self, course: Course) -> Standing:
         """The learner's standing in a course.  Parts that the platform does not give are left out."""
+
+
+@runtime_checkable
+class Schedules(Protocol):
+    """A provider that knows the deadlines of a course without the rest of the learner's standing."""
+
+    async def due_dates(self, course: Course) -> Sequence[Deadline]:
+        """The deadlines of a course, with as few requests as possible; () when it has none.
+
+        A deadline without a title is that of the section or item that its key names.
+        """
 
 
 @runtime_checkable

@@ -18,7 +18,21 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from coursefs.errors import BadReply, CoursefsError
-from coursefs.model import Course, File, Identity, Item, Kind, Outline, Page, Placement, Remote, Section, Sketch, Source
+from coursefs.model import (
+    Course,
+    Deadline,
+    File,
+    Identity,
+    Item,
+    Kind,
+    Outline,
+    Page,
+    Placement,
+    Remote,
+    Section,
+    Sketch,
+    Source,
+)
 
 log = logging.getLogger(__name__)
 
@@ -239,6 +253,25 @@ def _file(file: object) -> File:
         modified_ns=_number(file.modified_ns, _MOST_NS),
         size=size if size is not None and size >= 0 else None,
     )
+
+
+def deadlines(reply: object) -> tuple[Deadline, ...]:
+    """The checked result of `Schedules.due_dates`, by time; a time that does not fit into 64 bits is the nearest."""
+
+    def one(value: object) -> Deadline:
+        if not isinstance(value, Deadline) or not isinstance(value.due_ns, int) or isinstance(value.due_ns, bool):
+            raise _Bad
+        due_ns = max(-_MOST_NS, min(value.due_ns, _MOST_NS))
+        key = None if value.key is None else _key(value.key)
+        return Deadline(_text(value.title, _TITLE), due_ns, key, _optional(value.url, _URL))
+
+    good: list[Deadline] = []
+    for value in _sequence(reply, "deadlines"):
+        try:
+            good.append(one(value))
+        except _Bad:
+            log.info("a deadline of the platform is not valid, and is left out")
+    return tuple(sorted(good, key=lambda one: (one.due_ns, one.title)))
 
 
 def _sequence(value: object, what: str) -> Sequence[object]:

@@ -10,8 +10,8 @@ import trio
 
 from coursefs.errors import CoursefsError, Gone, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, LibrarySettings, list_all
-from coursefs.model import About, Course, Standing, Wanted
-from coursefs.providers.base import Grades, Tracks
+from coursefs.model import About, Course, Deadline, Standing, Wanted
+from coursefs.providers.base import Grades, Schedules, Tracks
 from tests.engine.fakes import FakeProvider, made_by
 from tests.engine.small_platform import COURSE, DESCRIPTION, World, small_platform
 from tests.engine.test_coursera_catalogue import client_of, provider_in
@@ -65,6 +65,35 @@ async def test_all_that_the_platform_says(tmp_path: Path) -> None:
         len(paths) == len(set(paths)) == 8
     )  # one request for each, with those for the courses, the learner and the names
     assert not any("write" in entry.notes for entry in world.platform.journal.entries)
+
+
+async def test_the_deadlines_alone_take_one_request_where_they_are_the_learners_own(tmp_path: Path) -> None:
+    async with small_platform(tmp_path) as world, provider_in(world) as provider:
+        assert isinstance(provider, Schedules)
+        (course,) = [one for one in await provider.courses() if one.key == COURSE]
+        world.platform.journal.clear()
+        (deadline,) = await provider.due_dates(course)
+        asked = [entry.path.removeprefix("/api/").partition("/")[0] for entry in world.platform.journal.entries]
+    assert asked == ["adminUserPermissions.v1", "onDemandDeadlineSettings.v1"]
+    assert deadline == Deadline("", 1_788_249_600_000_000_000 + 7 * 86_400 * 10**9 - 10**6, "module/mod01")
+
+
+async def test_without_deadlines_of_ones_own_they_come_from_the_schedule() -> None:
+    period = {"moduleIds": ["m1", "m2"], "numberOfWeeks": 2}
+    answers = ALL_GONE | {
+        "onDemandDeadlineSettings.v1/": good([{"start": 1000, "moduleDeadlines": []}]),
+        "onDemandCourseSchedules.v1/C1/": good([{"defaultSchedule": {"periods": [period]}}]),
+    }
+    async with signed_in(answers) as (provider, _):
+        assert isinstance(provider, Schedules)
+        due = (1 + 2 * 7 * 86_400) * 10**9
+        assert await provider.due_dates(CLEAR) == (Deadline("", due, "module/m1"), Deadline("", due, "module/m2"))
+
+
+async def test_a_platform_that_has_lost_its_dates_has_none() -> None:
+    async with signed_in(ALL_GONE) as (provider, _):
+        assert isinstance(provider, Schedules)
+        assert await provider.due_dates(CLEAR) == ()
 
 
 async def test_of_a_platform_that_has_none_of_it_nothing_is_known() -> None:

@@ -309,6 +309,16 @@ async def test_how_the_learner_stands() -> None:
     assert (standing.starts_ns, standing.ends_ns) == (1788249600 * 10**9, 1803852000 * 10**9)
 
 
+async def test_the_dates_alone_take_one_request() -> None:
+    async with lms() as world:
+        provider = world.provider(world.learner())
+        course, _ = await opened(provider)
+        world.platform.journal.clear()
+        (deadline,) = await provider.due_dates(course)
+        assert (deadline.title, deadline.due_ns) == ("Exercise 1: Parallax", 1790891999_500000000)
+        assert world.asked() == [f"/api/course_home/dates/{course.key}"]
+
+
 async def test_how_one_stands_takes_two_requests_and_none_that_is_known_to_be_missing() -> None:
     courses = tuple(changed(load()[1], id=f"course-v1:O+C+{number}") for number in range(5))
     async with lms(courses=courses, site=Site(progress=False)) as world:
@@ -349,6 +359,7 @@ async def test_a_server_that_fails_to_tell_dates_is_asked_three_times_at_most() 
         standing = await provider.standing(course)
         assert [one.title for one in standing.deadlines] == ["Exercise 1"]
         assert len(world.asked()) == 3
+        assert tuple(await provider.due_dates(course)) == standing.deadlines
 
 
 async def test_when_a_self_paced_course_began() -> None:

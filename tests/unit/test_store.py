@@ -15,7 +15,7 @@ from coursefs.catalog.enrolments import SelectionRule
 from coursefs.catalog.node import ROOT, DesiredNode, Node, Place, Space, StoredItem, digest_of, locator_of
 from coursefs.catalog.store import Store
 from coursefs.errors import CatalogueDamaged, CatalogueError
-from coursefs.model import Course, Item, Kind, Remote, Version
+from coursefs.model import Course, Deadline, Item, Kind, Remote, Version
 
 PLACE = Place("coursera", "c1")
 REMOTE = Remote("video/c1~i1/720p.mp4", {"item": "i1"})
@@ -290,6 +290,23 @@ def test_a_catalogue_of_before_there_was_a_choice_shows_everything(tmp_path: Pat
     assert store.enrolments.added("coursera") == [Course("c2", "s2", "t2", "https://x.example")]
     store.forget_account("coursera")
     assert (store.enrolments.selection_rule("coursera"), store.enrolments.added("coursera")) == (SelectionRule(), [])
+    store.close()
+
+
+def test_due_dates_come_back_and_leave_with_their_account(tmp_path: Path) -> None:
+    path, place = tmp_path / "catalogue.sqlite", Place("coursera", "c1")
+    due = [Deadline("First", 5, "module/m", "https://x.example"), Deadline("Second \ud800", 2**63 - 1)]
+    store = Store(path)
+    assert (store.due_dates.of_course(place), store.due_dates.asked_ns(place)) == ([], None)
+    assert store.due_dates.replace(place, due, 7)
+    store.close()
+    store = Store(path)
+    kept = [due[0], Deadline("Second ?", 2**63 - 1)]
+    assert (store.due_dates.of_course(place), store.due_dates.asked_ns(place)) == (kept, 7)
+    assert not store.due_dates.replace(place, kept, 8), "nothing has changed"
+    assert store.due_dates.asked_ns(place) == 8
+    store.forget_account("coursera")
+    assert (store.due_dates.of_course(place), store.due_dates.asked_ns(place)) == ([], None)
     store.close()
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import trio
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
-from coursefs.model import CourseProgress, Outline, Standing
+from coursefs.model import CourseProgress, Deadline, Outline, Standing
 from coursefs.providers.coursera import catalogue, routes, standing
 from coursefs.providers.coursera.catalogue import CatalogueCourse
 from coursefs.providers.coursera.public_catalogue import Ask
@@ -123,6 +123,29 @@ class Learner:
             async with gathering(self._limiter) as requests:
                 requests.ask(tree, "outline", partial(_tried, outline))
         return standing.standing(parts, _of(tree, "outline", Outline) or Outline(()))
+
+    async def due(self, course_id: str) -> tuple[Deadline, ...]:
+        """The deadlines of a course, with one request, and two more where the learner has none of their own.
+
+        A part that the platform refuses or no longer has is left out.  Raises an error of the whole account or of the
+        network.
+        """
+        await self._user_id()
+        found: dict[str, object] = {}
+        async with gathering(self._limiter) as requests:
+            requests.ask(found, "deadlines", partial(_tried, partial(self.deadlines, course_id)))
+        deadlines = _of(found, "deadlines", DeadlineSettings)
+        if deadlines is None or not deadlines.modules:
+            async with gathering(self._limiter) as requests:
+                requests.ask(found, "session", partial(_tried, partial(self.session, course_id)))
+                requests.ask(found, "schedule", partial(_tried, partial(self.schedule, course_id)))
+        return standing.due(
+            Parts(
+                session=_of(found, "session", CourseSession),
+                deadlines=deadlines,
+                schedule=_of(found, "schedule", tuple) or (),
+            )
+        )
 
     async def _parts(self, course_id: str, slug: str) -> Parts:
         await self._user_id()  # once, before the concurrent requests that need it

@@ -11,7 +11,19 @@ import trio
 from cachetools import LRUCache
 
 from coursefs.errors import CoursefsError, Gone
-from coursefs.model import Course, CourseProgress, File, Identity, Item, Outline, Remote, Route, Source, Standing
+from coursefs.model import (
+    Course,
+    CourseProgress,
+    Deadline,
+    File,
+    Identity,
+    Item,
+    Outline,
+    Remote,
+    Route,
+    Source,
+    Standing,
+)
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
@@ -65,6 +77,10 @@ class CourseraProvider:
     async def standing(self, course: Course) -> Standing:
         """Progress, grade, session, deadlines and instructors, as far as the platform gives them."""
         return await self._client.learner.standing(course.key, course.slug, partial(self._tree, course))
+
+    async def due_dates(self, course: Course) -> Sequence[Deadline]:
+        """The deadlines of the modules, with one to three requests; they have no titles of their own."""
+        return await self._client.learner.due(course.key)
 
     async def progress(self, course: Course) -> CourseProgress:
         """What is done of a course, with one request."""

@@ -194,6 +194,15 @@ def standing(parts: Parts, outline: Outline) -> Standing:
     )
 
 
+def due(parts: Parts) -> tuple[Deadline, ...]:
+    """The deadlines alone, by time; their titles are those of the modules that their keys name."""
+    starts = parts.session.starts if parts.session else None
+    if starts is None and parts.deadlines is not None:
+        starts = parts.deadlines.starts
+    found = (Deadline("", _ns(at), key=f"module/{key}") for key, at in _due(parts, starts).items())
+    return tuple(sorted(found, key=lambda one: one.due_ns))
+
+
 def needs_outline(parts: Parts) -> bool:
     """Whether the standing needs the names of modules or the number of items."""
     lacks_overall = parts.progress is not None and parts.progress.overall is None

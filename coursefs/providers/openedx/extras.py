@@ -104,6 +104,22 @@ class Extras:
         starts = found.starts_ns if begins is None else begins
         return replace(found, starts_ns=starts, ends_ns=enrolment.ends_ns if found.ends_ns is None else found.ends_ns)
 
+    async def deadlines(
+        self,
+        course: Course,
+        enrolment: Enrolment | None,
+        blocks_of: Callable[[Course], Awaitable[Blocks | CoursefsError]],
+    ) -> Sequence[Deadline]:
+        """The deadlines alone, with one request; `blocks_of` as for `standing`."""
+        if enrolment is not None and enrolment.starts_ns is not None and enrolment.starts_ns > time.time_ns():
+            return ()
+        try:
+            return standings.standing(await self._client.dates(course.key), None).deadlines
+        except BadReply:
+            blocks = await blocks_of(course)
+            due = () if isinstance(blocks, CoursefsError) else standings.due_blocks(blocks)
+            return standings.standing((), None, due).deadlines
+
     async def _progress(self, course: Course) -> object:
         """The server's reply on the learner's progress; None when it has none, as on sites without this page."""
         async with self._asking_progress:

@@ -14,6 +14,7 @@ from cachetools import LRUCache
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, RouteGone
 from coursefs.model import (
     Course,
+    Deadline,
     File,
     Identity,
     Item,
@@ -220,6 +221,10 @@ class OpenEdxProvider:
     async def standing(self, course: Course) -> Standing:
         """Dates and progress, with at most three requests; missing parts come from the enrolment and the blocks."""
         return await self._extras.standing(course, self._enrolments.get(course.key), self._blocks_for)
+
+    async def due_dates(self, course: Course) -> Sequence[Deadline]:
+        """The dates of a course, with one request; from its blocks where the server has no dates."""
+        return await self._extras.deadlines(course, self._enrolments.get(course.key), self._blocks_for)
 
     def routes(self) -> Sequence[Route]:
         """The state of each route that was used so far."""

@@ -1,0 +1,138 @@
+"""What is due over all accounts, as the catalogue has it: nothing is requested."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from coursefs.catalog import Node, Place, Store
+from coursefs.library.stored_tree import StoredTree
+from coursefs.model import Deadline
+
+#: times outside of these years are no dates: platforms write 1970 for "none" and 9999 for "never"
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_EARLIEST_NS, _LATEST_NS = (int(one.timestamp()) * 10**9 for one in (EARLIEST, LATEST))
+#: characters of a title, after which it is cut
+_LONGEST = 200
+#: a tag of HTML; no title of a course has one otherwise, because a blank after "<" makes it none
+_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,1000}>")
+_NUMBER = re.compile(r"^\d+[ _]")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something that is due."""
+
+    account: str
+    course: str  # its title
+    directory: str  # of the course, below the mount point
+    title: str
+    due_ns: int  # ns since 1970
+    key: str | None  # of the section or item that is due; None: of neither
+    url: str | None
+    path: str | None  # of the section, or of the directory of the item, below the mount point
+
+    def record(self) -> dict[str, Any]:
+        """The object of `due --json`."""
+        return {
+            "account": self.account,
+            "course": self.course,
+            "directory": self.directory,
+            "title": self.title,
+            "due": datetime.fromtimestamp(self.due_ns // 10**9, UTC).isoformat(),
+            "id": self.key,
+            "url": self.url,
+            "path": self.path,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DueList:
+    """What is due, by time, and what is not known of it."""
+
+    due: tuple[Due, ...]
+    unknown: tuple[str, ...] = ()  # directories of courses whose dates were never asked for
+    implausible: tuple[tuple[str, int], ...] = ()  # courses, and how many of their dates are none
+
+
+def is_plausible(due_ns: int) -> bool:
+    """Whether a time may be a due date (pure)."""
+    return _EARLIEST_NS <= due_ns < _LATEST_NS
+
+
+def plain_title(text: str) -> str:
+    """A title as one line of plain text: tags of HTML are taken out, a long one is cut (pure)."""
+    words = " ".join(html.unescape(_TAG.sub(" ", text[:20_000])).split())
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1].rstrip()}…"
+
+
+def title_of(store: Store, place: Place, key: str | None) -> str:
+    """The title of a section or item of a course; "" where the catalogue does not have it."""
+    if key is None:
+        return ""
+    node = store.find(place, key)
+    if node is not None and not node.is_gone:
+        return _NUMBER.sub("", node.wanted)
+    return next((stored.item.title for stored in store.items.of_course(place) if stored.item.key == key), "")
+
+
+def known_due(tree: StoredTree, store: Store, from_ns: int, until_ns: int) -> DueList:
+    """What is due from one moment to another in the courses that the tree shows."""
+    found: list[Due] = []
+    unknown: list[str] = []
+    implausible: list[tuple[str, int]] = []
+    for node, course in tree.courses():
+        place, directory = Place(node.place.account, node.key), tree.path(node)
+        if store.due_dates.asked_ns(place) is None:
+            unknown.append(directory)
+        deadlines = store.due_dates.of_course(place)
+        good = [one for one in deadlines if is_plausible(one.due_ns)]
+        if len(good) < len(deadlines):
+            implausible.append((directory, len(deadlines) - len(good)))
+        wanted = [one for one in good if from_ns <= one.due_ns <= until_ns]
+        found += [
+            Due(
+                place.account,
+                plain_title(course.title),
+                directory,
+                plain_title(one.title) or directory,
+                one.due_ns,
+                one.key,
+                one.url,
+                path,
+            )
+            for one, path in _with_paths(tree, store, place, wanted)
+        ]
+    found.sort(key=lambda one: (one.due_ns, one.directory, one.title))
+    return DueList(tuple(found), tuple(unknown), tuple(implausible))
+
+
+def _with_paths(
+    tree: StoredTree, store: Store, place: Place, deadlines: Sequence[Deadline]
+) -> Iterator[tuple[Deadline, str | None]]:
+    """The deadlines with the paths of what is due."""
+    directories = {stored.item.key: stored.directory for stored in store.items.of_course(place)} if deadlines else {}
+    for one in deadlines:
+        node: Node | None = None
+        if one.key is not None:
+            node = store.find(place, one.key) or store.node(directories.get(one.key, 0))
+        yield one, None if node is None or node.is_gone else tree.path(node)
+
+
+def stored_due(catalogue: Path, accounts: Sequence[str], from_ns: int, until_ns: int) -> DueList:
+    """What is due, from a catalogue as it is now, whichever process has it open.
+
+    Raises `CoursefsError` where no course of these accounts is known.
+    """
+    store = Store(catalogue, read_only=True)
+    try:
+        tree = StoredTree(store, accounts)
+        tree.require_courses()
+        return known_due(tree, store, from_ns, until_ns)
+    finally:
+        store.close()

@@ -1,0 +1,124 @@
+"""`coursefs due`: lines, notes, and titles that are no titles (pure, and the command on a catalogue of its own)."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursefs.catalog import Place, Store
+from coursefs.catalog.course_nodes import course_changes
+from coursefs.catalog.names import Layout
+from coursefs.catalog.node import ROOT
+from coursefs.cli.due import notes_of
+from coursefs.cli.main import main
+from coursefs.library import DueList
+from coursefs.library.due_list import is_plausible, plain_title
+from coursefs.model import Course, Deadline
+from coursefs.providers.checking import deadlines
+from coursefs.settings.paths import app_paths
+
+DAY = 86_400 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("title", "plain"),
+    [
+        ("Quiz 1", "Quiz 1"),
+        ("<p>Quiz&nbsp;<b>1</b></p>\n", "Quiz 1"),
+        ("a < b and c > d", "a < b and c > d"),
+        ("&lt;b&gt;", "<b>"),
+        ("<script>alert(1)</script>", "alert(1)"),
+        ("  \n\t ", ""),
+        ("x" * 10_000, "x" * 199 + "…"),
+        ("<" * 10_000, "<" * 199 + "…"),
+    ],
+)
+def test_titles_become_one_plain_line(title: str, plain: str) -> None:
+    assert plain_title(title) == plain
+
+
+@given(st.text())
+def test_any_title_is_one_short_line(title: str) -> None:
+    plain = plain_title(title)
+    assert len(plain) <= 200
+    assert plain == " ".join(plain.split())
+
+
+@given(st.lists(st.tuples(st.text(), st.integers(), st.none() | st.text()) | st.none()))
+def test_any_list_of_dates_becomes_one_that_can_be_stored(said: list[tuple[str, int, str | None] | None]) -> None:
+    found = deadlines([None if one is None else Deadline(*one) for one in said])
+    assert list(found) == sorted(found, key=lambda one: (one.due_ns, one.title))
+    assert all(-(2**63) < one.due_ns < 2**63 for one in found)
+
+
+def test_1970_and_9999_are_no_dates() -> None:
+    assert not any(is_plausible(when) for when in (-1, 0, 86_400 * 10**9, 2**63 - 1))
+    assert is_plausible(1_788_249_600 * 10**9)
+
+
+def test_what_a_list_lacks_is_a_line_for_each_thing() -> None:
+    assert notes_of(DueList(())) == []
+    assert notes_of(DueList((), ("Ears",), (("Graphics", 1),))) == [
+        "Graphics: 1 date left out, before 2000 or after 2199",
+        "not known yet: the dates of Ears; to ask for them: coursefs update",
+    ]
+    assert notes_of(DueList((), ("Ears", "Noses"))) == [
+        "not known yet: the dates of 2 courses; to ask for them: coursefs update"
+    ]
+
+
+def catalogue(*due: Deadline) -> None:
+    """A settings file with one account, whose one course has these dates."""
+    file = app_paths().config_file
+    file.parent.mkdir(parents=True)
+    file.write_text("[accounts.coursera]\n")
+    store, courses = Store(app_paths().state_dir / "catalogue.sqlite"), [Course("c1", "ears", "Ears")]
+    store.enrolments.set_courses("coursera", courses)
+    store.write(course_changes(store, "coursera", ROOT, courses, Layout("title"), 1))
+    store.due_dates.replace(Place("coursera", "c1"), due, 1)
+    store.close()
+
+
+def test_what_is_due_is_a_line_in_local_time_and_an_object_in_utc(
+    own_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    when = (time.time_ns() // DAY + 3) * DAY  # midnight in UTC
+    catalogue(Deadline("\x1b[31mQuiz", when, "module/m", "https://x.example"), Deadline("Later", when + 30 * DAY))
+    assert main(["due", "--days", "7"]) == 0
+    out, err = capsys.readouterr()
+    header, line = out.splitlines()
+    assert (header.split(), err) == (["DUE", "COURSE", "WHAT"], "")
+    assert line.split() == [time.strftime("%Y-%m-%d", time.gmtime(when / 1e9)), "05:30", "Ears", "\ufffd[31mQuiz"]
+    assert main(["due", "--json"]) == 0
+    quiz, later = json.loads(capsys.readouterr().out)
+    assert quiz == {
+        "account": "coursera",
+        "course": "Ears",
+        "directory": "Ears",
+        "title": "\x1b[31mQuiz",
+        "due": time.strftime("%Y-%m-%dT00:00:00+00:00", time.gmtime(when / 1e9)),
+        "id": "module/m",
+        "url": "https://x.example",
+        "path": None,
+    }
+    assert later["title"] == "Later"
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_that_nothing_is_due_is_a_line(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["due"]) == 3
+    assert capsys.readouterr() == ("", "coursefs: no account yet; sign in with: coursefs login\n")
+    catalogue(Deadline("Past", 1_700_000_000 * 10**9))
+    assert main(["due", "--days", "1"]) == 0
+    assert capsys.readouterr() == ("", "coursefs: nothing is due within 1 day\n")
+    assert main(["due", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["due", "--days", "x"]) == 2
