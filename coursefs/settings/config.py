@@ -63,6 +63,13 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """`[hooks]`: programs that are run on an event."""
+
+    on_news: tuple[str, ...] | None = None  # program and arguments, after an update with news
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """`[accounts.NAME]`: one account."""
 
@@ -81,6 +88,7 @@ class Settings:
     refresh: Refresh = field(default_factory=Refresh)
     layout: LayoutSettings = field(default_factory=LayoutSettings)
     metrics: Metrics = field(default_factory=Metrics)
+    hooks: Hooks = field(default_factory=Hooks)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
 
 
@@ -156,7 +164,10 @@ def _from_document(document: dict[str, Any]) -> Settings:
     sections = checked(
         document,
         (),
-        {name: lambda value: value for name in ("cache", "network", "refresh", "layout", "metrics", "accounts")},
+        {
+            name: lambda value: value
+            for name in ("cache", "network", "refresh", "layout", "metrics", "hooks", "accounts")
+        },
     )
     cache = checked(sections.get("cache", {}), ("cache",), config_keys.CACHE)
     accounts = table(sections.get("accounts", {}), ("accounts",))
@@ -166,6 +177,7 @@ def _from_document(document: dict[str, Any]) -> Settings:
         refresh=Refresh(**checked(sections.get("refresh", {}), ("refresh",), config_keys.REFRESH)),
         layout=LayoutSettings(**checked(sections.get("layout", {}), ("layout",), config_keys.LAYOUT)),
         metrics=Metrics(**checked(sections.get("metrics", {}), ("metrics",), config_keys.METRICS)),
+        hooks=Hooks(**checked(sections.get("hooks", {}), ("hooks",), config_keys.HOOKS)),
         accounts={name: _account(name, account) for name, account in accounts.items()},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -95,6 +96,23 @@ def lines_of(value: object) -> int | None:
     raise UsageError('expected "highest" or a number of lines, such as "720p"')
 
 
+def command_of(value: object) -> tuple[str, ...]:
+    """A program and its arguments, as a shell would split them; none of a shell's other signs means anything.
+
+    Raises `UsageError`.
+    """
+    wrong = UsageError('expected a program and its arguments, such as "~/bin/notify --quiet"')
+    if not isinstance(value, str) or "\0" in value:
+        raise wrong
+    try:
+        program, *arguments = shlex.split(value)
+    except ValueError:  # nothing, or a quote that is not closed
+        raise wrong from None
+    if not program:
+        raise wrong
+    return (str(expanded(Path(program))) if program.startswith("~/") else program, *arguments)
+
+
 CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams, "limit": parse_rate}
 REFRESH: Mapping[str, Check] = {
@@ -111,6 +129,7 @@ LAYOUT: Mapping[str, Check] = {
     "audio_description": _switch,
     "quizzes": _switch,
 }
+HOOKS: Mapping[str, Check] = {"on_news": command_of}
 METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
 _ADDRESSES: Mapping[str, Check] = {"base_url": account_keys.address, "server": account_keys.address}

@@ -43,3 +43,27 @@ def test_what_is_due_is_known_after_an_update_and_nothing_is_asked(mounted: Worl
     for one in without:
         assert mounted.path(one["path"]).is_dir()
     assert mounted.platform.requests() == []
+
+
+def test_news_is_json_and_is_handed_to_the_hook_once(mounted: World, tmp_path: Path) -> None:
+    hook = tmp_path / "a hook"
+    hook.write_text('#!/bin/sh\nenv > "$1.env"\ncat >> "$1"\n')
+    hook.chmod(0o755)
+    settings = Path(mounted.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
+    settings.write_text(f"[hooks]\non_news = \"'{hook}' {tmp_path}/news\"\n\n{settings.read_text()}")
+    mounted.environment["COURSERA_CAUTH"] = "secret"
+    news = json.loads(mounted.run("update", "--json").stdout)
+    assert [one["about"] for one in news]
+    assert all(one["new"] and one["is_first"] for one in news)
+    assert json.loads((tmp_path / "news").read_text()) == news
+    assert "secret" not in (tmp_path / "news.env").read_text()
+    done = mounted.run("update", "--json")
+    assert (json.loads(done.stdout), done.stderr) == ([], "")
+    assert json.loads((tmp_path / "news").read_text()) == news, "no news, no hook"
+    mounted.umount()
+    hook.unlink()
+    catalogue = Path(mounted.environment["XDG_STATE_HOME"]) / "coursefs" / "catalogue.sqlite"
+    catalogue.unlink()
+    done = mounted.run("update")
+    assert news[-1]["about"] in done.stdout
+    assert done.stderr == f"coursefs: on_news: {hook} cannot be run: No such file or directory\n"
