@@ -9,6 +9,7 @@ selector 16 after a character that has a coloured form.
 from __future__ import annotations
 
 import codecs
+import html
 import re
 import unicodedata
 
@@ -109,3 +110,15 @@ def _is_kept(character: str) -> bool:
 
 def _is_noncharacter(code: int) -> bool:
     return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+#: characters of a title, after which it is cut
+_LONGEST_TITLE = 200
+#: a tag of HTML; no title of a course has one otherwise, because a blank after "<" makes it none
+_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,1000}>")
+
+
+def plain_title(text: str) -> str:
+    """A title as one line of plain text: tags of HTML are taken out, a long one is cut (pure)."""
+    words = " ".join(html.unescape(_TAG.sub(" ", text[:20_000])).split())
+    return words if len(words) <= _LONGEST_TITLE else f"{words[: _LONGEST_TITLE - 1].rstrip()}…"

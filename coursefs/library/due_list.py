@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from coursefs.base.characters import plain_title
 from coursefs.catalog import Node, Place, Store
 from coursefs.library.stored_tree import StoredTree
 from coursefs.model import Deadline
@@ -17,10 +17,6 @@ from coursefs.model import Deadline
 #: times outside of these years are no dates: platforms write 1970 for "none" and 9999 for "never"
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST_NS, _LATEST_NS = (int(one.timestamp()) * 10**9 for one in (EARLIEST, LATEST))
-#: characters of a title, after which it is cut
-_LONGEST = 200
-#: a tag of HTML; no title of a course has one otherwise, because a blank after "<" makes it none
-_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,1000}>")
 _NUMBER = re.compile(r"^\d+[ _]")
 
 
@@ -63,12 +59,6 @@ class DueList:
 def is_plausible(due_ns: int) -> bool:
     """Whether a time may be a due date (pure)."""
     return _EARLIEST_NS <= due_ns < _LATEST_NS
-
-
-def plain_title(text: str) -> str:
-    """A title as one line of plain text: tags of HTML are taken out, a long one is cut (pure)."""
-    words = " ".join(html.unescape(_TAG.sub(" ", text[:20_000])).split())
-    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1].rstrip()}…"
 
 
 def title_of(store: Store, place: Place, key: str | None) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coursefs.base.characters import plain_title
 from coursefs.catalog import Place, Store
 from coursefs.catalog.course_nodes import course_changes
 from coursefs.catalog.names import Layout
@@ -17,7 +18,7 @@ from coursefs.catalog.node import ROOT
 from coursefs.cli.due import notes_of
 from coursefs.cli.main import main
 from coursefs.library import DueList
-from coursefs.library.due_list import is_plausible, plain_title
+from coursefs.library.due_list import is_plausible
 from coursefs.model import Course, Deadline
 from coursefs.providers.checking import deadlines
 from coursefs.settings.paths import app_paths

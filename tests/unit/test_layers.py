@@ -24,6 +24,7 @@ _LAYERS = (
     {"settings"},
     {"providers"},
     {"catalog", "content", "testing"},
+    {"search"},
     {"library"},
     {"bulk", "mount"},
     {"daemon", "doctor"},
@@ -76,7 +77,7 @@ def test_imports_run_downwards(path: Path) -> None:
 
 #: the packages above the facade, and what they import of the packages that it hides, with the reason
 _ABOVE = ("bulk", "mount", "daemon", "doctor", "cli")
-_HIDDEN = {"catalog", "content", "providers", "pages"}
+_HIDDEN = {"catalog", "content", "providers", "pages", "search"}
 _EXCEPTIONS = {
     # before the first sign-in there is no account that a library could be opened with
     "cli/login*.py": {"providers"},
