@@ -118,6 +118,11 @@ class Database:
         """Whether something in memory is not on disk yet."""
         return self._unsaved is not None
 
+    @property
+    def changes(self) -> int:
+        """The number of rows that this connection has changed."""
+        return self._connection.total_changes
+
     # -- writing -------------------------------------------------------------------------------------------------
 
     @property

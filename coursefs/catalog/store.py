@@ -106,6 +106,11 @@ class Store:
         """A message for the user about the state in which the catalogue was found; None if it was in order."""
         return self._database.notice
 
+    @property
+    def changes(self) -> int:
+        """The number of changes since the catalogue was opened; another one after every change."""
+        return self._database.changes
+
     def on_unsaved(self, tell: Callable[[CoursefsError], None]) -> None:
         """Set the callback for writes that stay in memory because the disk refuses them; it gets the reason.
 

@@ -109,7 +109,7 @@ def _asked(options: Globals, command: str) -> Iterator[Reply]:
     import trio
 
     from coursefs.base.atomic_files import usable_folder
-    from coursefs.library import open_cache
+    from coursefs.library import forget_index, open_cache
     from coursefs.settings.config import load
 
     app_paths = options.app_paths()
@@ -122,7 +122,9 @@ def _asked(options: Globals, command: str) -> Iterator[Reply]:
         usable_folder(directory)
         async with open_cache(directory, max_size=settings.max_size, min_free=settings.min_free) as maintenance:
             if command == "cache-clear":
-                return asdict(await maintenance.clear())
+                cleared = await maintenance.clear()
+                forget_index(app_paths.state_dir / "catalogue.sqlite")
+                return asdict(cleared)
             if command == "cache-verify":
                 return asdict(await maintenance.verify())
             return asdict(maintenance.use()) | {"directory": str(directory)}

@@ -95,6 +95,26 @@ def carry_out(
     raise error
 
 
+def transferred(options: Globals, command: str, texts: Sequence[str], **arguments: Any) -> Reply:
+    """The last reply of such a command, whose progress is shown; for a command that goes on with something else.
+
+    Raises `CoursefsError` and `KeyboardInterrupt`.
+    """
+    last: Reply = {}
+    with display() as shown:
+
+        def show(reply: Reply) -> None:
+            nonlocal last
+            last = reply
+            shown.show(reply)
+
+        try:
+            _run(options, command, texts, arguments, show)
+        except Interrupted as signalled:
+            raise KeyboardInterrupt from signalled
+    return last
+
+
 def _run(options: Globals, command: str, texts: Sequence[str], arguments: Mapping[str, Any], show: Show) -> None:
     place = located(texts, demo=options.demo)
     if place is None:

@@ -148,6 +148,23 @@ class CachedFile:
                 unreadable.append(piece)
         return damaged, unreadable
 
+    def whole(self) -> bytes | None:
+        """All bytes, where all are cached and match their checksums; else None.
+
+        Waits for the disk.  Does not count as a read for the order of eviction.
+        """
+        generation, parts, at = self._generation, [], 0
+        try:
+            for piece in self.pieces():
+                data = self.data.read(piece.start, piece.end)
+                if piece.start != at or checksum(data) != piece.crc32:
+                    return None
+                parts.append(data)
+                at = piece.end
+        except OSError:
+            return None
+        return b"".join(parts) if at == self.version.size and generation == self._generation else None
+
     def add(self, piece: Piece) -> None:
         """Add a piece that was written and committed to the index; it must not overlap another."""
         with self._lock:

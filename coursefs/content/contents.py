@@ -155,6 +155,22 @@ class Contents:
         """How many bytes of a content are cached."""
         return self._context.store.cached_bytes(content.key)
 
+    def complete(self, most: int) -> list[tuple[Key, int]]:
+        """The contents of at most so many bytes that are cached completely, with their sizes."""
+        return [
+            (key, row.cached)
+            for key, row in self._context.store.index.rows()
+            if 0 < row.cached == row.version.size <= most
+        ]
+
+    def content_changes(self) -> object:
+        """Something that is another one after pieces have come or gone."""
+        return self._context.store.index.changes
+
+    async def whole(self, key: Key) -> bytes | None:
+        """See `Maintenance.whole`."""
+        return await self._maintenance.whole(key)
+
     def checked_ns(self, content: Content) -> int | None:
         """When the platform last confirmed the recorded version, in ns since 1970.
 

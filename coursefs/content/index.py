@@ -281,6 +281,7 @@ class Index:
 
     def __init__(self) -> None:
         """An empty index in memory, until `begin`."""
+        self.changes = 0  # counts pieces that come and go
         self._touched: set[Key] = set()
         self._pins: set[Key] = set()
         self._load(IndexDatabase(None))
@@ -313,6 +314,7 @@ class Index:
         used, edges = sum(row.cached for row in rows.values()), sum(row.edges for row in rows.values())
         self.database, self._rows, self._pins = database, rows, pins
         self.used, self.edges = used, edges  # bytes
+        self.changes += 1
         self._touched.clear()
         if old is not None:
             old.close()
@@ -382,12 +384,14 @@ class Index:
     def forget(self, key: Key) -> IndexRow:
         """Remove the row of a content from memory and return it; `IndexDatabase.remove_file` must follow."""
         row = self._rows.pop(key)
+        self.changes += 1
         self.used -= row.cached
         self.edges -= row.edges
         return row
 
     def count(self, row: IndexRow, piece: Piece, sign: int) -> None:
         """Count a piece that was added (`sign` 1) or removed (-1)."""
+        self.changes += 1
         edge = piece.size if is_edge(piece.start, piece.end, row.version.size) else 0
         row.cached += sign * piece.size
         row.edges += sign * edge
@@ -397,6 +401,7 @@ class Index:
     def lose_all(self, row: IndexRow) -> None:
         """Delete all pieces of a row, whose bytes are lost."""
         self.database.remove_pieces(row.id, [start for start, _, _ in self.database.pieces(row.id)])
+        self.changes += 1
         self.used -= row.cached
         self.edges -= row.edges
         row.cached = row.edges = 0

@@ -13,6 +13,7 @@ import trio
 from coursefs.base import threads
 from coursefs.content.cached_file import CachedFile, Piece
 from coursefs.content.engine_context import DiskThreads
+from coursefs.content.identity import Key
 from coursefs.content.store import CacheStore
 from coursefs.errors import CoursefsError
 
@@ -75,6 +76,24 @@ class Maintenance:
         pins = self._store.index.pins()
         pinned = sum(self._store.cached_bytes(key) for key in pins)
         return CacheUse(size, files, self.max_size, self._directory, pinned, len(pins))
+
+    async def whole(self, key: Key) -> bytes | None:
+        """All bytes of a small content, where all are cached and match their checksums; else None.
+
+        It does not count as a read for the order of eviction.
+        """
+
+        def read() -> bytes | None:
+            row = self._store.index.row(key)
+            if row is None or row.cached < row.version.size:
+                return None
+            file = self._store.acquire(key, row.version)
+            try:
+                return file.whole()
+            finally:
+                self._store.release(file, was_read=False)
+
+        return await self._thread.run(read)
 
     async def verify(self, progress: Callable[[Verified], None] | None = None) -> Verified:
         """Read every cached piece, compare it with its checksum, and drop damaged and unreadable ones.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import trio
 
 from coursefs.base.crash_messages import told
 from coursefs.bulk.targets import resolve
+from coursefs.daemon.searching import searchable
 from coursefs.daemon.socket import Command, Reply
 from coursefs.daemon.transfers import UnderWay, targets_of, transfers
 from coursefs.errors import CoursefsError
@@ -78,6 +80,7 @@ def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, C
         "update": update,
         "choose": choose,
         "known": known,
+        "searchable": partial(searchable, library),
         "cache-info": cache_info,
         "cache-clear": cache_clear,
         "cache-verify": cache_verify,

@@ -15,6 +15,9 @@ from coursefs.library.due_list import Due, DueList, stored_due
 from coursefs.library.handle import Handle
 from coursefs.library.library import Library, open_library
 from coursefs.library.listing import Listed, SearchHit
+from coursefs.library.search_indexing import SearchProgress
+from coursefs.library.search_texts import Found as FoundText
+from coursefs.library.search_texts import IndexMissing, forget_index, require_terms, search_texts
 from coursefs.library.settings import AccountSource, Applied, LibrarySettings, require_accounts
 from coursefs.library.status import AccountStatus, LibraryStatus, OpenFileStatus, Reads, UnpinnedQuota
 from coursefs.library.stored_tree import Known, StoredTree, Totals, stored_tree
@@ -40,8 +43,10 @@ __all__ = [
     "Fetching",
     "Findings",
     "Found",
+    "FoundText",
     "Handle",
     "HasRoutes",
+    "IndexMissing",
     "IndexingDelays",
     "Known",
     "Layout",
@@ -59,6 +64,7 @@ __all__ = [
     "Provider",
     "Reads",
     "SearchHit",
+    "SearchProgress",
     "StoredTree",
     "Totals",
     "Unavailable",
@@ -66,6 +72,7 @@ __all__ = [
     "Verified",
     "choose",
     "forget_account",
+    "forget_index",
     "gather_surprises",
     "is_probe",
     "list_all",
@@ -75,7 +82,9 @@ __all__ = [
     "provider_of",
     "report_entries",
     "require_accounts",
+    "require_terms",
     "search",
+    "search_texts",
     "stored_due",
     "stored_tree",
     "write_report",

@@ -30,6 +30,7 @@ from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.handle import Handle
 from coursefs.library.learner_progress import LearnerProgress
 from coursefs.library.listing import STANDINGS_WITHIN, Listed, SearchHit, listed, searched
+from coursefs.library.search_indexing import SearchIndexing, SearchProgress
 from coursefs.library.settings import Applied, LibrarySettings, change
 from coursefs.library.status import LibraryStatus, Reads, UnpinnedQuota, account_status, open_file_status
 from coursefs.library.stored_tree import StoredTree
@@ -93,6 +94,9 @@ class Library:
         self._sizes = self._versions.sizes
         self._selection = CourseSelection(store, self._tree)
         self._progress = LearnerProgress(providers, store)
+        self._search = SearchIndexing(
+            settings.catalogue, lambda: self.accounts, self._contents, lambda: store.changes, self._foreground.idle
+        )
         self._walk = Walk(self._tree, store, self._foreground, offline=transport.offline)
         self._repair = CatalogueRepair(
             store, self._tree, self._supervisor, lambda: self._settings, self._activity.note, self._activity.over
@@ -281,8 +285,10 @@ class Library:
         return self._contents.use()
 
     async def clear(self) -> Cleared:
-        """Drop all unpinned contents from the cache."""
-        return await self._contents.clear()
+        """Drop all unpinned contents from the cache, and the search index, which has texts of them."""
+        cleared = await self._contents.clear()
+        await self._search.forget()
+        return cleared
 
     async def verify(self, progress: Callable[[Verified], None]) -> Verified:
         """Compare every cached byte with its checksum: see `Maintenance.verify`."""
@@ -335,6 +341,21 @@ class Library:
         """
         wanted = {name: provider for name, provider in self._providers.items() if account in {None, name}}
         return await searched(wanted, text, limit)
+
+    async def keep_searchable(self) -> None:
+        """Keep the search index up to date in the background, until cancelled: see `SearchIndexing.run`."""
+        await self._search.run()
+
+    async def make_searchable(self, *, again: bool = False, is_background: bool = True) -> None:
+        """Bring the search index up to date now; `again`: build it from nothing.  See `SearchIndexing.update`."""
+        if again:
+            await self._search.forget()
+        await self._search.update(is_background=is_background)
+
+    @property
+    def searchable(self) -> SearchProgress:
+        """How far the search index is up to date."""
+        return self._search.progress
 
     async def choose(self, courses: Sequence[str], *, shown: bool) -> list[Chosen]:
         """Show or hide these courses in the tree: see `CourseSelection.choose`."""

@@ -21,6 +21,7 @@ from coursefs.library.course_names import Candidate, names_to_type
 from coursefs.library.course_selection import Chosen
 from coursefs.library.library import Library, open_library
 from coursefs.library.listing import STANDINGS_WITHIN, Listed, SearchHit
+from coursefs.library.search_texts import forget_index
 from coursefs.library.settings import LibrarySettings
 from coursefs.library.variants import forget_variants
 
@@ -124,6 +125,7 @@ def forget_account(account: str, catalogue: Path, cache: Cache, cache_dir: Path)
     usable_folder(cache_dir)
     with _locked(catalogue, "logout", taken):
         dropped = trio.run(_forget_contents, account, cache, cache_dir)
+        forget_index(catalogue)
         forget_variants(catalogue)
         if catalogue.exists():
             store = Store(catalogue)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +68,77 @@ def test_news_is_json_and_is_handed_to_the_hook_once(mounted: World, tmp_path: P
     done = mounted.run("update")
     assert news[-1]["about"] in done.stdout
     assert done.stderr == f"coursefs: on_news: {hook} cannot be run: No such file or directory\n"
+
+
+def hits(world: World, *words: str) -> list[dict[str, Any]]:
+    """What a search finds."""
+    found: list[dict[str, Any]] = json.loads(world.run("search", "--json", *words).stdout)
+    return found
+
+
+def test_what_was_said_is_found_with_a_mount_and_without_one(mounted: World, tmp_path: Path) -> None:
+    mounted.platform.forget()
+    done = mounted.run("search", "parsec", status=1, lines=1)
+    assert done.stdout == ""
+    assert "to fetch all texts first: --fetch" in done.stderr
+    assert mounted.platform.requests() == [], "nothing is asked without --fetch"
+    done = mounted.run("search", "parsec", "--fetch")
+    assert "already there, 0 failed" in done.stderr
+    assert mounted.platform.requests()
+    films = [one for one in mounted.platform.requests() if one["path"].endswith(".mp4")]
+    assert {one["range"] for one in films} <= {"bytes=0-0"}, "their sizes alone"
+    mounted.platform.forget()
+    found = hits(mounted, "arcsecond", "parsec")
+    assert [one for one in found if one["time"] is not None and one["media"].endswith(".mp4")]
+    for one in found:
+        assert mounted.path(one["path"]).exists()
+    assert hits(mounted, "PARSEC", "--course", "reading-the-night-sky")
+    assert {one["course"] for one in hits(mounted, "PARSEC", "--course", "reading-the-night-sky")} == {
+        "Reading the Night Sky"
+    }
+    mounted.umount()
+    assert hits(mounted, "arcsecond", "parsec") == found
+    assert "coursefs mount" in mounted.run("search", "parsec", "--play", "1", status=1).stderr
+    index = Path(mounted.environment["XDG_STATE_HOME"]) / "coursefs" / "search.sqlite"
+    assert index.stat().st_mode & 0o777 == 0o600
+    index.write_bytes(b"no index")
+    assert hits(mounted, "arcsecond", "parsec") == found
+    assert mounted.platform.requests() == []
+    mounted.mount()
+    mounted.platform.forget()
+    index.write_bytes(b"no index")
+    assert hits(mounted, "arcsecond", "parsec") == found, "the mount builds it again"
+    mounted.run("cache", "clear")
+    assert b"arcsecond" not in (index.read_bytes() if index.exists() else b"")
+    assert all(one["media"] is None for one in hits(mounted, "parsec")), "readings are in the catalogue"
+    assert mounted.platform.requests() == []
+
+
+def test_the_player_opens_a_hit_at_its_time(mounted: World, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("mpv", "xdg-open"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" > {tmp_path}/played\n')
+        (programs / name).chmod(0o755)
+    mounted.run("search", "parsec", "--fetch")
+    found = hits(mounted, "arcsecond", "parsec")
+    number = next(number for number, one in enumerate(found, 1) if one["time"] is not None)
+    mounted.environment.pop("WAYLAND_DISPLAY", None)
+    mounted.environment["DISPLAY"] = ""
+    mounted.environment["PATH"] = f"{programs}:{mounted.environment['PATH']}"
+    done = mounted.run("search", "arcsecond", "parsec", "--play", str(number), status=1)
+    assert "there is no display" in done.stderr
+    mounted.environment["DISPLAY"] = ":0"
+    mounted.run("search", "arcsecond", "parsec", "--play", str(number))
+    hit = found[number - 1]
+    assert (tmp_path / "played").read_text() == f"mpv --start={hit['time']:.3f} -- {mounted.path(hit['media'])}\n"
+    assert "there is no hit 999" in mounted.run("search", "parsec", "--play", "999", status=2).stderr
+
+
+def test_signing_out_takes_the_texts_along(mounted: World) -> None:
+    mounted.run("search", "parsec", "--fetch")
+    index = Path(mounted.environment["XDG_STATE_HOME"]) / "coursefs" / "search.sqlite"
+    assert index.exists()
+    mounted.umount()
+    mounted.run("logout", "coursera", "--cache")
+    assert not index.exists()

@@ -126,6 +126,7 @@ def test_tab_completes_commands_accounts_and_courses(own_home: Path) -> None:
         ["courses", "add"],
         ["courses", "remove"],
         ["update"],
+        ["search", "x", "--course"],
     ],
     ids=" ".join,
 )

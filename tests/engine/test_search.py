@@ -1,0 +1,280 @@
+"""The search index: what is in it, how it follows the catalogue and the cache, and what is found."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+import trio
+import trio.testing
+
+from coursefs.catalog.node import ROOT
+from coursefs.content.identity import Key
+from coursefs.errors import CoursefsError, UsageError
+from coursefs.library import IndexMissing, Library, Node, forget_account, forget_index, search_texts
+from coursefs.library.search_indexing import SearchIndexing
+from coursefs.model import Course, File, Item, Kind, Outline, Page, Placement, Remote
+from coursefs.search import index_path
+from coursefs.settings.config import Cache
+from tests.engine.fakes import lecture, reading, section, video
+from tests.engine.shelf import Shelf, shelf
+
+EARS, EYES, READ, BARE = (
+    lecture("a", "Ears", 1),
+    lecture("b", "Augen", 2),
+    lecture("r", "Reading", 3),
+    lecture("n", "Nose", 4),
+)
+__all__ = ["shelf"]
+
+SRT = "1\n00:00:02,000 --> 00:00:05,000\n{}\n\n2\n00:01:10,500 --> 00:01:15,000\nSomething else.\n"
+
+
+def caption(item: Item, language: str, extension: str = ".srt") -> File:
+    """A caption, or a transcript, of a lecture."""
+    kind = Kind.TRANSCRIPT if extension == ".txt" else Kind.SUBTITLE
+    key = f"{item.key}/{language}{extension}"
+    return File(key, kind, Placement.MAIN, "", f".{language}{extension}", "text/plain", Remote(key, {"key": key}))
+
+
+@pytest.fixture
+def texts(shelf: Shelf) -> Shelf:
+    """A course with captions in two languages, a transcript beside one of them, and a reading."""
+    shelf.provider.listed = [Course("c1", "graphics", "Hören und Sehen")]
+    shelf.provider.outlines = {"c1": Outline((section("m", "Start", 1, EARS, EYES, READ, BARE),))}
+    page = '<p>The <b>basilar</b> membrane.</p><p>Schall wird zu <a href="x">Nerven</a>signalen.</p>'
+    files: dict[str, list[File] | CoursefsError] = {
+        EARS.key: [video(EARS), caption(EARS, "en"), caption(EARS, "en", ".txt"), caption(EARS, "de")],
+        EYES.key: [video(EYES), caption(EYES, "zh")],
+        READ.key: list(reading(READ, page)),
+        BARE.key: [video(BARE)],
+    }
+    shelf.provider.contents = files
+    for key, text in {
+        "item/a/en.srt": SRT.format("The cochlea has a <i>basilar</i> membrane."),
+        "item/a/en.txt": "The cochlea has a basilar membrane. Something else.",
+        "item/a/de.srt": SRT.format("Die Hörschnecke hat eine Membran."),
+        "item/b/zh.srt": SRT.format("机器学习很有趣。"),
+    }.items():
+        serve(shelf, key, text.encode())
+    for item in (EARS, EYES, BARE):
+        serve(shelf, f"{item.key}/video", b"x" * 100)
+    return shelf
+
+
+def serve(shelf: Shelf, key: str, body: bytes) -> None:
+    """Have the media host serve these bytes."""
+    shelf.cdn.bodies[key] = body
+    shelf.provider.urls[key] = f"https://cdn.example/{key}"
+
+
+async def walk(library: Library, inode: int = ROOT) -> list[Node]:
+    """All files of a library."""
+    found = []
+    for node in await library.children(inode):
+        found += await walk(library, node.inode) if node.is_directory else [node]
+    return found
+
+
+async def fetched(library: Library, *names: str) -> None:
+    """List everything, and have the files whose names end so in the cache."""
+    for node in await walk(library):
+        if node.name.endswith(names):
+            await library.prefetch(await library.exact(node), lambda _: None)
+
+
+def found(shelf: Shelf, text: str, **more: object) -> list[tuple[str, float | None, str]]:
+    """What a search finds: lecture, time and text."""
+    hits = search_texts(shelf.settings.catalogue, text, [one.name for one in shelf.settings.accounts], **more)  # type: ignore[arg-type]
+    return [(one.lecture, one.at, one.text) for one in hits]
+
+
+async def test_only_what_is_known_and_cached_is_found_and_nothing_is_asked(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        texts.provider.calls.clear()
+        texts.cdn.asked.clear()
+        await library.make_searchable()
+        assert found(texts, "cochlea") == []
+        assert found(texts, "nose") == [("01 Start/04 Nose", None, "Nose")]
+        assert found(texts, "basilar") == [("01 Start/03 Reading", None, "The basilar membrane.")]
+        assert found(texts, "hören") == [("", None, "Hören und Sehen")]
+        assert (texts.provider.calls, texts.cdn.asked) == ([], [])
+        await fetched(library, ".srt", ".txt")
+        await library.make_searchable()
+        assert found(texts, "COCHLEA") == [("01 Start/01 Ears", 2.0, "The cochlea has a basilar membrane.")]
+        assert {lecture for lecture, _, _ in found(texts, "basilar")} == {"01 Start/01 Ears", "01 Start/03 Reading"}
+        assert found(texts, "horschnecke membran") == [("01 Start/01 Ears", 2.0, "Die Hörschnecke hat eine Membran.")]
+        assert found(texts, "学习") == [("01 Start/02 Augen", 2.0, "机器学习很有趣。")]
+        assert found(texts, "nervensignal") == [("01 Start/03 Reading", None, "Schall wird zu Nervensignalen.")]
+        assert found(texts, "something cochlea") == [
+            ("01 Start/01 Ears", 2.0, "The cochlea has a basilar membrane."),
+            ("01 Start/01 Ears", 70.5, "Something else."),
+        ]
+        assert found(texts, "basilar", limit=1) == found(texts, "basilar")[:1]
+        assert found(texts, "basilar", course="Another") == []
+        (hit,) = search_texts(texts.settings.catalogue, "cochlea", ["x"])
+        assert (hit.path, hit.media) == (
+            "Hören und Sehen/01 Start/01 Ears.en.srt",
+            "Hören und Sehen/01 Start/01 Ears.mp4",
+        )
+    with pytest.raises(UsageError, match="at least one letter"):
+        search_texts(texts.settings.catalogue, "- .", ["x"])
+    assert search_texts(texts.settings.catalogue, "cochlea", ["another"]) == []
+
+
+async def test_it_follows_names_contents_and_what_goes(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+        await library.make_searchable()
+        texts.provider.outlines["c1"] = Outline(
+            (section("m", "Anfang", 1, replace(EARS, title="Ohren"), replace(EYES, position=3)),)
+        )
+        texts.provider.contents[EARS.key] = [video(EARS), caption(EARS, "en")]
+        async for _ in library.update([]):
+            pass
+        await library.make_searchable()
+        assert found(texts, "cochlea") == [("01 Anfang/01 Ohren", 2.0, "The cochlea has a basilar membrane.")]
+        assert found(texts, "horschnecke") == []
+        assert found(texts, "nose") == []
+        assert found(texts, "ohren")[0] == ("01 Anfang/01 Ohren", None, "Ohren")
+        assert found(texts, "ears") == []
+
+
+async def test_clearing_the_cache_and_signing_out_leave_no_text_on_the_disk(texts: Shelf) -> None:
+    path = index_path(texts.settings.catalogue)
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+        await library.make_searchable()
+        assert b"cochlea" in path.read_bytes(), "words are in it as they are"
+        assert path.stat().st_mode & 0o777 == 0o600
+        await library.clear()
+        assert not path.exists()
+        await library.make_searchable()
+        assert b"cochlea" not in path.read_bytes()
+        assert found(texts, "cochlea") == []
+        assert found(texts, "nose")
+        await fetched(library, ".srt")
+        await library.make_searchable()
+        assert found(texts, "cochlea")
+    account = texts.settings.accounts[0].name
+    await trio.to_thread.run_sync(
+        lambda: forget_account(account, texts.settings.catalogue, Cache(), texts.settings.cache)
+    )
+    assert not path.exists()
+    forget_index(texts.settings.catalogue)
+
+
+async def test_what_was_evicted_leaves_with_the_next_round(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+        await library.make_searchable()
+        assert found(texts, "cochlea")
+        await library._contents.clear()  # as an eviction: without the index
+        await library.make_searchable()
+        assert found(texts, "cochlea") == []
+        assert b"cochlea" not in index_path(texts.settings.catalogue).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["none", "random", "cut", "other", "rows", "shadow"])
+async def test_an_index_that_is_missing_or_damaged_is_built_again(texts: Shelf, damage: str) -> None:
+    path = index_path(texts.settings.catalogue)
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+        await library.make_searchable()
+        before = found(texts, "membran")
+        data = path.read_bytes()
+        if damage == "none":
+            path.unlink()
+        elif damage == "random":
+            path.write_bytes(b"\xa5" * len(data))
+        elif damage == "cut":
+            path.write_bytes(data[: len(data) // 3])
+        else:
+            with closing(sqlite3.connect(path)) as index, index:
+                index.execute(
+                    {
+                        "other": "PRAGMA user_version = 99",
+                        "rows": "UPDATE document SET sentences = x'00' WHERE sentences IS NOT NULL",
+                        "shadow": "UPDATE word_data SET block = x'ff' WHERE id > 10",
+                    }[damage]
+                )
+        with pytest.raises(IndexMissing):
+            found(texts, "membran")
+        await library.make_searchable(again=True)
+        assert found(texts, "membran") == before != []
+
+
+async def test_a_text_that_cannot_be_read_costs_its_own_hits_alone(texts: Shelf) -> None:
+    serve(texts, "item/a/en.srt", b"\xff\xfe\x00\xd8" * 1000)
+    serve(texts, "item/a/de.srt", b"1\n00:00:01,000 --> \n" * 1000)
+    texts.provider.contents[READ.key] = list(reading(READ, "<p>" * 20_000 + "deep"))
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+        await library.make_searchable()
+        assert found(texts, "学习")
+        assert ("01 Start/01 Ears", None, "Ears") in found(texts, "ears")
+
+
+async def test_rounds_are_one_at_a_time_and_a_cancelled_one_keeps_what_it_has(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(library.make_searchable)
+        assert library.searchable.is_complete
+        with trio.move_on_after(0):
+            await library.make_searchable(again=True)
+        async with trio.open_nursery() as nursery:  # a deletion ends the round that runs
+            nursery.start_soon(library.make_searchable)
+            await trio.testing.wait_all_tasks_blocked()
+            await library.clear()
+        await library.make_searchable()
+        assert found(texts, "cochlea") == []
+        assert found(texts, "nose")
+
+
+async def test_a_page_is_not_searched_for_the_words_of_a_notice(texts: Shelf) -> None:
+    texts.provider.contents[BARE.key] = [
+        File("n/page", Kind.LINK, Placement.MARKED, "quiz", ".html", "text/html", Page("<p>This is on the web</p>"))
+    ]
+    async with texts.opened() as library:
+        await walk(library)
+        await library.make_searchable()
+        assert found(texts, "web") == []
+        assert found(texts, "nose")
+
+
+async def test_no_step_is_taken_while_a_program_waits(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await fetched(library, ".srt")
+    waiting, go = trio.Event(), trio.Event()
+
+    class NothingCached:
+        def complete(self, most: int) -> list[tuple[Key, int]]:
+            return []
+
+        def content_changes(self) -> object:
+            return None
+
+        async def whole(self, key: Key) -> bytes | None:
+            raise AssertionError
+
+    async def idle(seconds: float) -> None:
+        waiting.set()
+        await go.wait()
+
+    def documents() -> int:
+        with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index:
+            return int(index.execute("SELECT count(*) FROM document").fetchone()[0])
+
+    indexing = SearchIndexing(texts.settings.catalogue, lambda: ["x"], NothingCached(), lambda: 0, idle)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: indexing.update(is_background=True))
+        await waiting.wait()
+        assert documents() == 0
+        go.set()
+    assert documents() == 6
+    assert indexing.progress.is_complete
