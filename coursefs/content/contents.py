@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,13 +155,11 @@ class Contents:
         """How many bytes of a content are cached."""
         return self._context.store.cached_bytes(content.key)
 
-    def complete(self, most: int) -> list[tuple[Key, int]]:
+    def complete(self, most: int) -> Iterator[tuple[Key, int]]:
         """The contents of at most so many bytes that are cached completely, with their sizes."""
-        return [
-            (key, row.cached)
-            for key, row in self._context.store.index.rows()
-            if 0 < row.cached == row.version.size <= most
-        ]
+        for key, row in self._context.store.index.rows():
+            if 0 < row.cached == row.version.size <= most:
+                yield key, row.cached
 
     def content_changes(self) -> object:
         """Something that is another one after pieces have come or gone."""

@@ -11,9 +11,10 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 #: seconds after the mount, between two looks, and without a foreground request before a step
 _FIRST, _AGAIN, _QUIET = 30.0, 300.0, 0.5
 #: lines that are written between two checkpoints
-_LINES = 500
+_LINES = 200
 #: bytes of a line of the child, at most
 _LONGEST_LINE = 1 << 20
 
@@ -38,7 +39,7 @@ _LONGEST_LINE = 1 << 20
 class CachedTexts(Protocol):
     """What is cached: `coursefs.content.Contents`."""
 
-    def complete(self, most: int) -> list[tuple[Key, int]]:
+    def complete(self, most: int) -> Iterator[tuple[Key, int]]:
         """The contents of at most so many bytes that are cached completely, with their sizes."""
 
     def content_changes(self) -> object:
@@ -136,9 +137,8 @@ class SearchIndexing:
         try:
             await child.stdin.send_all(_line(request))
             complete = self._cached.complete(MOST_BYTES)
-            for start in range(0, len(complete), _LINES):
-                lines = (_line([*key, size]) for key, size in complete[start : start + _LINES])
-                await child.stdin.send_all(b"".join(lines))
+            while lines := [_line([*key, size]) for key, size in islice(complete, _LINES)]:
+                await child.stdin.send_all(b"".join(lines))  # the event loop is not held up for long
             await child.stdin.send_all(b"\n")
             async with aclosing(_replies(child.stdout)) as replies:
                 async for reply in replies:

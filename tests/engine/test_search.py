@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -253,8 +254,8 @@ async def test_no_step_is_taken_while_a_program_waits(texts: Shelf) -> None:
     waiting, go = trio.Event(), trio.Event()
 
     class NothingCached:
-        def complete(self, most: int) -> list[tuple[Key, int]]:
-            return []
+        def complete(self, most: int) -> Iterator[tuple[Key, int]]:
+            return iter(())
 
         def content_changes(self) -> object:
             return None
