@@ -148,15 +148,15 @@ def test_times_of_a_listing(value: str, wall: float | None) -> None:
     assert web_replies.wall_clock(value) == wall
 
 
-def test_recorded_replies_are_understood(recorded: Path) -> None:
-    empty = json.loads((recorded / "panopto/GetSessions.empty.json").read_text())["reply"]
+def test_recorded_replies_are_understood(platform_replies: Path) -> None:
+    empty = json.loads((platform_replies / "panopto/GetSessions.empty.json").read_text())["reply"]
     assert web_replies.sessions_page(empty) == web_replies.Page((), 0)
-    fault = json.loads((recorded / "panopto/GetFolders.not-in-role.json").read_text())
+    fault = json.loads((platform_replies / "panopto/GetFolders.not-in-role.json").read_text())
     refused = reply(fault["status"], fault["reply_text"], kind="application/xml")
     assert web_replies.is_refusal(refused)
     with pytest.raises(NotAllowed):
         web_replies.web_content(refused, "folders")
-    row = json.loads((recorded / "panopto/GetSessions.row.json").read_text())["reply"]
+    row = json.loads((platform_replies / "panopto/GetSessions.row.json").read_text())["reply"]
     assert web_replies.sessions_page(row).total == 1
 
 
