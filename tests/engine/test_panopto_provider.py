@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from coursefs.base.foreground import background_work
 from coursefs.demo.panopto.tree import Playlist, made_guid
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, Unreachable
-from coursefs.model import Course, File, Item, Kind, Outline, Remote, Sketch, Wanted
+from coursefs.model import Course, File, Item, Kind, Outline, ProvisionalFiles, Remote, Wanted
 from coursefs.transport import Transport
 from tests.engine.campus import (
     CDN,
@@ -50,7 +50,7 @@ def srt(tmp_path: Path) -> Path:
 
 
 def named(files: object) -> list[str]:
-    assert isinstance(files, (list, Sketch)), files
+    assert isinstance(files, (list, ProvisionalFiles)), files
     return [f"{file.key.split('/', 2)[2]} {file.extension}" for file in files]
 
 
@@ -269,7 +269,7 @@ async def test_a_folder_of_hundreds_is_listed_by_its_listing_alone(autojump_cloc
         it.hosts.requests.clear()
         files = await provider.files(course, outline.items)
         assert len(files) == 200
-        assert all(isinstance(one, Sketch) and named(one) == ["video .mp4"] for one in files.values())
+        assert all(isinstance(one, ProvisionalFiles) and named(one) == ["video .mp4"] for one in files.values())
         assert it.hosts.requests == []
 
 

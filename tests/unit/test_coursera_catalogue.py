@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.providers.coursera import catalogue, replies
-from coursefs.providers.coursera.catalogue import CatalogueCourse, Reference, Specialization, ranked, reference
+from coursefs.providers.coursera.catalogue import CatalogueCourse, CourseAddress, Specialization, course_address, ranked
 from coursefs.providers.coursera.enrolled import enrolled
 from coursefs.providers.coursera.naptime import Envelope, envelope
 from coursefs.providers.coursera.old_replies import session_enrolments
@@ -128,13 +128,13 @@ def test_the_recorded_membership_of_2015(platform_replies: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("machine-learning", Reference("machine-learning", "machine-learning")),
-        (" Ab3dEfGhEeqAbQ7kLmNo1w\n", Reference("Ab3dEfGhEeqAbQ7kLmNo1w", "Ab3dEfGhEeqAbQ7kLmNo1w")),
-        ("https://www.coursera.org/learn/x-y/home/week/1?specialization=z", Reference(course="x-y")),
-        ("https://coursera.org/learn/x#about", Reference(course="x")),
-        ("https://de.coursera.org/course/x", Reference(course="x")),
-        ("https://www.coursera.org/specializations/machine-learning", Reference(programme="machine-learning")),
-        ("https://www.coursera.org/professional-certificates/x?utm=y", Reference(programme="x")),
+        ("machine-learning", CourseAddress("machine-learning", "machine-learning")),
+        (" Ab3dEfGhEeqAbQ7kLmNo1w\n", CourseAddress("Ab3dEfGhEeqAbQ7kLmNo1w", "Ab3dEfGhEeqAbQ7kLmNo1w")),
+        ("https://www.coursera.org/learn/x-y/home/week/1?specialization=z", CourseAddress(course="x-y")),
+        ("https://coursera.org/learn/x#about", CourseAddress(course="x")),
+        ("https://de.coursera.org/course/x", CourseAddress(course="x")),
+        ("https://www.coursera.org/specializations/machine-learning", CourseAddress(programme="machine-learning")),
+        ("https://www.coursera.org/professional-certificates/x?utm=y", CourseAddress(programme="x")),
         ("https://www.coursera.org/learn/", None),
         ("https://www.coursera.org/learn/..%2F..", None),
         ("https://www.coursera.org/", None),
@@ -146,13 +146,13 @@ def test_the_recorded_membership_of_2015(platform_replies: Path) -> None:
         ("", None),
     ],
 )
-def test_what_a_text_names(said: str, meant: Reference | None) -> None:
-    assert reference(said, HOST) == meant
+def test_what_a_text_names(said: str, meant: CourseAddress | None) -> None:
+    assert course_address(said, HOST) == meant
 
 
 @given(st.text() | st.text().map(lambda text: f"https://www.coursera.org/{text}"))
 def test_no_text_is_too_strange(said: str) -> None:
-    meant = reference(said, HOST)
+    meant = course_address(said, HOST)
     assert meant is None or meant.course or meant.programme
 
 

@@ -18,10 +18,10 @@ from coursefs.providers.coursera.standing import (
     CourseGrade,
     CourseSession,
     DeadlineSettings,
+    LearnerProgress,
     ModulesDone,
     Parts,
     Period,
-    Progress,
     standing,
 )
 from tests.unit.test_coursera_catalogue import good, seed
@@ -33,7 +33,7 @@ def page(*elements: Any, **linked: Any) -> Envelope:
 
 def test_the_recorded_progress_with_and_without_an_envelope(platform_replies: Path) -> None:
     said = seed(platform_replies, "onDemandCoursesProgress.v1")
-    expected = Progress(
+    expected = LearnerProgress(
         overall=0.02,
         modules={key: percent / 100 for key, percent in said["modules"].items()},
         lessons={key: percent / 100 for key, percent in said["lessons"].items()},
@@ -132,8 +132,8 @@ SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
     ("parts", "expected"),
     [
         (Parts(), Standing()),
-        (Parts(progress=Progress(0.5)), Standing(done=0.5)),
-        (Parts(progress=Progress(None, {}, {"a": 1.0})), Standing(done=0.5)),
+        (Parts(progress=LearnerProgress(0.5)), Standing(done=0.5)),
+        (Parts(progress=LearnerProgress(None, {}, {"a": 1.0})), Standing(done=0.5)),
         (Parts(grade=CourseGrade(0.7, False)), Standing(grade=0.7, passed=False)),
         (Parts(session=CourseSession(1.5, 3.0)), Standing(starts_ns=1_500_000_000, ends_ns=3 * NS)),
         (Parts(instructors=("Ada",)), Standing(instructors=("Ada",))),

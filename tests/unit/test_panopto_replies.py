@@ -11,7 +11,7 @@ import pytest
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, RouteGone
 from coursefs.providers.panopto import replies, routes
-from coursefs.providers.panopto.replies import TAGS, Delivery, Folder, Mark, Session, content_of, tag
+from coursefs.providers.panopto.replies import TAGS, Delivery, Folder, Mark, Recording, content_of, tag
 from coursefs.transport import Reply
 
 ID = "0a1b2c3d-0000-4000-8000-00000000000f"
@@ -252,4 +252,4 @@ def test_addresses_are_encoded() -> None:
 
 
 def test_a_session_says_nothing_of_its_addresses() -> None:
-    assert "token" not in repr(Session(ID, "x", download_url="https://x/?token", captions_url="https://x/?token"))
+    assert "token" not in repr(Recording(ID, "x", download_url="https://x/?token", captions_url="https://x/?token"))

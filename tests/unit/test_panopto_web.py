@@ -150,7 +150,7 @@ def test_times_of_a_listing(value: str, wall: float | None) -> None:
 
 def test_recorded_replies_are_understood(platform_replies: Path) -> None:
     empty = json.loads((platform_replies / "panopto/GetSessions.empty.json").read_text())["reply"]
-    assert web_replies.sessions_page(empty) == web_replies.Page((), 0)
+    assert web_replies.sessions_page(empty) == web_replies.ListingPage((), 0)
     fault = json.loads((platform_replies / "panopto/GetFolders.not-in-role.json").read_text())
     refused = reply(fault["status"], fault["reply_text"], kind="application/xml")
     assert web_replies.is_refusal(refused)

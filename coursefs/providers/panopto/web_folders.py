@@ -22,12 +22,12 @@ from cachetools import TTLCache
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.providers.kit.gathering import concerns_one_item, gathering, is_final
 from coursefs.providers.panopto import wall_clock
-from coursefs.providers.panopto.folders import Contents
-from coursefs.providers.panopto.replies import Folder, Session
+from coursefs.providers.panopto.folders import FolderContents
+from coursefs.providers.panopto.replies import Folder, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.settings import AccountSettings
 from coursefs.providers.panopto.web_client import WebClient
-from coursefs.providers.panopto.web_replies import Page, Row, WebFolder, merged
+from coursefs.providers.panopto.web_replies import ListingPage, Row, WebFolder, merged
 from coursefs.providers.panopto.web_tree import (
     children_of,
     placed,
@@ -69,7 +69,7 @@ class _Everything:
 class WebFolders:
     """The folders of one account; `turns` limits the concurrent requests."""
 
-    def __init__(self, client: WebClient, settings: Settings, turns: RequestLimit) -> None:
+    def __init__(self, client: WebClient, settings: AccountSettings, turns: RequestLimit) -> None:
         self._client = client
         self._settings = settings
         self._turns = turns
@@ -88,11 +88,11 @@ class WebFolders:
             folders[SHARED] = Folder(SHARED, _SHARED_NAME, url=shared_page(self._client.server))
         return folders
 
-    async def below(self, top: Folder) -> dict[str, Contents]:
+    async def below(self, top: Folder) -> dict[str, FolderContents]:
         """The contents of a folder and of every shown folder below it, by id."""
         everything = await self._everything(kept=_KEPT)
         if top.id == SHARED:
-            return {SHARED: Contents(sessions=await self._sessions(everything.shared))}
+            return {SHARED: FolderContents(sessions=await self._sessions(everything.shared))}
         if everything.rows is None:
             return await self._walked(top, everything.folders)
         if top.id not in everything.folders:
@@ -116,7 +116,7 @@ class WebFolders:
 
     async def _listed(self) -> _Everything:
         at = trio.current_time()
-        answers: dict[str, Page | CoursefsError | None] = {}
+        answers: dict[str, ListingPage | CoursefsError | None] = {}
         found: dict[str, list[WebFolder] | CoursefsError] = {}
         async with gathering(self._turns.limiter) as requests:
             requests.ask(found, "tree", self._client.folders)
@@ -218,14 +218,14 @@ class WebFolders:
 
     # -- folder by folder
 
-    async def _walked(self, top: Folder, folders: Mapping[str, Folder]) -> dict[str, Contents]:
+    async def _walked(self, top: Folder, folders: Mapping[str, Folder]) -> dict[str, FolderContents]:
         """The same with a request for each folder, level by level."""
         known = children_of(folders.values())
         shown: dict[str, tuple[tuple[str, ...], list[Folder]]] = {}
         by_folder: dict[str, Sequence[Row]] = {}
         level: dict[str, tuple[str, ...]] = {top.id: (top.name,)}
         while level:
-            answers: dict[str, Page | CoursefsError | None] = {}
+            answers: dict[str, ListingPage | CoursefsError | None] = {}
             async with gathering(self._turns.limiter) as requests:
                 for folder_id in level:
                     requests.ask(answers, folder_id, partial(self._client.rows, folder_id=folder_id))
@@ -236,7 +236,7 @@ class WebFolders:
                     if folder_id == top.id or not isinstance(answer, (NotAllowed, Gone)):
                         raise answer
                     log.info("a folder of %s is not shown: %s", top.name, answer)
-                    answer = Page((), 0)
+                    answer = ListingPage((), 0)
                 if answer is None:
                     raise BadReply(f"{top.name}: the platform's list does not end")
                 seen = {*shown, *level, *new}
@@ -254,7 +254,7 @@ class WebFolders:
         shown: Mapping[str, Sequence[Folder]],
         by_folder: Mapping[str, Sequence[Row]],
         others: Sequence[Row] = (),
-    ) -> dict[str, Contents]:
+    ) -> dict[str, FolderContents]:
         """The contents of these folders; recordings of playlists that lie elsewhere may be among `others`."""
         listed = [row for folder_id in shown for row in by_folder.get(folder_id, ())]
         members = await self._members([row for row in listed if row.is_playlist])
@@ -264,7 +264,7 @@ class WebFolders:
         sessions = {one.id: one for one in await self._sessions(wanted.values())}
         server = self._client.server
         return {
-            folder_id: Contents(
+            folder_id: FolderContents(
                 children,
                 [sessions[row.id] for row in by_folder.get(folder_id, ()) if not row.is_playlist],
                 [
@@ -284,7 +284,7 @@ class WebFolders:
                 requests.ask(answers, row.id, partial(self._client.playlist, row.id))
         return {key: () if isinstance(answer, CoursefsError) else answer for key, answer in answers.items()}
 
-    async def _sessions(self, rows: Iterable[Row]) -> list[Session]:
+    async def _sessions(self, rows: Iterable[Row]) -> list[Recording]:
         """Recordings with their true times."""
         recorded = [row for row in rows if not row.is_playlist]
         await self._find_zone(recorded)

@@ -45,7 +45,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListingPage:
     """A page of recordings."""
 
     rows: tuple[Row, ...]
@@ -69,7 +69,7 @@ class Viewer:
     name: str
 
 
-def sessions_page(content: object) -> Page:
+def sessions_page(content: object) -> ListingPage:
     """A page of recordings.  Raises `BadReply` for any other reply."""
     body = _below_d(content)
     if not isinstance(body, dict) or not isinstance(body.get("Results"), list):
@@ -77,7 +77,7 @@ def sessions_page(content: object) -> Page:
     found = tuple(row for one in rows(body, "Results") if (row := _row(one)) is not None)
     total = body.get("TotalNumber")
     inner = tuple(one.folder for row in rows(body, "Subfolders") if (one := _folder(row)) is not None)
-    return Page(found, total if isinstance(total, int) and not isinstance(total, bool) else None, inner)
+    return ListingPage(found, total if isinstance(total, int) and not isinstance(total, bool) else None, inner)
 
 
 def folders_page(content: object) -> tuple[WebFolder, ...]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from coursefs.providers.panopto import routes
-from coursefs.providers.panopto.replies import Folder, Playlist, Session
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.replies import Folder, Playlist, Recording
+from coursefs.providers.panopto.settings import AccountSettings
 from coursefs.providers.panopto.web_replies import Row, WebFolder
 
 
@@ -20,7 +20,9 @@ def children_of(folders: Iterable[Folder]) -> dict[str, list[Folder]]:
     return dict(below)
 
 
-def shown_below(top: Folder, children: Mapping[str, Sequence[Folder]], settings: Settings) -> dict[str, list[Folder]]:
+def shown_below(
+    top: Folder, children: Mapping[str, Sequence[Folder]], settings: AccountSettings
+) -> dict[str, list[Folder]]:
     """The folders of a tree that are shown, each with its shown children; a repeated one stays in its first place."""
     shown: dict[str, list[Folder]] = {}
     waiting: list[tuple[Folder, tuple[str, ...]]] = [(top, (top.name,))]
@@ -52,9 +54,9 @@ def with_pages(folders: Mapping[str, Folder], server: str) -> dict[str, Folder]:
     }
 
 
-def session(row: Row, start: float | None, server: str) -> Session:
+def session(row: Row, start: float | None, server: str) -> Recording:
     """A row as a recording that started at this instant."""
-    return Session(
+    return Recording(
         id=row.id,
         name=row.name,
         start=start,
