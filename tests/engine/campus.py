@@ -83,7 +83,7 @@ class Campus:
         return made
 
     def browser(self, *, wanted: Wanted | None = None, keeps: bool = False, **settings: str) -> PanoptoProvider:
-        """The provider of somebody who has signed in with their browser's cookies, and has no API client.
+        """The provider of a user who has signed in with their browser's cookies, and has no API client.
 
         `keeps`: it puts new cookies into the vault.  A clock that jumps would jump on while a thread does that.
         """

@@ -209,7 +209,7 @@ async def test_people_are_enrolled_by_staff() -> None:
         assert "only be used for enrollments" in cohorts["response"]
 
 
-async def test_learners_enrol_nobody() -> None:
+async def test_learners_enrol_no_user() -> None:
     async with lms() as world:
         sign_in = SignIn("demo-app", token=kept_token(world.learner()))
         async with OpenEdxClient(world.addresses.lms, sign_in=sign_in) as one:

@@ -35,7 +35,7 @@ async def walked(real: Path, **secrets: str) -> AsyncIterator[tuple[OpenEdxProvi
         account = Account("edx", {"server": HOST, "client_id": "app"}, secrets or SECRETS, Wanted(("all",)))
         provider = PLATFORM.create(account, transport)
         assert isinstance(provider, OpenEdxProvider)
-        provider._client._bucket = None  # nobody is to be spared
+        provider._client._bucket = None  # no platform is to be spared
         yield provider, lms
 
 

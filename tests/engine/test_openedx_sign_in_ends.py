@@ -133,7 +133,7 @@ async def test_one_question_proves_the_session_for_all_who_wait() -> None:
         assert asked.count("/api/user/v1/me") == 2  # the first was asked before the others had their answer
 
 
-async def test_a_session_that_nobody_can_prove_is_no_proof() -> None:
+async def test_a_session_that_cannot_be_proved_is_no_proof() -> None:
     async with Transport(http_transport=httpx.MockTransport(lambda _: httpx.Response(404, html="<p>"))) as transport:
         one = Session(transport, LMS, SignIn(cookies="sessionid=x"))
         with pytest.raises(BadReply, match="does not say whether its session is still alive"):

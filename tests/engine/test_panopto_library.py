@@ -166,7 +166,7 @@ async def test_a_page_to_sign_in_on_is_never_content(
         assert await it.read(it.library.node(node.inode)) == film.read_bytes()
 
 
-async def test_a_cookie_that_ends_is_renewed_without_anybody_noticing(
+async def test_a_cookie_that_ends_is_renewed_without_an_error(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coursefs.providers.panopto.cookie._NEW", -1.0)

@@ -339,7 +339,7 @@ async def test_a_download_that_is_switched_off_says_so(film: Path) -> None:
         video = Remote("video/x", {"what": "video", "session_id": outline.items[0].details["session_id"]})
         source = await provider.source(course, video, fresh=False)
         assert (await it.transport.fetch(source.url, headers=source.headers)).status == 403
-        for fresh in (True, False):  # and once it was said, nobody is asked again
+        for fresh in (True, False):  # and once it was said, the platform is not asked again
             asked = len(it.hosts.requests)
             with pytest.raises(NotAllowed, match="does not offer this recording for download"):
                 await provider.source(course, video, fresh=fresh)
@@ -479,7 +479,7 @@ async def test_a_tree_of_three_hundred_folders_never_meets_a_429(autojump_clock:
         assert 429 not in it.hosts.statuses and it.panopto.counter.refused == 0
 
 
-async def test_a_listing_that_somebody_waits_for_goes_before_the_background(autojump_clock: MockClock) -> None:
+async def test_a_listing_that_a_program_waits_for_goes_before_the_background(autojump_clock: MockClock) -> None:
     tops = [folder(f"Course {number:03d}") for number in range(60)]
     async with campus(held(tops)) as it:
         provider = it.provider()

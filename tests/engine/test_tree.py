@@ -417,7 +417,7 @@ async def test_who_looks_into_a_course_is_noticed_once_a_minute(
         assert tree.known_children(course.inode) is None
 
 
-async def test_what_nobody_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
+async def test_what_no_program_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
     async with opened(tmp_path, provider_of(HELLO)) as tree:
         course = await walk(tree, "Graphics")
         with background_work():
@@ -428,7 +428,7 @@ async def test_what_nobody_waits_for_is_no_look_into_a_course(tmp_path: Path) ->
 
 
 async def test_a_name_that_is_no_longer_lawful_is_renamed_once_and_keeps_its_inode(tmp_path: Path) -> None:
-    """A catalogue of an older coursefs: names that begin with a dash, or hold what nobody sees."""
+    """A catalogue of an older coursefs: names that begin with a dash, or hold invisible characters."""
     provider = provider_of(HELLO, lecture("d", "--dash", None))
     provider.listed = [replace(COURSE, title="--checkpoint=1")]
     start = provider.outlines["c1"].sections[0]

@@ -149,7 +149,7 @@ async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding:
 
 
 class _Parts(httpx.AsyncByteStream):
-    """A body as httpx's own are: a generator that somebody has to bring to its end."""
+    """A body as httpx's own are: a generator that its caller has to bring to its end."""
 
     def __init__(self) -> None:
         self.is_closed = False

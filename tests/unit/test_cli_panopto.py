@@ -88,7 +88,7 @@ def kept(account: str = "panopto") -> dict[str, str]:
 
 
 def browser(campus: Campus, monkeypatch: pytest.MonkeyPatch, *before: str) -> None:
-    """Somebody whose browser opens the address and agrees; first it asks for `before`."""
+    """A user whose browser opens the address and agrees; first it asks for `before`."""
     threads: list[threading.Thread] = []
 
     def visit(url: str) -> None:
@@ -167,7 +167,7 @@ def test_without_a_browser_the_address_is_copied(
     campus: Campus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Pasting(io.StringIO):
-        """Standard input of somebody who opens what was printed, and pastes where it leads."""
+        """Standard input of a user who opens what was printed, and pastes where it leads."""
 
         def readline(self, *arguments: object) -> str:  # type: ignore[override]
             line = super().readline()

@@ -142,7 +142,7 @@ SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
             Standing(starts_ns=5 * NS, deadlines=(FIRST, SECOND)),
         ),
         (Parts(deadlines=DeadlineSettings(5.0, False, {"a": 1000.0})), Standing(starts_ns=5 * NS)),
-        (Parts(schedule=(Period(("a",), 1),)), Standing()),  # weeks of which nobody knows when they begin
+        (Parts(schedule=(Period(("a",), 1),)), Standing()),  # weeks without a known begin
         (
             Parts(session=CourseSession(0.5, None), schedule=(Period(("a",), 1), Period((), 2), Period(("b",), 1))),
             Standing(

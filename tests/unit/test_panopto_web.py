@@ -160,7 +160,7 @@ def test_recorded_replies_are_understood(platform_replies: Path) -> None:
     assert web_replies.sessions_page(row).total == 1
 
 
-# --- who, and whether anybody
+# --- who is signed in, if any
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ _STIFF = {
     r"\banew\b": "again",
     r"\bat hand\b": "cached",
     r"\bto be had\b|\b(?:can|cannot) be had\b": "available",
-    r"\bwhoever\b|\bsomebody\b|\bnobody\b": "a user, a program",
+    r"\bwhoever\b|\bsomebody\b|\bnobody\b|\banybody\b": "a user, a program",
     r"\bwholly\b": "completely",
     r"\btheir turn\b": "queued",
     r"\bbehind (?:your|its|their) back\b": "in the background",

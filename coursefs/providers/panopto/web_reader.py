@@ -48,7 +48,7 @@ class WebReader:
     async def identity(self) -> Identity:
         """The signed-in user, as the viewer of any recording says.
 
-        The listings alone prove nothing: some servers give public recordings to anybody.  Where no recording tells
+        The listings alone prove nothing: some servers give public recordings to everyone.  Where no recording tells
         the user, the home page is proof, and the user stays the one who is known.
         """
         for session_id in [self._witness] if self._witness else await self._witnesses():
