@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from coursefs.content.cache_folder import CacheFolder
 from coursefs.content.cached_file import CachedFile, Piece
 from coursefs.content.identity import Key
-from coursefs.content.index import Index, is_edge
+from coursefs.content.index import Index
+from coursefs.content.index_database import is_edge
 from coursefs.content.ranges import Ranges
 from coursefs.model import Version
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.content.identity import Key
-from coursefs.content.index import HEAD, TAIL, is_edge
+from coursefs.content.index_database import HEAD, TAIL, is_edge
 from coursefs.content.quota import EvictionCandidate, choose, excess
 
 SIZE = 10 * HEAD
