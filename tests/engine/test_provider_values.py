@@ -89,7 +89,7 @@ async def test_a_value_of_a_wrong_type_costs_no_more_than_its_item(tmp_path: Pat
                         await tree.children(part)
             await trio.testing.wait_all_tasks_blocked()
         provider.is_hostile = False
-        tree._fresh_until.clear()
+        tree._revalidation.forget()
         assert await listing(tree) is not None
         await trio.testing.wait_all_tasks_blocked()
         await listing(tree, "Graphics")

@@ -413,7 +413,7 @@ async def test_who_looks_into_a_course_is_noticed_once_a_minute(
         await tree.children(course)
         assert tree.known_children(course.inode) is not None
         later = time.time_ns() + 61 * 10**9
-        monkeypatch.setattr("coursefs.catalog.tree.time.time_ns", lambda: later)
+        monkeypatch.setattr("coursefs.catalog.revalidation.time.time_ns", lambda: later)
         assert tree.known_children(course.inode) is None
 
 
