@@ -16,9 +16,9 @@ from coursefs.providers.coursera import standing as of
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.standing import (
     CourseGrade,
+    CourseraProgress,
     CourseSession,
     DeadlineSettings,
-    LearnerProgress,
     ModulesDone,
     Parts,
     Period,
@@ -33,7 +33,7 @@ def page(*elements: Any, **linked: Any) -> Envelope:
 
 def test_the_recorded_progress_with_and_without_an_envelope(platform_replies: Path) -> None:
     said = seed(platform_replies, "onDemandCoursesProgress.v1")
-    expected = LearnerProgress(
+    expected = CourseraProgress(
         overall=0.02,
         modules={key: percent / 100 for key, percent in said["modules"].items()},
         lessons={key: percent / 100 for key, percent in said["lessons"].items()},
@@ -132,8 +132,8 @@ SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
     ("parts", "expected"),
     [
         (Parts(), Standing()),
-        (Parts(progress=LearnerProgress(0.5)), Standing(done=0.5)),
-        (Parts(progress=LearnerProgress(None, {}, {"a": 1.0})), Standing(done=0.5)),
+        (Parts(progress=CourseraProgress(0.5)), Standing(done=0.5)),
+        (Parts(progress=CourseraProgress(None, {}, {"a": 1.0})), Standing(done=0.5)),
         (Parts(grade=CourseGrade(0.7, False)), Standing(grade=0.7, passed=False)),
         (Parts(session=CourseSession(1.5, 3.0)), Standing(starts_ns=1_500_000_000, ends_ns=3 * NS)),
         (Parts(instructors=("Ada",)), Standing(instructors=("Ada",))),

@@ -33,10 +33,10 @@ from coursefs.providers.panopto.session_files import (
     session_files,
     wanted_captions,
 )
-from coursefs.providers.panopto.settings import AccountSettings, server, settings
+from coursefs.providers.panopto.settings import PanoptoSettings, server, settings
 from coursefs.transport import Transport
 
-SETTINGS = AccountSettings("https://campus.example", "client")
+SETTINGS = PanoptoSettings("https://campus.example", "client")
 COURSE = Course("c", "course", "Course")
 ITEM = Item("session/s1", "2024-01-09 Lecture", "lecture", None, SESSION, "https://campus.example/v",
             details={"session_id": "s1", "start_ns": "1704794400000000000"})  # fmt: skip
@@ -245,7 +245,7 @@ def test_chapters_are_there_and_audio_and_slides_when_they_are_wanted() -> None:
     marks = (Mark(0, "Start"), Mark(3, "", "o", "1"), Mark(8, "", "o", "2"), Mark(9, "End", "o", "1"))
     known = RecordingReplies(session("s1"), delivery(has_audio=True, marks=marks))
     assert shown(session_files(COURSE, ITEM, known, SETTINGS)) == ["video.mp4", "chapters.chapters.txt"]
-    everything = AccountSettings("https://campus.example", "client", audio=True, slides=True)
+    everything = PanoptoSettings("https://campus.example", "client", audio=True, slides=True)
     files = session_files(COURSE, ITEM, known, everything)
     assert shown(files) == [
         "video.mp4", "audio.m4a", "chapters.chapters.txt", "slide/o~1.jpg", "slide/o~2.jpg",

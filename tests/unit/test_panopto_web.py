@@ -19,7 +19,7 @@ from coursefs.providers.panopto import wall_clock, web_replies
 from coursefs.providers.panopto.replies import Delivery, Folder, Mark, delivery
 from coursefs.providers.panopto.session_files import chapters
 from coursefs.providers.panopto.web_cookies import WebCookies, from_cookies, from_value, kept_cookies
-from coursefs.providers.panopto.web_replies import Row, Viewer
+from coursefs.providers.panopto.web_replies import ListingRow, Viewer
 from coursefs.transport import Reply
 
 SERVER = "https://campus.example"
@@ -57,7 +57,7 @@ def test_a_row_of_a_listing() -> None:
     page = web_replies.sessions_page({"d": {"Results": [row, {"SessionName": "without an id"}, 7], "TotalNumber": 3}})
     assert page.total == 3
     assert page.rows == (
-        Row(ID, "Lecture 1", OTHER, "Biology", 1771877100.0, None, 4462.451, True, may_list=False),
+        ListingRow(ID, "Lecture 1", OTHER, "Biology", 1771877100.0, None, 4462.451, True, may_list=False),
     )  # fmt: skip
 
 

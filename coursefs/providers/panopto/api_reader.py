@@ -13,7 +13,7 @@ from coursefs.providers.panopto.folders import FolderContents
 from coursefs.providers.panopto.media import MediaPages
 from coursefs.providers.panopto.replies import Delivery, Folder, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import AccountSettings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.providers.panopto.tokens import user_of
 from coursefs.providers.panopto.walk import Folders
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class ApiReader:
     """One account that has signed in with an API client; `turns` limits the concurrent requests of listings."""
 
-    def __init__(self, client: PanoptoClient, settings: AccountSettings, turns: RequestLimit) -> None:
+    def __init__(self, client: PanoptoClient, settings: PanoptoSettings, turns: RequestLimit) -> None:
         self.client = client
         self._settings = settings
         self._folders = Folders(client, settings, turns)

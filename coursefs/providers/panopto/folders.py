@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 
 from coursefs.model import Item, Kind, Section
 from coursefs.providers.panopto.replies import Folder, Playlist, Recording
-from coursefs.providers.panopto.settings import AccountSettings
+from coursefs.providers.panopto.settings import PanoptoSettings
 
 _EXTENSION = re.compile(r"\.(mp4|m4v|mov|avi|wmv|mkv|mp3|m4a)$", re.IGNORECASE)
 
@@ -75,7 +75,7 @@ def roots(folders: Mapping[str, Folder]) -> list[Folder]:
     return sorted((folders[one] for one in tops), key=lambda one: (one.name.casefold(), one.id))
 
 
-def section(folder: Folder, contents: Mapping[str, FolderContents], settings: AccountSettings) -> Section:
+def section(folder: Folder, contents: Mapping[str, FolderContents], settings: PanoptoSettings) -> Section:
     """A folder as a section with its contents; subfolders that `contents` lacks are left out."""
     mine = contents[folder.id]
     inner = [section(child, contents, settings) for child in mine.children if child.id in contents]
@@ -92,7 +92,7 @@ def section(folder: Folder, contents: Mapping[str, FolderContents], settings: Ac
     )
 
 
-def _playlist(playlist: Playlist, sessions: Sequence[Recording], settings: AccountSettings) -> Section:
+def _playlist(playlist: Playlist, sessions: Sequence[Recording], settings: PanoptoSettings) -> Section:
     key = f"playlist/{playlist.id}"
     return Section(
         key=key,
@@ -105,7 +105,7 @@ def _playlist(playlist: Playlist, sessions: Sequence[Recording], settings: Accou
     )
 
 
-def _item(session: Recording, key: str, position: int | None, settings: AccountSettings) -> Item:
+def _item(session: Recording, key: str, position: int | None, settings: PanoptoSettings) -> Item:
     name = title(session.name, session.start, settings.zone)
     details = {"session_id": session.id}
     if session.start is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coursefs.providers.panopto.oauth import Client
     from coursefs.providers.panopto.reader import PanoptoReader
     from coursefs.providers.panopto.routes import EndpointLimiters, RequestLimit
-    from coursefs.providers.panopto.settings import AccountSettings
+    from coursefs.providers.panopto.settings import PanoptoSettings
     from coursefs.providers.panopto.sign_in import PanoptoSignIn
     from coursefs.providers.panopto.web_cookies import WebCookies
     from coursefs.transport import Transport
@@ -60,7 +60,7 @@ def create(account: Account, transport: Transport) -> Provider:
 
 
 def _api_reader(
-    account: Account, transport: Transport, own: AccountSettings, limits: EndpointLimiters, turns: RequestLimit
+    account: Account, transport: Transport, own: PanoptoSettings, limits: EndpointLimiters, turns: RequestLimit
 ) -> PanoptoReader:
     from coursefs.providers.panopto.api_reader import ApiReader
     from coursefs.providers.panopto.client import PanoptoClient
@@ -79,7 +79,7 @@ def _api_reader(
 
 
 def _web_reader(
-    account: Account, transport: Transport, own: AccountSettings, limits: EndpointLimiters, turns: RequestLimit
+    account: Account, transport: Transport, own: PanoptoSettings, limits: EndpointLimiters, turns: RequestLimit
 ) -> PanoptoReader:
     from coursefs.providers.panopto.web_client import WebClient
     from coursefs.providers.panopto.web_reader import WebReader

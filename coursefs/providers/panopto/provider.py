@@ -28,7 +28,7 @@ from coursefs.providers.panopto.session_files import (
     session_files,
     wanted_captions,
 )
-from coursefs.providers.panopto.settings import AccountSettings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.transport import Origin, RateLimiter
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class PanoptoProvider:
     def __init__(
         self,
         reader: PanoptoReader,
-        settings: AccountSettings,
+        settings: PanoptoSettings,
         *,
         wanted: Wanted,
         media: RateLimiter,

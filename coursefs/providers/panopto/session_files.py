@@ -14,7 +14,7 @@ from coursefs.providers.kit.files import languages
 from coursefs.providers.panopto import replies as numbered
 from coursefs.providers.panopto.folders import SCHEDULED
 from coursefs.providers.panopto.replies import Delivery, Mark, Recording
-from coursefs.providers.panopto.settings import AccountSettings
+from coursefs.providers.panopto.settings import PanoptoSettings
 
 
 def chapters(marks: Sequence[Mark]) -> str:
@@ -69,7 +69,7 @@ def wanted_captions(known: RecordingReplies, wanted: Wanted) -> Mapping[str, int
     return {tag: by_tag[tag] for tag in languages(by_tag, wanted.subtitles)}
 
 
-def listed_files(course: Course, item: Item, settings: AccountSettings) -> list[File]:
+def listed_files(course: Course, item: Item, settings: PanoptoSettings) -> list[File]:
     """The provisional files of a recording, from its listing alone."""
     if item.type_name == SCHEDULED:
         return [_link(course, item, "scheduled", "This is not recorded yet.")]
@@ -81,7 +81,7 @@ def listed_files(course: Course, item: Item, settings: AccountSettings) -> list[
     return files
 
 
-def session_files(course: Course, item: Item, known: RecordingReplies, settings: AccountSettings) -> list[File]:
+def session_files(course: Course, item: Item, known: RecordingReplies, settings: PanoptoSettings) -> list[File]:
     """The files of a recording, from the replies about it."""
     if item.type_name == SCHEDULED:
         return listed_files(course, item, settings)

@@ -15,7 +15,7 @@ from coursefs.providers.panopto.client import PanoptoClient
 from coursefs.providers.panopto.folders import FolderContents, unknown_parents
 from coursefs.providers.panopto.replies import Folder, Playlist, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import AccountSettings
+from coursefs.providers.panopto.settings import PanoptoSettings
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _REFUSED_FOR = 6 * 3600.0
 class Folders:
     """The folders of one account; `turns` limits the concurrent requests."""
 
-    def __init__(self, client: PanoptoClient, settings: AccountSettings, turns: RequestLimit) -> None:
+    def __init__(self, client: PanoptoClient, settings: PanoptoSettings, turns: RequestLimit) -> None:
         self._client = client
         self._settings = settings
         self._turns = turns

@@ -18,7 +18,7 @@ from coursefs.providers.panopto import routes, web_replies
 from coursefs.providers.panopto.media import MediaPages
 from coursefs.providers.panopto.replies import Folder
 from coursefs.providers.panopto.routes import EndpointLimiters, Route
-from coursefs.providers.panopto.web_replies import ListingPage, Row, Viewer, WebFolder
+from coursefs.providers.panopto.web_replies import ListingPage, ListingRow, Viewer, WebFolder
 from coursefs.providers.panopto.web_session import WebSession
 from coursefs.transport import Reply, Transport
 
@@ -113,7 +113,7 @@ class WebClient:
         The pages end where as many rows came as the platform says there are, at an empty page, or at one that repeats
         known rows: a short page need not be the last.
         """
-        found: dict[str, Row] = {}
+        found: dict[str, ListingRow] = {}
         subfolders: tuple[Folder, ...] = ()
         for number in range(most_pages):
             page = await self.page(number, folder_id=folder_id, shared=shared)
@@ -127,14 +127,14 @@ class WebClient:
                 return ListingPage(tuple(found.values()), page.total, subfolders)
         return None
 
-    async def recording(self, session_id: str) -> Row:
+    async def recording(self, session_id: str) -> ListingRow:
         """One recording."""
         row = web_replies.item(await self._get(routes.WEB_SESSION, id=session_id))
         if row is None:
             raise BadReply(f"{routes.WEB_SESSION.name}: the platform's answer has an unexpected form")
         return row
 
-    async def playlist(self, playlist_id: str) -> Sequence[Row]:
+    async def playlist(self, playlist_id: str) -> Sequence[ListingRow]:
         """The recordings of a playlist, in its order."""
         list_id = web_replies.session_list_id(await self._get(routes.WEB_PLAYLIST, id=playlist_id))
         if not list_id:

@@ -17,7 +17,7 @@ from coursefs.providers.panopto.folders import FolderContents
 from coursefs.providers.panopto.media import MediaPages
 from coursefs.providers.panopto.replies import Delivery, Folder, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import AccountSettings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.providers.panopto.web_client import WebClient
 from coursefs.providers.panopto.web_folders import WebFolders
 
@@ -35,7 +35,7 @@ class WebReader:
     `user_id`: the user as known from an earlier sign-in; "": not known.
     """
 
-    def __init__(self, client: WebClient, settings: AccountSettings, turns: RequestLimit, *, user_id: str = "") -> None:
+    def __init__(self, client: WebClient, settings: PanoptoSettings, turns: RequestLimit, *, user_id: str = "") -> None:
         self.client = client
         self._folders = WebFolders(client, settings, turns)
         self._user_id = user_id
