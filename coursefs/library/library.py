@@ -34,7 +34,7 @@ from coursefs.library.status import LibraryStatus, Reads, UnpinnedQuota, account
 from coursefs.library.stored_tree import StoredTree
 from coursefs.library.variants import variant_lock, variant_settings
 from coursefs.library.versions import Versions
-from coursefs.library.walk import Found, Outdated, Unavailable, Walk, path_of
+from coursefs.library.walk import Found, Outdated, Unavailable, Walk
 from coursefs.model import Course, Kind, Wanted
 from coursefs.providers.base import Grades, Provider
 from coursefs.transport import Transport
@@ -137,7 +137,7 @@ class Library:
 
     def path(self, node: Node) -> str:
         """Where a node is, or was, below the root; "" for the root itself."""
-        return path_of(self._store, node)
+        return self._store.path_of(node)
 
     async def open(self, inode: int) -> Handle:
         """Open a file for reading.  Raises the error of finding its size.

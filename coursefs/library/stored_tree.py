@@ -88,11 +88,7 @@ class StoredTree:
 
     def path(self, node: Node) -> str:
         """The path of a node below the root."""
-        names: list[str] = []
-        while node.inode != ROOT:
-            names.insert(0, node.name)
-            node = self.node(node.parent)
-        return "/".join(names)
+        return self._store.path_of(node)
 
     def known(self, node: Node, depth: int | None = None) -> Known:
         """What is known of a node and below it, with `children` down to so many levels; None: all."""
