@@ -25,9 +25,8 @@ from coursefs.library.accounts import Factories, check_accounts, provider_of, so
 from coursefs.library.activity import Activity
 from coursefs.library.catalogue_repair import CatalogueRepair
 from coursefs.library.course_selection import Chosen, CourseSelection
-from coursefs.library.due import due_modules
 from coursefs.library.handle import Handle
-from coursefs.library.learner_progress import LearnerProgress
+from coursefs.library.learner_progress import LearnerProgress, due_modules
 from coursefs.library.listing import STANDINGS_WITHIN, Listed, SearchHit, listed, searched
 from coursefs.library.settings import Applied, LibrarySettings, change
 from coursefs.library.status import LibraryStatus, Reads, UnpinnedQuota, account_status, open_file_status
