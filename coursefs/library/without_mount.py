@@ -38,13 +38,13 @@ async def list_all(
     """Every account's courses, from new requests, and a line for each failed account.  Nothing is written.
 
     Raises `NotSignedIn` when an account's sign-in has ended, and the error of an account that was never listed.  See
-    `Library.listed`.
+    `Courses.listed`.
     """
     notes: list[str] = []
     found: dict[str, list[Listed]] = {}
 
     async def one(library: Library, account: str) -> None:
-        found[account], lines = await library.listed(account, standing_of, within)
+        found[account], lines = await library.courses.listed(account, standing_of, within)
         notes.extend(lines)
 
     try:
@@ -77,7 +77,7 @@ async def search(
         raise UsageError(f"no account {account}; there is {', '.join(one.name for one in settings.accounts)}")
     try:
         async with open_library(settings, contents=False, read_only=True, providers=providers) as library:
-            return await library.search(text, account, limit)
+            return await library.courses.search(text, account, limit)
     except BaseExceptionGroup as group:
         raise leaf(group) from None
 
@@ -85,9 +85,9 @@ async def search(
 async def choose(
     settings: LibrarySettings, courses: Sequence[str], *, shown: bool, providers: Factories | None = None
 ) -> list[Chosen]:
-    """Show or hide these courses (see `Library.choose`), while no mount has the catalogue open."""
+    """Show or hide these courses (see `Courses.choose`), while no mount has the catalogue open."""
     async with opened_by(settings, "courses", contents=False, providers=providers) as library:
-        return await library.choose(courses, shown=shown)
+        return await library.courses.choose(courses, shown=shown)
 
 
 @asynccontextmanager
