@@ -148,6 +148,42 @@ async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding:
         assert contents.cached_bytes(content("another")) == 0
 
 
+@pytest.mark.parametrize("name", ["data", "data.bin", "model.pkl", "table.parquet", "film.unknown"])
+@pytest.mark.parametrize("page", [PAGE, b"\n <html>" + bytes(4000), b"\xff\xfe" + PAGE.decode().encode("utf-16-le")])
+async def test_a_page_in_place_of_any_other_file_is_neither_given_nor_kept(
+    tmp_path: Path, name: str, page: bytes
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
+        b.server.always = sending(page, kind="application/octet-stream", status=200)
+        with pytest.raises(BadReply, match="sent a web page instead of the file"):
+            await contents.probe(content(name))
+        b.server.always = sending(page, kind="application/octet-stream", total=len(BODY))
+        version = await contents.probe(content(name))  # a single byte of it tells nothing
+        with pytest.raises(BadReply, match="sent a web page instead of the file"):
+            await contents.open(content(name), version).read(0, 5000)
+        assert contents.cached_bytes(content(name)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body"),
+    [
+        ("site.php", "application/octet-stream", PAGE),
+        ("page.md", "application/octet-stream", PAGE),
+        ("data.xml", "application/octet-stream", b"<html></html>"),
+        ("data", "text/plain", PAGE),
+        ("data", "application/octet-stream", b"<?xml version='1.0'?><data/>"),
+        ("data", "application/octet-stream", b"<htmlish>"),
+        ("data", "application/octet-stream", b"<"),
+    ],
+)
+async def test_files_that_may_begin_so_are_files(tmp_path: Path, name: str, kind: str, body: bytes) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
+        b.server.always = sending(body, kind=kind, status=200)
+        assert (await contents.probe(content(name))).size == len(body)
+
+
 class _Parts(httpx.AsyncByteStream):
     """A body as httpx's own are: a generator that somebody has to bring to its end."""
 
