@@ -24,12 +24,13 @@ async def searchable(library: Library, wanted: Mapping[str, Any]) -> AsyncGenera
     nothing), `is_background` (whether it gives way to everything else; it does unless this is false).
     """
     again, is_background = bool(wanted.get("again")), bool(wanted.get("is_background", True))
+    cache = library.cache
     ended = trio.Event()
     failed: list[CoursefsError] = []
 
     async def work() -> None:
         try:
-            await library.make_searchable(again=again, is_background=is_background)
+            await cache.make_searchable(again=again, is_background=is_background)
         except CoursefsError as error:
             failed.append(error)
         finally:
@@ -40,7 +41,7 @@ async def searchable(library: Library, wanted: Mapping[str, Any]) -> AsyncGenera
     while not ended.is_set() and trio.current_time() < end:
         with trio.move_on_after(_TELL_EVERY):
             await ended.wait()
-        yield asdict(library.searchable)
+        yield asdict(cache.searchable)
     if failed:
         raise failed[0]
-    yield asdict(library.searchable)
+    yield asdict(cache.searchable)

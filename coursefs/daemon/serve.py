@@ -86,7 +86,8 @@ async def _serve(
     async with heard(on_hangup, at_once=last_resort.begin) as ending, open_library(daemon_options.library) as library:
         notes = await ending.before(library.check_accounts)
         library.on_sign_in(_log_sign_in)
-        library.start(library.keep_searchable, name="search index")
+        cache = library.cache
+        library.start(cache.keep_searchable, name="search index")
         started = time.time()
 
         def mounted(operations: Operations) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coursefs.errors import CoursefsError, UsageError
-from coursefs.search import Found, IndexMissing, find, forget, index_path, terms
+from coursefs.search import FoundText, IndexMissing, find, forget, index_path, terms
 
-__all__ = ["Found", "IndexMissing", "forget_index", "require_terms", "search_texts"]
+__all__ = ["FoundText", "IndexMissing", "forget_index", "require_terms", "search_texts"]
 
 
 def require_terms(text: str) -> None:
@@ -20,7 +20,7 @@ def require_terms(text: str) -> None:
 
 def search_texts(
     catalogue: Path, text: str, accounts: Sequence[str], course: str | None = None, limit: int = 20
-) -> list[Found]:
+) -> list[FoundText]:
     """The sentences and titles that have all of these words, the best first.  Blocking.
 
     `course`: the path of the only course to look in.  Raises `UsageError` for a search without words, `IndexMissing`

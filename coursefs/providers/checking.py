@@ -28,9 +28,9 @@ from coursefs.model import (
     Outline,
     Page,
     Placement,
+    ProvisionalFiles,
     Remote,
     Section,
-    Sketch,
     Source,
 )
 
@@ -227,7 +227,7 @@ def _files(reply: object) -> Sequence[File] | CoursefsError:
         # all files or none: a missing file would count as removed by the platform
         return BadReply("what the platform says about it cannot be used")
     unique = {file.key: file for file in good}
-    return Sketch(unique.values()) if isinstance(reply, Sketch) else tuple(unique.values())
+    return ProvisionalFiles(unique.values()) if isinstance(reply, ProvisionalFiles) else tuple(unique.values())
 
 
 def _file(file: object) -> File:

@@ -9,6 +9,6 @@ cache: the process that has the cache hands its texts over (`coursefs.library.se
 from coursefs.search.documents import MOST_BYTES
 from coursefs.search.folding import terms
 from coursefs.search.index import IndexMissing, forget, index_path
-from coursefs.search.query import Found, find
+from coursefs.search.query import FoundText, find
 
-__all__ = ["MOST_BYTES", "Found", "IndexMissing", "find", "forget", "index_path", "terms"]
+__all__ = ["MOST_BYTES", "FoundText", "IndexMissing", "find", "forget", "index_path", "terms"]

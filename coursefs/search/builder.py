@@ -6,8 +6,8 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from coursefs.search.documents import Document, difference, documents
-from coursefs.search.index import Index
+from coursefs.search.documents import SearchDocument, difference, documents
+from coursefs.search.index import SearchIndex
 from coursefs.search.texts import Sentence, sentences
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ Step = Callable[[Sequence[tuple[str, str]], int, int], Sequence[bytes | None]]
 
 
 def build(
-    index: Index,
+    index: SearchIndex,
     catalogue: sqlite3.Connection,
     accounts: Collection[str],
     is_cached: Mapping[tuple[str, str], int],
@@ -47,9 +47,9 @@ def build(
     return done
 
 
-def batches(new: Sequence[Document]) -> Iterator[Sequence[Document]]:
+def batches(new: Sequence[SearchDocument]) -> Iterator[Sequence[SearchDocument]]:
     """The documents in parts that are small enough (pure)."""
-    batch: list[Document] = []
+    batch: list[SearchDocument] = []
     size = 0
     for one in new:
         if batch and (len(batch) >= _DOCUMENTS or size + one.size > _BYTES):
@@ -62,8 +62,8 @@ def batches(new: Sequence[Document]) -> Iterator[Sequence[Document]]:
 
 
 def _read(
-    catalogue: sqlite3.Connection, batch: Sequence[Document], bodies: Mapping[tuple[str, str], bytes | None]
-) -> Iterator[tuple[Document, Sequence[Sentence]]]:
+    catalogue: sqlite3.Connection, batch: Sequence[SearchDocument], bodies: Mapping[tuple[str, str], bytes | None]
+) -> Iterator[tuple[SearchDocument, Sequence[Sentence]]]:
     """The documents with their sentences; one whose text is gone is left out until the next time."""
     for one in batch:
         body: bytes | None = b""
@@ -76,7 +76,7 @@ def _read(
             yield one, _sentences(one, body)
 
 
-def _sentences(document: Document, body: bytes) -> Sequence[Sentence]:
+def _sentences(document: SearchDocument, body: bytes) -> Sequence[Sentence]:
     """The sentences of a text; of one that cannot be read, none: its title is found all the same."""
     try:
         return sentences(body, document.extension) if body else ()

@@ -25,7 +25,7 @@ _SECTIONS = frozenset({"course", "module", "lesson", "folder"})
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class SearchDocument:
     """A text of a course, or a title alone."""
 
     account: str
@@ -45,7 +45,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _TextFile:
     """A row of a file."""
 
     inode: int
@@ -71,7 +71,7 @@ class _File:
 
 def documents(
     catalogue: sqlite3.Connection, accounts: Collection[str], is_cached: Mapping[tuple[str, str], int]
-) -> Iterator[Document]:
+) -> Iterator[SearchDocument]:
     """The documents of these accounts, course by course.
 
     `is_cached`: the sizes of the contents that are cached completely, by account and identity.
@@ -96,13 +96,13 @@ def _of_course(
     directory: str,
     title: str,
     is_cached: Mapping[tuple[str, str], int],
-) -> Iterator[Document]:
+) -> Iterator[SearchDocument]:
     rows = catalogue.execute(
         "SELECT inode, name, key, kind, item, parent, size, etag, modified_ns, identity FROM node"
         " WHERE account = ? AND course = ? AND name IS NOT NULL",
         (account, course),
     )
-    files = [_File(*row) for row in rows]
+    files = [_TextFile(*row) for row in rows]
     folders = {one.inode: one for one in files if one.kind in _SECTIONS}
     paths: dict[int, str] = {inode: ""}
 
@@ -118,8 +118,8 @@ def _of_course(
         return paths.get(number)
 
     def document(
-        key: str, text: str, lecture: str, path: str, item: str, media: str | None = None, file: _File | None = None
-    ) -> Document:
+        key: str, text: str, lecture: str, path: str, item: str, media: str | None = None, file: _TextFile | None = None
+    ) -> SearchDocument:
         source: tuple[int, str | None, int, str] = (0, None, 0, "")
         if file is not None:
             source = (0 if file.identity else file.inode, file.identity, file.size or 0, file.extension)
@@ -128,14 +128,14 @@ def _of_course(
         state = repr((_RULES, text, directory, lecture, path, media, source, seen))
         version = hashlib.blake2b(state.encode(errors="replace"), digest_size=12).hexdigest()
         place = f"{directory}/{path}".rstrip("/")
-        return Document(account, course, key, version, text, directory, lecture, place, media, item, *source)
+        return SearchDocument(account, course, key, version, text, directory, lecture, place, media, item, *source)
 
     yield document("", title, "", "", "")
     for folder in folders.values():
         if not folder.item and (path := path_of(folder.inode)):
             yield document(f"s/{folder.key}", folder.name, path, path, folder.key)
 
-    by_item: dict[str, list[_File]] = {}
+    by_item: dict[str, list[_TextFile]] = {}
     for one in files:
         if one.item and one.kind not in _SECTIONS:
             by_item.setdefault(one.item, []).append(one)
@@ -161,7 +161,7 @@ def _of_course(
             yield document(f"i/{item}", name, lecture, first, item, media)
 
 
-def _is_text(file: _File, account: str, is_cached: Mapping[tuple[str, str], int]) -> bool:
+def _is_text(file: _TextFile, account: str, is_cached: Mapping[tuple[str, str], int]) -> bool:
     """Whether a file is a text whose bytes are at hand."""
     if file.extension not in _PREFERRED or not file.size or file.size > MOST_BYTES:
         return False
@@ -170,22 +170,22 @@ def _is_text(file: _File, account: str, is_cached: Mapping[tuple[str, str], int]
     return is_cached.get((account, file.identity)) == file.size
 
 
-def chosen(files: Sequence[_File]) -> list[_File]:
+def chosen(files: Sequence[_TextFile]) -> list[_TextFile]:
     """The files to read of one item (pure): of one language the best, and every reading."""
-    best: dict[str, _File] = {}
+    best: dict[str, _TextFile] = {}
     for one in sorted(files, key=lambda one: _PREFERRED.index(one.extension)):
         best.setdefault(one.language if one.kind in {"subtitle", "transcript"} else one.name, one)
     return sorted(best.values(), key=lambda one: one.name)
 
 
 def difference(
-    known: Mapping[tuple[str, str, str], tuple[int, str]], wanted: Iterable[Document]
-) -> tuple[list[int], list[Document]]:
+    known: Mapping[tuple[str, str, str], tuple[int, str]], wanted: Iterable[SearchDocument]
+) -> tuple[list[int], list[SearchDocument]]:
     """What an index has too much, by number, and what it lacks (pure).
 
     `known`: number and version of each of its documents, by account, course and key.
     """
-    new: list[Document] = []
+    new: list[SearchDocument] = []
     kept: set[tuple[str, str, str]] = set()
     for one in wanted:
         place = (one.account, one.course, one.key)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from coursefs.search.documents import Document
+from coursefs.search.documents import SearchDocument
 from coursefs.search.folding import words
 from coursefs.search.texts import Sentence
 
@@ -65,7 +65,7 @@ def forget(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-class Index:
+class SearchIndex:
     """The index, open for writing.  Raises `sqlite3.Error` where the disk fails or the database is damaged."""
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +87,7 @@ class Index:
         rows = self._database.execute("SELECT account, course, key, id, version FROM document")
         return {(account, course, key): (number, version) for account, course, key, number, version in rows}
 
-    def change(self, gone: Iterable[int], new: Iterable[tuple[Document, Sequence[Sentence]]]) -> None:
+    def change(self, gone: Iterable[int], new: Iterable[tuple[SearchDocument, Sequence[Sentence]]]) -> None:
         """Remove documents and add others, in one transaction."""
         with self._database:
             for number in gone:
@@ -117,7 +117,7 @@ class Index:
         )
         self._database.execute("DELETE FROM document WHERE id = ?", (number,))
 
-    def _add(self, document: Document, sentences: Sequence[Sentence]) -> None:
+    def _add(self, document: SearchDocument, sentences: Sequence[Sentence]) -> None:
         cursor = self._database.execute(
             f"INSERT INTO document ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (

@@ -26,7 +26,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from coursefs.search.builder import build
-from coursefs.search.index import Index, forget, is_trouble_of_disk
+from coursefs.search.index import SearchIndex, forget, is_trouble_of_disk
 
 #: bytes of address space: a text may be made to exhaust the memory
 _MEMORY = 1 << 30
@@ -54,7 +54,7 @@ def main() -> int:
         return bodies
 
     def build_once() -> int:
-        with closing(_catalogue(request["catalogue"])) as catalogue, closing(Index(path)) as index:
+        with closing(_catalogue(request["catalogue"])) as catalogue, closing(SearchIndex(path)) as index:
             return build(index, catalogue, request["accounts"], is_cached, step)
 
     path = Path(request["index"])

@@ -23,7 +23,7 @@ _LOOKED_INTO = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundText:
     """A sentence or a title with what was searched."""
 
     account: str
@@ -49,7 +49,9 @@ class Found:
         }
 
 
-def find(path: Path, text: str, accounts: Collection[str], course: str | None = None, limit: int = 20) -> list[Found]:
+def find(
+    path: Path, text: str, accounts: Collection[str], course: str | None = None, limit: int = 20
+) -> list[FoundText]:
     """At most `limit` hits, the best first.  Blocks, for some milliseconds.
 
     `course`: the path of the only course to look in.  Raises `IndexMissing` where there is no index, or a damaged one.
@@ -70,8 +72,8 @@ def find(path: Path, text: str, accounts: Collection[str], course: str | None = 
 
 def _found(
     index: sqlite3.Connection, searched: Sequence[Term], accounts: Collection[str], course: str | None, limit: int
-) -> list[Found]:
-    found: list[tuple[int, Found]] = []
+) -> list[FoundText]:
+    found: list[tuple[int, FoundText]] = []
     seen: set[tuple[str, str, str, str]] = set()
     for number in _documents(index, searched, accounts, course, limit + _LOOKED_INTO):
         account, directory, lecture, path, media, title, sentences = index.execute(
@@ -79,7 +81,9 @@ def _found(
         ).fetchone()
         for missing, one in _of_document(title, unpacked(sentences), searched):
             is_title = one is _TITLE
-            shown = Found(account, directory, lecture, path, media, one.at, title if is_title else one.text, is_title)
+            shown = FoundText(
+                account, directory, lecture, path, media, one.at, title if is_title else one.text, is_title
+            )
             place = (account, directory, lecture, shown.text)
             if place not in seen:  # a title is in the document of each language
                 seen.add(place)

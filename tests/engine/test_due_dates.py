@@ -51,7 +51,7 @@ def settings_in(tmp_path: Path) -> LibrarySettings:
 
 
 async def update(library: Library) -> None:
-    async for _ in library.update([]):
+    async for _ in library.courses.update([]):
         pass
 
 
@@ -126,7 +126,7 @@ async def test_a_platform_without_dates_is_known_to_have_none_and_the_whole_stan
         settings = settings_in(tmp_path / str(number))
         provider = kind([EARS], {"c2": outline})
         async with open_library(settings, providers=made_by("fake", provider)) as library:
-            await library.refresh_courses("fake")
+            await library.courses.refresh("fake")
             assert stored_due(settings.catalogue, ["fake"], now, NEVER).unknown == ("Ears",)
             await update(library)
         found = stored_due(settings.catalogue, ["fake"], now, NEVER)

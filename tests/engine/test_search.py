@@ -74,7 +74,7 @@ def serve(shelf: Shelf, key: str, body: bytes) -> None:
 async def walk(library: Library, inode: int = ROOT) -> list[Node]:
     """All files of a library."""
     found = []
-    for node in await library.children(inode):
+    for node in await library.files.children(inode):
         found += await walk(library, node.inode) if node.is_directory else [node]
     return found
 
@@ -83,7 +83,7 @@ async def fetched(library: Library, *names: str) -> None:
     """List everything, and have the files whose names end so in the cache."""
     for node in await walk(library):
         if node.name.endswith(names):
-            await library.prefetch(await library.exact(node), lambda _: None)
+            await library.cache.prefetch(await library.files.exact(node), lambda _: None)
 
 
 def found(shelf: Shelf, text: str, **more: object) -> list[tuple[str, float | None, str]]:
@@ -97,14 +97,14 @@ async def test_only_what_is_known_and_cached_is_found_and_nothing_is_asked(texts
         await walk(library)
         texts.provider.calls.clear()
         texts.cdn.asked.clear()
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "cochlea") == []
         assert found(texts, "nose") == [("01 Start/04 Nose", None, "Nose")]
         assert found(texts, "basilar") == [("01 Start/03 Reading", None, "The basilar membrane.")]
         assert found(texts, "hören") == [("", None, "Hören und Sehen")]
         assert (texts.provider.calls, texts.cdn.asked) == ([], [])
         await fetched(library, ".srt", ".txt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "COCHLEA") == [("01 Start/01 Ears", 2.0, "The cochlea has a basilar membrane.")]
         assert {lecture for lecture, _, _ in found(texts, "basilar")} == {"01 Start/01 Ears", "01 Start/03 Reading"}
         assert found(texts, "horschnecke membran") == [("01 Start/01 Ears", 2.0, "Die Hörschnecke hat eine Membran.")]
@@ -129,14 +129,14 @@ async def test_only_what_is_known_and_cached_is_found_and_nothing_is_asked(texts
 async def test_it_follows_names_contents_and_what_goes(texts: Shelf) -> None:
     async with texts.opened() as library:
         await fetched(library, ".srt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         texts.provider.outlines["c1"] = Outline(
             (section("m", "Anfang", 1, replace(EARS, title="Ohren"), replace(EYES, position=3)),)
         )
         texts.provider.contents[EARS.key] = [video(EARS), caption(EARS, "en")]
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "cochlea") == [("01 Anfang/01 Ohren", 2.0, "The cochlea has a basilar membrane.")]
         assert found(texts, "horschnecke") == []
         assert found(texts, "nose") == []
@@ -148,17 +148,17 @@ async def test_clearing_the_cache_and_signing_out_leave_no_text_on_the_disk(text
     path = index_path(texts.settings.catalogue)
     async with texts.opened() as library:
         await fetched(library, ".srt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert b"cochlea" in path.read_bytes(), "words are in it as they are"
         assert path.stat().st_mode & 0o777 == 0o600
-        await library.clear()
+        await library.cache.clear()
         assert not path.exists()
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert b"cochlea" not in path.read_bytes()
         assert found(texts, "cochlea") == []
         assert found(texts, "nose")
         await fetched(library, ".srt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "cochlea")
     account = texts.settings.accounts[0].name
     await trio.to_thread.run_sync(
@@ -171,10 +171,10 @@ async def test_clearing_the_cache_and_signing_out_leave_no_text_on_the_disk(text
 async def test_what_was_evicted_leaves_with_the_next_round(texts: Shelf) -> None:
     async with texts.opened() as library:
         await fetched(library, ".srt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "cochlea")
         await library._contents.clear()  # as an eviction: without the index
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "cochlea") == []
         assert b"cochlea" not in index_path(texts.settings.catalogue).read_bytes()
 
@@ -184,7 +184,7 @@ async def test_an_index_that_is_missing_or_damaged_is_built_again(texts: Shelf, 
     path = index_path(texts.settings.catalogue)
     async with texts.opened() as library:
         await fetched(library, ".srt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         before = found(texts, "membran")
         data = path.read_bytes()
         if damage == "none":
@@ -204,7 +204,7 @@ async def test_an_index_that_is_missing_or_damaged_is_built_again(texts: Shelf, 
                 )
         with pytest.raises(IndexMissing):
             found(texts, "membran")
-        await library.make_searchable(again=True)
+        await library.cache.make_searchable(again=True)
         assert found(texts, "membran") == before != []
 
 
@@ -214,7 +214,7 @@ async def test_a_text_that_cannot_be_read_costs_its_own_hits_alone(texts: Shelf)
     texts.provider.contents[READ.key] = list(reading(READ, "<p>" * 20_000 + "deep"))
     async with texts.opened() as library:
         await fetched(library, ".srt")
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "学习")
         assert ("01 Start/01 Ears", None, "Ears") in found(texts, "ears")
 
@@ -224,15 +224,15 @@ async def test_rounds_are_one_at_a_time_and_a_cancelled_one_keeps_what_it_has(te
         await fetched(library, ".srt")
         async with trio.open_nursery() as nursery:
             for _ in range(3):
-                nursery.start_soon(library.make_searchable)
-        assert library.searchable.is_complete
+                nursery.start_soon(library.cache.make_searchable)
+        assert library.cache.searchable.is_complete
         with trio.move_on_after(0):
-            await library.make_searchable(again=True)
+            await library.cache.make_searchable(again=True)
         async with trio.open_nursery() as nursery:  # a deletion ends the round that runs
-            nursery.start_soon(library.make_searchable)
+            nursery.start_soon(library.cache.make_searchable)
             await trio.testing.wait_all_tasks_blocked()
-            await library.clear()
-        await library.make_searchable()
+            await library.cache.clear()
+        await library.cache.make_searchable()
         assert found(texts, "cochlea") == []
         assert found(texts, "nose")
 
@@ -243,7 +243,7 @@ async def test_a_page_is_not_searched_for_the_words_of_a_notice(texts: Shelf) ->
     ]
     async with texts.opened() as library:
         await walk(library)
-        await library.make_searchable()
+        await library.cache.make_searchable()
         assert found(texts, "web") == []
         assert found(texts, "nose")
 

@@ -190,9 +190,9 @@ async def test_what_the_platform_dropped_stays_readable_for_who_has_it_open(
             (start,) = provider.outlines["c1"].sections
             for items in ((*start.items, new), (new,)):
                 provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
-                (course,) = await library.children(pyfuse3.ROOT_INODE)
+                (course,) = await library.files.children(pyfuse3.ROOT_INODE)
                 await library._tree.update_course(course)
-            (course,) = await library.children(pyfuse3.ROOT_INODE)
+            (course,) = await library.files.children(pyfuse3.ROOT_INODE)
             await library._tree.update_course(course)
             directory = await find(operations, "Graphics", "01 Start")
             for name in (b"01 Hello.mp4", b"02 Read.html"):
@@ -218,7 +218,7 @@ async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_open
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
-        assert replies[b"01 Hello.mp4"] == (0, 0)  # to be asked again before anybody sees it
+        assert replies[b"01 Hello.mp4"] == (0, 0)  # to be asked again before a program sees it
         assert replies[b"02 Read.html"] == (len("<p>Hello</p>"), KEPT)
         await operations.getattr((await find(operations, *VIDEO)).st_ino, CTX)
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
@@ -247,7 +247,7 @@ async def test_a_name_that_has_gone_since_the_listing_was_opened_is_not_kept_by_
             ((renamed, same), {b"01 Hello.mp4": 0.0, b"02 Read.html": 0.0}),
         ):
             provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
-            (course,) = await library.children(pyfuse3.ROOT_INODE)
+            (course,) = await library.files.children(pyfuse3.ROOT_INODE)
             await library._tree.update_course(course)
             await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
             assert replies == {b".": KEPT, b"..": KEPT, **expected}
@@ -268,7 +268,7 @@ class SilentCdn(Cdn):
         return await super().handle_async_request(request)
 
 
-async def test_where_nobody_can_say_who_has_a_file_open_its_reads_go_on(provider: FakeProvider, tmp_path: Path) -> None:
+async def test_where_openers_of_a_file_cannot_be_known_its_reads_go_on(provider: FakeProvider, tmp_path: Path) -> None:
     cdn, asked = SilentCdn(), []
 
     def held(path: str) -> bool:
@@ -295,7 +295,7 @@ async def test_where_nobody_can_say_who_has_a_file_open_its_reads_go_on(provider
 
 
 @pytest.mark.parametrize("is_held", [True, False])
-async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
+async def test_a_read_is_given_up_when_no_program_has_the_file_open_any_more(
     provider: FakeProvider, tmp_path: Path, is_held: bool
 ) -> None:
     cdn, asked = SilentCdn(), []
@@ -308,7 +308,7 @@ async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
         video = await find(operations, "Graphics", "01 Start", "01 Hello.mp4")
         file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
         await operations.flush(file.fh)
-        assert asked == [], "nobody waits"
+        assert asked == [], "no program waits"
         answers: list[object] = []
 
         async def read() -> None:
@@ -403,7 +403,7 @@ async def test_a_file_that_is_refused_has_attributes_so_that_it_can_say_why(
         inode = (await find(operations, *VIDEO)).st_ino
         provider.failure = NotAllowed("not for you")
         entry = await operations.getattr(inode, CTX)
-        assert (entry.st_size, entry.attr_timeout) == (0, 0.0)  # and nobody remembers it
+        assert (entry.st_size, entry.attr_timeout) == (0, 0.0)  # and the kernel does not keep it
         assert await operations.getxattr(inode, b"user.coursefs.error", CTX) == b"not for you"
         with pytest.raises(pyfuse3.FUSEError) as caught:
             await operations.open(inode, os.O_RDONLY, CTX)
@@ -433,21 +433,21 @@ async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: 
         await operations.getattr(inode, CTX)
         assert await reason() == b"the server refuses this file"
         cdn.has_expired = False
-        async for _ in operations._library.update([]):
+        async for _ in operations._library.courses.update([]):
             pass
         await operations.getattr(inode, CTX)
         assert await reason() is None  # the size is known now
         handle = await operations.open(inode, os.O_RDONLY, CTX)
         await operations.read(handle.fh, 0, 4096)
         cdn.has_expired = True
-        operations._library._versions.note_read(operations._library.node(inode), NoAnswer("late"))
+        operations._library._versions.note_read(operations._files.node(inode), NoAnswer("late"))
         assert await reason() == b"late"
         await operations.read(handle.fh, 0, 4096)  # from the cache
         assert await reason() is None
 
 
 @pytest.mark.logs
-async def test_what_nobody_foresaw_is_logged_and_gives_eio(
+async def test_an_unforeseen_error_is_logged_and_gives_eio(
     provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(tmp_path, provider, Cdn()) as operations:
@@ -542,7 +542,7 @@ async def test_every_request_has_a_deadline(
                 raise AssertionError
 
             hung = SimpleNamespace(read_now=lambda off, size: None, read=never)
-            operations._files[0] = cast(Handle, hung)
+            operations._handles[0] = cast(Handle, hung)
         started = trio.current_time()
         with pytest.raises(pyfuse3.FUSEError) as caught:
             await REQUESTS[name](operations, video)
@@ -568,7 +568,7 @@ async def test_opening_ends_at_the_deadline_whatever_hangs(
 
     async with opened(tmp_path, provider, Cdn(), read_timeout=7.0) as operations:
         video = (await find(operations, *VIDEO)).st_ino
-        monkeypatch.setattr(operations._library, "open", never)
+        monkeypatch.setattr(operations._library.files, "open", never)
         started = trio.current_time()
         with trio.fail_after(60), pytest.raises(pyfuse3.FUSEError) as caught:
             await operations.open(video, os.O_RDONLY, CTX)
@@ -704,9 +704,9 @@ async def test_the_status_outlives_the_course_of_an_open_file(provider: FakeProv
         (reading,) = library_report(library)["reading"]
         assert (reading["path"], reading["offset"], reading["size"]) == ("/".join(VIDEO), 10, len(BYTES))
         provider.listed.append(Course("c2", "other", "Other"))
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         provider.listed = provider.listed[1:]
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         (reading,) = library_report(library)["reading"]
         assert (reading["path"], reading["cached"]) == ("/".join(VIDEO), 0)
         await operations.release(handle.fh)

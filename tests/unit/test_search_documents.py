@@ -16,17 +16,17 @@ from coursefs.catalog.difference import Changes
 from coursefs.catalog.node import Node, Place, Space, StoredItem
 from coursefs.model import Course, Item, Kind
 from coursefs.search.builder import batches, build
-from coursefs.search.documents import Document, _File, chosen, difference, documents
+from coursefs.search.documents import SearchDocument, _TextFile, chosen, difference, documents
 from coursefs.search.folding import terms
-from coursefs.search.index import Index
+from coursefs.search.index import SearchIndex
 from coursefs.search.query import find
 
-ONE = Document("a", "c", "k", "1", "t", "d", "l", "d/l", None, "i", 0, None, 0, "")
+ONE = SearchDocument("a", "c", "k", "1", "t", "d", "l", "d/l", None, "i", 0, None, 0, "")
 PLACE = Place("a", "c")
 
 
-def file(name: str, kind: str = "subtitle") -> _File:
-    return _File(1, name, name, kind, "i", 2, 10, None, None, "x")
+def file(name: str, kind: str = "subtitle") -> _TextFile:
+    return _TextFile(1, name, name, kind, "i", 2, 10, None, None, "x")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_lies_nowhere_or_in_a_circle_is_left_out(tmp_path: Path) -> None:
 
 def test_a_course_of_2000_items_and_a_text_that_is_gone_meanwhile(tmp_path: Path) -> None:
     path = stored(tmp_path, node(401, "00 I.en.srt", Kind.SUBTITLE), items=2000)
-    index = Index(tmp_path / "search.sqlite")
+    index = SearchIndex(tmp_path / "search.sqlite")
     asked: list[tuple[int, int, int]] = []
 
     def step(wanted: object, done: int, of: int) -> list[bytes | None]:
@@ -141,7 +141,7 @@ def test_titles_of_10000_characters_and_of_html_are_titles(tmp_path: Path) -> No
     item = Item("i0", title, "s", 1, "x")
     store.items.replace(PLACE, [StoredItem(PLACE, 301, "00 I", "00 I", item, 1)])
     store.close()
-    index = Index(tmp_path / "search.sqlite")
+    index = SearchIndex(tmp_path / "search.sqlite")
     with closing(sqlite3.connect(path)) as catalogue:
         build(index, catalogue, ["a"], {}, lambda *_: [])
     index.close()

@@ -20,7 +20,7 @@ from coursefs.model import (
     Item,
     Outline,
     Remote,
-    Route,
+    RouteState,
     Source,
     Standing,
 )
@@ -127,7 +127,7 @@ class CourseraProvider:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
         return Source(absolute(url, self._client.api_url), expires=expires)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far."""
         return self._client.routes()
 

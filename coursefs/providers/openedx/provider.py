@@ -19,9 +19,9 @@ from coursefs.model import (
     Identity,
     Item,
     Outline,
+    ProvisionalFiles,
     Remote,
-    Route,
-    Sketch,
+    RouteState,
     Source,
     Standing,
     Wanted,
@@ -226,7 +226,7 @@ class OpenEdxProvider:
         """The dates of a course, with one request; from its blocks where the server has no dates."""
         return await self._extras.deadlines(course, self._enrolments.get(course.key), self._blocks_for)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far."""
         return self._client.routes()
 
@@ -261,7 +261,7 @@ class OpenEdxProvider:
             unit = [with_pdf(part, html) for part in unit]
         files = await self._pages.unit(course, item, unit, html)
         # without a session for pages the other files are provisional: they replace no known file
-        return Sketch(files) if isinstance(html, NoSession) else files
+        return ProvisionalFiles(files) if isinstance(html, NoSession) else files
 
     async def _page(self, usage_key: str, unit: Sequence[Block]) -> str:
         """The page of a unit; if the platform cannot render it, the pages of those parts that it can render."""
