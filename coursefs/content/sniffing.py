@@ -24,7 +24,7 @@ from coursefs.model import Source
 from coursefs.transport.body import beginning_of
 
 #: bytes that are checked: blanks and a byte order mark may come first
-_BEGINNING = 512
+BEGINNING = 512
 #: kinds of file that never begin with `<`; those that are not here (.xml, .svg, .txt) may
 _SUFFIXES = frozenset(
     ".mp4 .m4v .mov .webm .mkv .avi .wmv .flv .mp3 .m4a .ogg .wav .srt .vtt .pdf .zip .gz .7z .rar .docx .pptx .xlsx "
@@ -86,28 +86,30 @@ def expects_text(content: Content, source: Source) -> bool:
     return _is_of(content, source, _TEXT_KINDS, _TEXT_SUFFIXES)
 
 
-async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> None:
+async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> bool:
     """Check the first bytes of a body that begins with the first byte of the file; they can be read again.
 
-    Waits for these bytes.  Raises `BadReply` for a web page or JSON in place of a file, and `UrlRefused` for a sign-in
-    page (see `check`).
+    Waits for these bytes.  Returns whether they were enough: a part that is shorter may hold only a blank.
+    Raises `BadReply` for a web page or JSON in place of a file, and `UrlRefused` for a sign-in page (see `check`).
     """
     if isinstance(ranged, Part) and (ranged.start or not ranged.end):
-        return
+        return True
     content_type = response.headers.get("content-type", "")
     is_media = expects_media(content, source, content_type)
     if not is_media and not expects_text(content, source):
-        return
+        return True
     beginning = await beginning_of(response, 1)  # enough for most bodies, and has come with the headers
-    if not beginning or beginning in _UNDECIDED or _is_json_type(content_type):
-        beginning = await beginning_of(response, _BEGINNING)
+    is_enough = bool(beginning) and beginning not in _UNDECIDED and not _is_json_type(content_type)
+    if not is_enough:
+        beginning = await beginning_of(response, BEGINNING)
     if is_media and is_markup(beginning):
         if source.guarded:
             raise UrlRefused
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
-    continues = len(beginning) >= _BEGINNING or (isinstance(ranged, Part) and ranged.end != ranged.total)
-    if is_json(beginning, content_type, is_all=not continues):
+    is_cut = isinstance(ranged, Part) and ranged.end != ranged.total
+    if is_json(beginning, content_type, is_all=not is_cut and len(beginning) < BEGINNING):
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a reply of its API instead of the file")
+    return is_enough or not is_cut or len(beginning) >= BEGINNING
 
 
 def _is_of(content: Content, source: Source, kinds: frozenset[str], suffixes: frozenset[str]) -> bool:

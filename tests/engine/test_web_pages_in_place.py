@@ -97,20 +97,21 @@ async def test_a_page_in_place_of_a_film_is_neither_given_nor_kept(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"])
+@pytest.mark.parametrize("status", [200, 206])
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        (b'{"detail": "Not found."}', 200),
-        (b'{"detail": "Not found."}', 206),
-        (b'["error"]', 206),
-        # the first byte, all that is asked for to learn a size, says nothing here
-        (b'\r\n  ["error"]', 200),
-        (b'\xef\xbb\xbf{"a":{"a":1}}', 200),
-        (b"9" * 6000, 200),
-        (b"-1.5e9", 200),
-        (b" null\n", 200),
-        (b"NaN", 200),
-        (b'"Not found."', 200),
+        b'{"detail": "Not found."}',
+        b'["error"]',
+        # the first byte, all that is asked for at first to learn a size, says nothing here
+        b'\r\n  ["error"]',
+        b'\n{"detail": "' + b"Not found. " * 300 + b'"}',
+        b'\xef\xbb\xbf{"a":{"a":1}}',
+        b"9" * 6000,
+        b"-1.5e9",
+        b" null\n",
+        b"NaN",
+        b'"Not found."',
     ],
 )
 async def test_an_answer_of_the_api_is_no_file(tmp_path: Path, kind: str, body: bytes, status: int) -> None:
@@ -139,13 +140,33 @@ async def test_captions_that_are_said_to_be_json_are_captions(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(("status", "coding"), [(200, ""), (200, "gzip"), (206, "")])
-async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding: str) -> None:
+@pytest.mark.parametrize("blanks", [b"", b"\n", b" \r\n", b"\xef\xbb\xbf"])
+async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding: str, blanks: bytes) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        page = gzip.compress(PAGE) if coding else PAGE
+        page = gzip.compress(blanks + PAGE) if coding else blanks + PAGE
         b.server.always = sending(page, kind="application/octet-stream", status=status, coding=coding)
         with pytest.raises(BadReply, match="sent a web page instead of the file"):
             await contents.probe(content("another"))
         assert contents.cached_bytes(content("another")) == 0
+
+
+@pytest.mark.parametrize(
+    ("beginning", "kind", "ranges"),
+    [
+        (b"1\r\n", "text/plain", [(0, 1)]),
+        (b"\n1\r\n", "text/plain", [(0, 1), (0, 512)]),
+        (b"1\r\n", "application/json", [(0, 1), (0, 512)]),
+        (b"\n", "text/plain", [(0, 1)]),  # which is all of it
+    ],
+)
+async def test_more_than_a_byte_is_asked_for_only_where_that_tells_nothing(
+    tmp_path: Path, beginning: bytes, kind: str, ranges: list[tuple[int, int]]
+) -> None:
+    subtitles = beginning + b"00:00:01,000 --> 00:00:02,000\r\nHello.\r\n" * (30 if len(beginning) > 1 else 0)
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.server.always = sending(subtitles, kind=kind)
+        assert (await contents.probe(content("en.srt"))).size == len(subtitles)
+        assert b.server.ranges == ranges
 
 
 class _Parts(httpx.AsyncByteStream):
