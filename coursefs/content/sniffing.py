@@ -2,7 +2,8 @@
 
 A server without the file may send a page with status 200, a plausible length, and `application/octet-stream` or even
 `video/mp4` as its type.  The first bytes tell: no film, recording, document, picture, archive or subtitle begins with
-`<`.  Every body that begins with the first byte of the file is checked, so that nothing of such a page is cached.
+`<`, and of other files only texts and program sources begin as a web page does.  Every body that begins with the first
+byte of the file is checked, so that nothing of such a page is cached.
 
 JSON needs both signs, its type and its first bytes: captions in an old format may begin with `{`, those of today with a
 number, and servers send captions with wrong types.
@@ -30,6 +31,12 @@ _SUFFIXES = frozenset(
     ".mp4 .m4v .mov .webm .mkv .avi .wmv .flv .mp3 .m4a .ogg .wav .srt .vtt .pdf .zip .gz .7z .rar .docx .pptx .xlsx "
     ".doc .ppt .xls .odt .odp .ods .epub .png .jpg .jpeg .gif .webp".split()
 )
+#: kinds that may hold a whole web page: documents, templates, programs, notebooks, messages
+_PAGE_SUFFIXES = frozenset(
+    ".html .htm .xhtml .shtml .mhtml .mht .hta .txt .md .rst .tex .csv .log .eml .xml .xsl .xslt .svg .rss .atom .php "
+    ".jsp .jspx .asp .aspx .cshtml .erb .ejs .hbs .mustache .j2 .jinja .jinja2 .tmpl .tpl .twig .liquid .vue .svelte "
+    ".js .mjs .ts .py .r .rmd .qmd .java .c .h .cpp .go .rb .pl .ipynb .webarchive".split()
+)
 #: kinds that may begin with `<` and are never JSON
 _TEXT_SUFFIXES = frozenset({".txt", ".html", ".htm", ".xhtml"})
 #: the same by what providers call a content (`video/…`)
@@ -37,16 +44,24 @@ _KINDS = frozenset({"video", "audio", "captions", "subtitle", "subtitles", "slid
 _TEXT_KINDS = frozenset({"transcript"})
 _TYPES = ("video/", "audio/", "application/pdf", "application/zip")
 _BLANKS = b" \t\r\n\f"
+_PAGE = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _NUMBER = re.compile(rb"[-+.0-9eE]+")
 #: bytes that are longer than the first line of captions, which may be a number
 _NO_CAPTIONS = 256
 _UNDECIDED = _BLANKS + b"\xef\xff\xfe"
+#: the one of these that JPEG and MP3 begin with as well: a size is not worth a second request then
+_OF_PICTURES = b"\xff"
 
 
 def is_markup(beginning: bytes) -> bool:
     """Whether a file that begins so is HTML or XML (pure)."""
     return _first_text(beginning).startswith(b"<")
+
+
+def is_page(beginning: bytes) -> bool:
+    """Whether a file that begins so is a web page, with its document type or its first tag (pure)."""
+    return _PAGE.match(_first_text(beginning).replace(b"\0", b"")) is not None
 
 
 def is_json(beginning: bytes, content_type: str, *, is_all: bool = False) -> bool:
@@ -86,6 +101,11 @@ def expects_text(content: Content, source: Source) -> bool:
     return _is_of(content, source, _TEXT_KINDS, _TEXT_SUFFIXES)
 
 
+def may_be_page(content: Content, source: Source, content_type: str) -> bool:
+    """Whether a content may be a web page, going by its names and the type it is sent with (pure)."""
+    return content_type.strip().lower().startswith("text/") or _is_of(content, source, frozenset(), _PAGE_SUFFIXES)
+
+
 async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> bool:
     """Check the first bytes of a body that begins with the first byte of the file; they can be read again.
 
@@ -96,20 +116,23 @@ async def require_file(response: httpx.Response, ranged: Part | Whole, content: 
         return True
     content_type = response.headers.get("content-type", "")
     is_media = expects_media(content, source, content_type)
-    if not is_media and not expects_text(content, source):
+    is_never_page = not is_media and not may_be_page(content, source, content_type)
+    if not (is_media or is_never_page or expects_text(content, source)):
         return True
     beginning = await beginning_of(response, 1)  # enough for most bodies, and has come with the headers
-    is_enough = bool(beginning) and beginning not in _UNDECIDED and not _is_json_type(content_type)
-    if not is_enough:
+    may_be_json = _is_json_type(content_type) and not is_never_page
+    is_undecided = not beginning or beginning in _UNDECIDED or may_be_json or (is_never_page and beginning == b"<")
+    if is_undecided:
         beginning = await beginning_of(response, BEGINNING)
-    if is_media and is_markup(beginning):
+    if (is_media and is_markup(beginning)) or (is_never_page and is_page(beginning)):
         if source.guarded:
             raise UrlRefused
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
-    is_cut = isinstance(ranged, Part) and ranged.end != ranged.total
-    if is_json(beginning, content_type, is_all=not is_cut and len(beginning) < BEGINNING):
+    is_cut = isinstance(ranged, Part) and ranged.end != ranged.total and len(beginning) < BEGINNING
+    is_all = not is_cut and len(beginning) < BEGINNING
+    if may_be_json and is_json(beginning, content_type, is_all=is_all):
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a reply of its API instead of the file")
-    return is_enough or not is_cut or len(beginning) >= BEGINNING
+    return not (is_undecided and is_cut) or beginning == _OF_PICTURES
 
 
 def _is_of(content: Content, source: Source, kinds: frozenset[str], suffixes: frozenset[str]) -> bool:

@@ -26,7 +26,8 @@ class Handle:
     ) -> None:
         """A file whose bytes are `source`: on the platform, or a page of our own.
 
-        `note` is called with the result of each read; `is_current` returns whether a page is still the opened one.
+        `note` is called with the result of each read; `is_current` returns whether a page is still the opened one, and
+        of another file whether it still has the size of `node`.
         """
         self.node = node
         self._source = source
@@ -36,7 +37,10 @@ class Handle:
         self._is_current = is_current
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
-        """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data."""
+        """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data.
+
+        Where a newer version is longer or shorter, there is no end any more: `Stale`.
+        """
         if isinstance(self._source, bytes):
             if not self._is_current():
                 # the kernel already has the new size, and would cache the old bytes with it for good
@@ -50,6 +54,9 @@ class Handle:
                 if self._reading.is_logged:
                     missing = await self._source.missing(offset, length)
                 data = await self._source.read(offset, length)
+            if len(data) < length and not self._is_current():
+                # the kernel would take this for the end of the file, and cut it there for readers of the new version
+                raise Stale("the file has another size now; open it again")
         except CoursefsError as error:
             self._reading.failed(offset, length, error, started)
             self._note(self.node, error)
@@ -63,6 +70,8 @@ class Handle:
         if isinstance(self._source, bytes):
             return None
         data = self._source.read_now(offset, length)
+        if data is not None and len(data) < length and not self._is_current():
+            return None
         if data is not None:
             self._reading.gave(offset, len(data))
             self._note(self.node, None)

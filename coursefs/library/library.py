@@ -153,6 +153,11 @@ class Library:
             node = self._tree.node(inode)
         else:
             source = self._contents.open(content, version)
+
+        def is_current() -> bool:
+            now = self._tree.node(inode)
+            return now.etag == node.etag if isinstance(source, bytes) else now.size == node.size
+
         reading = self._activity.opened(inode, lambda: self.path(node))
         return Handle(
             node,
@@ -160,7 +165,7 @@ class Library:
             reading,
             self._foreground,
             self._versions.note_read,
-            lambda: self._tree.node(inode).etag == node.etag,
+            is_current,
         )
 
     def last_error(self, node: Node) -> str | None:

@@ -53,6 +53,8 @@ _ATTEMPTS = 4
 _HOLD, _MOST_HOLD = 10.0, 60.0
 #: bytes from which on the replies of one host are received one at a time
 _LARGE = 2**18
+#: bytes of a reply whose reader has a turn of the event loop for itself: parsing it takes up to some 20 ms
+_SLOW = 2**16
 _USER_AGENT = f"Mozilla/5.0 (X11; Linux x86_64) coursefs/{__version__}"
 
 
@@ -108,6 +110,7 @@ class Transport:
         self._outages = Outages()
         self._shared: dict[Hashable, object] = {}
         self._large: dict[str, trio.Lock] = {}  # by host: held while a large reply is received
+        self._parsing = trio.Lock()  # held until the next turn of the event loop by who returns a slow reply
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         #: from the environment; public, because `doctor` shows both
         self.trust: Trust = trust_from(os.environ)  # once: reading the authorities takes a while
@@ -203,6 +206,10 @@ class Transport:
                 else:
                     most = failing if reply.status >= 500 else last
                     if reply.status not in RETRIED_STATUSES or attempt >= most:
+                        if len(body) > _SLOW:
+                            # The caller parses it at once.  Several that came together are not parsed in one turn.
+                            async with self._parsing:
+                                await trio.lowlevel.checkpoint()
                         return reply
                     now = time.time()
                     retry_after = retry_after_seconds(reply.headers.get("retry-after"), now)

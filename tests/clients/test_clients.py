@@ -155,5 +155,28 @@ def test_a_client_of_open_edx_lists_the_courses(stage: Stage, kind: str) -> None
     assert [one["path"] for one in stage.requests("lms") if one["method"] != "GET"] == ["/oauth2/access_token"]
 
 
+@pytest.mark.parametrize(
+    ("course", "said"),
+    [
+        ("course-v1:DemoX+MEAS101+2026", "'results'"),
+        ("course-v1:Nobody+None+2026", "'status_code': 400"),
+    ],
+)
+def test_a_client_of_open_edx_enrols(stage: Stage, course: str, said: str) -> None:
+    program = stage.folder / "enrol.py"
+    program.write_text(
+        "import sys\n"
+        "from openedx_rest_api_client.client import OpenedxRESTAPIClient\n"
+        "address, service, secret, course = sys.argv[1:]\n"
+        "client = OpenedxRESTAPIClient(address, service, secret)\n"
+        "print(client.change_enrollment(['a@example.com', 'b@example.com'], [course], email_students=False))\n",
+        encoding="utf-8",
+    )
+    reply = stage.run("python", str(program), "https://campus.example.edu", "{service}", "{service_secret}", course)
+    assert said in reply
+    if said == "'results'":
+        assert "'identifier': 'b@example.com'" in reply and "'email_students': False" in reply
+
+
 def _only_reads(requests: Iterable[dict[str, object]]) -> bool:
     return {one["method"] for one in requests} == {"GET"}

@@ -40,9 +40,9 @@ _REPLIES = {
     "two-codings": lambda: (gzip.compress(zeros(100 * _MIB), mtime=0), "gzip, gzip"),
     "bomb": lambda: (zeros(100 * _MIB), "gzip"),
     "endless": lambda: (None, ""),
-    "lists": lambda: (many("[]", 740_000), ""),
-    "nested": lambda: (many("[" * 100 + "]" * 100, 490_000), ""),
-    "objects": lambda: (many('{"a":0}', 390_000), ""),
+    "lists": lambda: (many("[]", 83_000), ""),
+    "nested": lambda: (many("[" * 100 + "]" * 100, 62_000), ""),
+    "objects": lambda: (many('{"a":0}', 220_000), ""),
     "keys": lambda: (b"{" + b",".join(b'"%x":0' % number for number in range(245_000)) + b"}", ""),
     "texts": lambda: (many('"äa"', 1_400_000), ""),
     "wide": lambda: (b'["' + b"a" * (8 * _MIB - 10) + "😀".encode() + b'"]', ""),
@@ -53,8 +53,14 @@ _REPLIES = {
         + b"]}}}",
         "",
     ),
+    "blocks": lambda: (
+        b'{"root":"b0","blocks":['
+        + b",".join(b'{"id":"b%d","children":["b%d"]}' % (number, number + 1) for number in range(9_900))
+        + b"]}",
+        "",
+    ),
     "elements": lambda: (
-        b'{"elements":[' + b",".join(b'{"id":"b%d"}' % number for number in range(45_000)) + b"]}",
+        b'{"elements":[' + b",".join(b'{"id":"b%d"}' % number for number in range(27_000)) + b"]}",
         "",
     ),
 }

@@ -14,7 +14,7 @@ import trio.testing
 
 from coursefs.content.sniffing import is_markup
 from coursefs.errors import BadReply
-from coursefs.model import Source
+from coursefs.model import Source, Version
 from coursefs.transport import Transport
 from coursefs.transport.body import beginning_of
 from tests.engine.content_bench import CONTENT, bench, content, noise
@@ -22,6 +22,7 @@ from tests.engine.content_server import Handler, Request
 from tests.engine.web import reply, web
 
 BODY = noise(2_500_000)
+LINES = b"00:00:01,000 --> 00:00:02,000\r\nHello.\r\n" * 30
 PAGE = b"<!DOCTYPE html>\n<html><body>Please sign in.</body></html>" + b" " * 3000
 
 
@@ -151,22 +152,63 @@ async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding:
 
 
 @pytest.mark.parametrize(
-    ("beginning", "kind", "ranges"),
+    ("name", "kind", "body", "ranges"),
     [
-        (b"1\r\n", "text/plain", [(0, 1)]),
-        (b"\n1\r\n", "text/plain", [(0, 1), (0, 512)]),
-        (b"1\r\n", "application/json", [(0, 1), (0, 512)]),
-        (b"\n", "text/plain", [(0, 1)]),  # which is all of it
+        ("en.srt", "text/plain", b"1\r\n" + LINES, [(0, 1)]),
+        ("en.srt", "text/plain", b"\n1\r\n" + LINES, [(0, 1), (0, 512)]),
+        ("en.srt", "application/json", b"1\r\n" + LINES, [(0, 1), (0, 512)]),
+        ("en.srt", "text/plain", b"\n", [(0, 1)]),  # which is all of it
+        ("slide.jpg", "image/jpeg", b"\xff\xd8" + LINES, [(0, 1)]),
+        ("data.json", "application/json", b"{" + LINES, [(0, 1)]),
+        ("data.bin", "application/octet-stream", b"<data>" + LINES, [(0, 1), (0, 512)]),
     ],
 )
 async def test_more_than_a_byte_is_asked_for_only_where_that_tells_nothing(
-    tmp_path: Path, beginning: bytes, kind: str, ranges: list[tuple[int, int]]
+    tmp_path: Path, name: str, kind: str, body: bytes, ranges: list[tuple[int, int]]
 ) -> None:
-    subtitles = beginning + b"00:00:01,000 --> 00:00:02,000\r\nHello.\r\n" * (30 if len(beginning) > 1 else 0)
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        b.server.always = sending(subtitles, kind=kind)
-        assert (await contents.probe(content("en.srt"))).size == len(subtitles)
+        b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
+        b.server.always = sending(body, kind=kind)
+        assert (await contents.probe(content(name))).size == len(body)
         assert b.server.ranges == ranges
+
+
+@pytest.mark.parametrize("name", ["data", "data.bin", "model.pkl", "table.parquet", "film.unknown"])
+@pytest.mark.parametrize("page", [PAGE, b"\n <html>" + bytes(4000), b"\xff\xfe" + PAGE.decode().encode("utf-16-le")])
+async def test_a_page_in_place_of_any_other_file_is_neither_given_nor_kept(
+    tmp_path: Path, name: str, page: bytes
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
+        b.server.always = sending(page, kind="application/octet-stream", status=200)
+        with pytest.raises(BadReply, match="sent a web page instead of the file"):
+            await contents.probe(content(name))
+        b.server.always = sending(page, kind="application/octet-stream", total=len(BODY))
+        if not page.startswith(b"\xff"):  # as pictures do
+            with pytest.raises(BadReply, match="sent a web page instead of the file"):
+                await contents.probe(content(name))
+        with pytest.raises(BadReply, match="sent a web page instead of the file"):
+            await contents.open(content(name), Version(len(BODY))).read(0, 5000)
+        assert contents.cached_bytes(content(name)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body"),
+    [
+        ("site.php", "application/octet-stream", PAGE),
+        ("page.md", "application/octet-stream", PAGE),
+        ("data.xml", "application/octet-stream", b"<html></html>"),
+        ("data", "text/plain", PAGE),
+        ("data", "application/octet-stream", b"<?xml version='1.0'?><data/>"),
+        ("data", "application/octet-stream", b"<htmlish>"),
+        ("data", "application/octet-stream", b"<"),
+    ],
+)
+async def test_files_that_may_begin_so_are_files(tmp_path: Path, name: str, kind: str, body: bytes) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
+        b.server.always = sending(body, kind=kind, status=200)
+        assert (await contents.probe(content(name))).size == len(body)
 
 
 class _Parts(httpx.AsyncByteStream):

@@ -156,3 +156,21 @@ def test_a_refresh_waits_for_no_reader_and_no_reader_for_ever(changing: Changing
         changing.ask(hold=False)
         reader.join(LIMIT)
     assert got == [FILM]
+
+
+def test_who_reads_on_in_an_old_version_does_not_hide_the_end_of_the_new_one(changing: Changing) -> None:
+    # The kernel takes a read that ends early for the end of the file, and keeps that size for everyone.
+    before, after = "a" * 600 * 4096, "b" * (600 * 4096 + 40)
+    changing.ask(items={"a": {"title": "Film", "film": before}})
+    film = changing.lesson / "Film.mp4"
+    with film.open("rb") as old:
+        assert os.pread(old.fileno(), 10, 0) == b"a" * 10
+        changing.ask(items={"a": {"title": "Film", "film": after}})
+        with pytest.raises(OSError, match="Stale"):
+            os.pread(old.fileno(), 10, len(before) - 300_000)
+        with film.open("rb") as new:
+            assert film.stat().st_size == len(after)
+            with pytest.raises(OSError, match="Stale"):
+                os.pread(old.fileno(), 4096, len(before))
+            assert film.stat().st_size == len(after)
+            assert os.pread(new.fileno(), 4096, len(before) - 10) == b"b" * 50

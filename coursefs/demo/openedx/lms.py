@@ -89,7 +89,8 @@ class LmsHost:
                 *home("progress/{course:path}", self._progress),
                 at("/api/mobile/v1/course_info/{course:path}/handouts", self._handouts),
                 at("/api/mobile/v1/course_info/{course:path}/updates", self._updates),
-                at("/api/bulk_enroll/v1/bulk_enroll/", self._bulk_enroll, "POST"),
+                # with a slash at its end and without: the client that the platform's documents name posts to the latter
+                *(at(f"/api/bulk_enroll/v1/bulk_enroll{end}", self._bulk_enroll, "POST") for end in ("", "/")),
                 at("/xblock/{usage}", self._web.page),
                 at("/courses/{course:path}/jump_to/{usage}", self._jump_to),
                 at(

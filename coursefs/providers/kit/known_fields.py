@@ -18,8 +18,9 @@ from coursefs.transport import Reply, Surprises, parse_json
 
 KnownFields = Mapping[str, frozenset[str]]
 
-#: how many values of one reply are examined: all of an ordinary one, the beginning of a huge one
-_MOST_VALUES = 20_000
+#: the most values of a reply that is examined, five times those of the largest recorded one: a larger one would be
+#: parsed twice, and hold up the event loop for as long
+_MOST_VALUES = 50_000
 #: how many surprises of one reply are noted
 _MOST = 10
 #: a key of a map by id, language or date, not the name of a field
@@ -43,8 +44,8 @@ def known_fields(provider: str) -> KnownFields:
 def unknown(content: Any, known: KnownFields) -> list[str]:
     """A line for each name in a reply that is not listed, and for each value of another type (pure)."""
     found: dict[str, None] = {}
-    for count, (name, value) in enumerate(fields(content)):
-        if count >= _MOST_VALUES or len(found) >= _MOST:
+    for name, value in fields(content):
+        if len(found) >= _MOST:
             break
         kind = type_of(value)
         if name not in known:
@@ -98,7 +99,7 @@ def look(surprises: Surprises, provider: str, route: str, reply: Reply) -> None:
         return
     known = known_fields(provider)
     try:
-        content = parse_json(reply.body)
+        content = parse_json(reply.body, most_values=_MOST_VALUES)
     except BadReply as error:
         content, told = None, [str(error)]
     else:

@@ -209,13 +209,21 @@ def spoken(body: Any) -> frozenset[str] | None:
     return frozenset(one.replace("_", "-") for one in body if isinstance(one, str) and _LANGUAGE.fullmatch(one))
 
 
+def count_of_blocks(body: Any) -> int:
+    """How many blocks and children of blocks a reply has."""
+    return sum(1 + (len(row["children"]) if isinstance(row.get("children"), list) else 0) for row in _rows(body))
+
+
+def _rows(body: Any) -> list[Json]:
+    given = body.get("blocks", body) if isinstance(body, dict) else body
+    listed = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
+    return [row for row in listed if isinstance(row, dict)]
+
+
 def blocks(body: Any) -> Blocks:
     """The tree of a course: `{root, blocks: {…}}`, or a list, whose root is its block of type `course`."""
     content = body if isinstance(body, dict) else {}
-    given = content.get("blocks", body)
-    listed = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else []
-    found = [_block(row) for row in listed if isinstance(row, dict)]
-    by_key = {block.key: block for block in found if block.key}
+    by_key = {block.key: block for block in map(_block, _rows(body)) if block.key}
     root = key_of(content, "root")
     if root not in by_key:
         root = next((block.key for block in by_key.values() if block.type == "course"), "")
