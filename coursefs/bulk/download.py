@@ -12,7 +12,7 @@ from coursefs.bulk.copies import Copy, CopyFolder
 from coursefs.bulk.fetching import bring, exact
 from coursefs.bulk.transfer import Task
 from coursefs.errors import Stale
-from coursefs.library import CacheFull, Found, Library, Node
+from coursefs.library import CacheFull, FileCache, Files, Found, Node
 
 #: bytes copied from the cache at a time
 _STEP = 2**20
@@ -26,9 +26,10 @@ class Download:
     it is bypassed.
     """
 
-    def __init__(self, library: Library, folder: CopyFolder, *, overwrite: bool = False) -> None:
+    def __init__(self, files: Files, cache: FileCache, folder: CopyFolder, *, overwrite: bool = False) -> None:
         """With `overwrite` a copy is made anew also where there is one of the same size and date."""
-        self._library = library
+        self._files = files
+        self._cache = cache
         self._folder = folder
         self._overwrite = overwrite
 
@@ -37,34 +38,34 @@ class Download:
         if found.node.is_directory:
             await threads.run_sync(self._folder.make, found.path)
             return None
-        node = await exact(self._library, found)
+        node = await exact(self._files, found)
         if not self._overwrite and await threads.run_sync(self._folder.has, found.path, node):
             return None
         size = node.size or 0
-        return Task(found.path, node, size, is_at_hand=self._library.cached_bytes(node) >= size)
+        return Task(found.path, node, size, is_at_hand=self._cache.cached_bytes(node) >= size)
 
     async def carry(self, task: Task, came: Callable[[int], None]) -> None:
         """See `Job`."""
         try:
             await self._copy(task, task.node, came)
         except Stale:
-            await self._copy(task, await self._library.look_again(task.node), came)
+            await self._copy(task, await self._files.look_again(task.node), came)
 
     async def _copy(self, task: Task, node: Node, came: Callable[[int], None]) -> None:
         await threads.run_sync(self._folder.require_room, node.size or 0)
-        async with self._library.passing(node), self._begun(task.path) as copy:
+        async with self._cache.passing(node), self._begun(task.path) as copy:
             is_cached = False
             with suppress(CacheFull):
-                await bring(self._library, node, node.size or 0, came)
+                await bring(self._files, self._cache, node, node.size or 0, came)
                 is_cached = True
-            handle = await self._library.open(node.inode)
+            handle = await self._files.open(node.inode)
             try:
                 for offset in range(0, handle.node.size or 0, _STEP):
                     data = await handle.read(offset, _STEP)
                     await threads.run_sync(self._folder.write, copy, data)
                     came(offset + len(data))
                     if not is_cached:
-                        await self._library.pace(len(data))
+                        await self._cache.pace(len(data))
             finally:
                 handle.close()
             await threads.run_sync(self._folder.finish, copy, handle.node)

@@ -12,7 +12,7 @@ from coursefs.base import threads
 from coursefs.bulk.copies import COARSE, portable
 from coursefs.bulk.fetching import exact
 from coursefs.bulk.transfer import Task
-from coursefs.library import Found, Library, Node
+from coursefs.library import Files, Found, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Plan:
 class CopiesToMake:
     """What a download into a folder would copy; the folder need not exist, and is only read."""
 
-    def __init__(self, library: Library, root: Path, *, overwrite: bool) -> None:
-        self._library = library
+    def __init__(self, files: Files, root: Path, *, overwrite: bool) -> None:
+        self._files = files
         self._root = root
         self._overwrite = overwrite
 
@@ -52,7 +52,7 @@ class CopiesToMake:
         """See `Job`; probes an unknown size."""
         if found.node.is_directory:
             return None
-        node = await exact(self._library, found)
+        node = await exact(self._files, found)
         if not self._overwrite and await threads.run_sync(self._has, found.path, node):
             return None
         return Task(found.path, node, node.size or 0, is_at_hand=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from coursefs.bulk.globs import Filter
-from coursefs.library import Library, Node
+from coursefs.library import Files, Node
 
 
 class Selection:
@@ -18,12 +18,12 @@ class Selection:
 
     def __init__(
         self,
-        library: Library,
+        files: Files,
         chosen: Filter | None = None,
         most_items: int | None = None,
         finished: Mapping[tuple[str, str], frozenset[str]] | None = None,
     ) -> None:
-        self._library = library
+        self._files = files
         self._chosen = chosen or Filter()
         self._most_items = most_items
         self._finished = finished or {}
@@ -31,12 +31,12 @@ class Selection:
 
     def enters(self, path: str, folder: Node) -> bool:
         """Whether a folder is to be listed."""
-        within = self._library.within_course(folder, path)
+        within = self._files.within_course(folder, path)
         return within is None or (self._has_room(folder) and (not within or self._chosen.enters(within)))
 
     def takes(self, path: str, node: Node) -> bool:
         """Whether a file is taken, or the empty folder `node`."""
-        within = self._library.within_course(node, path)
+        within = self._files.within_course(node, path)
         if within is None:  # an empty folder above the courses
             return not self._chosen.only
         if node.item in self._finished.get((node.place.account, node.place.course), ()):
@@ -45,7 +45,7 @@ class Selection:
 
     def refuses(self, path: str, node: Node) -> bool:
         """Whether an item whose files are not known is left out: its own name says little of theirs."""
-        within = self._library.within_course(node, path)
+        within = self._files.within_course(node, path)
         return within is not None and self._chosen.refuses(within, is_folder=node.is_directory)
 
     def note(self, node: Node) -> None:

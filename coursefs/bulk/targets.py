@@ -26,11 +26,7 @@ class Target:
 
 
 class Lookup(Protocol):
-    """A tree in which names are looked up: a `Library`, or the catalogue alone (`StoredTree`)."""
-
-    @property
-    def accounts(self) -> Sequence[str]:
-        """The accounts whose course lists may be refreshed if a name is unknown."""
+    """A tree in which names are looked up: the `Files` of a library, or the catalogue alone (`StoredTree`)."""
 
     def node(self, inode: int) -> Node:
         """The node with this inode number."""
@@ -41,10 +37,18 @@ class Lookup(Protocol):
     async def child(self, inode: int, name: str) -> Node | None:
         """The node of this name in a directory."""
 
+
+class CourseLookup(Protocol):
+    """What finds a course by its name: the `Courses` of a library, or the catalogue alone (`StoredTree`)."""
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """The accounts whose course lists may be refreshed if a name is unknown."""
+
     def select(self, courses: Sequence[str], *, prefixes: bool = True) -> list[Node]:
         """The directories of the courses that these texts name."""
 
-    async def refresh_courses(self, account: str) -> object:
+    async def refresh(self, account: str) -> object:
         """Ask for the course list of an account."""
 
 
@@ -53,7 +57,7 @@ def below(mountpoint: Path, path: Path) -> tuple[str, ...] | None:
     return path.relative_to(mountpoint).parts if path.is_relative_to(mountpoint) else None
 
 
-async def resolve(tree: Lookup, targets: Sequence[Target]) -> list[Node]:
+async def resolve(tree: Lookup, courses: CourseLookup, targets: Sequence[Target]) -> list[Node]:
     """The nodes that the targets name; without targets, or with `all`, the root.
 
     A path in the mount comes first, then a path below the root, then a course by its directory name, slug, id or URL,
@@ -72,18 +76,18 @@ async def resolve(tree: Lookup, targets: Sequence[Target]) -> list[Node]:
             except CoursefsError as error:  # its courses cannot be named, those of others can
                 errors.append(error)
     try:
-        return [node for target in targets for node in await _resolved(tree, root, target, prefixes=False)]
+        return [node for target in targets for node in await _resolved(tree, courses, root, target, prefixes=False)]
     except UsageError:
         with suppress(CoursefsError):
-            for account in tree.accounts:
-                await tree.refresh_courses(account)
+            for account in courses.accounts:
+                await courses.refresh(account)
         try:
-            return [node for target in targets for node in await _resolved(tree, root, target, prefixes=True)]
+            return [node for target in targets for node in await _resolved(tree, courses, root, target, prefixes=True)]
         except UsageError as unknown:
             raise (errors[0] if errors else unknown) from None
 
 
-async def _resolved(tree: Lookup, root: Node, target: Target, *, prefixes: bool) -> list[Node]:
+async def _resolved(tree: Lookup, courses: CourseLookup, root: Node, target: Target, *, prefixes: bool) -> list[Node]:
     is_url = "://" in target.text
     parts = tuple(part for part in target.text.split("/") if part not in {"", "."})
     is_path = len(parts) > 1 and not is_url
@@ -98,16 +102,16 @@ async def _resolved(tree: Lookup, root: Node, target: Target, *, prefixes: bool)
         return await _fitting(tree, root, target, places)
     if is_path and (target.path is not None or await tree.child(ROOT, _name(parts[0])) is not None):
         raise UsageError(f"{target.text}: there is no such file or folder")
-    if target.text.startswith("/") and target.path is None and not _named(tree, target.text):
+    if target.text.startswith("/") and target.path is None and not _named(courses, target.text):
         raise UsageError(
             f"{target.text}: nothing is mounted there; without a mount, paths begin with the name of a course"
         )
-    return tree.select([target.text], prefixes=prefixes)
+    return courses.select([target.text], prefixes=prefixes)
 
 
-def _named(tree: Lookup, text: str) -> bool:
+def _named(courses: CourseLookup, text: str) -> bool:
     try:
-        return bool(tree.select([text]))
+        return bool(courses.select([text]))
     except UsageError:
         return False
 

@@ -19,7 +19,7 @@ import trio
 from coursefs.base.crash_messages import Defect, log_unforeseen, told
 from coursefs.bulk.selection import Selection
 from coursefs.errors import CoursefsError, NoAnswer, NotSignedIn, Unreachable
-from coursefs.library import Found, Library, Node, Outdated, Unavailable
+from coursefs.library import Files, Found, Node, Outdated, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -126,15 +126,13 @@ class Endurance:
 class Transfer:
     """A job for many files. `failures` grows while it runs; `exit_status` is that of the failures so far."""
 
-    def __init__(
-        self, library: Library, job: Job, selection: Selection | None = None, *, at_once: int = AT_ONCE
-    ) -> None:
+    def __init__(self, files: Files, job: Job, selection: Selection | None = None, *, at_once: int = AT_ONCE) -> None:
         """`selection`: which of the files to take; None: all."""
         self.failures: list[Failure] = []
         self.exit_status = 0
-        self._library = library
+        self._files = files
         self._job = job
-        self._selection = selection or Selection(library)
+        self._selection = selection or Selection(files)
         self._at_once = at_once
         self._state = TransferState()
         self._moving: dict[str, Moving] = {}
@@ -171,7 +169,7 @@ class Transfer:
     async def _look(self, targets: Sequence[Node], send: trio.MemorySendChannel[Task]) -> None:
         with send:
             try:
-                async with aclosing(self._library.walk(targets, self._may_ask, self._selection.enters)) as every:
+                async with aclosing(self._files.walk(targets, self._may_ask, self._selection.enters)) as every:
                     async for found in every:
                         task = await self._looked_at(found)
                         if task is not None:

@@ -169,6 +169,15 @@ class Store:
         self._cache((node,))
         return node
 
+    def path_of(self, node: Node) -> str:
+        """The path of a node below the root, also of a former one; "" for the root."""
+        names = []
+        here: Node | None = node
+        while here is not None and here.inode != inodes.ROOT:
+            names.append(here.name)
+            here = self.node(here.parent)
+        return "/".join(reversed(names))
+
     @reading
     def child(self, parent: int, name: str) -> Node | None:
         """The node with this name in a directory, or None."""

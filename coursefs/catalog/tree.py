@@ -177,7 +177,7 @@ class Tree:
         node = self.store.find(Place(account), course.key)
         if node is None or node.is_gone:
             return None
-        return self.path(node)
+        return self.store.path_of(node)
 
     # -- freshness -------------------------------------------------------------------------------------------------
 
@@ -366,13 +366,8 @@ class Tree:
                 (place, inode),
                 lambda lesson=lesson: self._refresh_files(lesson, place, all_known=True),  # type: ignore[misc]
             )
-        found = news.compare(self.path(directory), before, news.course(self.store, place))
+        found = news.compare(self.store.path_of(directory), before, news.course(self.store, place))
         return replace(found, is_first=is_first)
-
-    def path(self, directory: Node) -> str:
-        """The path of a course below the root: two courses of one title have different ones."""
-        parent = self.store.node(directory.parent)
-        return directory.name if parent is None or parent.inode == ROOT else f"{parent.name}/{directory.name}"
 
     async def fetch_all(self, directory: Node) -> None:
         """Make a directory complete: fetch what is due, and the final files in place of provisional ones."""

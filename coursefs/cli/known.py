@@ -134,7 +134,7 @@ def _found(options: Globals, paths: Sequence[str], *, depth: int | None) -> list
     from coursefs.library import StoredTree, stored_tree
 
     async def look(stored: StoredTree) -> None:
-        for node in await resolve(stored, [Target(path) for path in paths]):
+        for node in await resolve(stored, stored, [Target(path) for path in paths]):
             reply = known_reply(stored, node, depth)
             found.append((reply["path"], reply["known"]))
 

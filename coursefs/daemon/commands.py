@@ -32,27 +32,29 @@ def known_reply(tree: StoredTree, node: Node, depth: int | None) -> Reply:
 def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, Command]:
     """All commands of a library, by their name on the control socket; `under_way` as for `transfers`."""
 
+    files, cache, courses = library.files, library.cache, library.courses
+
     async def update(wanted: Mapping[str, Any]) -> Replies:
-        async for news in library.update([str(course) for course in wanted.get("courses", ())]):
+        async for news in courses.update([str(course) for course in wanted.get("courses", ())]):
             yield asdict(news)
 
     async def choose(wanted: Mapping[str, Any]) -> Replies:
-        courses = [str(course) for course in wanted.get("courses", ())]
-        for chosen in await library.choose(courses, shown=bool(wanted.get("shown"))):
+        named = [str(course) for course in wanted.get("courses", ())]
+        for chosen in await courses.choose(named, shown=bool(wanted.get("shown"))):
             yield asdict(chosen)
 
     async def known(wanted: Mapping[str, Any]) -> Replies:
-        tree = library.stored()
+        tree = files.stored()
         depth = wanted.get("depth")
-        for node in await resolve(tree, targets_of(wanted)):
+        for node in await resolve(tree, tree, targets_of(wanted)):
             yield known_reply(tree, node, None if depth is None else int(depth))
 
     async def cache_info(_: Mapping[str, Any]) -> Replies:
-        use = library.use()
+        use = cache.use()
         yield asdict(use) | {"directory": str(use.directory)}
 
     async def cache_clear(_: Mapping[str, Any]) -> Replies:
-        yield asdict(await library.clear())
+        yield asdict(await cache.clear())
 
     async def cache_verify(_: Mapping[str, Any]) -> Replies:
         # the work runs in the library's nursery; a client that disconnects cancels it
@@ -61,7 +63,7 @@ def commands(library: Library, under_way: UnderWay | None = None) -> dict[str, C
         async def work() -> None:
             with send:
                 try:
-                    await library.verify(send.send_nowait)
+                    await cache.verify(send.send_nowait)
                 except trio.BrokenResourceError:
                     return
                 except Exception as error:  # every error is reported to the client

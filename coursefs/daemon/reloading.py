@@ -30,6 +30,7 @@ class Reloading:
         The service manager is notified at the begin and, with this `status`, at the end.
         """
         self._library = library
+        self._courses = library.courses
         self._again = again
         self._manager = manager
         self._status = status
@@ -80,7 +81,7 @@ class Reloading:
 
     async def _ask_again(self, account: str) -> None:
         try:
-            await self._library.refresh_courses(account)
+            await self._courses.refresh(account)
         except NotSignedIn as error:
             log.info("%s", error)  # the warning was logged when it ended
         except Gone:

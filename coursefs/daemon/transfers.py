@@ -24,7 +24,7 @@ from coursefs.bulk.targets import EVERYTHING, Target, resolve
 from coursefs.bulk.transfer import AT_ONCE, Job, Transfer, TransferState
 from coursefs.daemon.socket import Command, Reply
 from coursefs.errors import CoursefsError, UsageError
-from coursefs.library import ROOT, Library, Node
+from coursefs.library import ROOT, Courses, Files, Library, Node
 from coursefs.model import Kind, Wanted
 from coursefs.settings.config_keys import lines_of, subtitles_of
 from coursefs.settings.rates import parse_rate
@@ -39,9 +39,9 @@ _TELL_EVERY = 0.2
 
 
 class Begin(Protocol):
-    """Begins a job of a library: the daemon's own, or a variant of it."""
+    """Begins a job for files of the daemon's own library, or of a variant of it."""
 
-    def __call__(self, source: Library, job: Job, finished: _Finished | None = None) -> Transfer:
+    def __call__(self, files: Files, job: Job, finished: _Finished | None = None) -> Transfer:
         """A transfer, whose progress is told from now on."""
 
 
@@ -94,6 +94,7 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
     `pin` and `unpin`. Running transfers are registered in `under_way`.
     """
     running = under_way or UnderWay()
+    files, cache, courses = library.files, library.cache, library.courses
 
     async def run(command: str, transfer: Transfer, nodes: Sequence[Node]) -> None:
         with running.carrying(command, transfer):
@@ -101,12 +102,12 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
 
     def fetch(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
-            nodes = await resolve(library, targets_of(wanted))
+            nodes = await resolve(files, courses, targets_of(wanted))
             if wanted.get("until") is not None:
-                nodes = await _due(library, nodes, int(wanted["until"]))
-            finished = await _finished(library, nodes) if wanted.get("next") else {}
-            job = Fetch(library)
-            await run("fetch", begin(library, Plan(job.look) if wanted.get("dry_run") else job, finished), nodes)
+                nodes = await _due(files, courses, nodes, int(wanted["until"]))
+            finished = await _finished(files, courses, nodes) if wanted.get("next") else {}
+            job = Fetch(files, cache)
+            await run("fetch", begin(files, Plan(job.look) if wanted.get("dry_run") else job, finished), nodes)
             return {}
 
         return _told(library, wanted, work)
@@ -116,23 +117,23 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
 
         async def work(begin: Begin) -> Reply:
             async with library.variant(_wanted_files(library, wanted)) as source:
-                nodes = await resolve(source, targets_of(wanted))
+                nodes = await resolve(source.files, source.courses, targets_of(wanted))
                 if wanted.get("dry_run"):
-                    look = CopiesToMake(source, Path(wanted["to"]), overwrite=overwrite).look
-                    await run("download", begin(source, Plan(look)), nodes)
+                    look = CopiesToMake(source.files, Path(wanted["to"]), overwrite=overwrite).look
+                    await run("download", begin(source.files, Plan(look)), nodes)
                     return {}
                 folder = await threads.run_sync(lambda: CopyFolder(Path(wanted["to"]), int(wanted["umask"])))
                 with closing(folder):
-                    job = Download(source, folder, overwrite=overwrite)
-                    await run("download", begin(source, job), nodes)
+                    job = Download(source.files, source.cache, folder, overwrite=overwrite)
+                    await run("download", begin(source.files, job), nodes)
             return {}
 
         return _told(library, wanted, work)
 
     def pin(wanted: Mapping[str, Any]) -> Replies:
         async def work(begin: Begin) -> Reply:
-            job = Pin(library, pinned=True)
-            await run("pin", begin(library, job), await resolve(library, targets_of(wanted)))
+            job = Pin(cache, pinned=True)
+            await run("pin", begin(files, job), await resolve(files, courses, targets_of(wanted)))
             return {"complete": job.complete, "of": job.files}
 
         return _told(library, wanted, work)
@@ -141,9 +142,9 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
         async def work(begin: Begin) -> Reply:
             targets = targets_of(wanted)
             if any(target.text == EVERYTHING for target in targets):  # also files that are no longer in the tree
-                return {"unpinned": await library.unpin_all()}
-            transfer = begin(library, Pin(library, pinned=False))
-            await run("unpin", transfer, await resolve(library, targets))
+                return {"unpinned": await cache.unpin_all()}
+            transfer = begin(files, Pin(cache, pinned=False))
+            await run("unpin", transfer, await resolve(files, courses, targets))
             return {"unpinned": transfer.state.new}
 
         return _told(library, wanted, work)
@@ -173,48 +174,47 @@ def _wanted_files(library: Library, wanted: Mapping[str, Any]) -> Wanted:
     )
 
 
-def _courses(library: Library, nodes: Sequence[Node]) -> list[Node]:
+def _courses_of(courses: Courses, nodes: Sequence[Node]) -> list[Node]:
     """The known courses that are among these nodes, or below them, or that one of them is in."""
     inodes = {node.inode for node in nodes}
     places = {(node.place.account, node.place.course) for node in nodes}
     return [
         course
-        for course in library.select([])
+        for course in courses.select([])
         if {ROOT, course.inode, course.parent} & inodes or (course.place.account, course.key) in places
     ]
 
 
-async def _finished(library: Library, nodes: Sequence[Node]) -> _Finished:
+async def _finished(files: Files, courses: Courses, nodes: Sequence[Node]) -> _Finished:
     """What the learner has done in the courses of these nodes, as far as their platforms say it."""
-    await _know_courses(library, nodes)
+    await _know_courses(files, nodes)
     found = {}
-    for course in _courses(library, nodes):
+    for course in _courses_of(courses, nodes):
         with suppress(CoursefsError):  # the transfer meets it as well, and reports it
-            found[course.place.account, course.key] = await library.finished(course)
+            found[course.place.account, course.key] = await courses.finished(course)
     return found
 
 
-async def _know_courses(library: Library, nodes: Sequence[Node]) -> None:
+async def _know_courses(files: Files, nodes: Sequence[Node]) -> None:
     """Have the courses of the root and of accounts' folders listed. Raises the error of that."""
     for node in nodes:
         if node.kind in {Kind.ROOT, Kind.ACCOUNT}:
-            for child in await library.children(node.inode):
+            for child in await files.children(node.inode):
                 if child.kind is Kind.ACCOUNT:
-                    await library.children(child.inode)
+                    await files.children(child.inode)
 
 
-async def _due(library: Library, nodes: Sequence[Node], until_ns: int) -> list[Node]:
+async def _due(files: Files, courses: Courses, nodes: Sequence[Node], until_ns: int) -> list[Node]:
     """The modules of these courses in which something is due until a moment.
 
     Raises `UsageError` for anything but courses, and `CoursefsError` if no platform of theirs has deadlines.
     """
     if any(node.place.course for node in nodes):
         raise UsageError("deadlines are those of courses: with --until, name courses, or all")
-    await _know_courses(library, nodes)
-    courses = _courses(library, nodes)
-    found = [(course, await library.due(course, until_ns)) for course in courses]
-    if courses and all(modules is None for _, modules in found):
-        raise CoursefsError(f"{courses[0].name}: the platform has no deadlines; without --until, see --next")
+    await _know_courses(files, nodes)
+    found = [(course, await courses.due(course, until_ns)) for course in _courses_of(courses, nodes)]
+    if found and all(modules is None for _, modules in found):
+        raise CoursefsError(f"{found[0][0].name}: the platform has no deadlines; without --until, see --next")
     return [module for _, modules in found for module in modules or ()]
 
 
@@ -238,11 +238,11 @@ async def _told(library: Library, wanted: Mapping[str, Any], work: Callable[[Beg
     result: Reply | None = None
     error: Exception = CoursefsError("coursefs is ending")  # unless there is a better reason
 
-    def begin(source: Library, job: Job, finished: _Finished | None = None) -> Transfer:
+    def begin(files: Files, job: Job, finished: _Finished | None = None) -> Transfer:
         plans.extend([job] if isinstance(job, Plan) else [])
-        selection = Selection(source, chosen, wanted.get("next"), finished)
+        selection = Selection(files, chosen, wanted.get("next"), finished)
         # a plan is in the order of the tree
-        running.append(Transfer(source, job, selection, at_once=1 if plans else AT_ONCE))
+        running.append(Transfer(files, job, selection, at_once=1 if plans else AT_ONCE))
         return running[-1]
 
     async def run() -> None:

@@ -1,7 +1,7 @@
 """The library: the facade over catalogue, contents and providers, and the only part that the layers above use.
 
-`open_library` opens a `Library`.  The other names here are the types that its methods take and return, and the
-functions that commands call without a mount.
+`open_library` opens a `Library`, which has `Files`, a `FileCache` and `Courses`.  The other names here are the types
+that their methods take and return, and the functions that commands call without a mount.
 """
 
 from coursefs.catalog import Ages, IndexingDelays, Layout, News, Node
@@ -11,11 +11,14 @@ from coursefs.content import CacheFull, CacheUse, Cleared, Fetching, Maintenance
 from coursefs.content.scheduler import Priority
 from coursefs.library.accounts import Factories, provider_of
 from coursefs.library.course_selection import Chosen
+from coursefs.library.courses import Courses
+from coursefs.library.file_cache import FileCache, UnpinnedQuota
+from coursefs.library.files import Files
 from coursefs.library.handle import Handle
 from coursefs.library.library import Library, open_library
 from coursefs.library.listing import Listed, SearchHit
 from coursefs.library.settings import AccountSource, Applied, LibrarySettings, require_accounts
-from coursefs.library.status import AccountStatus, LibraryStatus, OpenFileStatus, Reads, UnpinnedQuota
+from coursefs.library.status import AccountStatus, LibraryStatus, OpenFileStatus, Reads
 from coursefs.library.stored_tree import Known, StoredTree, Totals, stored_tree
 from coursefs.library.surprise_report import Findings, gather_surprises, report_entries, write_report
 from coursefs.library.walk import Found, Outdated, Unavailable
@@ -33,8 +36,11 @@ __all__ = [
     "CacheUse",
     "Chosen",
     "Cleared",
+    "Courses",
     "Factories",
     "Fetching",
+    "FileCache",
+    "Files",
     "Findings",
     "Found",
     "Handle",

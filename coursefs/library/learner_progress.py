@@ -1,4 +1,4 @@
-"""How far the learner is, for `user.coursefs.progress`: asked for when it is read, and kept for some minutes."""
+"""The learner in a course: what is done, asked for when it is read and kept for some minutes; and what is due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trio
 
 from coursefs.catalog import Node, Place, Store
 from coursefs.errors import BadReply, Gone, NotAllowed, NotSignedIn
-from coursefs.model import Course, CourseProgress, Kind
+from coursefs.model import Course, CourseProgress, Kind, Standing
 from coursefs.providers.base import Provider, Tracks
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,7 @@ class LearnerProgress:
 
     def _course(self, node: Node) -> Course | None:
         key = node.key if node.kind is Kind.COURSE else node.place.course
-        courses = self._store.enrolments.courses(node.place.account) if key else ()
-        return next((course for course in courses if course.key == key), None)
+        return self._store.enrolments.course(Place(node.place.account, key)) if key else None
 
     async def _progress(self, provider: Tracks, place: Place, course: Course) -> CourseProgress | None:
         """The answer for a course: the kept one, or that of one request for all who ask now."""
@@ -88,6 +87,25 @@ class LearnerProgress:
             found = await _unless_refused(lambda: provider.progress(course))
             self._kept[place] = (self._clock(), found)
             return found
+
+
+def due_modules(store: Store, course: Node, standing: Standing, now_ns: int, until_ns: int) -> list[Node]:
+    """The directories right below a course in which something is due from now until a moment, in the order of the tree.
+
+    A deadline of an item counts for the module that it is in. One that belongs to nothing that is known is left out.
+    """
+    place = Place(course.place.account, course.key)
+    directories = {stored.item.key: stored.directory for stored in store.items.of_course(place)}
+    found: dict[int, Node] = {}
+    for deadline in standing.deadlines:
+        if deadline.key is None or not now_ns <= deadline.due_ns <= until_ns:
+            continue
+        node = store.find(place, deadline.key) or store.node(directories.get(deadline.key, 0))
+        while node is not None and node.parent not in {course.inode, node.inode}:
+            node = store.node(node.parent)
+        if node is not None and node.is_directory and not node.is_gone and node.parent == course.inode:
+            found[node.inode] = node
+    return sorted(found.values(), key=lambda node: node.name)
 
 
 async def _unless_refused(ask: Callable[[], Awaitable[T | None]]) -> T | None:

@@ -10,7 +10,6 @@ from coursefs.catalog.indexing import IndexingProgress
 from coursefs.content import CacheUse, Fetching
 from coursefs.errors import CoursefsError, Gone
 from coursefs.library.activity import Reading, Trouble
-from coursefs.library.course_selection import CourseSelection
 from coursefs.library.settings import AccountSource
 from coursefs.model import Route
 from coursefs.providers.base import HasRoutes, Provider
@@ -51,31 +50,6 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
-class UnpinnedQuota:
-    """The limits of the cache at one moment, in bytes."""
-
-    used: int
-    pinned: int
-    max_size: int
-    disk_free: int
-    min_free: int  # of the disk, which stay free
-
-    @property
-    def bytes(self) -> int:
-        """The most bytes that the cache can hold besides the pinned ones."""
-        return min(self.max_size, self._on_disk) - self.pinned
-
-    @property
-    def is_limited_by_disk(self) -> bool:
-        """Whether the disk's free space is the narrower limit."""
-        return self._on_disk < self.max_size
-
-    @property
-    def _on_disk(self) -> int:
-        return self.used + max(0, self.disk_free - self.min_free)
-
-
-@dataclass(frozen=True, slots=True)
 class LibraryStatus:
     """The state of a library at one moment: contents, activity and errors."""
 
@@ -94,14 +68,12 @@ class LibraryStatus:
     troubles: Sequence[Trouble]  # newest first
 
 
-def account_status(
-    source: AccountSource, provider: Provider, store: Store, tree: Tree, selection: CourseSelection
-) -> AccountStatus:
+def account_status(source: AccountSource, provider: Provider, store: Store, tree: Tree) -> AccountStatus:
     """The status of an account; no request is made."""
-    courses = store.enrolments.courses(source.name)
+    rule = store.enrolments.selection_rule(source.name)
     return AccountStatus(
         source,
-        sum(selection.shows(source.name, course) for course in courses),
+        sum(map(rule.shows, store.enrolments.courses(source.name))),
         tree.refresher.trouble(source.name),
         provider.routes() if isinstance(provider, HasRoutes) else (),
         store.fetch_log.fetched_ns(Place(source.name)),

@@ -45,7 +45,7 @@ class Known:
 
 
 class StoredTree:
-    """A `coursefs.bulk.targets.Lookup` of a catalogue, for these accounts."""
+    """A `Lookup` and a `CourseLookup` (`coursefs.bulk.targets`) of a catalogue, for these accounts."""
 
     #: no course list is refreshed
     accounts: Sequence[str] = ()
@@ -69,7 +69,7 @@ class StoredTree:
         node = self._store.child(inode, name)
         return node if node is not None and node.place.account in self._names else None
 
-    async def refresh_courses(self, account: str) -> None:
+    async def refresh(self, account: str) -> None:
         """Nothing is requested."""
 
     def select(self, courses: Sequence[str], *, prefixes: bool = True) -> list[Node]:
@@ -88,11 +88,7 @@ class StoredTree:
 
     def path(self, node: Node) -> str:
         """The path of a node below the root."""
-        names: list[str] = []
-        while node.inode != ROOT:
-            names.insert(0, node.name)
-            node = self.node(node.parent)
-        return "/".join(names)
+        return self._store.path_of(node)
 
     def known(self, node: Node, depth: int | None = None) -> Known:
         """What is known of a node and below it, with `children` down to so many levels; None: all."""

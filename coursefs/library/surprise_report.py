@@ -48,9 +48,9 @@ async def gather_surprises(settings: LibrarySettings, courses: Sequence[str]) ->
     trouble: CoursefsError | None = None
     transport = Transport(read_timeout=settings.read_timeout, offline=settings.offline, surprises=surprises)
     async with open_library(replace(settings, fill=False), transport, contents=False, read_only=True) as library:
-        library.select(courses)  # fail for a wrong name before any request
+        library.courses.select(courses)  # fail for a wrong name before any request
         try:
-            async for _ in library.update(courses):
+            async for _ in library.courses.update(courses):
                 pass
         except CoursefsError as error:
             trouble = error

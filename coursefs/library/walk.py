@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from coursefs.base.foreground import Foreground
 from coursefs.catalog import Node, Store, Tree
-from coursefs.catalog.node import ROOT
 from coursefs.errors import CoursefsError
 
 
@@ -36,16 +35,6 @@ class Outdated:
     error: CoursefsError
 
 
-def path_of(store: Store, node: Node) -> str:
-    """The path of a node below the root, also of a former one; "" for the root."""
-    names = []
-    here: Node | None = node
-    while here is not None and here.inode != ROOT:
-        names.append(here.name)
-        here = store.node(here.parent)
-    return "/".join(reversed(names))
-
-
 class Walk:
     """A walk through one tree; its requests yield to those of readers."""
 
@@ -67,7 +56,7 @@ class Walk:
         A directory for which `enters` (with its path) returns False is left out.  Sizes may be unknown.
         """
         seen: set[int] = set()
-        waiting = [(path_of(self._store, node), node) for node in reversed(targets)]
+        waiting = [(self._store.path_of(node), node) for node in reversed(targets)]
         while waiting:
             path, node = waiting.pop()
             if node.inode in seen:

@@ -38,24 +38,21 @@ async def list_all(
     """Every account's courses, from new requests, and a line for each failed account.  Nothing is written.
 
     Raises `NotSignedIn` when an account's sign-in has ended, and the error of an account that was never listed.  See
-    `Library.listed`.
+    `Courses.listed`.
     """
     notes: list[str] = []
     found: dict[str, list[Listed]] = {}
 
     async def one(library: Library, account: str) -> None:
-        found[account], lines = await library.listed(account, standing_of, within)
+        found[account], lines = await library.courses.listed(account, standing_of, within)
         notes.extend(lines)
 
-    try:
-        async with (
-            open_library(settings, contents=False, read_only=True, providers=providers) as library,
-            trio.open_nursery() as nursery,
-        ):
-            for account in settings.accounts:
-                nursery.start_soon(one, library, account.name)
-    except BaseExceptionGroup as group:
-        raise leaf(group) from None
+    async with (
+        _opened(settings, contents=False, read_only=True, providers=providers) as library,
+        trio.open_nursery() as nursery,
+    ):
+        for account in settings.accounts:
+            nursery.start_soon(one, library, account.name)
     rows = [listed for account in settings.accounts for listed in found[account.name]]
     candidates = [Candidate(row, row.course, (row.directory or "").rpartition("/")[2]) for row in rows]
     return [replace(row, name=name) for row, name in zip(rows, names_to_type(candidates), strict=True)], notes
@@ -75,19 +72,16 @@ async def search(
     """
     if account is not None and account not in {one.name for one in settings.accounts}:
         raise UsageError(f"no account {account}; there is {', '.join(one.name for one in settings.accounts)}")
-    try:
-        async with open_library(settings, contents=False, read_only=True, providers=providers) as library:
-            return await library.search(text, account, limit)
-    except BaseExceptionGroup as group:
-        raise leaf(group) from None
+    async with _opened(settings, contents=False, read_only=True, providers=providers) as library:
+        return await library.courses.search(text, account, limit)
 
 
 async def choose(
     settings: LibrarySettings, courses: Sequence[str], *, shown: bool, providers: Factories | None = None
 ) -> list[Chosen]:
-    """Show or hide these courses (see `Library.choose`), while no mount has the catalogue open."""
+    """Show or hide these courses (see `Courses.choose`), while no mount has the catalogue open."""
     async with opened_by(settings, "courses", contents=False, providers=providers) as library:
-        return await library.choose(courses, shown=shown)
+        return await library.courses.choose(courses, shown=shown)
 
 
 @asynccontextmanager
@@ -104,11 +98,20 @@ async def opened_by(
 
     private_folder(settings.catalogue.parent)
     with _locked(settings.catalogue, command, taken):
-        try:
-            async with open_library(settings, contents=contents, providers=providers) as library:
-                yield library
-        except BaseExceptionGroup as group:
-            raise leaf(group) from None
+        async with _opened(settings, contents=contents, read_only=False, providers=providers) as library:
+            yield library
+
+
+@asynccontextmanager
+async def _opened(
+    settings: LibrarySettings, *, contents: bool, read_only: bool, providers: Factories | None
+) -> AsyncIterator[Library]:
+    """An open library, without the groups in which its nursery raises: a command reports one error."""
+    try:
+        async with open_library(settings, contents=contents, read_only=read_only, providers=providers) as library:
+            yield library
+    except BaseExceptionGroup as group:
+        raise leaf(group) from None
 
 
 def forget_account(account: str, catalogue: Path, cache: Cache, cache_dir: Path) -> Cleared:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pyfuse3
 
-from coursefs.library import Library, Node, is_probe
+from coursefs.library import Courses, FileCache, Files, Node, is_probe
 from coursefs.mount.options import MountOptions
 
 #: seconds that the kernel may cache names and attributes; a refresh invalidates changed ones earlier
@@ -83,35 +83,37 @@ def absent(name: str = "") -> pyfuse3.EntryAttributes:
 
 #: not listed, because it changes while files are read: a backup program would copy the file again each time
 _UNLISTED = frozenset({b"user.coursefs.cached", b"user.coursefs.error"})
-_READERS: Mapping[bytes, Callable[[Library, Node], str | None]] = {
-    b"user.coursefs.id": lambda _, node: (
-        "/".join(filter(None, (node.place.account, node.place.course, node.key))) or "/"
-    ),
-    b"user.coursefs.kind": lambda _, node: node.kind.value,
-    b"user.coursefs.cached": lambda library, node: None if node.is_directory else str(library.cached_bytes(node)),
-    b"user.coursefs.error": lambda library, node: library.last_error(node),
-    b"user.xdg.origin.url": lambda _, node: node.url,
-    b"user.mime_type": lambda _, node: node.mime_type,
-}
-
-
-def read(library: Library, node: Node, name: bytes) -> bytes | None:
-    """The value of an extended attribute in UTF-8; None if the node does not have it."""
-    reader = _READERS.get(name)
-    value = None if reader is None else reader(library, node)
-    return None if value is None else value.encode()
-
-
 #: read by name alone, because it changes by itself and is asked of the platform
 PROGRESS = b"user.coursefs.progress"
 
 
-async def progress(library: Library, node: Node) -> bytes | None:
-    """How much of a node the learner has done, such as `0.25`; None if the platform does not say it."""
-    done = await library.progress(node)
-    return None if done is None else f"{done:.4g}".encode()
+class ExtendedAttributes:
+    """Reads the extended attributes of nodes, in UTF-8."""
 
+    def __init__(self, files: Files, cache: FileCache, courses: Courses) -> None:
+        self._courses = courses
+        self._readers: Mapping[bytes, Callable[[Node], str | None]] = {
+            b"user.coursefs.id": lambda node: (
+                "/".join(filter(None, (node.place.account, node.place.course, node.key))) or "/"
+            ),
+            b"user.coursefs.kind": lambda node: node.kind.value,
+            b"user.coursefs.cached": lambda node: None if node.is_directory else str(cache.cached_bytes(node)),
+            b"user.coursefs.error": files.last_error,
+            b"user.xdg.origin.url": lambda node: node.url,
+            b"user.mime_type": lambda node: node.mime_type,
+        }
 
-def names(library: Library, node: Node) -> list[bytes]:
-    """The extended attributes of a node that change only with its content or its course."""
-    return [name for name in _READERS if name not in _UNLISTED and read(library, node, name) is not None]
+    def read(self, node: Node, name: bytes) -> bytes | None:
+        """The value of an extended attribute but `PROGRESS`; None if the node does not have it."""
+        reader = self._readers.get(name)
+        value = None if reader is None else reader(node)
+        return None if value is None else value.encode()
+
+    async def progress(self, node: Node) -> bytes | None:
+        """How much of a node the learner has done, such as `0.25`; None if the platform does not say it."""
+        done = await self._courses.progress(node)
+        return None if done is None else f"{done:.4g}".encode()
+
+    def names(self, node: Node) -> list[bytes]:
+        """The extended attributes of a node that change only with its content or its course."""
+        return [name for name in self._readers if name not in _UNLISTED and self.read(node, name) is not None]

@@ -17,8 +17,7 @@ import trio
 from coursefs.base import threads
 from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
-from coursefs.mount import attributes
-from coursefs.mount.attributes import KEPT, Attributes, absent
+from coursefs.mount.attributes import KEPT, PROGRESS, Attributes, ExtendedAttributes, absent
 from coursefs.mount.guard import answered, at_once, guarded
 from coursefs.mount.options import MountOptions
 
@@ -51,49 +50,51 @@ class Operations(pyfuse3.Operations):
         self.deadline = library.read_timeout + _SLACK
         self.told: set[tuple[str, int]] = set()
         self._library = library
+        self._files = library.files
+        self._extended = ExtendedAttributes(library.files, library.cache, library.courses)
         self._attributes = Attributes(options)
         self._numbers = itertools.count(1)
-        self._files: dict[int, Handle] = {}
+        self._handles: dict[int, Handle] = {}
         self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
         self._looking = trio.CapacityLimiter(_LOOKING)
 
     @property
     def open_files(self) -> int:
         """The number of files that programs have open."""
-        return len(self._files)
+        return len(self._handles)
 
     @property
     def in_use(self) -> int:
         """The number of files and directories that programs have open."""
-        return len(self._files) + len(self._listings)
+        return len(self._handles) + len(self._listings)
 
     # -- names and attributes ---------------------------------------------------------------------------------------
 
     @answered
     async def lookup(self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         if name == b".":
-            return self._attributes.of(self._library.node(parent_inode))
-        parent = self._library.node(parent_inode)
+            return self._attributes.of(self._files.node(parent_inode))
+        parent = self._files.node(parent_inode)
         if name == b"..":
-            return self._attributes.of(self._library.node(parent.parent))
+            return self._attributes.of(self._files.node(parent.parent))
         try:
             # our names are NFC; a program may use another normal form, as from a Mac
             text = unicodedata.normalize("NFC", name.decode())
         except UnicodeDecodeError:
             return absent()
-        node = self._library.known_child(parent_inode, text)
+        node = self._files.known_child(parent_inode, text)
         if node is None:
             with trio.fail_after(self.deadline):
-                node = await self._library.child(parent_inode, text)
+                node = await self._files.child(parent_inode, text)
         return absent(text) if node is None else self._attributes.of(node)
 
     @answered
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
-        node = self._library.node(inode)
+        node = self._files.node(inode)
         if not node.is_directory and node.size is None:
             try:
                 with trio.fail_after(self.deadline):
-                    node = await self._library.attributes(inode)
+                    node = await self._files.attributes(inode)
             except NotSignedIn:
                 raise
             except NotAllowed as error:
@@ -109,11 +110,11 @@ class Operations(pyfuse3.Operations):
     def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
         if mode & os.W_OK:
             raise pyfuse3.FUSEError(errno.EROFS)
-        return not mode & os.X_OK or self._library.node(inode).is_directory
+        return not mode & os.X_OK or self._files.node(inode).is_directory
 
     @at_once
     def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
-        count, size = self._library.totals()
+        count, size = self._files.totals()
         data = pyfuse3.StatvfsData()
         data.f_bsize = data.f_frsize = _BLOCK
         # as if all of it were free: a file system at 100 % sets off alarms, and EROFS refuses every write anyway
@@ -127,12 +128,12 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
-        children = self._library.known_children(inode)
+        children = self._files.known_children(inode)
         if children is None:
             with trio.fail_after(self.deadline):
-                children = await self._library.children(inode)
+                children = await self._files.children(inode)
         number = next(self._numbers)
-        self._listings[number] = (self._library.node(inode), children)
+        self._listings[number] = (self._files.node(inode), children)
         return number
 
     @at_once
@@ -149,7 +150,7 @@ class Operations(pyfuse3.Operations):
         if start_id < 2 and not reply(token, b"..", entry, 2):
             return
         numbered = enumerate(itertools.islice(children, first, None), first + _FIRST_OFFSET)
-        if self._library.known_children(directory.inode) is children:
+        if self._files.known_children(directory.inode) is children:
             for number, node in numbered:
                 if not reply(token, node.name.encode(), fill(entry, node), number):
                     return
@@ -157,7 +158,7 @@ class Operations(pyfuse3.Operations):
         for number, listed in numbered:
             # Use the nodes of now, not of opendir: the kernel was already told of later changes, so an old size or a
             # removed name must not enter its cache again.
-            node = self._library.node(listed.inode)
+            node = self._files.node(listed.inode)
             is_there = not node.is_gone and (node.parent, node.name) == (listed.parent, listed.name)
             entry.entry_timeout = KEPT if is_there else 0.0
             if not reply(token, listed.name.encode(), fill(entry, node), number):
@@ -177,9 +178,9 @@ class Operations(pyfuse3.Operations):
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
             raise pyfuse3.FUSEError(errno.EROFS)
-        handle = await self._library.open(inode)
+        handle = await self._files.open(inode)
         number = next(self._numbers)
-        self._files[number] = handle
+        self._handles[number] = handle
         # the kernel keeps its page cache across opens, and drops it when size or mtime change
         return pyfuse3.FileInfo(fh=number, keep_cache=True)
 
@@ -187,7 +188,7 @@ class Operations(pyfuse3.Operations):
     async def read(  # type: ignore[override]  # any buffer will do, copied once on its way to the kernel
         self, fh: int, off: int, size: int
     ) -> bytes | memoryview:
-        file = self._files[fh]
+        file = self._handles[fh]
         data = file.read_now(off, size)
         if data is not None:
             return data
@@ -213,11 +214,11 @@ class Operations(pyfuse3.Operations):
 
         The kernel does not say that a reader was killed, and releases its file only after the reads are answered.
         """
-        file = self._files.get(fh)
+        file = self._handles.get(fh)
         if file is None:
             return
         try:
-            path = self._library.path(file.node)
+            path = self._files.path(file.node)
             with trio.fail_after(self.deadline):  # after that the reads have timed out themselves
                 looking = threads.run_sync(lambda: is_held(path), abandon_on_cancel=True, limiter=self._looking)
                 if await looking:
@@ -234,7 +235,7 @@ class Operations(pyfuse3.Operations):
 
     @at_once
     def release(self, fh: int) -> None:
-        handle = self._files.pop(fh, None)
+        handle = self._handles.pop(fh, None)
         if handle is not None:
             handle.close()
 
@@ -246,19 +247,19 @@ class Operations(pyfuse3.Operations):
             # `ls -l` reads security.selinux and system.posix_acl_access of every file if the error is ENODATA, but only
             # of the first one if it is EOPNOTSUPP
             raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
-        node = self._library.node(inode)
-        if name == attributes.PROGRESS:
+        node = self._files.node(inode)
+        if name == PROGRESS:
             with trio.fail_after(self.deadline):
-                value = await attributes.progress(self._library, node)
+                value = await self._extended.progress(node)
         else:
-            value = attributes.read(self._library, node, name)
+            value = self._extended.read(node, name)
         if value is None:
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value
 
     @at_once
     def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
-        return attributes.names(self._library, self._library.node(inode))
+        return self._extended.names(self._files.node(inode))
 
     # -- everything that would change something ----------------------------------------------------------------------
 

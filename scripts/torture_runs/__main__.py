@@ -184,7 +184,8 @@ def _recover(scene: Scene, before: int) -> None:
         scene.world.clear()
         again(scene)
     lost = scene.check()
-    scene.counters.has_wrong_titles = scene.counters.began_anew = False  # every file was there, under its own name
+    # every file was there, under its own name
+    scene.counters.has_wrong_titles = scene.counters.began_anew = scene.counters.may_lack_some = False
     for one in lost:
         scene.found("files lost", one)
     memory = scene.world.look_at_memory()

@@ -14,7 +14,7 @@ FIELDS = ("operations", "bytes", "failures", "wrong", "late", "longest", "begun"
 SLOTS = 256
 _WIDTH = 16
 #: the slot behind those of the readers is the runner's
-_PAUSED, _PAUSED_SINCE, _STEP, _STALLED, _TITLES, _ANEW = (SLOTS * _WIDTH + place for place in range(6))
+_PAUSED, _PAUSED_SINCE, _STEP, _STALLED, _TITLES, _ANEW, _LACKS = (SLOTS * _WIDTH + place for place in range(7))
 _VERSIONS = SLOTS * _WIDTH + _WIDTH  # and then one number for each file
 _FILES = 64
 
@@ -103,12 +103,21 @@ class Counters:
 
     @property
     def began_anew(self) -> bool:
-        """Whether nothing was known when the server began to say wrong things: what it leaves out is not listed."""
+        """Whether nothing was known when the server began to say wrong things."""
         return bool(self._numbers[_ANEW])
 
     @began_anew.setter
     def began_anew(self, value: bool) -> None:
         self._numbers[_ANEW] = value
+
+    @property
+    def may_lack_some(self) -> bool:
+        """Whether the server leaves files out, or nothing was known before it said wrong things: then some are gone."""
+        return self.began_anew or bool(self._numbers[_LACKS])
+
+    @may_lack_some.setter
+    def may_lack_some(self, value: bool) -> None:
+        self._numbers[_LACKS] = value
 
     def version(self, file: int) -> int:
         """The newest version of a file; its first is 1."""

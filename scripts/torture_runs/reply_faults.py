@@ -16,6 +16,8 @@ from torture_runs.server_replies import is_reply
 
 #: what changes titles, and with them which of two that are equal was first
 _RENAMING = ("json-types", "json-few-types", "hostile-names")
+#: and in these it leaves some out
+_DROPPING = ("json-types", "json-few-types")
 #: seconds until a tree must be as it was
 _RECOVERY = 60.0
 
@@ -30,6 +32,7 @@ def _work(name: str) -> Work:
         before = scene.server.counts.get(name, 0)
         chance = scene.random.choice([0.05, 0.3, 1.0])
         scene.counters.has_wrong_titles = name in _RENAMING
+        scene.counters.may_lack_some = name in _DROPPING
         scene.server.tell(fault=name, chance=chance, seed=scene.random.randrange(2**32))
         is_new = scene.random.random() < 0.3
         if is_new:

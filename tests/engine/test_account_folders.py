@@ -28,14 +28,14 @@ async def courses(tmp_path: Path, *accounts: AccountSource, ask: bool = True) ->
     async with open_library(settings, providers=FACTORIES) as library:
         if ask:
             for one in accounts:
-                await library.refresh_courses(one.name)
-        below: list[Node] = list(await library.children(ROOT))
+                await library.courses.refresh(one.name)
+        below: list[Node] = list(await library.files.children(ROOT))
         while below:
             node = below.pop()
             if node.kind is Kind.ACCOUNT:
-                below += await library.children(node.inode)
+                below += await library.files.children(node.inode)
             else:
-                found[library.path(node)] = node.inode
+                found[library.files.path(node)] = node.inode
     return found
 
 

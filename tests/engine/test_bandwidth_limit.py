@@ -122,4 +122,5 @@ async def test_a_reload_changes_the_limit(shelf: Shelf, waits: list[float]) -> N
         applied = library.apply(replace(shelf.settings, limit=parse_rate("100KiB/s")))
         assert applied.changed == ("network.limit",)
         await run(library, "fetch", PATHS[1])
-        assert sum(waits) > 40
+        # 50 s for all of it; nothing waits after the last part, of 2 MiB at most, once the file is whole
+        assert sum(waits) > 25

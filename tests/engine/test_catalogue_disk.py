@@ -203,7 +203,7 @@ async def test_a_library_saves_by_itself_and_shows_that_it_could_not(
     settings = LibrarySettings(path, tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted())
     async with open_library(settings, contents=False, providers=made_by("x", provider)) as library:
         with locked(path):
-            assert [node.name for node in await library.children(ROOT)] == ["Graphics"]
+            assert [node.name for node in await library.files.children(ROOT)] == ["Graphics"]
             await trio.sleep(100)
             assert [trouble.path for trouble in library._activity.troubles] == ["catalogue"]
         await trio.sleep(61)
@@ -231,7 +231,7 @@ async def test_a_library_whose_catalogue_is_damaged_while_it_is_open_recovers_by
             if inode not in {ROOT, course.parent}:
                 del library._store._nodes[inode]
         with pytest.raises(CatalogueError):
-            await library.children(course.inode)
+            await library.files.children(course.inode)
         assert library.notice is not None and library._activity.troubles[-1].path == "catalogue"
         await trio.testing.wait_all_tasks_blocked()
         assert (ROOT, "mine") in told

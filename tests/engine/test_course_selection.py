@@ -63,7 +63,7 @@ async def opened(folder: Path, provider: Resolver) -> AsyncIterator[Library]:
 
 
 async def shown(library: Library) -> list[str]:
-    return [node.name for node in await library.children(ROOT)]
+    return [node.name for node in await library.files.children(ROOT)]
 
 
 async def test_a_course_that_is_removed_is_gone_at_once_and_comes_back_as_it_was(
@@ -71,51 +71,51 @@ async def test_a_course_that_is_removed_is_gone_at_once_and_comes_back_as_it_was
 ) -> None:
     async with opened(tmp_path, provider) as library:
         assert await shown(library) == ["Ears", "Graphics"]
-        course = await library.child(ROOT, "Graphics")
+        course = await library.files.child(ROOT, "Graphics")
         assert course is not None
-        (module,) = await library.children(course.inode)
+        (module,) = await library.files.children(course.inode)
         told: list[tuple[int, str]] = []
         library.on_change(lambda _, names: told.extend(names))
 
-        assert await library.choose(["graphics"], shown=False) == [Chosen("fake", "Graphics", False, None)]
+        assert await library.courses.choose(["graphics"], shown=False) == [Chosen("fake", "Graphics", False, None)]
         assert await shown(library) == ["Ears"]
         assert told == [(ROOT, "Graphics")]
     asked = len(provider.calls)
     async with opened(tmp_path, provider) as library:  # it is remembered
         assert await shown(library) == ["Ears"]
-        assert await library.choose([f"{BASE}/learn/graphics/home/week/1"], shown=True) == [
+        assert await library.courses.choose([f"{BASE}/learn/graphics/home/week/1"], shown=True) == [
             Chosen("fake", "Graphics", True, "Graphics")
         ]
         assert await shown(library) == ["Ears", "Graphics"]
-        assert await library.child(ROOT, "Graphics") == library.node(course.inode)
-        assert [node.inode for node in await library.children(course.inode)] == [module.inode]
+        assert await library.files.child(ROOT, "Graphics") == library.files.node(course.inode)
+        assert [node.inode for node in await library.files.children(course.inode)] == [module.inode]
     assert len(provider.calls) == asked  # nobody was asked anything
 
 
 async def test_a_newcomer_does_not_get_the_name_of_one_that_is_not_shown(tmp_path: Path, provider: Resolver) -> None:
     async with opened(tmp_path, provider) as library:
         await shown(library)
-        await library.choose(["ears"], shown=False)
+        await library.courses.choose(["ears"], shown=False)
         provider.listed = [GRAPHICS, EARS, DEAD, Course("c3", "other-ears", "Ears")]
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         assert await shown(library) == ["Ears", "Graphics"]
-        await library.choose(["c2"], shown=True)
+        await library.courses.choose(["c2"], shown=True)
         assert await shown(library) == ["Ears", "Ears (c2)", "Graphics"]
 
 
 async def test_a_name_that_two_courses_have_had_means_the_one_that_changes(tmp_path: Path, provider: Resolver) -> None:
     async with opened(tmp_path, provider) as library:
         await shown(library)
-        await library.choose(["Ears"], shown=False)
+        await library.courses.choose(["Ears"], shown=False)
         provider.listed = [GRAPHICS, EARS, Course("c3", "other", "Ears")]
-        await library.refresh_courses("fake")
-        await library.choose(["Ears"], shown=False)  # the newcomer, as the other one is not shown
+        await library.courses.refresh("fake")
+        await library.courses.choose(["Ears"], shown=False)  # the newcomer, as the other one is not shown
         assert await shown(library) == ["Graphics"]
         with pytest.raises(UsageError, match="Ears names more than one course; name it by its id"):
-            await library.choose(["Ears"], shown=True)
+            await library.courses.choose(["Ears"], shown=True)
         with pytest.raises(UsageError, match="more than one"):
-            await library.choose(["Ears"], shown=False)
-        await library.choose(["c3"], shown=True)
+            await library.courses.choose(["Ears"], shown=False)
+        await library.courses.choose(["c3"], shown=True)
         assert await shown(library) == ["Ears", "Graphics"]
 
 
@@ -123,30 +123,30 @@ async def test_the_beginning_of_a_title_names_a_known_course(tmp_path: Path, pro
     async with opened(tmp_path, provider) as library:
         await shown(library)
         asked = len(provider.calls)
-        await library.choose(["gra"], shown=False)
+        await library.courses.choose(["gra"], shown=False)
         assert len(provider.calls) == asked, "what is to be hidden is known"
         assert await shown(library) == ["Ears"]
-        await library.choose(["Gra"], shown=True)
+        await library.courses.choose(["Gra"], shown=True)
         assert await shown(library) == ["Ears", "Graphics"]
         provider.more["gra"] = [OPEN]
-        assert [one.title for one in await library.choose(["gra"], shown=True)] == ["Open to All"], (
+        assert [one.title for one in await library.courses.choose(["gra"], shown=True)] == ["Open to All"], (
             "what the platform calls so goes before a title that only begins so"
         )
         with pytest.raises(UsageError, match=r"no course is called grafics; did you mean Graphics\?"):
-            await library.choose(["grafics"], shown=True)
+            await library.courses.choose(["grafics"], shown=True)
 
 
 async def test_all_is_what_comes_later_too(tmp_path: Path, provider: Resolver) -> None:
     async with opened(tmp_path, provider) as library:
         await shown(library)
-        gone = await library.choose(["all"], shown=False)
+        gone = await library.courses.choose(["all"], shown=False)
         assert {(one.title, one.shown) for one in gone} == {("Graphics", False), ("Ears", False)}
         assert await shown(library) == []
-        await library.choose(["Ears"], shown=True)
+        await library.courses.choose(["Ears"], shown=True)
         provider.listed = [GRAPHICS, EARS, OPEN]
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         assert await shown(library) == ["Ears"]
-        back = await library.choose(["all"], shown=True)
+        back = await library.courses.choose(["all"], shown=True)
         assert [one.directory for one in back] == ["Graphics", "Ears", "Open to All"]
         assert await shown(library) == ["Ears", "Graphics", "Open to All"]
 
@@ -156,8 +156,8 @@ async def test_a_programme_is_all_its_courses_and_those_not_enrolled_in_are_name
 ) -> None:
     async with opened(tmp_path, provider) as library:
         await shown(library)
-        await library.choose(["all"], shown=False)
-        found = await library.choose([PROGRAMME], shown=True)
+        await library.courses.choose(["all"], shown=False)
+        found = await library.courses.choose([PROGRAMME], shown=True)
         assert [(one.title, one.directory) for one in found] == [
             ("Ears", "Ears"),
             ("Graphics", "Graphics"),
@@ -165,25 +165,25 @@ async def test_a_programme_is_all_its_courses_and_those_not_enrolled_in_are_name
         ]
         assert found[-1].note == f"Birds: you are not enrolled in it; enrol at {BASE}/learn/birds first"
         provider.listed = [GRAPHICS, EARS, Course("c8", "birds", "Birds"), OPEN]  # enrolled meanwhile
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         assert await shown(library) == ["Birds", "Ears", "Graphics"]
-        await library.choose([PROGRAMME], shown=False)
+        await library.courses.choose([PROGRAMME], shown=False)
         assert await shown(library) == []
 
 
 async def test_a_course_that_is_open_to_all_is_shown_without_an_enrolment(tmp_path: Path, provider: Resolver) -> None:
     async with opened(tmp_path, provider) as library:
         assert "Open to All" not in await shown(library)
-        await library.choose(["open"], shown=True)
-        course = await library.child(ROOT, "Open to All")
+        await library.courses.choose(["open"], shown=True)
+        course = await library.files.child(ROOT, "Open to All")
         assert course is not None
-        assert [node.name for node in await library.children(course.inode)] == ["01 Start"]
-        await library.refresh_courses("fake")
+        assert [node.name for node in await library.files.children(course.inode)] == ["01 Start"]
+        await library.courses.refresh("fake")
         assert "Open to All" in await shown(library)
     async with opened(tmp_path, provider) as library:
         assert "Open to All" in await shown(library)
-        await library.choose(["Open to All"], shown=False)
-        await library.refresh_courses("fake")
+        await library.courses.choose(["Open to All"], shown=False)
+        await library.courses.refresh("fake")
         assert "Open to All" not in await shown(library)
     rows, _ = await list_all(settings_in(tmp_path), providers=made_by("fake", provider))
     assert [(row.course.title, row.is_shown) for row in rows] == [
@@ -199,8 +199,8 @@ async def test_an_account_with_nothing_but_courses_of_the_open_can_be_listed(
 ) -> None:
     provider.listed = []
     async with opened(tmp_path, provider) as library:
-        await library.choose(["open"], shown=True)
-        await library.refresh_courses("fake")
+        await library.courses.choose(["open"], shown=True)
+        await library.courses.refresh("fake")
         assert await shown(library) == ["Open to All"]
 
 
@@ -221,7 +221,7 @@ async def test_what_cannot_be_chosen_changes_nothing(
     async with opened(tmp_path, provider) as library:
         before = await shown(library)
         with pytest.raises(error, match=why):
-            await library.choose(["graphics", text], shown=to_show)
+            await library.courses.choose(["graphics", text], shown=to_show)
         assert await shown(library) == before
 
 
@@ -229,17 +229,17 @@ async def test_without_a_network_what_is_known_can_be_chosen(tmp_path: Path, pro
     async with opened(tmp_path, provider) as library:
         await shown(library)
         provider.failure = Unreachable("no network")
-        await library.choose(["ears"], shown=False)
+        await library.courses.choose(["ears"], shown=False)
         assert await shown(library) == ["Graphics"]
         with pytest.raises(Unreachable):
-            await library.choose(["something-new"], shown=True)
+            await library.courses.choose(["something-new"], shown=True)
 
 
 async def test_an_enrolment_of_today_is_found(tmp_path: Path, provider: Resolver) -> None:
     async with opened(tmp_path, provider) as library:
         await shown(library)
         provider.listed = [GRAPHICS, EARS, Course("c5", "new", "New")]
-        (one,) = await library.choose(["new"], shown=True)
+        (one,) = await library.courses.choose(["new"], shown=True)
         assert (one.directory, provider.calls[-1]) == ("New", "courses")
 
 
@@ -255,7 +255,7 @@ async def test_another_learner_begins_with_everything(tmp_path: Path, provider: 
         settings = replace(settings_in(tmp_path), accounts=accounts)
         async with open_library(settings, providers=made_by("fake", provider)) as library:
             assert await shown(library) == expected
-            await library.choose(["graphics"], shown=False)
+            await library.courses.choose(["graphics"], shown=False)
 
 
 def test_a_choice() -> None:

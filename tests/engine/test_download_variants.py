@@ -62,12 +62,12 @@ async def download(library: Library, to: Path, **options: object) -> dict[str, A
 
 async def test_copies_have_the_wanted_video_and_the_tree_keeps_its_own(shelf: Shelf, tmp_path: Path) -> None:
     async with opened(shelf) as library:
-        await library.choose(["ears"], shown=False)
+        await library.courses.choose(["ears"], shown=False)
         assert counts(await download(library, tmp_path / "all")) == (1, 0, 0, 0)
-        (course,) = await library.children(ROOT)
-        before = library.stored().known(course)
+        (course,) = await library.files.children(ROOT)
+        before = library.files.stored().known(course)
         assert counts(await download(library, tmp_path / "small", video="360p")) == (1, 0, 0, 0)
-        assert library.stored().known(course) == before
+        assert library.files.stored().known(course) == before
         assert {path: len(data) for path, data in files(tmp_path / "all").items()} == {FILM: 1080}
         assert {path: len(data) for path, data in files(tmp_path / "small").items()} == {FILM: 360}
         assert not (tmp_path / "small" / "Ears").exists(), "the course selection holds"

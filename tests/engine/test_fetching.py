@@ -28,16 +28,16 @@ __all__ = ["shelf"]
 
 
 async def node(library: Library, path: str) -> Node:
-    found = library.node(ROOT)
+    found = library.files.node(ROOT)
     for name in path.split("/"):
-        child = await library.child(found.inode, name)
+        child = await library.files.child(found.inode, name)
         assert child
         found = child
-    return await library.exact(found)
+    return await library.files.exact(found)
 
 
 async def read(library: Library, path: str) -> bytes:
-    handle = await library.open((await node(library, path)).inode)
+    handle = await library.files.open((await node(library, path)).inode)
     try:
         return bytes(await handle.read(0, 2**30))
     finally:
@@ -143,8 +143,8 @@ async def test_what_does_not_fit_is_not_begun_and_pushes_nothing_out(shelf: Shel
             NoSpace, match=r"02 Again\.mp4: not fetched: the cache holds at most 3\.9 MiB \(cache\.max_size\)"
         ):
             await run(library, "fetch")
-        assert library.cached_bytes(await node(library, PATHS[0])) == 300 * KIB
-        assert library.cached_bytes(await node(library, PATHS[1])) == 0
+        assert library.cache.cached_bytes(await node(library, PATHS[0])) == 300 * KIB
+        assert library.cache.cached_bytes(await node(library, PATHS[1])) == 0
 
 
 def test_the_limit_that_leaves_no_room_is_named() -> None:
@@ -184,8 +184,8 @@ async def test_whoever_asked_ends_it_by_going_and_no_byte_comes_twice(shelf: She
                 if reply["state"]["came"] >= 2500 * KIB:  # half of each request, the rest waits at the gate
                     break
         video = await node(library, PATHS[1])
-        await until(lambda: library.cached_bytes(video) >= 2500 * KIB)
-        there = library.cached_bytes(video)
+        await until(lambda: library.cache.cached_bytes(video) >= 2500 * KIB)
+        there = library.cache.cached_bytes(video)
         had = _ranges(shelf)
         shelf.cdn.asked.clear()
         del shelf.cdn.gates[VIDEOS[1]]
@@ -226,7 +226,7 @@ async def test_the_last_reply_comes_also_when_it_ends_while_another_one_is_on_it
             async for reply in replies:
                 seen.append(dict(reply))
                 gate.set()
-                await until(lambda: library.cached_bytes(video) == 300 * KIB)
+                await until(lambda: library.cache.cached_bytes(video) == 300 * KIB)
                 await trio.testing.wait_all_tasks_blocked(0.01)
         assert [("exit_status" in reply) for reply in seen] == [False, True]
         assert seen[-1]["state"]["new"] == 1
@@ -261,22 +261,22 @@ async def test_pins(shelf: Shelf) -> None:
         assert (counts(reply)[3], reply["of"], reply["complete"]) == (0, 4, 2), "the page too"
         assert shelf.cdn.asked == [], "nothing is fetched"
     async with shelf.opened() as library:
-        use = library.use()
+        use = library.cache.use()
         assert (use.pinned_files, use.pinned_bytes) == (3, 300 * KIB)
         assert (await run(library, "pin", "graphics"))["of"] == 4
         assert (await run(library, "unpin", PATHS[0]))["unpinned"] == 1
         assert (await run(library, "unpin", PATHS[0]))["unpinned"] == 0
-        assert library.use().pinned_files == 2
+        assert library.cache.use().pinned_files == 2
 
 
 async def test_unpin_all_unpins_also_what_is_no_longer_shown(shelf: Shelf) -> None:
     async with shelf.opened() as library:
         await run(library, "pin", PATHS[0])
         shelf.provider.outlines["c1"] = Outline((section("m", "Start", 1, AGAIN),))
-        await library._tree.update_course(library.select(["graphics"])[0])
+        await library._tree.update_course(library.courses.select(["graphics"])[0])
         assert (await run(library, "unpin", "graphics"))["unpinned"] == 0
         assert (await run(library, "unpin", "all"))["unpinned"] == 1
-        assert library.use().pinned_files == 0
+        assert library.cache.use().pinned_files == 0
 
 
 async def test_wrong_words_are_an_error_and_nothing_is_done(shelf: Shelf) -> None:

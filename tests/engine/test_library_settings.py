@@ -32,7 +32,7 @@ async def test_what_is_shown_is_asked_for_again_where_it_may_be_other_files(
         async with open_library(settings, providers=made_by("coursera", provider)) as library:
             inode = ROOT
             for _ in range(3):
-                (node,) = await library.children(inode)
+                (node,) = await library.files.children(inode)
                 inode = node.inode
             await trio.testing.wait_all_tasks_blocked()
 
@@ -51,4 +51,4 @@ async def test_the_platforms_that_are_given_are_the_only_ones(tmp_path: Path) ->
         async with open_library(settings, providers=made_by("fake", provider)):
             pass
     async with open_library(settings, providers=made_by("coursera", provider)) as library:  # not the installed one
-        assert [course.key for course in await library.refresh_courses("a")] == ["c1"]
+        assert [course.key for course in await library.courses.refresh("a")] == ["c1"]

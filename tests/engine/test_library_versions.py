@@ -64,14 +64,14 @@ async def opened(settings: LibrarySettings, cdn: Cdn) -> AsyncIterator[tuple[Lib
     async with open_library(settings, Transport(http_transport=cdn), providers=platforms()) as library:
         inode = ROOT
         for name in ("Graphics", "01 Start", "01 Hello.mp4"):
-            node = await library.child(inode, name)
+            node = await library.files.child(inode, name)
             assert node
             inode = node.inode
         yield library, inode
 
 
 async def read(library: Library, inode: int) -> bytes:
-    handle = await library.open(inode)
+    handle = await library.files.open(inode)
     try:
         return bytes(await handle.read(0, 100))
     finally:
@@ -120,7 +120,7 @@ async def test_after_an_update_a_size_without_a_version_is_asked_for_again(
         asked = cdn.asked
         assert await read(library, inode) == b"only the begin"
         assert cdn.asked == asked
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
         assert await read(library, inode) == (b"only the begin" if etag else cdn.body)
         asked = cdn.asked
@@ -140,15 +140,15 @@ async def test_other_bytes_of_the_same_size_and_date_have_another_mtime(
         await read(library, inode)
         monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         for body in (b"new bytes", b"odd bytes"):
-            seen.append(library.node(inode).mtime_ns)
+            seen.append(library.files.node(inode).mtime_ns)
             cdn.body, cdn.etag = body, f'"{body.decode()}"'
             assert await read(library, inode) == body
-        seen.append(library.node(inode).mtime_ns)
+        seen.append(library.files.node(inode).mtime_ns)
         assert len(set(seen)) == 3 and seen == sorted(seen)
         if date is not None:
             cdn.headers["last-modified"], cdn.etag = "Mon, 01 Jan 2024 00:00:01 GMT", '"later"'
             await read(library, inode)
-            assert library.node(inode).mtime_ns == seen[0] + 10**9
+            assert library.files.node(inode).mtime_ns == seen[0] + 10**9
 
 
 async def test_who_opens_a_file_that_turned_out_to_be_another_waits_for_what_it_is_now(
@@ -162,8 +162,8 @@ async def test_who_opens_a_file_that_turned_out_to_be_another_waits_for_what_it_
         return await real(request)
 
     async with opened(settings, cdn) as (library, inode), trio.open_nursery() as nursery:
-        await library.open(inode)  # its size is known, and nothing of it is cached
-        handle = await library.open(inode)
+        await library.files.open(inode)  # its size is known, and nothing of it is cached
+        handle = await library.files.open(inode)
         cdn.body, cdn.etag = b"new and longer bytes", '"new"'
         monkeypatch.setattr(cdn, "handle_async_request", late)
         with pytest.raises(Stale):
@@ -245,16 +245,16 @@ async def test_empty_answers_take_nothing_away_that_is_known(
 ) -> None:
     async with opened(settings, cdn) as (library, inode):
         assert await read(library, inode) == b"old bytes"
-        content = library._versions.content(library.node(inode))
+        content = library._versions.content(library.files.node(inode))
         assert content
         library._contents._context.store.index._rows[content.key].checked_ns = 0  # a day has passed
         cdn.empty = 100
         assert await read(library, inode) == b"old bytes"
-        assert library.node(inode).size == len(b"old bytes")
+        assert library.files.node(inode).size == len(b"old bytes")
         await library._contents.clear(keep_pinned=False)
         with pytest.raises(BadReply, match="0 bytes of a file that has 9"):
             await read(library, inode)
-        assert library.node(inode).size == len(b"old bytes")
+        assert library.files.node(inode).size == len(b"old bytes")
         cdn.empty = 0
         assert await read(library, inode) == b"old bytes"
 
@@ -266,10 +266,10 @@ async def test_an_empty_file_is_asked_for_again_at_the_next_opening(
     async with opened(settings, cdn) as (library, inode):
         for _ in range(3):
             assert await read(library, inode) == b""
-        assert (await library.attributes(inode)).size == 0
+        assert (await library.files.attributes(inode)).size == 0
         cdn.empty = 0
         assert await read(library, inode) == b"old bytes"
-        assert (await library.attributes(inode)).size == len(b"old bytes")
+        assert (await library.files.attributes(inode)).size == len(b"old bytes")
     async with opened(settings, cdn) as (library, inode):
         assert await read(library, inode) == b"old bytes"
 
@@ -279,7 +279,7 @@ async def test_an_empty_file_is_asked_for_again_after_a_remount_or_when_the_cach
 ) -> None:
     cdn.empty = 1
     async with opened(settings, cdn) as (library, inode):
-        assert (await library.attributes(inode)).size == 0
+        assert (await library.files.attributes(inode)).size == 0
     shutil.rmtree(settings.cache)
     async with opened(settings, cdn) as (library, inode):
         assert await read(library, inode) == b"old bytes"
@@ -289,12 +289,12 @@ async def test_another_size_under_the_same_etag_is_no_change(
     settings: LibrarySettings, cdn: Cdn, impatient: None
 ) -> None:
     async with opened(settings, cdn) as (library, inode):
-        assert (await library.attributes(inode)).size == 9
+        assert (await library.files.attributes(inode)).size == 9
         cdn.body = b"old bytes and more"
         await library._contents.clear(keep_pinned=False)
         with pytest.raises(BadReply):
             await read(library, inode)
-        assert library.node(inode).size == 9
+        assert library.files.node(inode).size == 9
 
 
 @pytest.mark.parametrize(("etag", "headers"), [('"new"', {}), ("", {"last-modified": "Wed, 01 Jan 2025 00:00:00 GMT"})])

@@ -26,14 +26,14 @@ async def test_listing_courses_changes_nothing_below_a_running_mount(tmp_path: P
     assert not settings.catalogue.parent.exists()
 
     async with open_library(settings, providers=platforms) as library:
-        (folder,) = await library.children(ROOT)
-        await library.children(folder.inode)
+        (folder,) = await library.files.children(ROOT)
+        await library.files.children(folder.inode)
         (one,), _ = await list_all(settings, providers=platforms)
         assert one.directory == "edX/Graphics"
         before = _contents(settings.catalogue)
         await list_all(other, providers=platforms)  # the settings were changed meanwhile
         assert _contents(settings.catalogue) == before
-        assert [node.name for node in await library.children(ROOT)] == ["edX"]
+        assert [node.name for node in await library.files.children(ROOT)] == ["edX"]
 
     provider.failure = Unreachable("no network")
     (one,), notes = await list_all(settings, providers=platforms)

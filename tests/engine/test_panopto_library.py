@@ -34,15 +34,15 @@ class Campus:
     library: Library
 
     async def node(self, *names: str) -> Node:
-        node = self.library.node(ROOT)
+        node = self.library.files.node(ROOT)
         for name in ("Biology 101", *names):
-            found = await self.library.child(node.inode, name)
-            assert found is not None, [one.name for one in await self.library.children(node.inode)]
+            found = await self.library.files.child(node.inode, name)
+            assert found is not None, [one.name for one in await self.library.files.children(node.inode)]
             node = found
         return node
 
     async def read(self, node: Node) -> bytes:
-        handle = await self.library.open(node.inode)
+        handle = await self.library.files.open(node.inode)
         try:
             size = handle.node.size or 0
             return b"".join([bytes(await handle.read(at, 128 * 1024)) for at in range(0, size, 128 * 1024)])
@@ -92,7 +92,7 @@ async def test_a_recording_is_read_by_one_request(
     async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film), by=by) as it:
         it.panopto.deliveries.ranges = ranges
         node = await it.node("2024-01-09 Lecture.mp4")
-        assert (await it.library.attributes(node.inode)).size == film.stat().st_size
+        assert (await it.library.files.attributes(node.inode)).size == film.stat().st_size
         assert (it.asked("panopto-cdn", "HEAD"), it.asked("panopto-cdn", "GET")) == (1, 0)
         assert await it.read(node) == film.read_bytes()
         assert it.asked("panopto-cdn", "GET") == 1
@@ -116,7 +116,7 @@ async def test_the_end_is_read_while_the_beginning_still_comes(
     monkeypatch.setattr("coursefs.content.planner.REST_SKIP", MIB)
     film.write_bytes(body := noise(40 * MIB + 17))  # more than a connection holds by itself
     async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
-        handle = await it.library.open((await it.node("2024-01-09 Lecture.mp4")).inode)
+        handle = await it.library.files.open((await it.node("2024-01-09 Lecture.mp4")).inode)
         assert await handle.read(0, 1000) == body[:1000]
         for at in (len(body) - 1000, 20 * MIB, 5 * MIB + 3):
             assert await handle.read(at, 1000) == body[at : at + 1000]
@@ -136,7 +136,7 @@ async def test_the_sound_alone_where_it_is_wanted(film: Path, tmp_path: Path, mo
         for name in ("2024-01-09 Both.m4a", "2024-01-09 Alone.m4a"):
             assert await it.read(await it.node(name)) == sound.read_bytes()
         assert await it.read(await it.node("2024-01-09 Both.mp4")) == film.read_bytes()
-        assert await it.library.child((await it.node()).inode, "2024-01-09 Alone.mp4") is None
+        assert await it.library.files.child((await it.node()).inode, "2024-01-09 Alone.mp4") is None
 
 
 async def test_switched_off_downloads_are_refused_and_say_why(
@@ -144,10 +144,10 @@ async def test_switched_off_downloads_are_refused_and_say_why(
 ) -> None:
     async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film, download=False)) as it:
         node = await it.node("2024-01-09 Lecture.mp4")
-        page = await it.library.attributes(node.inode)
+        page = await it.library.files.attributes(node.inode)
         assert page.name == "2024-01-09 Lecture.mp4 (not available).html"
         assert b"does not offer this recording for download" in await it.read(page)
-        assert "does not offer this recording for download" in (it.library.last_error(node) or "")
+        assert "does not offer this recording for download" in (it.library.files.last_error(node) or "")
         assert it.asked("panopto-cdn", "GET") + it.asked("panopto-cdn", "HEAD") == 0
 
 
@@ -157,13 +157,13 @@ async def test_a_page_to_sign_in_on_is_never_content(
     async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
         node = await it.node("2024-01-09 Lecture.mp4")
         monkeypatch.setattr(it.panopto.sign_ins, "has_cookie", lambda _: False)
-        page = await it.library.attributes(node.inode)
+        page = await it.library.files.attributes(node.inode)
         assert b"The platform does not give this file" in await it.read(page)
-        assert it.library.cached_bytes(node) == 0
+        assert it.library.cache.cached_bytes(node) == 0
         monkeypatch.undo()
-        async for _ in it.library.update([]):
+        async for _ in it.library.courses.update([]):
             pass
-        assert await it.read(it.library.node(node.inode)) == film.read_bytes()
+        assert await it.read(it.library.files.node(node.inode)) == film.read_bytes()
 
 
 async def test_a_cookie_that_ends_is_renewed_without_anybody_noticing(
@@ -172,7 +172,7 @@ async def test_a_cookie_that_ends_is_renewed_without_anybody_noticing(
     monkeypatch.setattr("coursefs.providers.panopto.cookie._NEW", -1.0)
     async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film)) as it:
         node = await it.node("2024-01-09 Lecture.mp4")
-        await it.library.attributes(node.inode)
+        await it.library.files.attributes(node.inode)
         it.panopto.sign_ins.end_cookies()
         assert await it.read(node) == film.read_bytes()
         assert it.asked("panopto", "GET", "legacyLogin") == 2
@@ -186,10 +186,10 @@ async def test_a_large_folder_is_shown_at_once_and_as_it_is_soon_after(
     many = [session(f"Lecture {number:02d}", BIOLOGY, film, captions={0: srt}) for number in range(21)]
     async with campus(tmp_path, monkeypatch, *many, session("None", BIOLOGY)) as it:
         directory = await it.node()
-        first = {one.name for one in await it.library.children(directory.inode)}
+        first = {one.name for one in await it.library.files.children(directory.inode)}
         assert first == {f"2024-01-09 {one.name}.mp4" for one in (*many, session("None", BIOLOGY))}
         await it.library._tree.fetch_all(directory)
-        then = {one.name for one in await it.library.children(directory.inode)}
+        then = {one.name for one in await it.library.files.children(directory.inode)}
         assert then == {
             "2024-01-09 None (no file).html",
             *(f"2024-01-09 {one.name}.{extension}" for one in many for extension in ("mp4", "en.srt")),
@@ -214,7 +214,7 @@ async def test_captions_are_files(film: Path, tmp_path: Path, monkeypatch: pytes
     srt.write_text("1\n00:00:01,000 --> 00:00:02,000\nGrüße\n")
     async with campus(tmp_path, monkeypatch, session("Lecture", BIOLOGY, film, captions={4: srt})) as it:
         node = await it.node("2024-01-09 Lecture.de.srt")
-        assert (await it.library.attributes(node.inode)).size == srt.stat().st_size
+        assert (await it.library.files.attributes(node.inode)).size == srt.stat().st_size
         assert await it.read(node) == srt.read_bytes()
 
 
@@ -236,7 +236,7 @@ async def test_recordings_of_one_name_are_all_there(
     same = [session("Lecture", BIOLOGY, film) for _ in range(2)]
     other = Session("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", BIOLOGY.id, same[0].start, 60.0, film)
     async with campus(tmp_path, monkeypatch, same[0], other) as it:
-        children = await it.library.children((await it.node()).inode)
+        children = await it.library.files.children((await it.node()).inode)
         assert sorted(one.name for one in children) == sorted(
             f"2024-01-09 Lecture ({one.id}).mp4" for one in (same[0], other)
         )
@@ -247,9 +247,9 @@ async def test_the_sizes_of_a_whole_folder_cost_no_request_that_is_counted(
 ) -> None:
     many = [session(f"Lecture {number:02d}", BIOLOGY, film) for number in range(25)]
     async with campus(tmp_path, monkeypatch, *many) as it:
-        nodes = await it.library.children((await it.node()).inode)
+        nodes = await it.library.files.children((await it.node()).inode)
         counted = it.asked("panopto", "GET", "/api/v1/folders")
-        await it.library.attributes(nodes[0].inode)
+        await it.library.files.attributes(nodes[0].inode)
         await until(lambda: it.asked("panopto-cdn", "HEAD") == 25)
         assert it.asked("panopto", "GET", "/api/v1/folders") == counted
         assert it.asked("panopto", "GET", "/api/v1/sessions/") <= 25  # behind the reader's back, not for the sizes
@@ -263,8 +263,8 @@ async def test_a_recording_without_a_download_is_read_from_the_viewer(
     lecture = session("Lecture", BIOLOGY, film, streams_only=True)
     async with campus(tmp_path, monkeypatch, lecture, by=by) as it:
         node = await it.node("2024-01-09 Lecture.mp4")
-        assert (await it.library.attributes(node.inode)).size == len(body)
-        handle = await it.library.open(node.inode)
+        assert (await it.library.files.attributes(node.inode)).size == len(body)
+        handle = await it.library.files.open(node.inode)
         assert await handle.read(len(body) - 1000, 1000) == body[-1000:]  # a jump: this URL is not for one use
         handle.close()
         it.panopto.deliveries.end_streams()
@@ -282,15 +282,18 @@ async def test_a_browser_s_sign_in_that_ends_while_a_recording_is_read(
     async with campus(tmp_path, monkeypatch, one, two, by="browser") as it:
         read, unread = await it.node("2024-01-09 One.mp4"), await it.node("2024-01-09 Two.mp4")
         for node in (read, unread):
-            await it.library.attributes(node.inode)
+            await it.library.files.attributes(node.inode)
         assert await it.read(read) == film.read_bytes()
         it.panopto.media.pages = pages  # HTML in place of bytes, or a redirect to it
         it.panopto.sign_ins.end_cookies()
         assert await it.read(read) == film.read_bytes()
         with pytest.raises(NotSignedIn, match="sign in"):
             await it.read(unread)
-        assert it.library.cached_bytes(unread) == 0
-        assert it.library.node(unread.inode).name == "2024-01-09 Two.mp4"
+        assert it.library.cache.cached_bytes(unread) == 0
+        assert it.library.files.node(unread.inode).name == "2024-01-09 Two.mp4"
         # the refused read has the sign-in checked in the background
         await until(lambda: isinstance(it.library.status().accounts[0].trouble, NotSignedIn))
-        assert {one.name for one in await it.library.children((await it.node()).inode)} == {read.name, unread.name}
+        assert {one.name for one in await it.library.files.children((await it.node()).inode)} == {
+            read.name,
+            unread.name,
+        }

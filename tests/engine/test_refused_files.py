@@ -81,18 +81,18 @@ def world(tmp_path: Path) -> World:
 async def inode_of(library: Library, *names: str) -> int:
     inode = ROOT
     for name in ("Graphics", "01 Start", *names):
-        node = await library.child(inode, name)
+        node = await library.files.child(inode, name)
         assert node is not None, name
         inode = node.inode
     return inode
 
 
 async def names_in(library: Library, *names: str) -> list[str]:
-    return [node.name for node in await library.children(await inode_of(library, *names))]
+    return [node.name for node in await library.files.children(await inode_of(library, *names))]
 
 
 async def bytes_of(library: Library, inode: int) -> bytes:
-    handle = await library.open(inode)
+    handle = await library.files.open(inode)
     try:
         return bytes(await handle.read(0, 1 << 20))
     finally:
@@ -105,21 +105,21 @@ async def test_a_refused_file_is_a_page_that_says_so(world: World, status: int) 
     async with world.opened() as library:
         assert await names_in(library) == ["01 Hello.mp4", "02 Again.mp4"], "a listing asks for nothing"
         inode = await inode_of(library, "01 Hello.mp4")
-        node = await library.attributes(inode)
+        node = await library.files.attributes(inode)
         assert node.size == len(await bytes_of(library, inode)) > 100
         assert b"The platform does not give this file" in await bytes_of(library, inode)
         assert await names_in(library) == [PAGE, "02 Again.mp4"]
-        assert (await library.attributes(await inode_of(library, "02 Again.mp4"))).size == len(
+        assert (await library.files.attributes(await inode_of(library, "02 Again.mp4"))).size == len(
             "the bytes of /item/b/video"
         )
-        assert library.last_error(library.node(inode)) is not None
+        assert library.files.last_error(library.files.node(inode)) is not None
 
 
 async def test_the_name_that_was_listed_is_still_the_same_file(world: World) -> None:
     world.cdn.refused = {"/item/a/video": 403}
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        await library.attributes(inode)
+        await library.files.attributes(inode)
         assert await inode_of(library, "01 Hello.mp4") == await inode_of(library, PAGE) == inode
         module = await inode_of(library)
         assert {(module, "01 Hello.mp4"), (module, PAGE)} <= set(world.told)
@@ -129,17 +129,17 @@ async def test_it_is_decided_once_and_kept(world: World) -> None:
     world.cdn.refused = {"/item/a/video": 403}
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        before = await library.attributes(inode)
+        before = await library.files.attributes(inode)
         page = await bytes_of(library, inode)
         world.cdn.asked.clear()
         world.provider.calls.clear()
         for _ in range(5):
-            assert await library.attributes(inode) == before
+            assert await library.files.attributes(inode) == before
         assert not world.cdn.asked
         assert not world.provider.calls
     async with world.opened() as library:
         assert await names_in(library) == [PAGE, "02 Again.mp4"]
-        assert await library.attributes(await inode_of(library, PAGE)) == before
+        assert await library.files.attributes(await inode_of(library, PAGE)) == before
         assert await bytes_of(library, inode) == page
         assert "/item/a/video" not in world.cdn.asked
 
@@ -148,30 +148,30 @@ async def test_an_update_asks_again_and_brings_the_file_back(world: World) -> No
     world.cdn.refused = {"/item/a/video": 403}
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        before = await library.attributes(inode)
+        before = await library.files.attributes(inode)
         world.cdn.asked.clear()
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
         assert world.cdn.asked.count("/item/a/video") >= 1
-        assert library.node(inode) == before, "the page and its date are the same"
+        assert library.files.node(inode) == before, "the page and its date are the same"
         world.cdn.refused = {}
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
         assert await names_in(library) == ["01 Hello.mp4", "02 Again.mp4"]
         assert await inode_of(library, "01 Hello.mp4") == inode
         assert await bytes_of(library, inode) == b"the bytes of /item/a/video"
-        assert library.last_error(library.node(inode)) is None
+        assert library.files.last_error(library.files.node(inode)) is None
 
 
 async def test_a_server_that_does_not_answer_leaves_the_page(world: World) -> None:
     world.cdn.refused = {"/item/a/video": 403}
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        before = await library.attributes(inode)
+        before = await library.files.attributes(inode)
         world.cdn.refused = {"/item/a/video": 501}
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
-        assert library.node(inode) == before
+        assert library.files.node(inode) == before
 
 
 async def test_a_dead_sign_in_makes_no_page(world: World) -> None:
@@ -180,7 +180,7 @@ async def test_a_dead_sign_in_makes_no_page(world: World) -> None:
         inode = await inode_of(library, "01 Hello.mp4")
         world.provider.is_dead = True
         with pytest.raises(NotSignedIn):
-            await library.attributes(inode)
+            await library.files.attributes(inode)
         assert await names_in(library) == ["01 Hello.mp4", "02 Again.mp4"]
         world.provider.is_dead, world.cdn.refused = False, {}
         assert await bytes_of(library, inode) == b"the bytes of /item/a/video"
@@ -189,12 +189,12 @@ async def test_a_dead_sign_in_makes_no_page(world: World) -> None:
 async def test_a_known_file_stays_while_everything_is_refused(world: World) -> None:
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        known = await library.attributes(inode)
+        known = await library.files.attributes(inode)
         world.cdn.refused = {"/item/a/video": 403, "/item/b/video": 403}
         with pytest.raises(NotAllowed):
             await bytes_of(library, inode)
         await trio.testing.wait_all_tasks_blocked()
-        assert library.node(inode) == known
+        assert library.files.node(inode) == known
 
 
 async def shown(library: Library, name: str) -> None:
@@ -218,8 +218,8 @@ async def test_a_known_file_that_is_refused_alone_for_ten_minutes_becomes_a_page
 ) -> None:
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        await library.attributes(inode)
-        await library.attributes(await inode_of(library, "02 Again.mp4"))
+        await library.files.attributes(inode)
+        await library.files.attributes(await inode_of(library, "02 Again.mp4"))
         world.cdn.refused = {"/item/a/video": 410}
         for after in (0.0, 300.0, 299.0):
             mock_clock.jump(after)
@@ -235,12 +235,12 @@ async def test_a_file_that_was_served_in_between_is_refused_anew(
 ) -> None:
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        await library.attributes(inode)
-        await library.attributes(await inode_of(library, "02 Again.mp4"))
+        await library.files.attributes(inode)
+        await library.files.attributes(await inode_of(library, "02 Again.mp4"))
         world.cdn.refused = {"/item/a/video": 410}
         await refused_again(library, inode)
         world.cdn.refused = {}
-        content = library._versions.content(library.node(inode))
+        content = library._versions.content(library.files.node(inode))
         assert content is not None
         await library._contents.probe(content, again=True)
         world.cdn.refused = {"/item/a/video": 410}
@@ -255,13 +255,13 @@ async def test_a_file_that_was_served_in_between_is_refused_anew(
 async def test_a_file_that_is_cached_whole_stays_whatever_the_platform_says(world: World) -> None:
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        await library.attributes(await inode_of(library, "02 Again.mp4"))
+        await library.files.attributes(await inode_of(library, "02 Again.mp4"))
         body = await bytes_of(library, inode)
-        known = library.node(inode)
+        known = library.files.node(inode)
         world.cdn.refused = {"/item/a/video": 410}
         library._versions.note_read(known, Gone("it is gone"))
         await trio.testing.wait_all_tasks_blocked()
-        assert library.node(inode) == known
+        assert library.files.node(inode) == known
         assert await bytes_of(library, inode) == body
 
 
@@ -270,9 +270,9 @@ async def test_a_picture_of_a_reading_that_is_refused_keeps_the_link(world: Worl
     world.cdn.refused = {"/item/a/asset/ear": 404}
     async with world.opened() as library:
         picture = await inode_of(library, "01 Hello.files", "ear.png")
-        await library.attributes(picture)
+        await library.files.attributes(picture)
         assert await names_in(library, "01 Hello.files") == ["ear.png (not available).html"]
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
         assert await names_in(library, "01 Hello.files") == ["ear.png (not available).html"]
         assert b"ear.png%20%28not%20available%29.html" in await bytes_of(
@@ -285,7 +285,7 @@ async def test_with_a_size_from_the_listing_the_first_open_fails_and_the_next_sh
     world.cdn.refused = {"/item/a/video": 403}
     async with world.opened() as library:
         inode = await inode_of(library, "01 Hello.mp4")
-        assert (await library.attributes(inode)).size == 1000
+        assert (await library.files.attributes(inode)).size == 1000
         with pytest.raises(NotAllowed):
-            await library.open(inode)
+            await library.files.open(inode)
         assert b"does not give this file" in await bytes_of(library, inode)

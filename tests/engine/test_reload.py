@@ -45,11 +45,11 @@ def settings(tmp_path: Path, *accounts: AccountSource) -> LibrarySettings:
 async def test_a_new_sign_in_is_used_from_now_on(tmp_path: Path) -> None:
     async with opened(tmp_path) as library:
         with pytest.raises(NotSignedIn):
-            await library.refresh_courses("campus")
+            await library.courses.refresh("campus")
         assert library.status().accounts[0].trouble is not None
         assert library.apply(settings(tmp_path, account("good"))) == Applied(signed_in=("campus",))
         assert library.status().accounts[0].trouble is None
-        assert [course.key for course in await library.refresh_courses("campus")] == ["c"]
+        assert [course.key for course in await library.courses.refresh("campus")] == ["c"]
 
 
 async def test_limits_change_and_the_rest_waits(tmp_path: Path) -> None:
@@ -66,14 +66,14 @@ async def test_limits_change_and_the_rest_waits(tmp_path: Path) -> None:
         applied = library.apply(new)
         assert applied.changed == ("cache.max_size", "network.streams", "refresh")
         assert applied.waiting == ("layout.subtitles or layout.video", "network.read_timeout")
-        assert library.use().max_size == library._settings.max_size == 123
+        assert library.cache.use().max_size == library._settings.max_size == 123
         assert library._settings.read_timeout == 60.0
         assert library._tree.ages.outline == 1.0
         assert library.apply(new).changed == ()
 
 
 async def names(library: Library) -> list[str]:
-    return [node.name for node in await library.children(ROOT)]
+    return [node.name for node in await library.files.children(ROOT)]
 
 
 def kernel(library: Library) -> list[tuple[int, str]]:
@@ -87,23 +87,23 @@ async def test_a_new_account_is_shown_at_once_and_one_that_is_signed_out_no_long
     both = settings(tmp_path, account("good"), account("good", name="other"))
     async with opened(tmp_path, "good") as library:
         assert await names(library) == ["C"]
-        inode = library.known_child(ROOT, "C") or await library.child(ROOT, "C")
+        inode = library.files.known_child(ROOT, "C") or await library.files.child(ROOT, "C")
         assert inode is not None
         told = kernel(library)
         assert library.apply(both) == Applied(added=("other",))
         assert await names(library) == ["C", "Fake"]  # of several accounts each has a folder, but the first one stays
         assert (ROOT, "Fake") in told
-        folder = await library.child(ROOT, "Fake")
+        folder = await library.files.child(ROOT, "Fake")
         assert folder is not None
-        assert [node.name for node in await library.children(folder.inode)] == ["C"]
+        assert [node.name for node in await library.files.children(folder.inode)] == ["C"]
         assert [one.source.name for one in library.status().accounts] == ["campus", "other"]
         told.clear()
         assert library.apply(settings(tmp_path, account("good", name="other"))) == Applied(removed=("campus",))
         assert told == [(ROOT, "C")]
         assert await names(library) == ["Fake"]
-        assert await library.child(ROOT, "C") is None
+        assert await library.files.child(ROOT, "C") is None
         with pytest.raises(Gone):
-            await library.children(inode.inode)
+            await library.files.children(inode.inode)
         assert library.apply(settings(tmp_path)).removed == ("other",)
         assert library.apply(replace(settings(tmp_path), accounts=[])) == Applied(removed=("campus",))
         assert await names(library) == []
@@ -115,15 +115,15 @@ async def test_a_folder_of_an_account_that_was_signed_out_lists_nothing(tmp_path
     provider = FakeProvider([Course("c", "c", "C")])
     provider.outlines["c"] = Outline((section("m", "M", 1, lecture("a", "A", 1)),))
     async with open_library(settings(tmp_path, account("good")), providers=made_by("fake", provider)) as library:
-        course = await library.child(ROOT, "C")
+        course = await library.files.child(ROOT, "C")
         assert course is not None
-        module = (await library.children(course.inode))[0]
-        assert await library.children(module.inode)
-        assert library.known_children(module.inode)
+        module = (await library.files.children(course.inode))[0]
+        assert await library.files.children(module.inode)
+        assert library.files.known_children(module.inode)
         library.apply(replace(settings(tmp_path), accounts=[]))
-        assert library.known_children(module.inode) is None
+        assert library.files.known_children(module.inode) is None
         with pytest.raises(Gone):
-            await library.children(module.inode)
+            await library.files.children(module.inode)
 
 
 async def test_an_account_of_another_user_or_with_other_settings_is_made_anew(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ async def test_an_account_of_another_user_or_with_other_settings_is_made_anew(tm
         assert await names(library) == ["Campus"]
         assert {(ROOT, "C"), (ROOT, "Campus")} <= set(told)
         assert library.apply(settings(tmp_path, account("good", user="2"))) == Applied(replaced=("campus",))
-        assert library.courses("campus") == []  # those of the other user are forgotten
+        assert library.courses.known("campus") == []  # those of the other user are forgotten
         assert await names(library) == ["C"]
 
 
@@ -144,7 +144,7 @@ async def test_wrong_settings_of_a_new_account_change_nothing(tmp_path: Path) ->
         wrong = replace(account(name="other"), provider="unknown")
         with pytest.raises(UsageError):
             library.apply(settings(tmp_path, wrong))
-        assert library.accounts == ["campus"] and await names(library) == ["C"]
+        assert library.courses.accounts == ["campus"] and await names(library) == ["C"]
 
 
 @pytest.mark.parametrize("user", ["1", "2"])
@@ -166,7 +166,7 @@ async def test_a_reply_to_a_sign_in_of_before_is_nothing_to_go_by(tmp_path: Path
 
         async def ask() -> None:
             with pytest.raises(NotSignedIn if user == "1" else Gone):
-                await library.refresh_courses("campus")
+                await library.courses.refresh("campus")
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
@@ -174,27 +174,27 @@ async def test_a_reply_to_a_sign_in_of_before_is_nothing_to_go_by(tmp_path: Path
             library.apply(settings(tmp_path, account("good", user=user)))
             gate.set()
         assert library.status().accounts[0].trouble is None
-        assert changes == [] and library.courses("campus") == []
+        assert changes == [] and library.courses.known("campus") == []
 
 
 async def test_the_end_of_a_sign_in_and_the_next_one_are_told_once_each(tmp_path: Path) -> None:
     changes: list[tuple[str, str | None]] = []
     async with opened(tmp_path, "good") as library:
         library.on_sign_in(lambda name, error: changes.append((name, None if error is None else str(error))))
-        await library.refresh_courses("campus")
+        await library.courses.refresh("campus")
         library.apply(settings(tmp_path, account("bad")))
         for _ in range(3):
             with pytest.raises(NotSignedIn):
-                await library.refresh_courses("campus")
+                await library.courses.refresh("campus")
         assert changes == [("campus", "it has ended")]
-        node = await library.child(ROOT, "C")
+        node = await library.files.child(ROOT, "C")
         assert node is not None
         library._note_read(node, NotSignedIn("it has ended"))
         library._note_read(node, NoAnswer("late"))
         library.apply(settings(tmp_path, account("good")))
         assert changes == [("campus", "it has ended")]  # not accepted yet
         for _ in range(3):
-            await library.refresh_courses("campus")
+            await library.courses.refresh("campus")
         assert changes == [("campus", "it has ended"), ("campus", None)]
         assert [one.message for one in library.status().troubles] == ["late"]
         library._note_read(node, None)
@@ -210,15 +210,15 @@ async def test_a_read_that_is_refused_for_the_sign_in_has_it_checked_once(
     async with open_library(settings(tmp_path, account("good")), providers=made_by("fake", provider)) as library:
         ended: list[str] = []
         library.on_sign_in(lambda name, error: ended.append(name))
-        course = await library.child(ROOT, "C")
+        course = await library.files.child(ROOT, "C")
         assert course is not None
-        module = (await library.children(course.inode))[0]
-        video = (await library.children(module.inode))[0]
+        module = (await library.files.children(course.inode))[0]
+        video = (await library.files.children(module.inode))[0]
         provider.failure = NotSignedIn("it has ended")
         provider.calls.clear()
         for _ in range(3):
             with pytest.raises(NotSignedIn):
-                await library.open(video.inode)
+                await library.files.open(video.inode)
             await trio.testing.wait_all_tasks_blocked()
         assert ended == ["campus"]
         assert provider.calls.count("courses") == 1
@@ -230,7 +230,7 @@ async def test_a_sign_in_that_is_accepted_after_its_end_has_not_ended(tmp_path: 
     async with open_library(settings(tmp_path, past), providers={"fake": create}) as library:
         (before,) = library_report(library)["accounts"]
         assert (before["signed_in"], before["expires"]) == (False, 1e9)
-        await library.refresh_courses("campus")
+        await library.courses.refresh("campus")
         (after,) = library_report(library)["accounts"]
         assert (after["signed_in"], after["expires"]) == (True, None)
 
@@ -274,4 +274,4 @@ async def test_a_new_sign_in_is_tried_at_once(tmp_path: Path, autojump_clock: tr
         replies = Reloading(library, lambda: settings(tmp_path, account("good")), Manager(), "mounted").command({})
         assert [reply["signed_in"] async for reply in replies] == [("campus",)]
         await trio.testing.wait_all_tasks_blocked()
-        assert [course.key for course in library.courses("campus")] == ["c"]
+        assert [course.key for course in library.courses.known("campus")] == ["c"]

@@ -25,27 +25,29 @@ async def test_what_is_known_is_summed_up_and_the_rest_counted(shelf: Shelf) -> 
     shelf.provider.listed.append(Course("c2", "ears", "Ears"))
     shelf.provider.outlines["c2"] = Outline((section("m", "One", 1, lecture("x", "Ear", 1)),))
     async with shelf.opened() as library:
-        await library.children(ROOT)
-        assert library.stored().known(library.node(ROOT)).totals == Totals(folders=2, unlisted=2)
-        (course,) = library.select(["graphics"])
-        await library.children(course.inode)
-        assert library.stored().known(course).totals == Totals(folders=2, unlisted=3), "three items, not listed yet"
+        await library.files.children(ROOT)
+        assert library.files.stored().known(library.files.node(ROOT)).totals == Totals(folders=2, unlisted=2)
+        (course,) = library.courses.select(["graphics"])
+        await library.files.children(course.inode)
+        assert library.files.stored().known(course).totals == Totals(folders=2, unlisted=3), (
+            "three items, not listed yet"
+        )
         calls, asked = list(shelf.provider.calls), list(shelf.cdn.asked)
-        await library.children((await library.child(course.inode, "01 Start")).inode)  # type: ignore[union-attr]
-        known = library.stored().known(course)
+        await library.files.children((await library.files.child(course.inode, "01 Start")).inode)  # type: ignore[union-attr]
+        known = library.files.stored().known(course)
         assert (known.totals.files, known.totals.unsized, known.totals.unlisted) == (4, 3, 0)
         calls = list(shelf.provider.calls)
         await run(library, "fetch", "graphics")
         calls, asked = list(shelf.provider.calls), list(shelf.cdn.asked)
-        known = library.stored().known(course)
+        known = library.files.stored().known(course)
         assert (known.totals.files, known.totals.unsized, known.totals.unlisted) == (4, 0, 0)
         assert 5301 * KIB < known.totals.bytes < 5301 * KIB + PAGE
         start, empty = known.children
         assert (start.name, [one.name for one in start.children][:2]) == ("01 Start", ["01 Hello.mp4", "02 Again.mp4"])
         assert start.children[0].totals == Totals(files=1, bytes=300 * KIB)
         assert (empty.name, empty.children, empty.totals) == ("02 Empty", (), Totals())
-        assert library.stored().known(course, 0).children == ()
-        assert [one.children for one in library.stored().known(course, 1).children] == [(), ()]
+        assert library.files.stored().known(course, 0).children == ()
+        assert [one.children for one in library.files.stored().known(course, 1).children] == [(), ()]
         assert (shelf.provider.calls, shelf.cdn.asked) == (calls, asked)
 
 
@@ -54,12 +56,12 @@ async def test_from_the_disk_while_another_process_has_it_open(shelf: Shelf) -> 
         await run(library, "fetch")
         calls = list(shelf.provider.calls)
         with stored_tree(shelf.settings.catalogue, ["x"]) as tree:
-            (course,) = await resolve(tree, [Target("Gra")])
+            (course,) = await resolve(tree, tree, [Target("Gra")])
             assert tree.path(course) == "Graphics" and tree.known(course).totals.files == 4
-            names = [node.name for node in await resolve(tree, [Target("Graphics/01*/*.mp4")])]
+            names = [node.name for node in await resolve(tree, tree, [Target("Graphics/01*/*.mp4")])]
             assert names == ["01 Hello.mp4", "02 Again.mp4"]
             with pytest.raises(UsageError, match=r"did you mean Graphics\?"):
-                await resolve(tree, [Target("Grafics")])
+                await resolve(tree, tree, [Target("Grafics")])
         assert shelf.provider.calls == calls
 
 
@@ -69,8 +71,8 @@ async def test_only_accounts_of_the_settings_are_shown(shelf: Shelf) -> None:
         shelf.settings, accounts=[replace(account, folder=""), replace(account, name="y", folder="Y")]
     )
     async with shelf.opened() as library:
-        await library.children(ROOT)
-        await library.children((await library.child(ROOT, "Y")).inode)  # type: ignore[union-attr]
+        await library.files.children(ROOT)
+        await library.files.children((await library.files.child(ROOT, "Y")).inode)  # type: ignore[union-attr]
     with stored_tree(shelf.settings.catalogue, ["x", "y"]) as tree:
         assert [tree.path(node) for node, _ in tree.courses()] == ["Graphics", "Y/Graphics"]
     with stored_tree(shelf.settings.catalogue, ["y"]) as tree:

@@ -28,7 +28,7 @@ EVERY = [
 
 
 async def found(library: Library, *targets: Target) -> list[Found | Unavailable | Outdated]:
-    async with aclosing(library.walk(await resolve(library, targets))) as every:
+    async with aclosing(library.files.walk(await resolve(library.files, library.courses, targets))) as every:
         return [one async for one in every]
 
 
@@ -91,7 +91,7 @@ async def test_what_is_named(shelf: Shelf, target: Target, expected: list[str]) 
 async def test_what_names_nothing(shelf: Shelf, target: Target, words: str) -> None:
     async with shelf.opened() as library:
         with pytest.raises(UsageError, match=words) as caught:
-            await resolve(library, [target])
+            await resolve(library.files, library.courses, [target])
         assert "\n" not in str(caught.value)
 
 
@@ -139,14 +139,16 @@ async def test_an_account_that_cannot_be_listed_keeps_no_other_from_being_named(
     async with shelf.opened() as library:
         shelf.provider.failure = Unreachable("no network")
         with pytest.raises(Unreachable, match="no network"):
-            await resolve(library, [Target("Graphics")])
+            await resolve(library.files, library.courses, [Target("Graphics")])
     other = replace(account, name="y")
     shelf.settings = replace(shelf.settings, accounts=[replace(account, folder="edX"), other])
     async with shelf.opened() as library:
         shelf.provider.failure = None
-        await library.refresh_courses("y")
+        await library.courses.refresh("y")
         shelf.provider.failure = Unreachable("no network")
-        assert [node.name for node in await resolve(library, [Target("Graphics")])] == ["Graphics"]
+        assert [node.name for node in await resolve(library.files, library.courses, [Target("Graphics")])] == [
+            "Graphics"
+        ]
 
 
 async def test_what_is_old_is_asked_for_again_first(shelf: Shelf) -> None:

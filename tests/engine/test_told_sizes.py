@@ -59,18 +59,18 @@ class World:
             library.on_change(lambda nodes, _: self.told.extend(node for node in nodes if not node.is_directory))
             inode = ROOT
             for name in ("Graphics", "01 Start", "01 Hello.mp4"):
-                node = await library.child(inode, name)
+                node = await library.files.child(inode, name)
                 assert node
                 inode = node.inode
-            yield library, await library.attributes(inode)
+            yield library, await library.files.attributes(inode)
 
     async def relist(self, library: Library) -> None:
         """Ask for the listing again."""
-        async for _ in library.update([]):
+        async for _ in library.courses.update([]):
             pass
-        course = await library.child(ROOT, "Graphics")
+        course = await library.files.child(ROOT, "Graphics")
         assert course
-        module = await library.child(course.inode, "01 Start")
+        module = await library.files.child(course.inode, "01 Start")
         assert module
         await library._tree.fetch_all(module)
 
@@ -88,7 +88,7 @@ def world(tmp_path: Path) -> World:
 
 
 async def read(library: Library, node: Node) -> bytes:
-    handle = await library.open(node.inode)
+    handle = await library.files.open(node.inode)
     try:
         return bytes(await handle.read(0, 100))
     finally:
@@ -98,7 +98,7 @@ async def read(library: Library, node: Node) -> bytes:
 async def test_a_size_that_the_listing_says_costs_no_request(world: World) -> None:
     async with world.opened() as (library, node):
         assert node.size == len(BODY)
-        assert library.totals()[1] == len(BODY)
+        assert library.files.totals()[1] == len(BODY)
         await trio.testing.wait_all_tasks_blocked()
         assert world.cdn.asked == []
         assert not any("source" in call for call in world.provider.calls)
@@ -109,9 +109,9 @@ async def test_a_size_that_the_listing_says_costs_no_request(world: World) -> No
 
 async def test_where_the_listing_says_none_the_server_is_asked_for_that_file_alone(world: World) -> None:
     async with world.opened() as (library, node):
-        other = await library.child(node.parent, "02 Again.mp4")
+        other = await library.files.child(node.parent, "02 Again.mp4")
         assert other and other.size is None
-        assert (await library.attributes(other.inode)).size == len(BODY)
+        assert (await library.files.attributes(other.inode)).size == len(BODY)
         await trio.testing.wait_all_tasks_blocked()
         assert world.cdn.asked == ["/b.mp4"]
 
@@ -120,13 +120,13 @@ async def test_a_size_that_is_confirmed_is_no_change(world: World, monkeypatch: 
     async with world.opened() as (library, node):
         assert node.version is None
         assert await read(library, node) == BODY
-        after = library.node(node.inode)
+        after = library.files.node(node.inode)
         assert (after.size, after.mtime_ns) == (node.size, node.mtime_ns)
         assert after.version and after.version.etag == '"one"'
         await world.relist(library)
         monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
         assert await read(library, node) == BODY  # and is confirmed once more
-        assert library.node(node.inode) == after
+        assert library.files.node(node.inode) == after
         assert world.told == []
     async with world.opened() as (_, again):
         assert again == after
@@ -139,7 +139,7 @@ async def test_what_changes_under_a_size_that_stays_is_a_change(world: World, mo
         world.cdn.body = BODY.upper()
         world.cdn.headers = {"etag": '"two"'}
         assert await read(library, node) == BODY.upper()
-        assert library.node(node.inode).mtime_ns > node.mtime_ns
+        assert library.files.node(node.inode).mtime_ns > node.mtime_ns
         assert [one.inode for one in world.told] == [node.inode]
 
 
@@ -150,25 +150,25 @@ async def test_a_size_that_is_wrong_is_a_change(world: World, headers: dict[str,
     async with world.opened() as (library, node):
         assert node.size == 7
         assert await read(library, node) == BODY
-        after = library.node(node.inode)
+        after = library.files.node(node.inode)
         assert after.size == len(BODY)
         assert after.mtime_ns != node.mtime_ns
         assert world.told == [after]
         await world.relist(library)  # which says 7 again: the server knows better
-        assert library.node(node.inode) == after
+        assert library.files.node(node.inode) == after
 
 
 async def test_another_size_in_the_listing_is_shown_until_the_server_is_asked(world: World) -> None:
     async with world.opened() as (library, node):
         world.says(7)
         await world.relist(library)
-        after = library.node(node.inode)
+        after = library.files.node(node.inode)
         assert (after.size, after.version) == (7, None)
         assert after.mtime_ns > node.mtime_ns
         assert world.told == [after]
         world.says(None)
         await world.relist(library)
-        assert library.node(node.inode) == after
+        assert library.files.node(node.inode) == after
 
 
 async def test_a_file_of_other_bytes_has_the_size_that_the_listing_says_of_them(world: World) -> None:
@@ -178,7 +178,7 @@ async def test_a_file_of_other_bytes_has_the_size_that_the_listing_says_of_them(
         other = replace(video(AGAIN), key=file.key, size=9)  # as a better profile of a video
         world.provider.contents[HELLO.key] = [other]
         await world.relist(library)
-        after = library.node(node.inode)
+        after = library.files.node(node.inode)
         assert (after.size, after.version) == (9, None)
 
 
@@ -186,8 +186,8 @@ async def test_a_server_that_does_not_answer_keeps_the_file_from_being_opened(wo
     async with world.opened() as (library, node):
         world.provider.failure = CoursefsError("no")
         with pytest.raises(CoursefsError, match="no"):
-            await library.open(node.inode)
-        assert library.last_error(node) == "no"
+            await library.files.open(node.inode)
+        assert library.files.last_error(node) == "no"
         world.provider.failure = None
         assert await read(library, node) == BODY
-        assert library.last_error(node) is None
+        assert library.files.last_error(node) is None

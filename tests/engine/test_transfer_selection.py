@@ -103,7 +103,7 @@ async def test_a_plan_says_what_and_how_many_bytes_and_brings_nothing(shelf: She
     async with shelf.opened() as library:
         planned = await _planned(library, "fetch")
         assert planned == [(PATHS[0], 300 * KIB), (PATHS[1], 5000 * KIB), (PICTURE, KIB)]
-        assert library.use().bytes == 0
+        assert library.cache.use().bytes == 0
         to = tmp_path / "to"
         planned = await _planned(library, "download", to=str(to), umask=0)
         assert [path for path, _ in planned] == [*PATHS, PICTURE, READ]
@@ -135,7 +135,7 @@ async def test_a_plan_says_what_does_not_fit(shelf: Shelf) -> None:
     async with shelf.opened() as library:
         with pytest.raises(NoSpace, match="not fetched: the cache holds at most"):
             await run(library, "fetch", dry_run=True)
-        assert library.use().bytes == 0
+        assert library.cache.use().bytes == 0
 
 
 async def test_overwrite_copies_also_what_is_there(shelf: Shelf, tmp_path: Path) -> None:

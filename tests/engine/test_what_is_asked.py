@@ -64,7 +64,7 @@ async def a_user(path: Path) -> AsyncIterator[tuple[Platform, LibrarySettings]]:
 async def directories(library: Library, inode: int = ROOT) -> dict[str, int]:
     """All directories by name, found as `find` finds them."""
     found: dict[str, int] = {}
-    for node in await library.children(inode):
+    for node in await library.files.children(inode):
         if node.is_directory:
             found[node.name] = node.inode
             found |= await directories(library, node.inode)
@@ -79,27 +79,27 @@ def asked(platform: Platform) -> list[Entry]:
 
 async def test_each_look_costs_the_requests_of_what_is_looked_at(tmp_path: Path) -> None:
     async with a_user(tmp_path) as (platform, settings), open_library(settings) as library:
-        (course,) = await library.children(ROOT)
+        (course,) = await library.files.children(ROOT)
         assert [one.path for one in asked(platform)] == ["/api/memberships.v1"]
-        (module,) = await library.children(course.inode)
+        (module,) = await library.files.children(course.inode)
         assert sorted(one.path for one in asked(platform)) == [
             "/api/courses.v1",  # its language
             "/api/onDemandCourseMaterials.v2/",
             "/api/onDemandReferences.v1/",  # whether its Resources tab lists anything
         ]
-        lessons = await library.children(module.inode)
+        lessons = await library.files.children(module.inode)
         assert (len(lessons), asked(platform)) == (LESSONS, [])
 
-        files = await library.children(lessons[1].inode)
+        files = await library.files.children(lessons[1].inode)
         of_lesson = asked(platform)
         assert 0 < len(of_lesson) <= MOST + TRIAL
         assert not [one for one in of_lesson if "ite0" in one.path or "ite2" in one.path]
         assert {one.port for one in of_lesson} == {"api"}  # no size is asked for
 
-        await library.children(lessons[1].inode)
+        await library.files.children(lessons[1].inode)
         assert asked(platform) == []
         video = next(node for node in files if node.identity is not None)
-        assert (await library.attributes(video.inode)).size
+        assert (await library.files.attributes(video.inode)).size
         assert "cdn" in {one.port for one in asked(platform)}
 
 
@@ -141,11 +141,11 @@ async def test_the_items_of_a_lesson_are_asked_for_in_parallel() -> None:
 
 async def test_probes_are_answered_from_memory(tmp_path: Path) -> None:
     async with a_user(tmp_path) as (platform, settings), open_library(settings) as library:
-        (course,) = await library.children(ROOT)
+        (course,) = await library.files.children(ROOT)
         asked(platform)
         for name in (".hidden", ".Trash-1000", ".directory", "autorun.inf", "desktop.ini", ".git", "Thumbs.db"):
-            assert await library.child(ROOT, name) is None
-            assert await library.child(course.inode, name) is None
+            assert await library.files.child(ROOT, name) is None
+            assert await library.files.child(course.inode, name) is None
         assert asked(platform) == []
 
 
@@ -157,7 +157,7 @@ async def test_without_a_network_all_that_is_known_is_listed_and_it_comes_back_b
         with trio.fail_after(10):
             assert await directories(library) == known
             while library._tree.refresher.trouble("coursera") is None:  # behind the reader's back
-                await library.children(ROOT)
+                await library.files.children(ROOT)
                 await trio.lowlevel.checkpoint()
         assert isinstance(library._tree.refresher.trouble("coursera"), Unreachable)
         await platform.apply(Faults())
@@ -170,16 +170,16 @@ async def test_without_a_network_all_that_is_known_is_listed_and_it_comes_back_b
 async def test_without_a_network_what_is_not_known_fails_soon_and_works_again_afterwards(tmp_path: Path) -> None:
     async with a_user(tmp_path) as (platform, settings):
         async with open_library(settings) as library:
-            (course,) = await library.children(ROOT)
+            (course,) = await library.files.children(ROOT)
             await platform.apply(Faults(api_down=True))
             with trio.fail_after(10), pytest.raises(Unreachable):
-                await library.children(course.inode)
+                await library.files.children(course.inode)
             await platform.apply(Faults())
-            assert len(await library.children(course.inode)) == 1
+            assert len(await library.files.children(course.inode)) == 1
         async with open_library(replace(settings, offline=True)) as library:
             asked(platform)
-            (module,) = await library.children(course.inode)
-            (lesson, *_) = await library.children(module.inode)
+            (module,) = await library.files.children(course.inode)
+            (lesson, *_) = await library.files.children(module.inode)
             with trio.fail_after(1), pytest.raises(Unreachable, match="offline"):
-                await library.children(lesson.inode)
+                await library.files.children(lesson.inode)
             assert asked(platform) == []

@@ -84,7 +84,7 @@ async def obey(library: Library, provider: FakeProvider, films: Films, calls: li
         news = []
         if "items" in wanted:
             list_items(provider, films, wanted["items"])
-            news = [asdict(one) async for one in library.update([]) if one]
+            news = [asdict(one) async for one in library.courses.update([]) if one]
         answer(news=news, calls=calls)
         calls.clear()
 

@@ -190,9 +190,9 @@ async def test_what_the_platform_dropped_stays_readable_for_who_has_it_open(
             (start,) = provider.outlines["c1"].sections
             for items in ((*start.items, new), (new,)):
                 provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
-                (course,) = await library.children(pyfuse3.ROOT_INODE)
+                (course,) = await library.files.children(pyfuse3.ROOT_INODE)
                 await library._tree.update_course(course)
-            (course,) = await library.children(pyfuse3.ROOT_INODE)
+            (course,) = await library.files.children(pyfuse3.ROOT_INODE)
             await library._tree.update_course(course)
             directory = await find(operations, "Graphics", "01 Start")
             for name in (b"01 Hello.mp4", b"02 Read.html"):
@@ -247,7 +247,7 @@ async def test_a_name_that_has_gone_since_the_listing_was_opened_is_not_kept_by_
             ((renamed, same), {b"01 Hello.mp4": 0.0, b"02 Read.html": 0.0}),
         ):
             provider.outlines["c1"] = Outline((section("m", "Start", 1, *items),))
-            (course,) = await library.children(pyfuse3.ROOT_INODE)
+            (course,) = await library.files.children(pyfuse3.ROOT_INODE)
             await library._tree.update_course(course)
             await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
             assert replies == {b".": KEPT, b"..": KEPT, **expected}
@@ -433,14 +433,14 @@ async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: 
         await operations.getattr(inode, CTX)
         assert await reason() == b"the server refuses this file"
         cdn.has_expired = False
-        async for _ in operations._library.update([]):
+        async for _ in operations._library.courses.update([]):
             pass
         await operations.getattr(inode, CTX)
         assert await reason() is None  # the size is known now
         handle = await operations.open(inode, os.O_RDONLY, CTX)
         await operations.read(handle.fh, 0, 4096)
         cdn.has_expired = True
-        operations._library._versions.note_read(operations._library.node(inode), NoAnswer("late"))
+        operations._library._versions.note_read(operations._files.node(inode), NoAnswer("late"))
         assert await reason() == b"late"
         await operations.read(handle.fh, 0, 4096)  # from the cache
         assert await reason() is None
@@ -542,7 +542,7 @@ async def test_every_request_has_a_deadline(
                 raise AssertionError
 
             hung = SimpleNamespace(read_now=lambda off, size: None, read=never)
-            operations._files[0] = cast(Handle, hung)
+            operations._handles[0] = cast(Handle, hung)
         started = trio.current_time()
         with pytest.raises(pyfuse3.FUSEError) as caught:
             await REQUESTS[name](operations, video)
@@ -568,7 +568,7 @@ async def test_opening_ends_at_the_deadline_whatever_hangs(
 
     async with opened(tmp_path, provider, Cdn(), read_timeout=7.0) as operations:
         video = (await find(operations, *VIDEO)).st_ino
-        monkeypatch.setattr(operations._library, "open", never)
+        monkeypatch.setattr(operations._library.files, "open", never)
         started = trio.current_time()
         with trio.fail_after(60), pytest.raises(pyfuse3.FUSEError) as caught:
             await operations.open(video, os.O_RDONLY, CTX)
@@ -704,9 +704,9 @@ async def test_the_status_outlives_the_course_of_an_open_file(provider: FakeProv
         (reading,) = library_report(library)["reading"]
         assert (reading["path"], reading["offset"], reading["size"]) == ("/".join(VIDEO), 10, len(BYTES))
         provider.listed.append(Course("c2", "other", "Other"))
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         provider.listed = provider.listed[1:]
-        await library.refresh_courses("fake")
+        await library.courses.refresh("fake")
         (reading,) = library_report(library)["reading"]
         assert (reading["path"], reading["cached"]) == ("/".join(VIDEO), 0)
         await operations.release(handle.fh)

@@ -60,6 +60,22 @@ def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_path_is_that_of_the_directories_above_also_of_what_is_gone(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    folder = Node(200, ROOT, "Platform", "Platform", Place("coursera"), "", Kind.ACCOUNT, 5)
+    course = Node(300, 200, "Course", "Course", Place("coursera"), "c1", Kind.COURSE, 5)
+    store.write(Changes(added=(folder, course, video(301, "a.mp4"))))
+    store.write(Changes(gone=(video(301, "a.mp4"),)))
+    root = store.node(ROOT)
+    assert root is not None
+    assert [store.path_of(node) for node in (root, course, video(301, "a.mp4"))] == [
+        "",
+        "Platform/Course",
+        "Platform/Course/a.mp4",
+    ]
+    store.close()
+
+
 def test_a_listing_is_the_same_object_until_something_in_it_changes(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.write(Changes(added=(video(301, "a.mp4"), video(302, "b.mp4", "item/i2/video"))))
