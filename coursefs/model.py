@@ -150,7 +150,7 @@ class File:
     size: int | None = None  # bytes of a `Remote` if a listing gives them; the size that its server gives replaces it
 
 
-class Sketch(tuple[File, ...]):
+class ProvisionalFiles(tuple[File, ...]):
     """Provisional files: the files of an item as a listing predicts them, before the item itself was asked for.
 
     A provider that is asked for many items at once may return these; asked for at most `providers.base.FEW` items, it
@@ -226,7 +226,7 @@ class CourseProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RouteState:
     """One API route of a platform, and whether it still works."""
 
     name: str  # the purpose and the platform's resource: "video (onDemandLectureVideos.v1)"

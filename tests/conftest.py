@@ -40,6 +40,12 @@ def platform_replies(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real(platform_replies: Path) -> Path:
+    """The replies of a real Open edX server, each with what was asked and its headers; invented, and then recorded."""
+    return platform_replies / "openedx" / "real-teak"
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings, secrets, catalogue, cache and sockets of a test are its own; no desktop keyring is asked."""

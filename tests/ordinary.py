@@ -3,7 +3,7 @@
     unshare --mount --propagation private python tests/ordinary.py FOLDER [pytest arguments]
 
 Root passes every permission check, so tests that run as root cannot see a file system that is too strict for others.
-FUSE lets nobody but the mounting user in, so it does not do to run coursefs alone as that user: the test must be that
+FUSE lets only the mounting user in, so it does not do to run coursefs alone as that user: the test must be that
 user too.  What an ordinary user lacks on a machine of root's is made good in the mount namespace, which ends with the
 process, and not by a capability, which would pass permission checks as well:
 

@@ -23,7 +23,7 @@ class Planned:
     bytes: int
 
 
-class Plan:
+class DryRun:
     """A job that collects the tasks which another job's `look` finds, in `planned`. See `Job`."""
 
     def __init__(self, look: Callable[[Found], Awaitable[Task | None]]) -> None:

@@ -22,7 +22,7 @@ from coursefs.base.crash_messages import log_unforeseen
 from coursefs.catalog.node import Node, Place, StoredItem
 from coursefs.catalog.store import Store
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
-from coursefs.model import Course, File, Item, Kind, Outline, Section, Sketch
+from coursefs.model import Course, File, Item, Kind, Outline, ProvisionalFiles, Section
 from coursefs.providers.base import Provider
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class LossGuard:
         lost: dict[str, frozenset[Loss]] = {}
         for stored in stored_items:
             reply = replies.get(stored.item.key)
-            if stored.item.locked is not None or reply is None or isinstance(reply, (CoursefsError, Sketch)):
+            if stored.item.locked is not None or reply is None or isinstance(reply, (CoursefsError, ProvisionalFiles)):
                 continue  # the outline already said that it is locked; errors and provisional files remove nothing
             if kinds := kinds_lost(self._known(stored), reply):
                 lost[stored.item.key] = frozenset((stored.item.type_name, kind) for kind in kinds)

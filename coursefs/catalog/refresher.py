@@ -30,7 +30,7 @@ from coursefs.errors import (
     Gone,
     RefusedByServer,
 )
-from coursefs.model import Course, File, Kind, Outline, Section, Sketch
+from coursefs.model import Course, File, Kind, Outline, ProvisionalFiles, Section
 from coursefs.providers import checking
 from coursefs.providers.base import Provider
 
@@ -286,7 +286,7 @@ class Refresher:
     def _note_provisional(self, directory: int, stored: StoredItem, reply: Sequence[File] | CoursefsError) -> bool:
         """Whether a reply is provisional. Recorded once: a second provisional reply in a row counts as final."""
         keys = self._provisional.setdefault(directory, set())
-        was_one, is_one = stored.item.key in keys, isinstance(reply, Sketch)
+        was_one, is_one = stored.item.key in keys, isinstance(reply, ProvisionalFiles)
         if is_one and not was_one:
             keys.add(stored.item.key)
         else:

@@ -16,7 +16,8 @@ from coursefs.content.cache_folder import CacheFolder
 from coursefs.content.cached_file import CachedFile, Piece, RecentPieces
 from coursefs.content.data_file import DataFile
 from coursefs.content.identity import Key, data_name
-from coursefs.content.index import Index, IndexRow
+from coursefs.content.index import Index
+from coursefs.content.index_database import IndexRow
 from coursefs.model import Version
 
 

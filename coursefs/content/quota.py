@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from coursefs.content.cache_folder import CacheFolder
 from coursefs.content.cached_file import CachedFile, Piece
 from coursefs.content.identity import Key
-from coursefs.content.index import Index, is_edge
+from coursefs.content.index import Index
+from coursefs.content.index_database import is_edge
 from coursefs.content.ranges import Ranges
 from coursefs.model import Version
 
@@ -28,7 +29,7 @@ class QuotaExceeded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class EvictionCandidate:
     """What may be evicted: of an open file one piece (`start`), of a closed file its edges or everything else."""
 
     key: Key
@@ -43,18 +44,20 @@ def excess(*, used: int, incoming: int, max_size: int, free: int, min_free: int)
     return max(0, used + incoming - max_size, incoming + min_free - free)
 
 
-def choose(candidates: Iterable[Candidate], wanted: int, *, favour_edges: bool = True) -> list[Candidate]:
+def choose(
+    candidates: Iterable[EvictionCandidate], wanted: int, *, favour_edges: bool = True
+) -> list[EvictionCandidate]:
     """The least recently read candidates with at least `wanted` bytes in all, or all that there are (pure).
 
     `favour_edges`: edges stay a month longer; for a cache that has room for more than edges.  The last candidate may
     be larger than needed: a part of it is enough then.
     """
 
-    def order(each: Candidate) -> tuple[int, Key, bool, int]:
+    def order(each: EvictionCandidate) -> tuple[int, Key, bool, int]:
         favour = _FAVOUR if each.edge and favour_edges else 0
         return each.read_ns + favour, each.key, each.edge, each.start or 0
 
-    chosen: list[Candidate] = []
+    chosen: list[EvictionCandidate] = []
     for candidate in sorted(candidates, key=order):
         if wanted <= 0:
             break
@@ -89,13 +92,13 @@ class Quota:
         missing = self.excess(incoming)
         return max(missing, min(self.max_size // 64, _MOST_SPARE)) if missing else 0
 
-    def victims(self, files: Mapping[tuple[Key, Version], CachedFile], wanted: int) -> list[Candidate]:
+    def victims(self, files: Mapping[tuple[Key, Version], CachedFile], wanted: int) -> list[EvictionCandidate]:
         """What to evict for so many bytes, in this order."""
         # Where edges alone fill a quarter of the cache, favouring them would leave no room for what is being read.
         favour = self._index.edges <= self.max_size // 4
         return choose(self._candidates(files), wanted, favour_edges=favour)
 
-    def pieces_of(self, candidate: Candidate, file: CachedFile, wanted: int) -> list[Piece]:
+    def pieces_of(self, candidate: EvictionCandidate, file: CachedFile, wanted: int) -> list[Piece]:
         """The pieces of a candidate with `wanted` bytes in all, the last one of the file first."""
         victims: list[Piece] = []
         for piece in reversed(file.pieces()):
@@ -107,7 +110,7 @@ class Quota:
                 wanted -= piece.size
         return victims
 
-    def _candidates(self, files: Mapping[tuple[Key, Version], CachedFile]) -> Iterator[Candidate]:
+    def _candidates(self, files: Mapping[tuple[Key, Version], CachedFile]) -> Iterator[EvictionCandidate]:
         for key, row in self._index.rows():
             if self._index.is_pinned(key) or not row.cached:
                 continue
@@ -116,10 +119,10 @@ class Quota:
                 # By their sums in the index: the pieces of a closed file are not in memory.
                 for size, edge in ((row.cached - row.edges, False), (row.edges, True)):
                     if size:
-                        yield Candidate(key, None, size, row.read_ns, edge)
+                        yield EvictionCandidate(key, None, size, row.read_ns, edge)
                 continue
             wanted = Ranges.of(list(file.in_use))
             for piece in file.pieces():
                 if wanted.missing(piece.start, piece.end) == ((piece.start, piece.end),):  # no read waits for any of it
                     edge = is_edge(piece.start, piece.end, row.version.size)
-                    yield Candidate(key, piece.start, piece.size, piece.read_ns, edge)
+                    yield EvictionCandidate(key, piece.start, piece.size, piece.read_ns, edge)

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from coursefs.content.cache_folder import CacheFolder
 from coursefs.content.file_table import FileTable
 from coursefs.content.identity import data_name
-from coursefs.content.index import Index, is_damage, set_aside
+from coursefs.content.index import Index
+from coursefs.content.index_database import is_damage, set_aside
 from coursefs.content.quota import QuotaExceeded
 from coursefs.errors import CoursefsError
 

@@ -28,7 +28,8 @@ from coursefs.content.cache_folder import CacheFolder, spool_name
 from coursefs.content.cached_file import CachedFile, Piece
 from coursefs.content.data_file import SpoolFile, running_checksums
 from coursefs.content.identity import Key, data_name
-from coursefs.content.index import Index, IndexRow, is_damage
+from coursefs.content.index import Index
+from coursefs.content.index_database import IndexRow, is_damage
 from coursefs.content.quota import Quota, QuotaExceeded
 from coursefs.content.ranges import Ranges
 from coursefs.content.recovery import Recovery

@@ -18,7 +18,7 @@ from coursefs.bulk.copies import CopyFolder
 from coursefs.bulk.download import Download
 from coursefs.bulk.fetching import Fetch, Pin
 from coursefs.bulk.globs import Filter, glob
-from coursefs.bulk.plan import CopiesToMake, Plan
+from coursefs.bulk.plan import CopiesToMake, DryRun
 from coursefs.bulk.selection import Selection
 from coursefs.bulk.targets import EVERYTHING, Target, resolve
 from coursefs.bulk.transfer import AT_ONCE, Job, Transfer, TransferState
@@ -107,7 +107,7 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
                 nodes = await _due(files, courses, nodes, int(wanted["until"]))
             finished = await _finished(files, courses, nodes) if wanted.get("next") else {}
             job = Fetch(files, cache)
-            await run("fetch", begin(files, Plan(job.look) if wanted.get("dry_run") else job, finished), nodes)
+            await run("fetch", begin(files, DryRun(job.look) if wanted.get("dry_run") else job, finished), nodes)
             return {}
 
         return _told(library, wanted, work)
@@ -120,7 +120,7 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
                 nodes = await resolve(source.files, source.courses, targets_of(wanted))
                 if wanted.get("dry_run"):
                     look = CopiesToMake(source.files, Path(wanted["to"]), overwrite=overwrite).look
-                    await run("download", begin(source.files, Plan(look)), nodes)
+                    await run("download", begin(source.files, DryRun(look)), nodes)
                     return {}
                 folder = await threads.run_sync(lambda: CopyFolder(Path(wanted["to"]), int(wanted["umask"])))
                 with closing(folder):
@@ -230,7 +230,7 @@ def _bandwidth(wanted: Mapping[str, Any]) -> Bandwidth | None:
 async def _told(library: Library, wanted: Mapping[str, Any], work: Callable[[Begin], Awaitable[Reply]]) -> Replies:
     """The replies to a command while it runs in the library's nursery; a client that disconnects cancels it."""
     running: list[Transfer] = []
-    plans: list[Plan] = []
+    plans: list[DryRun] = []
     chosen = _filter(wanted)
     ended = trio.Event()
     scope = trio.CancelScope()
@@ -239,7 +239,7 @@ async def _told(library: Library, wanted: Mapping[str, Any], work: Callable[[Beg
     error: Exception = CoursefsError("coursefs is ending")  # unless there is a better reason
 
     def begin(files: Files, job: Job, finished: _Finished | None = None) -> Transfer:
-        plans.extend([job] if isinstance(job, Plan) else [])
+        plans.extend([job] if isinstance(job, DryRun) else [])
         selection = Selection(files, chosen, wanted.get("next"), finished)
         # a plan is in the order of the tree
         running.append(Transfer(files, job, selection, at_once=1 if plans else AT_ONCE))

@@ -15,7 +15,7 @@ import trio
 from coursefs.doctor.finding import Finding, Severity
 from coursefs.errors import CoursefsError, NotSignedIn
 from coursefs.library import AccountSource, Advises, Factories, HasRoutes, Provider, provider_of
-from coursefs.model import Route, Wanted
+from coursefs.model import RouteState, Wanted
 from coursefs.settings.account_keys import server_of
 from coursefs.settings.credentials import expiry
 from coursefs.transport import Surprise, Transport
@@ -130,7 +130,7 @@ async def _routes(account: AccountSource, provider: Provider) -> list[Finding]:
     return [Finding(name, Severity.OK, f"{len(courses)} courses are listed, and an outline"), *gone]
 
 
-def removed_routes(check: str, routes: Sequence[Route], *, prefix: str = "") -> list[Finding]:
+def removed_routes(check: str, routes: Sequence[RouteState], *, prefix: str = "") -> list[Finding]:
     """A finding for each removed route: a problem, unless another route serves the same purpose."""
     answered = {_purpose(route) for route in routes if route.trouble is None}
     return [
@@ -144,7 +144,7 @@ def removed_routes(check: str, routes: Sequence[Route], *, prefix: str = "") -> 
     ]
 
 
-def _purpose(route: Route) -> str:
+def _purpose(route: RouteState) -> str:
     """The purpose of a route, without the resource."""
     return route.name.partition(" (")[0]
 
@@ -157,7 +157,7 @@ def mount_answers(status: Mapping[str, Any]) -> Iterator[Finding]:
     check = f"mount {status['mountpoint']}"
     yield Finding(check, Severity.OK, f"answers, process {status['pid']}")
     for account in status["accounts"]:
-        met = [Route(route["name"], route["trouble"]) for route in account["routes"]]
+        met = [RouteState(route["name"], route["trouble"]) for route in account["routes"]]
         yield from removed_routes(check, met, prefix=f"{account['name']}, ")
     for found in new_replies([Surprise(**one) for one in status.get("surprises", ())]):
         yield replace(found, check=check)

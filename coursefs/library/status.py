@@ -11,7 +11,7 @@ from coursefs.content import CacheUse, Fetching
 from coursefs.errors import CoursefsError, Gone
 from coursefs.library.activity import Reading, Trouble
 from coursefs.library.settings import AccountSource
-from coursefs.model import Route
+from coursefs.model import RouteState
 from coursefs.providers.base import HasRoutes, Provider
 from coursefs.transport import Surprise
 from coursefs.transport.traffic import HostTraffic
@@ -24,7 +24,7 @@ class AccountStatus:
     source: AccountSource
     courses: int
     trouble: CoursefsError | None
-    routes: Sequence[Route]
+    routes: Sequence[RouteState]
     listed_ns: int | None  # when its courses were last listed, which proved the sign-in
 
 

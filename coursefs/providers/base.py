@@ -21,13 +21,13 @@ from coursefs.model import (
     Item,
     Outline,
     Remote,
-    Route,
+    RouteState,
     Source,
     Standing,
     Wanted,
 )
 
-#: how many items `files` is asked for at most, where a `Sketch` will not do
+#: how many items `files` is asked for at most, where `ProvisionalFiles` will not do
 FEW = 20
 
 
@@ -54,8 +54,8 @@ class Provider(Protocol):
         `Unreachable`, `NoAnswer`) is raised.  For a locked item the provider makes no request: it returns a page that
         says why the item is locked.
 
-        A value may be a `Sketch`: provisional files, which need no request for each item.  Such items are passed again
-        later, at most `FEW` at a time; then the value must be all files of the item, or an error.
+        A value may be `ProvisionalFiles`, which need no request for each item.  Such items are passed again later, at
+        most `FEW` at a time; then the value must be all files of the item, or an error.
         """
 
     async def source(self, course: Course, remote: Remote, *, fresh: bool) -> Source:
@@ -104,7 +104,7 @@ class Tracks(Protocol):
 class HasRoutes(Protocol):
     """A provider that uses several routes of an API, some of which the platform may have removed."""
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far.  No request is made."""
 
 

@@ -18,7 +18,20 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from coursefs.errors import BadReply, CoursefsError
-from coursefs.model import Course, File, Identity, Item, Kind, Outline, Page, Placement, Remote, Section, Sketch, Source
+from coursefs.model import (
+    Course,
+    File,
+    Identity,
+    Item,
+    Kind,
+    Outline,
+    Page,
+    Placement,
+    ProvisionalFiles,
+    Remote,
+    Section,
+    Source,
+)
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +226,7 @@ def _files(reply: object) -> Sequence[File] | CoursefsError:
         # all files or none: a missing file would count as removed by the platform
         return BadReply("what the platform says about it cannot be used")
     unique = {file.key: file for file in good}
-    return Sketch(unique.values()) if isinstance(reply, Sketch) else tuple(unique.values())
+    return ProvisionalFiles(unique.values()) if isinstance(reply, ProvisionalFiles) else tuple(unique.values())
 
 
 def _file(file: object) -> File:

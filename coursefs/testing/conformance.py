@@ -18,7 +18,7 @@ from typing import TypeVar
 import trio
 
 from coursefs.errors import BadReply, CoursefsError, UsageError
-from coursefs.model import Course, File, Item, Outline, Page, Remote, Section, Sketch
+from coursefs.model import Course, File, Item, Outline, Page, ProvisionalFiles, Remote, Section
 from coursefs.providers import checking
 from coursefs.providers.base import FEW, Provider
 from coursefs.providers.platform import PROTOCOL, Platform
@@ -218,8 +218,8 @@ class _Check:
             some = items[first : first + FEW]
             replies = await self._asked("files", lambda some=some: self._provider.files(course, some))  # type: ignore[misc]
             together |= self._checked_files(replies, some)
-        if any(isinstance(answer, Sketch) for answer in together.values()):
-            self._fault(f"files: a Sketch where no more than {FEW} items were asked for")
+        if any(isinstance(answer, ProvisionalFiles) for answer in together.values()):
+            self._fault(f"files: provisional ones where no more than {FEW} items were asked for")
         keys = [file.key for answer in together.values() if not isinstance(answer, CoursefsError) for file in answer]
         if len(keys) != len(set(keys)):
             self._fault("files: two items have a file of the same key")

@@ -32,7 +32,7 @@ class HostPort(NamedTuple):
     port: int
 
 
-class Limits(NamedTuple):
+class Timeouts(NamedTuple):
     """Timeouts in seconds; infinity for none."""
 
     connect: float
@@ -60,7 +60,7 @@ class Connection:
         """The bytes of the body that arrived together with the head."""
         return self._protocol.trailing_data[0]
 
-    async def send_request(self, request: httpx.Request, limits: Limits) -> h11.Response:
+    async def send_request(self, request: httpx.Request, timeouts: Timeouts) -> h11.Response:
         """Send a request without a body and return the head of the final response.
 
         Raises httpx's errors of writing, reading and protocol.  After an error or cancellation the connection cannot be
@@ -71,10 +71,10 @@ class Connection:
         self.has_answered = False
         head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
         data = memoryview((self._protocol.send(head) or b"") + (self._protocol.send(h11.EndOfMessage()) or b""))
-        with translated(httpx.WriteError, httpx.WriteTimeout), trio.fail_after(limits.write):
+        with translated(httpx.WriteError, httpx.WriteTimeout), trio.fail_after(timeouts.write):
             await self._send(data)
         for _ in range(_MOST_INTERIM):
-            event = await self._event(limits.read)
+            event = await self._event(timeouts.read)
             if isinstance(event, h11.Response):
                 return event
             if not isinstance(event, h11.InformationalResponse):

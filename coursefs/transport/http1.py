@@ -21,7 +21,7 @@ import h11
 import httpx
 import trio
 
-from coursefs.transport.connection import STEP, Connection, HostPort, Limits, translated
+from coursefs.transport.connection import STEP, Connection, HostPort, Timeouts, translated
 from coursefs.transport.hosts import Reach, reach_of
 
 log = logging.getLogger(__name__)
@@ -70,20 +70,20 @@ class Http1Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request without a body and receive the head of its response."""
         origin = _origin_of(request.url)
-        limits = _limits_of(request)
+        timeouts = _timeouts_of(request)
         reach = request.extensions.get(_REACH, Reach.MACHINE)
         connection = self._take_idle(origin)
         if connection is not None:
             _require_reach(connection, reach)
             try:
-                return await self._exchange(connection, request, limits)
+                return await self._exchange(connection, request, timeouts)
             except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
                 if connection.has_answered:  # then the server has handled the request, and its response is broken
                     raise
                 # The server closed the idle connection at the moment of our request, which it has not handled: once
                 # more, on a new connection.
-        connection = await self._connect(origin, limits, reach)
-        return await self._exchange(connection, request, limits)
+        connection = await self._connect(origin, timeouts, reach)
+        return await self._exchange(connection, request, timeouts)
 
     async def connect_ahead(self, url: httpx.URL, count: int, patience: float) -> None:
         """Open connections to the host of this URL until `count` of them are idle, for requests that follow soon.
@@ -95,7 +95,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         async with trio.open_nursery() as nursery:
             for _ in range(missing):
                 self._opening[origin] += 1
-                nursery.start_soon(self._add_idle, origin, Limits(patience, patience, patience))
+                nursery.start_soon(self._add_idle, origin, Timeouts(patience, patience, patience))
 
     async def aclose(self) -> None:
         """Close every idle connection."""
@@ -110,13 +110,13 @@ class Http1Transport(httpx.AsyncBaseTransport):
         if len(self._idle) > _MOST_IDLE:
             self._idle.pop(0).close()
 
-    async def _exchange(self, connection: Connection, request: httpx.Request, limits: Limits) -> httpx.Response:
+    async def _exchange(self, connection: Connection, request: httpx.Request, timeouts: Timeouts) -> httpx.Response:
         try:
-            head = await connection.send_request(request, limits)
+            head = await connection.send_request(request, timeouts)
         except BaseException:
             connection.close()
             raise
-        body = Body(self, connection, request.method, head, limits.read)
+        body = Body(self, connection, request.method, head, timeouts.read)
         return httpx.Response(
             head.status_code,
             headers=head.headers.raw_items(),
@@ -125,9 +125,9 @@ class Http1Transport(httpx.AsyncBaseTransport):
             request=request,
         )
 
-    async def _add_idle(self, origin: HostPort, limits: Limits) -> None:
+    async def _add_idle(self, origin: HostPort, timeouts: Timeouts) -> None:
         try:
-            self.give_back(await self._connect(origin, limits))
+            self.give_back(await self._connect(origin, timeouts))
         except Exception as error:  # any error: a request to this host fails with it as well, and reports it
             log.debug("no connection ahead to %s: %s", origin.host, type(error).__name__)
         finally:
@@ -145,8 +145,8 @@ class Http1Transport(httpx.AsyncBaseTransport):
                 return connection
         return None
 
-    async def _connect(self, origin: HostPort, limits: Limits, reach: Reach = Reach.MACHINE) -> Connection:
-        with translated(httpx.ConnectError, httpx.ConnectTimeout), trio.fail_after(limits.connect):
+    async def _connect(self, origin: HostPort, timeouts: Timeouts, reach: Reach = Reach.MACHINE) -> Connection:
+        with translated(httpx.ConnectError, httpx.ConnectTimeout), trio.fail_after(timeouts.connect):
             try:
                 await _require_names_within(origin, reach)
                 stream = await trio.open_tcp_stream(origin.host, origin.port)
@@ -324,10 +324,10 @@ def _origin_of(url: httpx.URL) -> HostPort:
     return HostPort(url.scheme, url.raw_host.decode("ascii").strip("[]"), port)
 
 
-def _limits_of(request: httpx.Request) -> Limits:
+def _timeouts_of(request: httpx.Request) -> Timeouts:
     timeout: Mapping[str, float | None] = request.extensions.get("timeout", {})
-    limits = [timeout.get(name) for name in Limits._fields]
-    return Limits(*(math.inf if limit is None else limit for limit in limits))
+    timeouts = [timeout.get(name) for name in Timeouts._fields]
+    return Timeouts(*(math.inf if timeout is None else timeout for timeout in timeouts))
 
 
 def _length(method: str, head: h11.Response) -> int | None:

@@ -13,7 +13,7 @@ import trio
 
 from coursefs.demo.panopto.platform import Panopto
 from coursefs.demo.panopto.signing_in import WEB_CLIENT
-from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Session, holdings, made_guid
+from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Recording, holdings, made_guid
 from coursefs.model import Course, File, Item, Outline, Remote, Section, Wanted
 from coursefs.providers.base import Account
 from coursefs.providers.panopto import PanoptoClient
@@ -83,7 +83,7 @@ class Campus:
         return made
 
     def browser(self, *, wanted: Wanted | None = None, keeps: bool = False, **settings: str) -> PanoptoProvider:
-        """The provider of somebody who has signed in with their browser's cookies, and has no API client.
+        """The provider of a user who has signed in with their browser's cookies, and has no API client.
 
         `keeps`: it puts new cookies into the vault.  A clock that jumps would jump on while a thread does that.
         """
@@ -122,12 +122,14 @@ def folder(name: str, parent: Folder | None = None, **more: bool) -> Folder:
     return Folder(made_guid("folder", name, parent.id if parent else ""), name, parent.id if parent else None, **more)
 
 
-def session(name: str, where: Folder, video: Path | None = None, **more: Any) -> Session:
+def session(name: str, where: Folder, video: Path | None = None, **more: Any) -> Recording:
     values = {"start": "2024-01-09T10:00:00Z", "duration": 60.0, **more}
-    return Session(made_guid("session", name, where.id), name, where.id, video=video, **values)
+    return Recording(made_guid("session", name, where.id), name, where.id, video=video, **values)
 
 
-def held(folders: list[Folder], sessions: list[Session] | None = None, lists: list[Playlist] | None = None) -> Holdings:
+def held(
+    folders: list[Folder], sessions: list[Recording] | None = None, lists: list[Playlist] | None = None
+) -> Holdings:
     return holdings(folders, sessions or [], lists)
 
 

@@ -1,4 +1,4 @@
-"""A server that answers with the recorded replies of a real one."""
+"""A server that answers with the replies of a real one, or with inventions of the same shape."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ async def test_a_row_that_cannot_be_read_under_a_tree_is_asked_for_again(tmp_pat
         await trio.testing.wait_all_tasks_blocked()  # or what is refreshed now would mend it
         _execute(tmp_path / "catalogue.sqlite", statement)
         tree.store._clear_cache()
-        tree._fresh_until.clear()
+        tree._revalidation.forget()
         for _ in range(3):
             with suppress(CatalogueDamaged):
                 await listing(tree)
@@ -243,6 +243,6 @@ async def test_a_directory_that_a_new_catalogue_does_not_know_is_not_listed_as_e
     async with opened(tmp_path, provider) as tree:
         part = await walk(tree, "Graphics", "01 Start")
         tree.store.forget_account("coursera")
-        tree._fresh_until.clear()
+        tree._revalidation.forget()
         with pytest.raises(CoursefsError):
             await tree.children(part)

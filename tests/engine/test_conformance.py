@@ -15,7 +15,7 @@ from coursefs.demo.description import load_courses
 from coursefs.demo.platform import Addresses
 from coursefs.demo.platform import Platform as DemoCoursera
 from coursefs.errors import CoursefsError
-from coursefs.model import Course, File, Identity, Item, Outline, Sketch, Source
+from coursefs.model import Course, File, Identity, Item, Outline, ProvisionalFiles, Source
 from coursefs.providers import registry
 from coursefs.providers.base import Account
 from coursefs.providers.platform import Option
@@ -124,7 +124,8 @@ def changing(*values: Any) -> Callable[..., Any]:
         ("outline", changing(*(Outline((), (replace(HELLO, details={"at": str(n)}),)) for n in (1, 2))),
          "outline: other items at the second call"),
         ("files", returning({}), "files: an item that was asked for is not among the answers"),
-        ("files", returning({HELLO.key: Sketch([video(HELLO)]), AGAIN.key: []}), "files: a Sketch where no more"),
+        ("files", returning({HELLO.key: ProvisionalFiles([video(HELLO)]), AGAIN.key: []}),
+         "files: provisional ones where no more"),
         ("files", returning({HELLO.key: [video(HELLO)], AGAIN.key: [video(HELLO)]}), "files: a value"),
         ("files", returning({HELLO.key: [video(HELLO)] * 2, AGAIN.key: []}), "files: a value"),
         ("courses", returning(1), "courses: it cannot be used"),

@@ -21,7 +21,7 @@ from coursefs.errors import CoursefsError
 from tests.engine.content_bench import CONTENT, MIB, Bench, bench, content, noise, read_as_mount, settled
 
 BODY = noise(2 * MIB + 777)
-PRECIOUS = b"somebody's own words"
+PRECIOUS = b"a user's own words"
 
 Damage = Callable[[Path, Path], None]
 
@@ -313,7 +313,7 @@ async def test_a_folder_that_another_mount_was_quicker_to_take_is_left_to_it(
 
 @pytest.mark.logs
 @pytest.mark.parametrize("damage", [delete, put_zeros_in_its_place, delete_the_folder])
-async def test_fetching_brings_what_was_deleted_though_somebody_has_it_open(
+async def test_fetching_brings_what_was_deleted_while_it_is_open(
     tmp_path: Path, precious: Path, damage: Damage
 ) -> None:
     async with bench(tmp_path, BODY) as b:

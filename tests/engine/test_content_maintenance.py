@@ -17,7 +17,7 @@ from coursefs.base import threads
 from coursefs.content import CacheUse, Cleared, Contents, Verified, engine_context, open_cache
 from coursefs.content.cached_file import CachedFile
 from coursefs.content.data_file import DataFile
-from coursefs.content.index import IndexDatabase
+from coursefs.content.index_database import IndexDatabase
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
 from tests.engine.content_bench import CONTENT, MIB, bench, content, noise, settled, until, waiting

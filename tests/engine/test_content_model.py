@@ -25,7 +25,7 @@ from coursefs.transport import Transport
 from tests.engine.content_bench import CONTENT, MIB, noise, read_as_mount
 
 BODIES = [noise(2 * MIB + 300_001, seed) for seed in range(3)]
-PRECIOUS = b"somebody's own words"
+PRECIOUS = b"a user's own words"
 Step = tuple[str, Any, int]
 
 FAULTS = ["none", "reset", "short", "no ranges", "500", "403", "html", "gone", "slow"]
@@ -174,7 +174,7 @@ class Machine:
         """Carried out by the test, after this step."""
 
     async def damage(self, kind: str, offset: int) -> None:
-        """Somebody else changes the files, whether they are open or not."""
+        """Another program changes the files, whether they are open or not."""
         if kind in {"folder", "all"}:
             shutil.rmtree(self.directory / "v1" if kind == "folder" else self.directory, ignore_errors=True)
         for path in (self.directory / "v1").glob("record*" if kind == "record" else "??/*"):
@@ -207,7 +207,7 @@ class Machine:
                     os.mkfifo(path)
 
     async def damage_meanwhile(self, kinds: list[str], offset: int) -> None:
-        """The same while somebody reads, and more is fetched."""
+        """The same while a program reads, and more is fetched."""
         async with trio.open_nursery() as nursery:
             for start in (offset, max(0, offset - 300_000), 0):
                 nursery.start_soon(self.compare, start, 700_000)
@@ -218,7 +218,7 @@ class Machine:
                 await self.compare(max(0, offset - 5), 100_000)
 
     async def prefetch(self, broken_off: bool, offset: int) -> None:
-        """In the background, while somebody reads."""
+        """In the background, while a program reads."""
         async with trio.open_nursery() as nursery:
 
             async def bring() -> None:
@@ -231,7 +231,7 @@ class Machine:
                 nursery.cancel_scope.cancel()
 
     async def maintenance(self, what: str, offset: int) -> None:
-        """Checked or cleared, while somebody reads."""
+        """Checked or cleared, while a program reads."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(getattr(self.contents, what))
             await self.compare(offset, 700_000)

@@ -179,7 +179,7 @@ async def test_no_ranges_and_many_at_once(tmp_path: Path) -> None:
         async with trio.open_nursery() as nursery:
             for offset in range(0, len(BODY), 300_000):
                 nursery.start_soon(read, offset)
-        # whoever asked before the first answer came was answered as well; nobody begins again after that
+        # all reads before the first answer were answered as well; none begins again after that
         assert len([r for r in b.server.requests if r.range != (0, 1)]) <= 7
 
 
@@ -390,7 +390,7 @@ async def test_a_read_repeated_at_once_does_not_wait_again(tmp_path: Path, monke
             b.server.always = None
             assert await other.read(2 * MIB, 10) == BODY[2 * MIB : 2 * MIB + 10], "other bytes have their own time"
             monkeypatch.setattr("coursefs.content.open_file._SAME", 0.0)
-            assert await reader.read(0, 10) == BODY[:10], "whoever comes later begins anew"
+            assert await reader.read(0, 10) == BODY[:10], "a later read begins again"
             reader.close()
             other.close()
 
@@ -822,7 +822,7 @@ async def endless(request: Request) -> bool:
         await trio.sleep(0.005)
 
 
-async def test_a_body_without_an_end_ends_when_nobody_asks_for_it(tmp_path: Path) -> None:
+async def test_a_body_without_an_end_ends_when_no_read_asks_for_it(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents(read_timeout=0.2) as contents:
         b.server.always = endless
         with pytest.raises(NoAnswer):

@@ -89,7 +89,7 @@ async def test_a_course_that_is_removed_is_gone_at_once_and_comes_back_as_it_was
         assert await shown(library) == ["Ears", "Graphics"]
         assert await library.files.child(ROOT, "Graphics") == library.files.node(course.inode)
         assert [node.inode for node in await library.files.children(course.inode)] == [module.inode]
-    assert len(provider.calls) == asked  # nobody was asked anything
+    assert len(provider.calls) == asked  # no platform was asked anything
 
 
 async def test_a_newcomer_does_not_get_the_name_of_one_that_is_not_shown(tmp_path: Path, provider: Resolver) -> None:

@@ -129,7 +129,7 @@ async def test_the_trouble_of_a_route_does_not_say_its_name_again() -> None:
     assert gone.trouble == "the platform no longer has this route (HTTP 200)"
 
 
-async def test_one_odd_item_takes_its_route_from_nobody() -> None:
+async def test_one_odd_item_leaves_its_route_to_the_others() -> None:
     answers: dict[str, Answer | list[Answer]] = {"assets.v1": assets_reply}
     for one in ("a", "b", "c", "d", "e", "f"):
         answers[f"onDemandSupplements.v1/C1~{one}"] = WEB_PAGE if one in "ace" else reading_reply()

@@ -110,7 +110,7 @@ async def test_a_sign_in_that_comes_after_the_mount(platform: Platform, transpor
     assert platform.told == ["CAUTH=old"]
 
 
-async def test_somebody_elses_cookie_is_not_taken(platform: Platform, transport: Transport) -> None:
+async def test_the_cookie_of_another_user_is_not_taken(platform: Platform, transport: Transport) -> None:
     platform.cauth = "new"
     vault = Vault(cauth="new", user_id="2")
     provider = provider_with(transport, vault, user_id="1")

@@ -115,7 +115,7 @@ async def test_the_learner_is_asked_for_once() -> None:
         f"guidedCourseSessionProgresses.v1?ids=1000002~{COURSE}",
     ],
 )
-async def test_the_demo_tells_nobody_of_others(tmp_path: Path, path: str) -> None:
+async def test_the_demo_tells_a_learner_of_no_other(tmp_path: Path, path: str) -> None:
     async with small_platform(tmp_path) as world:
         assert (await world.api.get(f"/api/{path}")).status_code == 403
         own = await world.api.get(f"/api/{path.replace('1000002', '1000001')}")

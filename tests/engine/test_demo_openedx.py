@@ -136,7 +136,7 @@ async def test_what_a_dead_session_is_told() -> None:
         assert all('sessionid=""' in one.headers["set-cookie"] for one in (blocks, metadata))
 
 
-async def test_a_jwt_gets_a_session_in_which_nobody_is() -> None:
+async def test_a_jwt_gets_a_session_without_a_user() -> None:
     async with spoken_to() as (world, client):
         cookie = (await client.get("/api/user/v1/me", headers=token(world))).headers["set-cookie"]
         assert cookie.startswith("sessionid=")

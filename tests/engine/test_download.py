@@ -196,7 +196,7 @@ async def test_names_on_the_disk_are_utf8_whatever_the_locale(
 
 
 @pytest.mark.logs
-async def test_one_that_fails_in_a_way_that_nobody_foresaw_is_a_line_and_the_rest_comes(
+async def test_one_that_fails_in_an_unforeseen_way_is_a_line_and_the_rest_comes(
     shelf: Shelf, to: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = CopyFolder.begin

@@ -175,7 +175,7 @@ async def test_a_file_that_has_changed_meanwhile_comes_as_it_is_now(shelf: Shelf
         assert await read(library, PATHS[0]) == b"new and short"
 
 
-async def test_whoever_asked_ends_it_by_going_and_no_byte_comes_twice(shelf: Shelf) -> None:
+async def test_a_caller_that_is_cancelled_ends_it_and_no_byte_comes_twice(shelf: Shelf) -> None:
     shelf.cdn.gates[VIDEOS[1]] = trio.Event()
     async with shelf.opened() as library:
         wanted = {"targets": [[PATHS[1], None]]}
@@ -287,7 +287,7 @@ async def test_wrong_words_are_an_error_and_nothing_is_done(shelf: Shelf) -> Non
 
 
 async def test_readers_are_told_that_they_come_first(shelf: Shelf) -> None:
-    """While somebody waits for an answer no further folder is asked for."""
+    """While a program waits for an answer no further folder is asked for."""
     async with shelf.opened() as library, trio.open_nursery() as nursery:
         last: dict[str, Any] = {}
 

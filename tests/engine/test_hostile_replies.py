@@ -117,7 +117,7 @@ _AFTER = 120
 def effects() -> dict[str, dict[str, float]]:
     """What each of the replies did to one process, which asked for each of them eight times."""
     for name in _REPLIES:
-        body(name)  # before anybody waits for it
+        body(name)  # before a task waits for it
     with hostile() as base:
         command = [sys.executable, "-m", "tests.engine.hostile_client", base, *_REPLIES]
         ran = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True, timeout=240)
@@ -135,7 +135,7 @@ def test_no_reply_fills_the_memory_or_holds_up_the_event_loop(name: str, effects
 @pytest.mark.parametrize(
     "coding", ["gzip, gzip", "gzip,deflate", "br", "zstd", "compress", "gzip, identity, gzip", "x"]
 )
-async def test_a_coding_that_nobody_asked_for_is_a_bad_reply(coding: str) -> None:
+async def test_a_coding_that_was_not_asked_for_is_a_bad_reply(coding: str) -> None:
     async with web(lambda *_: reply(b"whatever", f"Content-Encoding: {coding}")) as server, Transport() as transport:
         with pytest.raises(BadReply, match="compression that was not requested"):
             await transport.fetch(server.url())

@@ -161,7 +161,7 @@ async def test_a_body_that_ends_with_the_connection() -> None:
         raise trio.BrokenResourceError
 
     async with host(script) as there, client() as http, http.stream("GET", there.url) as response:
-        assert body_with_length(response) is None, "its end is found by who reads on"
+        assert body_with_length(response) is None, "its end is found by the next read"
         assert b"".join([part async for part in response.aiter_raw()]) == b"all there is"
 
 
@@ -284,9 +284,9 @@ async def test_a_connection_ahead_that_has_data_or_is_closed_is_not_used(unasked
 
 async def test_a_connection_ahead_that_fails_is_no_error() -> None:
     transport = Http1Transport(httpx.create_ssl_context())
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        await transport.connect_ahead(httpx.URL(f"http://127.0.0.1:{nobody.getsockname()[1]}"), 2, 5.0)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        await transport.connect_ahead(httpx.URL(f"http://127.0.0.1:{deaf.getsockname()[1]}"), 2, 5.0)
 
 
 async def test_a_connection_that_was_closed_is_not_used_again() -> None:
@@ -399,7 +399,7 @@ async def test_an_error_in_the_thread_is_raised_afterwards() -> None:
         assert taken == 50_000
 
 
-async def test_a_host_that_nobody_vouches_for() -> None:
+async def test_a_host_without_a_trusted_certificate() -> None:
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(theirs)
     async with host(saying(OK + b"\r\n"), theirs) as there, client() as http:

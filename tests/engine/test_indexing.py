@@ -64,7 +64,7 @@ async def test_everything_is_indexed_the_last_used_course_first(
         nursery.cancel_scope.cancel()
 
 
-async def test_what_leaves_traces_on_the_platform_is_left_to_whoever_opens_the_course(
+async def test_what_leaves_traces_on_the_platform_is_left_until_the_course_is_opened(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     provider, filling = provider_of_two(), Filling()
@@ -115,7 +115,7 @@ async def test_its_progress_counts_all_that_is_known_so_far(
         nursery.cancel_scope.cancel()
 
 
-async def test_it_gives_way_to_whoever_waits(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+async def test_it_gives_way_to_a_program_that_waits(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     provider, filling = provider_of_two(), Filling()
     async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
         await tree.children(tree.node(1))

@@ -230,7 +230,7 @@ async def test_a_network_that_comes_back_is_asked_again(
         assert await read(library, inode) == b"old bytes"
         monkeypatch.setattr(cdn, "handle_async_request", real)
         cdn.body, cdn.etag = b"new and longer bytes", '"new"'
-        assert await read(library, inode) == b"old bytes", "nobody is asked for a minute"
+        assert await read(library, inode) == b"old bytes", "the server is not asked for a minute"
         mock_clock.jump(61)
         assert await read(library, inode) == cdn.body
 

@@ -1,4 +1,4 @@
-"""The list of courses for commands: it leaves the catalogue to whoever has it."""
+"""The list of courses for commands: it leaves the catalogue to the process that has it."""
 
 from __future__ import annotations
 

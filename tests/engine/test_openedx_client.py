@@ -86,8 +86,8 @@ async def test_every_page_of_the_catalogue_on_our_own_host_and_fields_of_the_sit
     assert params[2] == {"org": "a b", "search_term": "x+y", "page": "3", "page_size": "100"}
 
 
-async def test_a_recorded_page_of_the_catalogue(recorded: Path) -> None:
-    page = json.loads((recorded / "openedx" / "courses_list_page_kmooc.json").read_text())
+async def test_a_recorded_page_of_the_catalogue(platform_replies: Path) -> None:
+    page = json.loads((platform_replies / "openedx" / "courses_list_page_kmooc.json").read_text())
 
     def answer(request: httpx.Request) -> httpx.Response:
         is_first = request.url.params["page"] == "1"
@@ -209,7 +209,7 @@ async def test_people_are_enrolled_by_staff() -> None:
         assert "only be used for enrollments" in cohorts["response"]
 
 
-async def test_learners_enrol_nobody() -> None:
+async def test_learners_enrol_no_user() -> None:
     async with lms() as world:
         sign_in = SignIn("demo-app", token=kept_token(world.learner()))
         async with OpenEdxClient(world.addresses.lms, sign_in=sign_in) as one:

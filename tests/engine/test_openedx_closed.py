@@ -1,4 +1,4 @@
-"""Courses and parts of courses that are not open: they say why and when, and what opens later moves nobody."""
+"""Courses and parts of courses that are not open: they say why and when, and what opens later moves no other item."""
 
 from __future__ import annotations
 

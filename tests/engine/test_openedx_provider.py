@@ -374,7 +374,7 @@ async def test_transcripts_are_listed_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "broken"])
-async def test_transcripts_are_listed_as_the_blocks_do_where_nobody_says(
+async def test_transcripts_are_listed_as_the_blocks_do_where_no_reply_says(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coursefs.transport.client.pause", lambda *_: 0.0)
@@ -584,7 +584,7 @@ async def test_a_unit_that_is_gone_says_so() -> None:
 
 async def test_a_course_whose_blocks_are_refused_refuses_its_units_alone() -> None:
     async with lms() as world:
-        provider = world.provider({**world.learner(), "user_id": "somebody"})
+        provider = world.provider({**world.learner(), "user_id": "another"})
         unit = Item("item/x", "Unit", "unit", 1, "unit", details={"block": "block-v1:x"})
         handouts = Item("item/handouts", "Handouts", "handouts", None, "handouts")
         files = await provider.files(ModelCourse("course-v1:DemoX+MEAS101+2026", "x", "x"), [unit, handouts])
@@ -616,7 +616,7 @@ async def test_an_old_course_with_slashes_in_its_id() -> None:
         assert not any(isinstance(one, CoursefsError) for one in files.values())
 
 
-def test_nothing_that_a_mount_has_can_enrol_anybody() -> None:
+def test_nothing_that_a_mount_has_can_enrol_a_user() -> None:
     assert not hasattr(OpenEdxReader, "change_enrollment") and hasattr(OpenEdxClient, "change_enrollment")
 
 

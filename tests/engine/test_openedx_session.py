@@ -106,7 +106,7 @@ async def test_what_another_process_has_renewed_is_taken() -> None:
 
 
 async def test_a_token_that_another_process_has_replaced_is_not_the_end() -> None:
-    """To renew a token forgets it on the server: who still holds it is told that nobody knows it."""
+    """To renew a token forgets it on the server: a request with it is then refused as unknown."""
     clock = Clock()
     async with lms(now=clock) as world:
         secrets = world.learner()
@@ -166,7 +166,7 @@ async def test_a_refresh_token_that_is_refused_says_how_to_sign_in(no_pause: Non
     )
 
 
-async def test_a_token_that_nobody_knows_is_not_renewed() -> None:
+async def test_a_token_that_the_server_does_not_know_is_not_renewed() -> None:
     clock = Clock()
     async with lms(now=clock) as world:
         secrets = world.learner()

@@ -17,7 +17,7 @@ from coursefs.doctor.finding import Severity
 from coursefs.doctor.platforms import platforms
 from coursefs.errors import BadReply, NotAllowed, NotSignedIn
 from coursefs.library import AccountSource
-from coursefs.model import Remote, Sketch, Wanted
+from coursefs.model import ProvisionalFiles, Remote, Wanted
 from coursefs.providers.openedx.oauth import Token
 from coursefs.providers.openedx.session import NoSession, Session, SignIn
 from coursefs.transport import Transport
@@ -133,7 +133,7 @@ async def test_one_question_proves_the_session_for_all_who_wait() -> None:
         assert asked.count("/api/user/v1/me") == 2  # the first was asked before the others had their answer
 
 
-async def test_a_session_that_nobody_can_prove_is_no_proof() -> None:
+async def test_a_session_that_cannot_be_proved_is_no_proof() -> None:
     async with Transport(http_transport=httpx.MockTransport(lambda _: httpx.Response(404, html="<p>"))) as transport:
         one = Session(transport, LMS, SignIn(cookies="sessionid=x"))
         with pytest.raises(BadReply, match="does not say whether its session is still alive"):
@@ -184,7 +184,7 @@ async def test_a_server_without_sessions_is_asked_once_in_a_while_and_shows_all_
         for _ in range(3):
             files = await provider.files(course, units)
         parallax = files[items["Parallax"].key]
-        assert isinstance(parallax, Sketch)  # in place of what is known it changes nothing
+        assert isinstance(parallax, ProvisionalFiles)  # in place of what is known it changes nothing
         assert sorted(named(parallax)) == ["How far is a star?.en.srt", "How far is a star?.mp4", "unavailable.html"]
         said = html_of(named(parallax)["unavailable.html"])
         assert "HTTP 500" in said and "coursefs asks again later" in said

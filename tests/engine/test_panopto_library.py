@@ -14,7 +14,7 @@ import trio
 from coursefs.catalog.node import ROOT
 from coursefs.demo.panopto.platform import Panopto
 from coursefs.demo.panopto.signing_in import WEB_CLIENT
-from coursefs.demo.panopto.tree import Session
+from coursefs.demo.panopto.tree import Recording
 from coursefs.errors import NotSignedIn
 from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
 from coursefs.model import Wanted
@@ -56,7 +56,7 @@ class Campus:
 
 @asynccontextmanager
 async def campus(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *sessions: Session, by: str = "client", **settings: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *sessions: Recording, by: str = "client", **settings: str
 ) -> AsyncIterator[Campus]:
     plenty = Span(1000, 1.0)  # how often may be asked has tests of its own, on a clock of their own
     monkeypatch.setattr("coursefs.providers.panopto.routes._SECOND", plenty)
@@ -166,7 +166,7 @@ async def test_a_page_to_sign_in_on_is_never_content(
         assert await it.read(it.library.files.node(node.inode)) == film.read_bytes()
 
 
-async def test_a_cookie_that_ends_is_renewed_without_anybody_noticing(
+async def test_a_cookie_that_ends_is_renewed_without_an_error(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coursefs.providers.panopto.cookie._NEW", -1.0)
@@ -234,7 +234,7 @@ async def test_recordings_of_one_name_are_all_there(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same = [session("Lecture", BIOLOGY, film) for _ in range(2)]
-    other = Session("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", BIOLOGY.id, same[0].start, 60.0, film)
+    other = Recording("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", BIOLOGY.id, same[0].start, 60.0, film)
     async with campus(tmp_path, monkeypatch, same[0], other) as it:
         children = await it.library.files.children((await it.node()).inode)
         assert sorted(one.name for one in children) == sorted(

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from coursefs.base.foreground import background_work
 from coursefs.demo.panopto.tree import Playlist, made_guid
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, Unreachable
-from coursefs.model import Course, File, Item, Kind, Outline, Remote, Sketch, Wanted
+from coursefs.model import Course, File, Item, Kind, Outline, ProvisionalFiles, Remote, Wanted
 from coursefs.transport import Transport
 from tests.engine.campus import (
     CDN,
@@ -50,7 +50,7 @@ def srt(tmp_path: Path) -> Path:
 
 
 def named(files: object) -> list[str]:
-    assert isinstance(files, (list, Sketch)), files
+    assert isinstance(files, (list, ProvisionalFiles)), files
     return [f"{file.key.split('/', 2)[2]} {file.extension}" for file in files]
 
 
@@ -269,7 +269,7 @@ async def test_a_folder_of_hundreds_is_listed_by_its_listing_alone(autojump_cloc
         it.hosts.requests.clear()
         files = await provider.files(course, outline.items)
         assert len(files) == 200
-        assert all(isinstance(one, Sketch) and named(one) == ["video .mp4"] for one in files.values())
+        assert all(isinstance(one, ProvisionalFiles) and named(one) == ["video .mp4"] for one in files.values())
         assert it.hosts.requests == []
 
 
@@ -339,7 +339,7 @@ async def test_a_download_that_is_switched_off_says_so(film: Path) -> None:
         video = Remote("video/x", {"what": "video", "session_id": outline.items[0].details["session_id"]})
         source = await provider.source(course, video, fresh=False)
         assert (await it.transport.fetch(source.url, headers=source.headers)).status == 403
-        for fresh in (True, False):  # and once it was said, nobody is asked again
+        for fresh in (True, False):  # and once it was said, the platform is not asked again
             asked = len(it.hosts.requests)
             with pytest.raises(NotAllowed, match="does not offer this recording for download"):
                 await provider.source(course, video, fresh=fresh)
@@ -479,7 +479,7 @@ async def test_a_tree_of_three_hundred_folders_never_meets_a_429(autojump_clock:
         assert 429 not in it.hosts.statuses and it.panopto.counter.refused == 0
 
 
-async def test_a_listing_that_somebody_waits_for_goes_before_the_background(autojump_clock: MockClock) -> None:
+async def test_a_listing_that_a_program_waits_for_goes_before_the_background(autojump_clock: MockClock) -> None:
     tops = [folder(f"Course {number:03d}") for number in range(60)]
     async with campus(held(tops)) as it:
         provider = it.provider()

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from coursefs.demo.panopto.tree import Holdings, Playlist, made_guid
 from coursefs.demo.panopto.web import Manners
 from coursefs.errors import CoursefsError, Gone, NotAllowed, NotSignedIn
-from coursefs.model import Course, File, Item, Outline, Page, Sketch, Wanted
+from coursefs.model import Course, File, Item, Outline, Page, ProvisionalFiles, Wanted
 from coursefs.providers.panopto.provider import PanoptoProvider
 from coursefs.providers.panopto.web_reader import WebReader
 from coursefs.testing import check_provider
@@ -175,7 +175,7 @@ async def test_archived_recordings_say_so_and_are_not_asked(film: Path, autojump
         course, outline = await only_course(made)
         it.hosts.requests.clear()
         (some,) = (await made.files(course, outline.items)).values()
-        assert not isinstance(some, (Sketch, CoursefsError))
+        assert not isinstance(some, (ProvisionalFiles, CoursefsError))
         (page,) = some
         assert page.title == "no file" and isinstance(page.body, Page) and "archived" in page.body.html
         assert it.hosts.requests == []

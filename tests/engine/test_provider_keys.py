@@ -22,7 +22,7 @@ from tests.engine.test_tree import AGAIN, HELLO, NOW, listing, opened, provider_
 
 async def outline_again(tree: Tree) -> None:
     """Ask for the outline, and for nothing else."""
-    await tree._refresh_outline(tree.accounts[0], await walk(tree, "Graphics"))
+    await tree._revalidation.refresh_outline(tree.accounts[0], await walk(tree, "Graphics"))
 
 
 async def test_a_file_may_have_the_key_of_a_section(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from coursefs.base.foreground import Foreground
 from coursefs.base.supervisor import Supervisor
 from coursefs.catalog import Indexer, Sizes, Store
 from coursefs.errors import BadReply, CoursefsError
-from coursefs.model import Course, File, Item, Kind, Outline, Page, Placement, Remote, Section, Sketch, Source
+from coursefs.model import Course, File, Item, Kind, Outline, Page, Placement, ProvisionalFiles, Remote, Section, Source
 from coursefs.providers import checking
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
 from tests.engine.test_indexing import PACE, Filling
@@ -89,7 +89,7 @@ async def test_a_value_of_a_wrong_type_costs_no_more_than_its_item(tmp_path: Pat
                         await tree.children(part)
             await trio.testing.wait_all_tasks_blocked()
         provider.is_hostile = False
-        tree._fresh_until.clear()
+        tree._revalidation.forget()
         assert await listing(tree) is not None
         await trio.testing.wait_all_tasks_blocked()
         await listing(tree, "Graphics")
@@ -173,8 +173,8 @@ def test_what_is_right_is_left_as_it_is() -> None:
     outline = Outline((section("m", "Start", 1, A, B),), (C,), "tag")
     assert checking.outline(outline) == outline and checking.outline(None) is None
     some = (video(A), *reading(A, "<p>", "ear"))
-    found = checking.files({"item/a": Sketch(some), "item/b": BadReply("no")}, [A, B, C])
-    assert found["item/a"] == some and isinstance(found["item/a"], Sketch)
+    found = checking.files({"item/a": ProvisionalFiles(some), "item/b": BadReply("no")}, [A, B, C])
+    assert found["item/a"] == some and isinstance(found["item/a"], ProvisionalFiles)
     assert [str(found[key]) for key in ("item/b", "item/c")] == ["no", "the platform says nothing about it"]
     place = Source("https://x.example/y?z", {"Cookie": "a=b"}, 5.0, True, True)
     assert checking.source(place) == place

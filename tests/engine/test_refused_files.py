@@ -43,7 +43,7 @@ class Cdn(httpx.AsyncBaseTransport):
 
 @dataclass
 class SignedOut(FakeProvider):
-    """A platform that may know nobody any more."""
+    """A platform whose sessions may all have ended."""
 
     is_dead: bool = False
 

@@ -174,7 +174,7 @@ async def test_a_process_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> N
     assert "secret" not in repr(told) and "HOME" not in told
 
 
-async def test_a_large_text_keeps_nobody_waiting() -> None:
+async def test_a_large_text_delays_no_other_task() -> None:
     text = r"\(" * 1_500_000
     longest = 0.0
     async with trio.open_nursery() as nursery:

@@ -18,7 +18,7 @@ from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
 from coursefs.catalog.difference import Changes
 from coursefs.catalog.node import ROOT
 from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn, Unreachable
-from coursefs.model import Course, File, Item, Kind, Outline, Placement, Remote, Sketch
+from coursefs.model import Course, File, Item, Kind, Outline, Placement, ProvisionalFiles, Remote
 from coursefs.providers.base import FEW, Provider
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
 
@@ -70,7 +70,7 @@ async def listing(tree: Tree, *names: str) -> list[str]:
     return [node.name for node in await tree.children(await walk(tree, *names))]
 
 
-async def test_a_sketch_is_shown_at_once_and_completed_a_few_at_a_time(tmp_path: Path) -> None:
+async def test_provisional_files_are_shown_at_once_and_completed_a_few_at_a_time(tmp_path: Path) -> None:
     lectures = [lecture(f"{number:02d}", f"L{number:02d}", number) for number in range(1, 46)]
     provider = provider_of(*lectures)
     complete = {item.key: [video(item), *reading(item, "<p>text")] for item in lectures}
@@ -79,7 +79,7 @@ async def test_a_sketch_is_shown_at_once_and_completed_a_few_at_a_time(tmp_path:
     async def files(course: Course, items: Sequence[Item]) -> Mapping[str, Sequence[File] | CoursefsError]:
         provider.calls.append(f"files {len(items)}")
         if len(items) > FEW:
-            return {item.key: Sketch([video(item)]) for item in items}
+            return {item.key: ProvisionalFiles([video(item)]) for item in items}
         await gate.wait()
         return {item.key: complete[item.key] for item in items}
 
@@ -92,7 +92,7 @@ async def test_a_sketch_is_shown_at_once_and_completed_a_few_at_a_time(tmp_path:
         await tree.fetch_all(place)
         assert provider.calls == ["files 45", "files 20", "files 20", "files 5"]
         assert len(await tree.children(place)) == 90
-        # asked anew, a sketch takes nothing away, and is completed again
+        # asked anew, provisional files take nothing away, and are completed again
         await tree.update_course(await walk(tree, "Graphics"))
         assert len(await tree.children(place)) == 90
         await tree.fetch_all(place)
@@ -101,7 +101,7 @@ async def test_a_sketch_is_shown_at_once_and_completed_a_few_at_a_time(tmp_path:
 
 async def test_provisional_files_of_a_few_items_are_not_fetched_for_ever(tmp_path: Path) -> None:
     provider = provider_of(HELLO, AGAIN)
-    provider.contents[HELLO.key] = Sketch([video(HELLO)])  # type: ignore[assignment]
+    provider.contents[HELLO.key] = ProvisionalFiles([video(HELLO)])  # type: ignore[assignment]
     async with opened(tmp_path, provider) as tree:
         place = await walk(tree, "Graphics", "01 Start")
         await tree.fetch_all(place)
@@ -413,11 +413,11 @@ async def test_who_looks_into_a_course_is_noticed_once_a_minute(
         await tree.children(course)
         assert tree.known_children(course.inode) is not None
         later = time.time_ns() + 61 * 10**9
-        monkeypatch.setattr("coursefs.catalog.tree.time.time_ns", lambda: later)
+        monkeypatch.setattr("coursefs.catalog.revalidation.time.time_ns", lambda: later)
         assert tree.known_children(course.inode) is None
 
 
-async def test_what_nobody_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
+async def test_what_no_program_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
     async with opened(tmp_path, provider_of(HELLO)) as tree:
         course = await walk(tree, "Graphics")
         with background_work():
@@ -428,7 +428,7 @@ async def test_what_nobody_waits_for_is_no_look_into_a_course(tmp_path: Path) ->
 
 
 async def test_a_name_that_is_no_longer_lawful_is_renamed_once_and_keeps_its_inode(tmp_path: Path) -> None:
-    """A catalogue of an older coursefs: names that begin with a dash, or hold what nobody sees."""
+    """A catalogue of an older coursefs: names that begin with a dash, or hold invisible characters."""
     provider = provider_of(HELLO, lecture("d", "--dash", None))
     provider.listed = [replace(COURSE, title="--checkpoint=1")]
     start = provider.outlines["c1"].sections[0]

@@ -212,7 +212,7 @@ async def test_files_that_may_begin_so_are_files(tmp_path: Path, name: str, kind
 
 
 class _Parts(httpx.AsyncByteStream):
-    """A body as httpx's own are: a generator that somebody has to bring to its end."""
+    """A body as httpx's own are: a generator that its caller has to bring to its end."""
 
     def __init__(self) -> None:
         self.is_closed = False

@@ -47,7 +47,7 @@ def description() -> str:
 
 @asynccontextmanager
 async def a_user(path: Path) -> AsyncIterator[tuple[Platform, LibrarySettings]]:
-    """A platform with one course, and what a library of somebody who is signed in to it is opened with."""
+    """A platform with one course, and what the library of a user who is signed in to it is opened with."""
     platform = Platform([load_course(write_course(path / "small", description()))])
     async with trio.open_nursery() as nursery:
         addresses = await nursery.start(platform.serve)

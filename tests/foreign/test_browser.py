@@ -43,7 +43,7 @@ def chromium(tmp_path: Path) -> Iterator[Browser]:
         ((GRAPHICS, "01 Getting Started", "01 Welcome", "04 Bonus lecture (locked).html"), 0, "a.open"),
     ],
 )
-def test_a_page_shows_its_pictures_and_asks_nobody_else(
+def test_a_page_shows_its_pictures_and_asks_no_other_host(
     mounted: World, chromium: Browser, page: tuple[str, ...], images: int, shows: str
 ) -> None:
     path = mounted.path(*page)

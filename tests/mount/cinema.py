@@ -172,7 +172,7 @@ def visit(folder: Path, films: dict[str, Film], settings: str = "") -> Iterator[
         config = Path(environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
         config.parent.mkdir(mode=0o700, exist_ok=True)
         config.write_text(f'[accounts.bench]\nprovider = "bench"\nbase_url = "{cinema.url}"\n{settings}')
-        # nobody signs in to it, so there is no platform
+        # no user signs in to it, so there is no platform
         there = Visit(cinema, World(mountpoint, cast(Platform, None), environment))
         try:
             yield there

@@ -139,7 +139,7 @@ def test_a_dead_mount_on_it_is_taken_away_without_looking_below(world: World, au
     world.umount()
 
 
-def test_questions_about_a_mount_point_wake_nobody(world: World, automounter: Automounter) -> None:
+def test_questions_about_a_mount_point_wake_no_automount(world: World, automounter: Automounter) -> None:
     for arguments in (["status", str(world.mountpoint)], ["umount", str(world.mountpoint)]):
         done = subprocess.run(
             [sys.executable, "-m", "coursefs", *arguments],

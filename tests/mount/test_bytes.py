@@ -263,7 +263,7 @@ def test_a_look_at_head_and_tail_fetches_little_more_than_it_reads(tmp_path: Pat
 
 
 @pytest.mark.parametrize("damage", ["delete", "cut", "stretch", "flip", "folder"])
-def test_a_cache_that_somebody_changes_under_the_mount_gives_no_wrong_byte(tmp_path: Path, damage: str) -> None:
+def test_a_cache_that_is_changed_under_the_mount_gives_no_wrong_byte(tmp_path: Path, damage: str) -> None:
     with visit(tmp_path, {"one.mp4": Film(BODY)}) as there:
         there.world.mount()
         with opened(there.path("one.mp4"), os.O_DIRECT) as file:  # past the pages that the kernel keeps

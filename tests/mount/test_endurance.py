@@ -99,7 +99,7 @@ def test_a_full_state_disk_ends_nothing_and_hides_nothing(world: World, small_di
         until(lambda: known <= names_on_disk(world), "the catalogue is saved")
 
 
-def test_a_catalogue_that_another_process_locks_ends_nothing_and_lets_nobody_wait(world: World) -> None:
+def test_a_catalogue_that_another_process_locks_ends_nothing_and_delays_nothing(world: World) -> None:
     world.login()
     with foreground(world, module="tests.mount.eager"):
         other = sqlite3.connect(catalogue(world), isolation_level=None, timeout=10)
@@ -186,7 +186,7 @@ def test_damage_of_the_catalogue_under_a_mount_is_made_good(mounted: World, stat
     inode = mounted.path(VIDEO).stat().st_ino
     other = sqlite3.connect(catalogue(mounted), timeout=10)
     other.execute(statement.replace(" WHERE rowid = rowid", ""))
-    if statement.startswith("DELETE"):  # and what nobody could have written
+    if statement.startswith("DELETE"):  # and what no release could have written
         other.execute("UPDATE node SET size = 'large' WHERE kind = 'video'")
     other.commit()
     other.close()

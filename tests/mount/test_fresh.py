@@ -100,7 +100,7 @@ def test_the_network_may_go_and_come_back(mounted: World) -> None:
     assert len(unread.read_bytes()) == size
 
 
-def test_probes_of_file_managers_ask_nobody(mounted: World) -> None:
+def test_probes_of_file_managers_ask_no_platform(mounted: World) -> None:
     mounted.platform.forget()
     for name in (".hidden", ".Trash-1000", ".directory", "autorun.inf", "desktop.ini", ".git", "Thumbs.db"):
         assert not mounted.path(GRAPHICS, name).exists()

@@ -104,7 +104,7 @@ def test_kill_9_loses_nothing_that_was_read(mounted: World) -> None:
 
 
 def test_the_kernel_keeps_the_pages_across_opens(mounted: World) -> None:
-    video = mounted.path(VIDEO)  # a path that nobody has listed: all of it becomes known while it is looked up
+    video = mounted.path(VIDEO)  # a path that was never listed: all of it becomes known while it is looked up
     data = video.read_bytes()
     pid = mounted.pid
     before = _reads(pid)

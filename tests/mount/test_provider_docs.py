@@ -159,8 +159,8 @@ def world(tmp_path: Path, own_home: Path, installed: Path) -> Iterator[World]:
     """A user whose Python has coursefs and the package."""
     mountpoint = tmp_path / "courses"
     mountpoint.mkdir()
-    nobody = cast(Platform, None)  # the sample platforms do not run
-    one = World(mountpoint, nobody, {**os.environ, "PYTHONPATH": str(installed)})
+    no_platform = cast(Platform, None)  # the sample platforms do not run
+    one = World(mountpoint, no_platform, {**os.environ, "PYTHONPATH": str(installed)})
     yield one
     one.tidy()
 

@@ -121,7 +121,7 @@ def test_what_has_not_changed_stays_in_the_kernel(changing: Changing) -> None:
     assert [call for call in asked if call[0] in {"read", "lookup"}] == []
 
 
-def test_what_the_platform_drops_stays_readable_for_whoever_has_it_open(changing: Changing) -> None:
+def test_what_the_platform_drops_stays_readable_while_it_is_open(changing: Changing) -> None:
     changing.ask(items={"a": {"title": "Film", "film": FILM}, "b": {"title": "Page", "page": "<p>one"}})
     with (changing.lesson / "Film.mp4").open() as film, (changing.lesson / "Page.html").open() as page:
         assert film.read(10) == FILM[:10]

@@ -139,7 +139,7 @@ def _watch(mounted: World, columns: int) -> None:
 
 
 def _hear(descriptor: int, said: bytearray) -> None:
-    """Take what a terminal shows until nobody has it open any more."""
+    """Take what a terminal shows until no process has it open any more."""
     with suppress(OSError):
         while part := os.read(descriptor, 65536):
             said += part

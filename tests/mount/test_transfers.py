@@ -177,7 +177,7 @@ def test_what_came_before_ctrl_c_is_not_asked_for_again(mounted: World) -> None:
 
 @pytest.mark.parametrize("is_mounted", [True, False])
 def test_kill_9_leaves_no_half_file_under_its_name(mounted: World, tmp_path: Path, is_mounted: bool) -> None:
-    """Whoever writes is killed: the command alone, or the mount."""
+    """The process that writes is killed: the command alone, or the mount."""
     copies = tmp_path / "copies"
     if not is_mounted:
         mounted.umount()

@@ -218,7 +218,7 @@ async def test_a_listing_says_what_is_known_when_it_is_read_not_when_it_was_open
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
-        assert replies[b"01 Hello.mp4"] == (0, 0)  # to be asked again before anybody sees it
+        assert replies[b"01 Hello.mp4"] == (0, 0)  # to be asked again before a program sees it
         assert replies[b"02 Read.html"] == (len("<p>Hello</p>"), KEPT)
         await operations.getattr((await find(operations, *VIDEO)).st_ino, CTX)
         await operations.readdir(number, 0, cast(pyfuse3.ReaddirToken, None))
@@ -268,7 +268,7 @@ class SilentCdn(Cdn):
         return await super().handle_async_request(request)
 
 
-async def test_where_nobody_can_say_who_has_a_file_open_its_reads_go_on(provider: FakeProvider, tmp_path: Path) -> None:
+async def test_where_openers_of_a_file_cannot_be_known_its_reads_go_on(provider: FakeProvider, tmp_path: Path) -> None:
     cdn, asked = SilentCdn(), []
 
     def held(path: str) -> bool:
@@ -295,7 +295,7 @@ async def test_where_nobody_can_say_who_has_a_file_open_its_reads_go_on(provider
 
 
 @pytest.mark.parametrize("is_held", [True, False])
-async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
+async def test_a_read_is_given_up_when_no_program_has_the_file_open_any_more(
     provider: FakeProvider, tmp_path: Path, is_held: bool
 ) -> None:
     cdn, asked = SilentCdn(), []
@@ -308,7 +308,7 @@ async def test_a_read_is_given_up_when_nobody_has_the_file_open_any_more(
         video = await find(operations, "Graphics", "01 Start", "01 Hello.mp4")
         file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
         await operations.flush(file.fh)
-        assert asked == [], "nobody waits"
+        assert asked == [], "no program waits"
         answers: list[object] = []
 
         async def read() -> None:
@@ -403,7 +403,7 @@ async def test_a_file_that_is_refused_has_attributes_so_that_it_can_say_why(
         inode = (await find(operations, *VIDEO)).st_ino
         provider.failure = NotAllowed("not for you")
         entry = await operations.getattr(inode, CTX)
-        assert (entry.st_size, entry.attr_timeout) == (0, 0.0)  # and nobody remembers it
+        assert (entry.st_size, entry.attr_timeout) == (0, 0.0)  # and the kernel does not keep it
         assert await operations.getxattr(inode, b"user.coursefs.error", CTX) == b"not for you"
         with pytest.raises(pyfuse3.FUSEError) as caught:
             await operations.open(inode, os.O_RDONLY, CTX)
@@ -447,7 +447,7 @@ async def test_why_a_file_failed_is_forgotten_when_it_goes_well_again(provider: 
 
 
 @pytest.mark.logs
-async def test_what_nobody_foresaw_is_logged_and_gives_eio(
+async def test_an_unforeseen_error_is_logged_and_gives_eio(
     provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(tmp_path, provider, Cdn()) as operations:

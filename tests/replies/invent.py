@@ -16,11 +16,14 @@ import json
 import re
 import string
 import sys
+import uuid
 from collections.abc import Iterator
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from xml.sax.saxutils import quoteattr
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -36,11 +39,20 @@ _FILE = re.compile(r"[^/<>]{1,200}\.(\w{2,5})")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 _STATE = re.compile(r"v\d\.[a-z]+|[A-Z]+(_[A-Z]+)+|[a-z]{3,}([A-Z][a-z]{2,})+")
 _FIELD = re.compile(r"_{0,2}[A-Za-z][A-Za-z_]*(\.v\d+)?")
+_LINES = re.compile(r"\d{3,4}p")
+_UUID = re.compile(r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", re.IGNORECASE)
+_TYPE = re.compile(r"(video|audio|image|text|application)/[a-z0-9.+-]+")
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)+")
 #: keys of a recording that say where it comes from
 _NOT_THE_PLATFORMS = {"_source", "captured", "iso"}
+#: what is written by hand: links and the pages that they go with, and the words by which platforms refuse
+_BY_HAND = re.compile("supplement-(deduplication|skip-sites|two-zips)|auth_errors.documented|GetFolders.not-in-role")
 #: elements of a list that are kept, and more where they have other keys
 _MOST = 4
+#: words in a path that say what a file is
+_ROLES = {"instructions", "extended", "description", "mixed", "merged", "resources"}
+#: paths of a course that are kept
+_PATHS = 160
 
 
 def _hash(text: str) -> int:
@@ -68,16 +80,17 @@ def number(value: float) -> float:
     """A number of the same kind and length; small ones count something, and stay."""
     if isinstance(value, float) and not value.is_integer():
         return round(_hash(repr(value)) % 1000 / 1000, 3) if abs(value) < 1 else _whole(int(value)) + 0.5
-    if abs(value) < 100:
+    if abs(value) <= 100:
         return value
     return type(value)(_whole(int(value)))
 
 
 def _whole(value: int) -> int:
     digits, found = len(str(abs(value))), _hash(str(value))
-    unit: int = 10 ** (digits - 10 if digits in {10, 13} else digits - 1)
     if digits in {10, 13}:  # a moment, in seconds or in ms: some day of 2023 to 2027
-        return (1_700_000_000 + found % 100_000_000) * unit
+        second: int = 1_700_000_000 + _hash(str(value)[:10]) % 100_000_000
+        return second * (1000 if digits == 13 else 1)
+    unit: int = 10 ** (digits - 1)
     return (unit + found % (9 * unit)) * (1 if value > 0 else -1)
 
 
@@ -89,6 +102,8 @@ def token(text: str) -> str:
         letters.append(_ALPHABET[rest % 52 if at == 0 else rest])
     if len(text) > 2:
         letters[1:3] = "7Q"  # so that it is no word, and no field
+    if len(text) == 5:
+        letters[4] = letters[4].upper() if letters[4].isalpha() else "X"  # as Coursera's items have it
     return "".join(letters)
 
 
@@ -106,13 +121,22 @@ def slug(text: str) -> str:
 
 
 def _cml(text: str) -> str:
+    if not re.sub(r"<[^>]*>", "", text).strip() and "<asset" not in text and "<img" not in text:
+        return "<co-content></co-content>"
     name = words(text, 3)
-    asset = f'<asset id="{token(text[:40])[:22]}" name="{name}" extension="pdf"/>' if "<asset" in text else ""
-    image = f'<img assetId="{token(text[-40:])[:22]}" alt="{name}"/>' if "assetId" in text else ""
+    assets = [
+        f'<asset id="{token(found)}" name="{name}" extension="pdf"/>'
+        for found in re.findall(r'<asset\b[^>]*?\bid="([^"]+)"', text)[:_MOST]
+    ]
+    images = [f'<img assetId="{token(found)}" alt="{name}"/>' for found in re.findall(r'assetId="([^"]+)"', text)[:1]]
+    links = [
+        f"<text>See <a href={quoteattr(_url(found))}>{words(found, 2)}</a></text>"
+        for found in map(unescape, re.findall(r'href="(https?://[^"]+)"', text)[:_MOST])
+    ]
     return (
         f'<co-content><heading level="2">{name}</heading><text>Read <em>{name}</em>, then go on.</text>'
         f'<list bulletType="bullets"><li><text>One</text></li><li><text>Two <a href="https://example.org/x">'
-        f"there</a></text></li></list><code>print(1)</code>{asset}{image}</co-content>"
+        f"there</a></text></li></list><code>print(1)</code>{' '.join(['', *assets, *images, *links])}</co-content>"
     )
 
 
@@ -126,7 +150,7 @@ def _url(text: str) -> str:
 
 
 def _segment(text: str) -> str:
-    if not text or text in known() or re.fullmatch(r"(api|v\d|[A-Za-z]+\.v\d)", text):
+    if not text or text in known() or _LINES.fullmatch(text) or re.fullmatch(r"(api|v\d|[A-Za-z]+\.v\d)", text):
         return text
     ending = _FILE.fullmatch(text)
     if ending and (stored := re.fullmatch(r"(_?)([\da-f]{32})_(.+)", text)):  # the platform's name, and the author's
@@ -143,9 +167,24 @@ def _usage(text: str) -> str:
     return f"{kind}:{'+'.join(parts)}"
 
 
+def _id(text: str) -> str:
+    """An id of the same kind; "" for what is none."""
+    if _UUID.fullmatch(text):
+        return str(uuid.UUID(int=_hash(text)))
+    if versioned := re.fullmatch(r"([\w-]{10,})(@\d+)", text):
+        return token(versioned[1]) + versioned[2]
+    return str(int(number(int(text)))) if text.isdecimal() else ""
+
+
 def inner(key: str, text: str) -> str:
     """What stands in place of a text; `key` is the field that it is the value of."""
-    if not text or text in known() or _LANGUAGE.fullmatch(text) or (_STATE.fullmatch(text) and len(text) < 30):
+    if (
+        not text
+        or text in known()
+        or _LINES.fullmatch(text)
+        or _LANGUAGE.fullmatch(text)
+        or (_STATE.fullmatch(text) and len(text) < 30)
+    ):
         return text
     if "<co-content" in text:
         return _cml(text)
@@ -159,8 +198,8 @@ def inner(key: str, text: str) -> str:
         path, _, query = text.partition("?")
         said = urlencode([(name, inner(name, value)) for name, value in parse_qsl(query)])
         return "/".join(_segment(one) for one in path.split("/")) + (f"?{said}" if said else "")
-    if text.isdecimal():
-        return str(int(number(int(text))))
+    if found := _id(text):
+        return found
     if _DATE.fullmatch(text):
         moment = f"{2024 + _hash(text) % 4}-{_hash(text) % 12 + 1:02}-{_hash(text) % 28 + 1:02}"
         return (
@@ -183,18 +222,25 @@ def invented(value: Any, key: str = "") -> Any:
         case bool() | None:
             return value
         case int() | float():
-            return number(value)
+            return value if key == "status" and 100 <= value < 600 else number(value)
         case str():
             return inner(key, value)
         case list():
             return [invented(one, key) for one in _some(value)]
         case dict():
             return {
-                name if name in known() or _FIELD.fullmatch(name) else inner("", name): invented(one, name)
+                _name(name): invented(one, name)
                 for name, one in value.items()
                 if name not in _NOT_THE_PLATFORMS and not name.startswith("$")
             }
     raise TypeError(type(value))
+
+
+def _name(name: str) -> str:
+    """The name of a field; a key of a map is an id, and becomes another."""
+    if re.fullmatch(r"(?=.*\d)[A-Za-z\d]{5}", name) or (name not in known() and re.fullmatch(r"[A-Za-z]{5}", name)):
+        return token(name)
+    return name if name in known() or _FIELD.fullmatch(name) or _TYPE.fullmatch(name) else inner("", name)
 
 
 def _some(values: list[Any]) -> list[Any]:
@@ -207,6 +253,34 @@ def _some(values: list[Any]) -> list[Any]:
             kept.append(value)
         seen.add(shape)
     return kept
+
+
+def paths(lines: list[str]) -> list[str]:
+    """Paths with other words; the roles of files, short numbers and endings stay, and equal words are equal again."""
+    ours: dict[str, str] = {}
+
+    def other(found: re.Match[str]) -> str:
+        word = found[0]
+        if len(word) < 3 or word.lower() in _ROLES:
+            return word
+        if word.lower() not in ours:
+            at, count = _hash(word.lower()), len(_WORDS)
+            taken = set(ours.values())
+            pairs = (_WORDS[(at + step) % count] + (_WORDS[step // count] if step >= count else "")
+                     for step in range(count * count))  # fmt: skip
+            ours[word.lower()] = next(one for one in pairs if one not in taken)
+        mine = ours[word.lower()]
+        return mine.capitalize() if word[0].isupper() else mine
+
+    changed = []
+    for line in lines:
+        stem, dot, ending = line.rpartition(".")
+        changed.append(re.sub(r"[^\W\d_]+", other, re.sub(r"\d{4,}", _other_number, stem)) + dot + ending)
+    return changed
+
+
+def _other_number(found: re.Match[str]) -> str:
+    return str(abs(_whole(int(found[0]))))
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -223,7 +297,9 @@ def copied(ours: Any, theirs: Any) -> set[str]:
     return {
         one
         for one in common
-        if len(one) > 3 and one not in known() and not any(kept.fullmatch(one) for kept in (_LANGUAGE, _STATE, _FIELD))
+        if len(one) > 3
+        and one not in known()
+        and not any(kept.fullmatch(one) for kept in (_LANGUAGE, _STATE, _FIELD, _TYPE, _LINES))
     }
 
 
@@ -233,8 +309,8 @@ def main(recorded: Path) -> None:
         name = path.relative_to(recorded)
         if "real-teak" in name.parts or any(word in path.name for word in ("types", "swagger", "client", "probes")):
             continue
-        if re.fullmatch("supplement-(deduplication|skip-sites|two-zips)", path.stem):
-            continue  # written by hand, as are the pages that they go with
+        if _BY_HAND.fullmatch(path.stem):
+            continue
         theirs = json.loads(path.read_text(encoding="utf-8"))
         ours = invented(theirs)
         if found := copied(ours, theirs):
@@ -242,6 +318,10 @@ def main(recorded: Path) -> None:
         target = HERE / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(ours, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for path in sorted(recorded.rglob("*.coursera-dl-tree.txt")):
+        lines = paths(path.read_text(encoding="utf-8").splitlines()[:_PATHS])
+        target = HERE / path.relative_to(recorded).with_name(f"{lines[0].partition('/')[0]}.coursera-dl-tree.txt")
+        target.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ LOGIN = ["login", "openedx", "--server", SERVER]
 
 @dataclass
 class Platform:
-    """A provider that accepts whoever comes, and remembers with what."""
+    """A provider that accepts every sign-in, and remembers with what."""
 
     accepts: bool = True
     is_other: bool = False  # not an Open edX

@@ -20,7 +20,7 @@ import trio
 from coursefs.cli.main import main
 from coursefs.demo.panopto.platform import Panopto
 from coursefs.demo.panopto.signing_in import USER_CLIENT, WEB_CLIENT
-from coursefs.demo.panopto.tree import Folder, Session, holdings
+from coursefs.demo.panopto.tree import Folder, Recording, holdings
 from coursefs.providers.kit.cookies import Cookie
 from coursefs.settings.config import load
 from coursefs.settings.credentials import Credentials
@@ -88,7 +88,7 @@ def kept(account: str = "panopto") -> dict[str, str]:
 
 
 def browser(campus: Campus, monkeypatch: pytest.MonkeyPatch, *before: str) -> None:
-    """Somebody whose browser opens the address and agrees; first it asks for `before`."""
+    """A user whose browser opens the address and agrees; first it asks for `before`."""
     threads: list[threading.Thread] = []
 
     def visit(url: str) -> None:
@@ -167,7 +167,7 @@ def test_without_a_browser_the_address_is_copied(
     campus: Campus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Pasting(io.StringIO):
-        """Standard input of somebody who opens what was printed, and pastes where it leads."""
+        """Standard input of a user who opens what was printed, and pastes where it leads."""
 
         def readline(self, *arguments: object) -> str:  # type: ignore[override]
             line = super().readline()
@@ -282,7 +282,7 @@ def test_a_port_that_is_taken_is_told(
 def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Campus]:
     """A server whose users may not make API clients."""
     biology = Folder("0a1b2c3d-0000-4000-8000-00000000000f", "Biology")
-    lecture = Session("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", biology.id, "2024-01-09T10:00:00Z", 60.0)
+    lecture = Recording("0a1b2c3d-0000-4000-8000-00000000000e", "Lecture", biology.id, "2024-01-09T10:00:00Z", 60.0)
     with serving(Panopto(holdings([biology], [lecture]), offers_clients=False)) as it:
         yield it
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.content.identity import Key
-from coursefs.content.index import HEAD, TAIL, is_edge
-from coursefs.content.quota import Candidate, choose, excess
+from coursefs.content.index_database import HEAD, TAIL, is_edge
+from coursefs.content.quota import EvictionCandidate, choose, excess
 
 SIZE = 10 * HEAD
 
@@ -31,7 +31,7 @@ def test_excess(*, used: int, incoming: int, max_size: int, free: int, min_free:
 
 candidates = st.lists(
     st.builds(
-        Candidate,
+        EvictionCandidate,
         st.builds(Key, st.just("a"), st.sampled_from("xyz")),
         st.one_of(st.none(), st.integers(0, 9)),
         st.integers(1, 50),
@@ -41,7 +41,9 @@ candidates = st.lists(
 
 
 @given(candidates, st.integers(0, 200))
-def test_the_least_recently_read_are_evicted_and_no_more_than_needed(given: list[Candidate], wanted: int) -> None:
+def test_the_least_recently_read_are_evicted_and_no_more_than_needed(
+    given: list[EvictionCandidate], wanted: int
+) -> None:
     chosen = choose(given, wanted, favour_edges=False)
     staying = list(given)
     for each in chosen:
@@ -57,15 +59,15 @@ MONTH = 30 * 24 * 3600 * 10**9
 
 @pytest.mark.parametrize(("favour", "first"), [(True, "new"), (False, "old")])
 def test_head_and_tail_stay_longer(*, favour: bool, first: str) -> None:
-    old = Candidate(Key("a", "old"), None, 5, 100, edge=True)
-    new = Candidate(Key("a", "new"), None, 5, 100 + MONTH - 1)
+    old = EvictionCandidate(Key("a", "old"), None, 5, 100, edge=True)
+    new = EvictionCandidate(Key("a", "new"), None, 5, 100 + MONTH - 1)
     (chosen,) = choose([old, new], 1, favour_edges=favour)
     assert chosen.key.identity == first
 
 
 def test_head_and_tail_are_evicted_in_the_end() -> None:
-    old = Candidate(Key("a", "old"), None, 5, 100, edge=True)
-    new = Candidate(Key("a", "new"), None, 5, 100 + MONTH + 1)
+    old = EvictionCandidate(Key("a", "old"), None, 5, 100, edge=True)
+    new = EvictionCandidate(Key("a", "new"), None, 5, 100 + MONTH + 1)
     assert choose([new, old], 1) == [old]
 
 

@@ -13,7 +13,7 @@ import pytest
 from coursefs.content.cached_file import CachedFile
 from coursefs.content.data_file import DataFile
 from coursefs.content.identity import Key
-from coursefs.content.index import IndexDatabase, IndexRow
+from coursefs.content.index_database import IndexDatabase, IndexRow
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.store import CacheStore
 from coursefs.model import Version

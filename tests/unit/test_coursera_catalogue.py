@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.providers.coursera import catalogue, replies
-from coursefs.providers.coursera.catalogue import CatalogueCourse, Reference, Specialization, ranked, reference
+from coursefs.providers.coursera.catalogue import CatalogueCourse, CourseAddress, Specialization, course_address, ranked
 from coursefs.providers.coursera.enrolled import enrolled
 from coursefs.providers.coursera.naptime import Envelope, envelope
 from coursefs.providers.coursera.old_replies import session_enrolments
@@ -26,37 +26,39 @@ def good(body: Any, *, bare: bool = False) -> Envelope:
     return envelope(reply, what="this", sign_in_again="sign in", bare=bare)
 
 
-def seed(recorded: Path, name: str) -> Any:
-    return json.loads((recorded / "coursera/seeds" / f"{name}.json").read_text())["reply"]
+def seed(folder: Path, name: str) -> Any:
+    return json.loads((folder / "coursera/seeds" / f"{name}.json").read_text())["reply"]
 
 
 # -- replies ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_recorded_list_of_courses(recorded: Path) -> None:
-    assert catalogue.courses(good(seed(recorded, "courses.v1-list-part"))) == (
-        CatalogueCourse("0HiU7Oe4EeWTAQ4yevf_oQ", "missing-data", "Dealing With Missing Data", "v2.ondemand"),
-    )
+def test_the_recorded_list_of_courses(platform_replies: Path) -> None:
+    said = seed(platform_replies, "courses.v1-list-part")
+    (row,) = said["elements"]
+    assert catalogue.courses(good(said)) == (CatalogueCourse(row["id"], row["slug"], row["name"], "v2.ondemand"),)
 
 
-def test_the_recorded_course_with_its_partner(recorded: Path) -> None:
-    (course,) = catalogue.courses(good(seed(recorded, "courses.v1")))
-    assert (course.slug, course.partners, course.instructors) == ("modern-postmodern-2", ("Wesleyan University",), ())
+def test_the_recorded_course_with_its_partner(platform_replies: Path) -> None:
+    said = seed(platform_replies, "courses.v1")
+    (course,), (row,), (partner,) = catalogue.courses(good(said)), said["elements"], said["linked"]["partners.v1"]
+    assert row["partnerIds"] == [partner["id"]]
+    assert (course.slug, course.partners, course.instructors) == (row["slug"], (partner["name"],), ())
 
 
-def test_the_recorded_watch_list(recorded: Path) -> None:
-    page = good(
-        json.loads((recorded / "coursera/coursera-dl/define-comments/courses.v1-watchlist-page.json").read_text())
-    )
-    assert page.next == "100"
-    assert [(one.id, one.course_type) for one in catalogue.courses(page)] == [("v1-87", "v1.session")]
+def test_the_recorded_watch_list(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/define-comments"
+    said = json.loads((folder / "courses.v1-watchlist-page.json").read_text())
+    (row,) = said["elements"]
+    page = good(said)
+    assert page.next == "100" == said["paging"]["next"]
+    assert [(one.id, one.course_type) for one in catalogue.courses(page)] == [(row["id"], "v1.session")]
 
 
-def test_the_recorded_specializations(recorded: Path) -> None:
-    (row,) = good(seed(recorded, "onDemandSpecializations.v1")).elements
-    assert catalogue.specialization(row) == Specialization(
-        "-ajvNEeXEeWSIg6yKjoojw", "ios-development", "iOS Development for Creative Entrepreneurs", ()
-    )
+def test_the_recorded_specializations(platform_replies: Path) -> None:
+    (row,) = good(seed(platform_replies, "onDemandSpecializations.v1")).elements
+    assert row["id"] and row["slug"] and row["name"]
+    assert catalogue.specialization(row) == Specialization(row["id"], row["slug"], row["name"], ())
 
 
 @pytest.mark.parametrize("name", ["onDemandHomeExperiments.v1", "onDemandInstructorNotes.v1"])
@@ -72,12 +74,11 @@ def test_the_recorded_list_of_courses_that_are_joined(platform_replies: Path) ->
     assert slugs == json.loads((folder / "list-courses-output.json").read_text())["courses"]
 
 
-def test_recorded_courses_of_the_catalogue_of_the_platform_of_sessions(recorded: Path) -> None:
-    folder = recorded / "coursera/coursera-dl/json"
+def test_recorded_courses_of_the_catalogue_of_the_platform_of_sessions(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/json"
     row = json.loads((folder / "matrix-002-about.json").read_text())
-    (matrix,) = catalogue.courses(good({"elements": [row]}))
-    assert (matrix.id, matrix.slug, matrix.course_type) == ("198", "matrix", "v1.session")
-    assert matrix.name.startswith("Coding the Matrix")
+    (course,) = catalogue.courses(good({"elements": [row]}))
+    assert course == CatalogueCourse(str(row["id"]), row["shortName"], row["name"], "v1.session")
     found = catalogue.courses(good(json.loads((folder / "unprocessed.json").read_text())))
     assert found and all(course.course_type == "v1.session" and course.slug for course in found)
 
@@ -99,10 +100,12 @@ def test_the_specializations_of_a_learner_are_joined_by_id() -> None:
     )
 
 
-def test_the_recorded_enrolments_of_the_platform_of_sessions(recorded: Path) -> None:
-    memberships = session_enrolments(good(seed(recorded, "users_v1_me_enrollments"), bare=True))
-    (course,) = enrolled(memberships, "https://www.coursera.org")
-    assert (course.key, course.slug, course.title) == ("77", "neuralnets", "Neural Networks for Machine Learning")
+def test_the_recorded_enrolments_of_the_platform_of_sessions(platform_replies: Path) -> None:
+    said = seed(platform_replies, "users_v1_me_enrollments")
+    (course,) = enrolled(session_enrolments(good(said, bare=True)), "https://www.coursera.org")
+    (row,), (enrolment,) = said["courses"], said["enrollments"]
+    assert enrolment["courseId"] == row["id"]
+    assert (course.key, course.slug, course.title) == (str(row["id"]), row["shortName"], row["name"])
 
 
 def test_enrolments_of_sessions_are_joined_by_id_and_each_course_comes_once() -> None:
@@ -112,10 +115,11 @@ def test_enrolments_of_sessions_are_joined_by_id_and_each_course_comes_once() ->
     assert [(one.course_id, one.slug) for one in found] == [("1", "one"), ("2", "two"), ("3", "")]
 
 
-def test_the_recorded_membership_of_2015(recorded: Path) -> None:
-    (element,) = good(seed(recorded, "openCourseMemberships.v1")).elements
+def test_the_recorded_membership_of_2015(platform_replies: Path) -> None:
+    (element,) = good(seed(platform_replies, "openCourseMemberships.v1")).elements
     membership = replies.membership(element, {})
-    assert (membership.role, membership.enrolled) == ("LEARNER", 1441487278.151)
+    assert (membership.role, membership.enrolled) == ("LEARNER", element["timestamp"] / 1000)
+    assert 1.4e9 < element["timestamp"] / 1000 < 1.9e9
 
 
 # -- what an address names -------------------------------------------------------------------------------------------
@@ -124,13 +128,13 @@ def test_the_recorded_membership_of_2015(recorded: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("machine-learning", Reference("machine-learning", "machine-learning")),
-        (" Ab3dEfGhEeqAbQ7kLmNo1w\n", Reference("Ab3dEfGhEeqAbQ7kLmNo1w", "Ab3dEfGhEeqAbQ7kLmNo1w")),
-        ("https://www.coursera.org/learn/x-y/home/week/1?specialization=z", Reference(course="x-y")),
-        ("https://coursera.org/learn/x#about", Reference(course="x")),
-        ("https://de.coursera.org/course/x", Reference(course="x")),
-        ("https://www.coursera.org/specializations/machine-learning", Reference(programme="machine-learning")),
-        ("https://www.coursera.org/professional-certificates/x?utm=y", Reference(programme="x")),
+        ("machine-learning", CourseAddress("machine-learning", "machine-learning")),
+        (" Ab3dEfGhEeqAbQ7kLmNo1w\n", CourseAddress("Ab3dEfGhEeqAbQ7kLmNo1w", "Ab3dEfGhEeqAbQ7kLmNo1w")),
+        ("https://www.coursera.org/learn/x-y/home/week/1?specialization=z", CourseAddress(course="x-y")),
+        ("https://coursera.org/learn/x#about", CourseAddress(course="x")),
+        ("https://de.coursera.org/course/x", CourseAddress(course="x")),
+        ("https://www.coursera.org/specializations/machine-learning", CourseAddress(programme="machine-learning")),
+        ("https://www.coursera.org/professional-certificates/x?utm=y", CourseAddress(programme="x")),
         ("https://www.coursera.org/learn/", None),
         ("https://www.coursera.org/learn/..%2F..", None),
         ("https://www.coursera.org/", None),
@@ -142,13 +146,13 @@ def test_the_recorded_membership_of_2015(recorded: Path) -> None:
         ("", None),
     ],
 )
-def test_what_a_text_names(said: str, meant: Reference | None) -> None:
-    assert reference(said, HOST) == meant
+def test_what_a_text_names(said: str, meant: CourseAddress | None) -> None:
+    assert course_address(said, HOST) == meant
 
 
 @given(st.text() | st.text().map(lambda text: f"https://www.coursera.org/{text}"))
 def test_no_text_is_too_strange(said: str) -> None:
-    meant = reference(said, HOST)
+    meant = course_address(said, HOST)
     assert meant is None or meant.course or meant.programme
 
 

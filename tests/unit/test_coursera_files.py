@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
@@ -177,8 +178,9 @@ def test_what_repeats_the_lecture_is_hidden(name: str, hidden: bool) -> None:
     assert any(one.key == "item/rS7tU/asset/a" for one in shown) is not hidden
 
 
-def test_recorded_names_of_duplicates_are_hidden(recorded: Path) -> None:
-    lines = (recorded / "coursera/derived/convolutional-neural-networks.coursera-dl-tree.txt").read_text().splitlines()
+def test_recorded_names_of_duplicates_are_hidden(platform_replies: Path) -> None:
+    trees = sorted((platform_replies / "coursera/derived").glob("*.coursera-dl-tree.txt"))
+    lines = [line for tree in trees for line in tree.read_text(encoding="utf-8").splitlines()]
     odd = [one for one in lines if "extended-description" in one or "_merged" in one]
     assert len(odd) > 50
     assert all(is_duplicate(asset("a", one.rpartition("/")[2])) for one in odd)
@@ -292,17 +294,19 @@ def test_a_reading_is_one_page_with_its_pictures_beside_it() -> None:
     assert PAGE in page and "Some Course" in page
 
 
-def test_a_recorded_reading_of_two_parts_is_one_page(recorded: Path) -> None:
+def test_a_recorded_reading_of_two_parts_is_one_page(platform_replies: Path) -> None:
     content: dict[str, Any] = json.loads(
-        (recorded / "coursera/coursera-dl/json/supplement-multiple-assets-input.json").read_text()
+        (platform_replies / "coursera/coursera-dl/json/supplement-multiple-assets-input.json").read_text()
     )
     parts = course_assets(Envelope((), content["linked"], ""))
     (page,) = reading_files(COURSE, item("supplement"), parts, {})
-    assert "For those interested" in html(page) and "Some useful papers" in html(page)
+    texts = [next(text for text in re.findall(r">([^<>&]+)<", part.cml) if text.strip()) for part in parts]
+    assert len(texts) == len(set(texts)) == 2
+    assert html(page).index(texts[0]) < html(page).index(texts[1])
 
 
-def test_a_recorded_reading_keeps_every_link_that_its_own_parser_found(recorded: Path) -> None:
-    folder = recorded / "coursera/coursera-dl/json"
+def test_a_recorded_reading_keeps_every_link_that_its_own_parser_found(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/json"
     reply = json.loads((folder / "supplement-multiple-assets-input.json").read_text())
     (page,) = reading_files(COURSE, item("supplement"), course_assets(Envelope((), reply["linked"], "")), {})
     expected = json.loads((folder / "supplement-multiple-assets-output.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from coursefs.providers.coursera.text_files import instruction_files, reference_
 
 BASE = "https://www.coursera.org"
 COURSE = Course(key="Ab3", slug="some-course", title="Some Course", url=f"{BASE}/learn/some-course")
-PDF = "yeJ7Q8VAEeWPRQ4YsSEORQ"
 
 
 def item(type_name: str, key: str = "item/a") -> Item:
@@ -34,6 +34,10 @@ def load(folder: Path, name: str) -> Envelope:
     return Envelope(tuple(content["elements"]), content.get("linked") or {}, "")
 
 
+def asset_ids(cml: str) -> list[str]:
+    return re.findall(r'<asset\b[^>]*?\bid="([^"]+)"', cml)
+
+
 def names(files: list[File]) -> list[tuple[str, Placement, str, str, Kind]]:
     return [(one.key, one.placement, one.title, one.extension, one.kind) for one in files]
 
@@ -43,34 +47,40 @@ def html(file: File) -> str:
     return file.body.html
 
 
-def test_recorded_programming_instructions(recorded: Path) -> None:
-    told = instructions.programming(load(recorded, "json/supplement-programming-one-asset.json"))
-    page, pdf = instruction_files(COURSE, item("gradedProgramming"), told, {PDF: asset(PDF, "statement-pca.pdf")})
+def test_recorded_programming_instructions(platform_replies: Path) -> None:
+    said = load(platform_replies, "json/supplement-programming-one-asset.json")
+    told = instructions.programming(said)
+    schema = said.elements[0]["submissionLearnerSchema"]["definition"]
+    (pdf_id,) = asset_ids(schema["assignmentInstructions"]["definition"]["value"])
+    page, pdf = instruction_files(COURSE, item("gradedProgramming"), told, {pdf_id: asset(pdf_id, "a-statement.pdf")})
     assert names([page, pdf]) == [
         ("item/a/page", Placement.MARKED, "programming assignment", ".html", Kind.READING),
-        (f"item/a/asset/{PDF}", Placement.BESIDE, "statement-pca", ".pdf", Kind.ATTACHMENT),
+        (f"item/a/asset/{pdf_id}", Placement.BESIDE, "a-statement", ".pdf", Kind.ATTACHMENT),
     ]
     text = html(page)
     assert beside_url(pdf.key) in text
     # the parts by their order, which is not that of the reply
-    assert text.index("Сколько компонент") < text.index("Вычислите коэффициент") < text.index("Какая компания")
+    parts = list(schema["parts"].values())
+    titles = [one["title"] for one in sorted(parts, key=lambda one: one["order"])]
+    assert len(titles) == 3 and titles != [one["title"] for one in parts]
+    assert text.index(titles[0]) < text.index(titles[1]) < text.index(titles[2])
     assert f"{BASE}/learn/some-course/x/a/the-task" in text
 
 
-def test_recorded_programming_instructions_of_three_files(recorded: Path) -> None:
-    told = instructions.programming(load(recorded, "json/supplement-programming-three-assets.json"))
+def test_recorded_programming_instructions_of_three_files(platform_replies: Path) -> None:
+    told = instructions.programming(load(platform_replies, "json/supplement-programming-three-assets.json"))
     page, *files = instruction_files(COURSE, item("gradedProgramming"), told, {})
     assert files == []
     assert html(page).count('class="missing"') == 3
     assert "<h2>" in html(page) and "<li>" in html(page)
 
 
-def test_recorded_exercises(recorded: Path) -> None:
+def test_recorded_exercises(platform_replies: Path) -> None:
     prefix = "json/supplement-programming-immediate-instructions-"
-    told = instructions.exercise(load(recorded, f"{prefix}one-asset.json"))
-    assert [passage.title for passage in told] == [""] and PDF in told[0].cml
+    told = instructions.exercise(load(platform_replies, f"{prefix}one-asset.json"))
+    assert [passage.title for passage in told] == [""] and len(asset_ids(told[0].cml)) == 1
     for name in ("empty-instructions", "no-instructions"):
-        empty = instructions.exercise(load(recorded, f"{prefix}{name}.json"))
+        empty = instructions.exercise(load(platform_replies, f"{prefix}{name}.json"))
         (page,) = instruction_files(COURSE, item("programming"), empty, {})
         assert names([page]) == [("item/a/link", Placement.MARKED, "programming assignment", ".html", Kind.LINK)]
 
@@ -82,31 +92,51 @@ def test_recorded_exercises(recorded: Path) -> None:
         ("json/supplement-programming-empty-instructions.json", ["", "Parts"]),
     ],
 )
-def test_recorded_programming_without_instructions(recorded: Path, name: str, passages: list[str]) -> None:
-    assert [one.title for one in instructions.programming(load(recorded, name))] == passages
+def test_recorded_programming_without_instructions(platform_replies: Path, name: str, passages: list[str]) -> None:
+    assert [one.title for one in instructions.programming(load(platform_replies, name))] == passages
 
 
 @pytest.mark.parametrize(
     ("name", "passages"),
     [
-        ("json/peer-assignment-instructions-all.json", [("", "intro"), ("Review criteria", "section")]),
-        ("json/peer-assignment-instructions-no-title.json", [("", "intro"), ("", "section")]),
-        ("json/peer-assignment-instructions-only-introduction.json", [("", "intro")]),
-        ("json/peer-assignment-instructions-only-sections.json", [("Review criteria", "section")]),
+        ("json/peer-assignment-instructions-all.json", ["intro", "section"]),
+        ("json/peer-assignment-instructions-no-title.json", ["intro", "section"]),
+        ("json/peer-assignment-instructions-only-introduction.json", ["intro"]),
+        ("json/peer-assignment-instructions-only-sections.json", ["section"]),
         ("json/peer-assignment-no-instructions.json", []),
         (
             "define-comments/onDemandPeerAssignmentInstructions.v1-reply.json",
-            [("", "Ваше первое"), ("Review criteria", "установите"), ("To be handed in", ""), ("", "№1"), ("", "№2")],
+            ["intro", "section", "heading", "prompt", "prompt"],
         ),
     ],
 )
-def test_recorded_peer_assignments(recorded: Path, name: str, passages: list[tuple[str, str]]) -> None:
-    told = instructions.peer_assignment(load(recorded, name))
-    assert [one.title for one in told] == [title for title, _ in passages]
-    assert all(words in one.cml for one, (_, words) in zip(told, passages, strict=True))
+def test_recorded_peer_assignments(platform_replies: Path, name: str, passages: list[str]) -> None:
+    said = load(platform_replies, name)
+    told = instructions.peer_assignment(said)
+    expected = {kind: list(texts) for kind, texts in peer_texts(said).items()}
+    assert [(one.title, one.cml) for one in told] == [expected[kind].pop(0) for kind in passages]
+    assert all(len(rest) == 0 for kind, rest in expected.items() if kind != "heading")
     page, *_ = instruction_files(COURSE, item("phasedPeer"), told, {})
     assert page.title == "peer assignment"
-    assert all(words in html(page) and title in html(page) for title, words in passages)
+    for one in told:
+        assert one.title in html(page)
+        assert all(words in html(page) for words in re.findall(r"<text>([^<&]+)</text>", one.cml)[:1])
+
+
+def peer_texts(said: Envelope) -> dict[str, list[tuple[str, str]]]:
+    """Title and text of all that a peer assignment says, in the order of the reply."""
+    told = next((one.get("instructions") for one in said.elements), None) or {}
+    linked = (said.linked.get("onDemandPeerSubmissionSchemas.v1") or [{}])[0]
+    parts = (linked.get("submissionSchema") or {}).get("parts") or []
+    introduction = [told["introduction"]] if told.get("introduction") else []
+    return {
+        "intro": [("", one["definition"]["value"]) for one in introduction],
+        "section": [
+            (one.get("title") or "", one["content"]["definition"]["value"]) for one in told.get("sections") or []
+        ],
+        "heading": [("To be handed in", "")],
+        "prompt": [("", one["prompt"]["definition"]["value"]) for one in parts],
+    }
 
 
 WHY = "<co-content><text>Why?</text></co-content>"
@@ -140,19 +170,22 @@ def test_instructions_do_not_repeat_the_title() -> None:
     assert html(page).count("The Task</h") == 1
 
 
-def test_recorded_references(recorded: Path) -> None:
-    found = replies.references(load(recorded, "json/references-poll-reply.json"))
-    expected = json.loads((recorded / "coursera/coursera-dl/json/references-poll-output.json").read_text())
+def test_recorded_references(platform_replies: Path) -> None:
+    found = replies.references(load(platform_replies, "json/references-poll-reply.json"))
+    folder = platform_replies / "coursera/coursera-dl/json"
+    expected = json.loads((folder / "references-poll-output.json").read_text())
+    assert len(expected) == 2
     assert [(one.id, one.short_id, one.name, one.slug) for one in found] == [
         (one["id"], one["shortId"], one["name"], one["slug"]) for one in expected
     ]
     files = reference_files(COURSE, item("references", "references"), found, {})
     assert names(files) == [
-        ("references/Tk_5NiCREeeSVwJCrBEADA/page", Placement.ATTACHED, "Tutorials", ".html", Kind.READING),
-        ("references/Tk_5MSCREeeSVwJCrBEADA/page", Placement.ATTACHED, "Test Cases", ".html", Kind.READING),
+        (f"references/{one['id']}/page", Placement.ATTACHED, one["name"], ".html", Kind.READING) for one in expected
     ]
-    assert "supplement1" in html(files[0]) and "supplement2" in html(files[1])
-    assert files[0].url == f"{BASE}/learn/some-course/resources/zVvo7"
+    for file, reference, row in zip(files, found, expected, strict=True):
+        (text,) = reference.parts
+        assert re.findall(r"<text>([^<&]+)</text>", text.cml)[0] in html(file)
+        assert file.url == f"{BASE}/learn/some-course/resources/{row['shortId']}"
 
 
 def test_resources_of_every_kind() -> None:

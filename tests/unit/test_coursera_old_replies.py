@@ -19,34 +19,38 @@ def nested(*modules: object) -> Envelope:
     return Envelope((), {}, "", whole={"id": "Ab3", "courseMaterial": {"elements": list(modules)}})
 
 
-def test_a_recorded_lesson_in_its_course(recorded: Path) -> None:
-    folder = recorded / "coursera/coursera-dl/define-comments"
+def test_a_recorded_lesson_in_its_course(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/define-comments"
     lesson = json.loads((folder / "v1-lesson-with-lecture-content.json").read_text())
     got = old_replies.materials(nested({"id": "M", "name": "Week 1", "slug": "week-1", "elements": [lesson]}))
     (module,) = outline(got, COURSE, BASE, Aside()).sections
     (section,) = module.sections
     (item,) = section.items
-    assert (module.title, section.key, section.title) == ("Week 1", "lesson/6ydIh", "Введение в теорию игр")
-    assert (item.key, item.title, item.type_name) == ("item/ujNfj", "Что изучает теория игр?", "lecture")
+    (row,) = lesson["elements"]
+    said = row["content"]["definition"]
+    assert (module.title, section.key, section.title) == ("Week 1", f"lesson/{lesson['id']}", lesson["name"])
+    assert (item.key, item.title, item.type_name) == (f"item/{row['id']}", row["name"], "lecture")
     assert dict(item.details) == {
-        "item_id": "ujNfj",
-        "video_id": "pGNiQYo-EeWNvA632PIn3w",
-        "wrapper_ids": "giAxucdaEeWJTQ5WTi8YJQ",
+        "item_id": row["id"],
+        "video_id": said["videoId"],
+        "wrapper_ids": said["assets"][0].partition("@")[0],
     }
+    assert said["assets"][0].endswith("@1") and len(said["assets"]) == 1
 
 
-def test_a_recorded_locked_item_of_v1(recorded: Path) -> None:
-    folder = recorded / "coursera/coursera-dl/define-comments"
+def test_a_recorded_locked_item_of_v1(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/define-comments"
     row = json.loads((folder / "v1-locked-gradedProgramming-item.json").read_text())
     item = materials.material_item(row)
-    assert (item.id, item.type_name, item.locked, item.lock_reason) == ("AUd0k", "gradedProgramming", True, "PREMIUM")
+    assert (item.id, item.type_name, item.locked, item.lock_reason) == (row["id"], "gradedProgramming", True, "PREMIUM")
     assert (item.video_id, item.wrapper_ids) == ("", None)
 
 
-def test_the_documented_frame_of_v1_is_an_empty_course(recorded: Path) -> None:
-    reply = json.loads((recorded / "coursera/seeds/onDemandCourseMaterials.v1-skeleton.json").read_text())["reply"]
+def test_the_documented_frame_of_v1_is_an_empty_course(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/seeds"
+    reply = json.loads((folder / "onDemandCourseMaterials.v1-skeleton.json").read_text())["reply"]
     got = materials.materials(Envelope(tuple(reply["elements"]), reply["linked"], ""))
-    assert got.course_id == "Qx-vkAocEeWAYyIACmGIdw"
+    assert got.course_id == reply["elements"][0]["id"] != ""
     assert outline(got, COURSE, BASE, Aside()).sections == ()
 
 

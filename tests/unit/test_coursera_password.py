@@ -83,7 +83,7 @@ def test_every_other_answer_says_what_to_do(answer: Reply, error: type[CoursefsE
     assert "\n" not in str(caught.value)
 
 
-def test_the_documented_reply(recorded: Path) -> None:
-    body = json.loads((recorded / "coursera/seeds/login.v3-reply.json").read_text())["reply"]
+def test_the_documented_reply(platform_replies: Path) -> None:
+    body = json.loads((platform_replies / "coursera/seeds/login.v3-reply.json").read_text())["reply"]
     answer = reply(200, json.dumps(body).encode(), "CAUTH=abc; Path=/")
     assert secrets_from_reply(answer, now=NOW) == {"cauth": "abc"}

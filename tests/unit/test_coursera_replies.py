@@ -24,25 +24,30 @@ def load(path: Path) -> Envelope:
     return reply(content["elements"], content.get("linked"))
 
 
-def test_recorded_memberships_are_joined_by_course(recorded: Path) -> None:
-    elements, courses = replies.memberships(load(recorded / "coursera/seeds/memberships.v1.json"))
+def test_recorded_memberships_are_joined_by_course(platform_replies: Path) -> None:
+    said = load(platform_replies / "coursera/seeds/memberships.v1.json")
+    elements, courses = replies.memberships(said)
     (membership,) = [replies.membership(element, courses) for element in elements]
+    (row,), (course,) = said.elements, said.linked["courses.v1"]
+    assert row["courseId"] == course["id"]
     assert membership == Membership(
-        course_id="Qx-vkAocEeWAYyIACmGIdw",
-        user_id="1000003",
+        course_id=row["courseId"],
+        user_id=str(row["userId"]),
         role="LEARNER",
         enrolled=None,
-        name="Interactive Computer Graphics",
-        slug="interactive-computer-graphics",
+        name=course["name"],
+        slug=course["slug"],
         course_type="v2.ondemand",
     )
+    assert course["name"] and course["slug"]
 
 
-def test_a_recorded_membership_without_its_course_is_kept(recorded: Path) -> None:
-    path = recorded / "coursera/coursera-dl/define-comments/memberships.v1-sample.json"
+def test_a_recorded_membership_without_its_course_is_kept(platform_replies: Path) -> None:
+    path = platform_replies / "coursera/coursera-dl/define-comments/memberships.v1-sample.json"
     elements, courses = replies.memberships(load(path))
     membership = replies.membership(elements[0], courses)
-    assert (membership.course_id, membership.slug) == ("bVgqTevEEeWvGQrWsIkLlw", "")
+    assert courses and elements[0]["courseId"] not in courses
+    assert (membership.course_id, membership.slug) == (elements[0]["courseId"], "")
 
 
 def test_recorded_linked_courses_are_all_known(platform_replies: Path) -> None:
@@ -52,49 +57,46 @@ def test_recorded_linked_courses_are_all_known(platform_replies: Path) -> None:
     assert slugs == sorted(json.loads((path / "list-courses-output.json").read_text())["courses"])
 
 
-def test_a_recorded_reading_has_two_texts(recorded: Path) -> None:
-    parts = replies.course_assets(load(recorded / "coursera/coursera-dl/json/supplement-multiple-assets-input.json"))
+def test_a_recorded_reading_has_two_texts(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/json"
+    parts = replies.course_assets(load(folder / "supplement-multiple-assets-input.json"))
     assert [part.type_name for part in parts] == ["cml", "cml"]
-    assert "deeplearning-annotated.pdf" in parts[0].cml
-    assert "people_wiki.gl.zip" in parts[1].cml
+    linked = json.loads((folder / "supplement-multiple-assets-output.json").read_text())
+    assert linked["pdf"][0][0] in parts[0].cml and linked["zip"][0][0] not in parts[0].cml
+    assert linked["zip"][0][0] in parts[1].cml and linked["pdf"][0][0] not in parts[1].cml
 
 
 @pytest.mark.parametrize(
-    ("name", "part"),
+    ("name", "type_name"),
     [
-        (
-            "supplement-open-course-assets-reply.json",
-            CourseAsset("giAxucdaEeWJTQ5WTi8YJQ", "asset", asset_id="Vq8hwsdaEeWGlA7xclFASw"),
-        ),
-        (
-            "supplement-open-course-assets-typename-url-reply-3.json",
-            CourseAsset(
-                "kMQyUZSLEeWj-hLVp2Pm8w",
-                "url",
-                name="Introduction to the Focused and Diffuse Modes.pptx",
-                url="https://d396qusza40orc.cloudfront.net/learning/Powerpoints/"
-                "1-1_Introduction_to_the_focused_and_diffuse_mode.pptx",
-            ),
-        ),
+        ("supplement-open-course-assets-reply.json", "asset"),
+        ("supplement-open-course-assets-typename-url-reply-3.json", "url"),
     ],
 )
-def test_recorded_wrappers(recorded: Path, name: str, part: CourseAsset) -> None:
-    rows = json.loads((recorded / "coursera/coursera-dl/json" / name).read_text())["elements"]
+def test_recorded_wrappers(platform_replies: Path, name: str, type_name: str) -> None:
+    rows = json.loads((platform_replies / "coursera/coursera-dl/json" / name).read_text())["elements"]
+    said = rows[0]["definition"]
+    part = CourseAsset(
+        rows[0]["id"], type_name, asset_id=said.get("assetId", ""), name=said["name"], url=said.get("url", "")
+    )
+    assert part.asset_id or part.url
     assert replies.course_assets(reply(linked={"openCourseAssets.v1": rows})) == (part,)
 
 
-def test_recorded_assets_have_names_and_ends(recorded: Path) -> None:
-    asset = replies.assets(load(recorded / "coursera/coursera-dl/json/supplement-api-assets-v1-reply.json"))
-    one = asset["Vq8hwsdaEeWGlA7xclFASw"]
-    assert (one.name, one.type_name, one.expires) == ("1_Strategic_Interactions.pdf", "generic", 1454371200.0)
-    assert one.url.startswith("https://d3c33hcgiwev3.cloudfront.net/_0d20d70b")
-    many = replies.assets(load(recorded / "coursera/coursera-dl/json/asset-retriever/assets-reply.json"))
-    assert {one.name: one.type_name for one in many.values()} == {
-        "09_graph_decomposition_starter_files_1.zip": "generic",
-        "M111.mp3": "audio",
-        "09_graph_decomposition_problems_1.pdf": "pdf",
-        "Capture.PNG": "image",
+def test_recorded_assets_have_names_and_ends(platform_replies: Path) -> None:
+    folder = platform_replies / "coursera/coursera-dl/json"
+    said = load(folder / "supplement-api-assets-v1-reply.json")
+    (row,), (one,) = said.elements, replies.assets(said).values()
+    assert (one.name, one.type_name) == (row["name"], row["typeName"])
+    assert one.name.endswith(".pdf")
+    assert (one.url, one.expires) == (row["url"]["url"], url_expiry(row["url"]["url"]))
+    many = load(folder / "asset-retriever/assets-reply.json")
+    found = replies.assets(many)
+    assert len(found) == 4
+    assert {key: (one.name, one.type_name) for key, one in found.items()} == {
+        row["id"]: (row["name"], row["typeName"]) for row in many.elements
     }
+    assert {one.type_name for one in found.values()} >= {"audio", "pdf", "image"}
 
 
 def test_recorded_flat_asset_urls_are_understood(platform_replies: Path) -> None:
@@ -104,14 +106,15 @@ def test_recorded_flat_asset_urls_are_understood(platform_replies: Path) -> None
     assert all("." in asset.name for asset in found.values()), "the name is in the path of the URL"
 
 
-def test_recorded_subtitle_maps_keep_their_own_urls(recorded: Path) -> None:
-    video = json.loads((recorded / "coursera/coursera-dl/json/video-reply-1.json").read_text())
+def test_recorded_subtitle_maps_keep_their_own_urls(platform_replies: Path) -> None:
+    video = json.loads((platform_replies / "coursera/coursera-dl/json/video-reply-1.json").read_text())
     got = replies.lecture_video(Envelope((), {}, "", whole=video))
     assert got == replies.lecture_video(reply(linked={"onDemandVideos.v1": [video]}))
     assert got.subtitles.keys() == got.transcripts.keys() >= {"en", "zh-CN", "pt-BR"}
     assert got.subtitles["en"] == video["subtitles"]["en"]
     assert got.transcripts["en"] == video["subtitlesTxt"]["en"] != got.subtitles["en"]
-    assert got.expires == 1495238400.0
+    urls = [url for one in video["sources"] for url in one["formatSources"].values()]
+    assert got.expires == min(end for end in map(url_expiry, [*urls, got.subtitles["en"]]) if end is not None)
 
 
 @pytest.mark.parametrize(
@@ -122,9 +125,9 @@ def test_recorded_subtitle_maps_keep_their_own_urls(recorded: Path) -> None:
     ],
 )
 def test_recorded_old_videos_have_all_that_their_own_parser_found(
-    recorded: Path, name: str, expected: str, renditions: dict[str, str]
+    platform_replies: Path, name: str, expected: str, renditions: dict[str, str]
 ) -> None:
-    folder = recorded / "coursera/coursera-dl/json"
+    folder = platform_replies / "coursera/coursera-dl/json"
     got = replies.lecture_video(Envelope((), {}, "", whole=json.loads((folder / name).read_text())))
     shown = {word: ("m" if one.mp4 else "") + ("w" if one.webm else "") for word, one in got.renditions.items()}
     assert shown == renditions
@@ -163,9 +166,10 @@ def test_recorded_files_have_a_name_and_a_url(platform_replies: Path, name: str)
     assert found and all(one.name and one.url for one in found.values())
 
 
-def test_the_documented_wrapper_of_a_text(recorded: Path) -> None:
-    (text,) = replies.wrappers(load(recorded / "coursera/seeds/openCourseAssets.v1-cml.json"))
-    assert (text.type_name, text.cml) == ("cml", "some content here")
+def test_the_documented_wrapper_of_a_text(platform_replies: Path) -> None:
+    said = load(platform_replies / "coursera/seeds/openCourseAssets.v1-cml.json")
+    (text,), (row,) = replies.wrappers(said), said.elements
+    assert row["definition"]["value"] and (text.type_name, text.cml) == ("cml", row["definition"]["value"])
 
 
 def test_the_documented_course_has_no_language(platform_replies: Path) -> None:

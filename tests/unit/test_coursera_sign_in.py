@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -44,14 +45,23 @@ def test_whatever_is_pasted_a_header_can_hold_it(pasted: str) -> None:
     assert value.isascii() and value.isprintable() and not set(value) & set(' ;,"\\')
 
 
-def test_a_recorded_firefox_file_is_read(recorded: Path) -> None:
-    text = (recorded / "coursera/coursera-dl/cookies/firefox_cookies.txt").read_text()
-    assert secrets_from_cookies(text, now=NOW) == {"cauth": "fake", "expires": "2381580073"}
+def cauth(text: str) -> tuple[str, int]:
+    """The value of the sign-in in a file of cookies, and its end."""
+    ((*_, expires, _, value),) = (row for row in map(str.split, text.splitlines()) if "CAUTH" in row)
+    return value, int(expires)
 
 
-def test_a_recorded_expired_file_says_when_it_ended(recorded: Path) -> None:
-    text = (recorded / "coursera/coursera-dl/cookies/firefox_cookies_expired.txt").read_text()
-    with pytest.raises(NotSignedIn, match="2010-08-12"):
+def test_a_recorded_firefox_file_is_read(platform_replies: Path) -> None:
+    text = (platform_replies / "coursera/coursera-dl/cookies/firefox_cookies.txt").read_text()
+    value, expires = cauth(text)
+    assert value and expires > NOW
+    assert secrets_from_cookies(text, now=NOW) == {"cauth": value, "expires": str(expires)}
+
+
+def test_a_recorded_expired_file_says_when_it_ended(platform_replies: Path) -> None:
+    text = (platform_replies / "coursera/coursera-dl/cookies/firefox_cookies_expired.txt").read_text()
+    ended = datetime.fromtimestamp(cauth(text)[1], UTC).date()
+    with pytest.raises(NotSignedIn, match=str(ended)):
         secrets_from_cookies(text, now=NOW)
 
 

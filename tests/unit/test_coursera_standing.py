@@ -16,12 +16,12 @@ from coursefs.providers.coursera import standing as of
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.standing import (
     CourseGrade,
+    CourseraProgress,
     CourseSession,
     DeadlineSettings,
     ModulesDone,
     Parts,
     Period,
-    Progress,
     standing,
 )
 from tests.unit.test_coursera_catalogue import good, seed
@@ -31,28 +31,32 @@ def page(*elements: Any, **linked: Any) -> Envelope:
     return good({"elements": list(elements), "linked": {f"{name}.v1": rows for name, rows in linked.items()}})
 
 
-def test_the_recorded_progress_with_and_without_an_envelope(recorded: Path) -> None:
-    said = seed(recorded, "onDemandCoursesProgress.v1")
-    expected = Progress(
+def test_the_recorded_progress_with_and_without_an_envelope(platform_replies: Path) -> None:
+    said = seed(platform_replies, "onDemandCoursesProgress.v1")
+    expected = CourseraProgress(
         overall=0.02,
-        modules={"7vAcK": 0.0, "SkoZT": 1.0, "HPSDs": 0.0},
-        lessons={"slr3c": 1.0, "f9Zs8": 0.0, "DAaFw": 0.0},
+        modules={key: percent / 100 for key, percent in said["modules"].items()},
+        lessons={key: percent / 100 for key, percent in said["lessons"].items()},
         lists_items=True,
-        completed={"JguqW": 1441492941.52, "ENg6D": 1441492935.116},
-        next_item="mqOt5",
+        completed={key: one["timestamp"] / 1000 for key, one in said["items"].items()},
+        next_item=said["nextItem"],
     )
+    assert sorted(expected.modules.values()) == sorted(expected.lessons.values()) == [0.0, 0.0, 1.0]
+    assert len(expected.completed) == 2 and expected.next_item
     assert of.progress(good(said, bare=True)) == expected
     assert of.progress(page(said | {"id": "1~c"})) == expected
 
 
-def test_the_recorded_deadlines_schedule_grades_and_modules(recorded: Path) -> None:
-    assert of.deadlines(good(seed(recorded, "onDemandDeadlineSettings.v1"))) == DeadlineSettings(
-        1441487282.181, True, {"SkoZT": 1442213999.181, "yd8Xq": 1442818799.181}
-    )
-    assert of.schedule(good(seed(recorded, "onDemandCourseSchedules.v1"))) == (Period(("SkoZT",), 1),)
-    assert of.grade(good(seed(recorded, "onDemandCourseGrades.v1"))) == CourseGrade(0.0, False)
-    assert of.modules_done(good(seed(recorded, "onDemandHomeProgress.v1"))) == ModulesDone((), ())
-    assert of.instructors(good(seed(recorded, "onDemandInstructorNotes.v1"))) == ()
+def test_the_recorded_deadlines_schedule_grades_and_modules(platform_replies: Path) -> None:
+    (row,) = seed(platform_replies, "onDemandDeadlineSettings.v1")["elements"]
+    rows = {one["moduleId"]: one["deadline"] / 1000 for one in row["moduleDeadlines"]}
+    deadlines = of.deadlines(good(seed(platform_replies, "onDemandDeadlineSettings.v1")))
+    assert deadlines == DeadlineSettings(row["start"] / 1000, True, rows) and len(rows) == 2
+    (week,) = of.schedule(good(seed(platform_replies, "onDemandCourseSchedules.v1")))
+    assert (len(week.module_ids), week.weeks) == (1, 1) and set(week.module_ids) < rows.keys()
+    assert of.grade(good(seed(platform_replies, "onDemandCourseGrades.v1"))) == CourseGrade(0.0, False)
+    assert of.modules_done(good(seed(platform_replies, "onDemandHomeProgress.v1"))) == ModulesDone((), ())
+    assert of.instructors(good(seed(platform_replies, "onDemandInstructorNotes.v1"))) == ()
 
 
 def test_a_session_is_what_is_joined_or_the_element_itself() -> None:
@@ -128,8 +132,8 @@ SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
     ("parts", "expected"),
     [
         (Parts(), Standing()),
-        (Parts(progress=Progress(0.5)), Standing(done=0.5)),
-        (Parts(progress=Progress(None, {}, {"a": 1.0})), Standing(done=0.5)),
+        (Parts(progress=CourseraProgress(0.5)), Standing(done=0.5)),
+        (Parts(progress=CourseraProgress(None, {}, {"a": 1.0})), Standing(done=0.5)),
         (Parts(grade=CourseGrade(0.7, False)), Standing(grade=0.7, passed=False)),
         (Parts(session=CourseSession(1.5, 3.0)), Standing(starts_ns=1_500_000_000, ends_ns=3 * NS)),
         (Parts(instructors=("Ada",)), Standing(instructors=("Ada",))),
@@ -138,7 +142,7 @@ SECOND = Deadline("Second", 2000 * NS, "module/b", "https://x.example/2")
             Standing(starts_ns=5 * NS, deadlines=(FIRST, SECOND)),
         ),
         (Parts(deadlines=DeadlineSettings(5.0, False, {"a": 1000.0})), Standing(starts_ns=5 * NS)),
-        (Parts(schedule=(Period(("a",), 1),)), Standing()),  # weeks of which nobody knows when they begin
+        (Parts(schedule=(Period(("a",), 1),)), Standing()),  # weeks without a known begin
         (
             Parts(session=CourseSession(0.5, None), schedule=(Period(("a",), 1), Period((), 2), Period(("b",), 1))),
             Standing(
@@ -157,18 +161,20 @@ def test_what_comes_of_it(parts: Parts, expected: Standing) -> None:
         assert standing(parts, Outline(())) == expected
 
 
-def test_the_replies_of_the_notes_fit_together(recorded: Path) -> None:
+def test_the_replies_of_the_notes_fit_together(platform_replies: Path) -> None:
     parts = Parts(
-        progress=of.progress(good(seed(recorded, "onDemandCoursesProgress.v1"), bare=True)),
-        deadlines=of.deadlines(good(seed(recorded, "onDemandDeadlineSettings.v1"))),
-        schedule=of.schedule(good(seed(recorded, "onDemandCourseSchedules.v1"))),
-        grade=of.grade(good(seed(recorded, "onDemandCourseGrades.v1"))),
+        progress=of.progress(good(seed(platform_replies, "onDemandCoursesProgress.v1"), bare=True)),
+        deadlines=of.deadlines(good(seed(platform_replies, "onDemandDeadlineSettings.v1"))),
+        schedule=of.schedule(good(seed(platform_replies, "onDemandCourseSchedules.v1"))),
+        grade=of.grade(good(seed(platform_replies, "onDemandCourseGrades.v1"))),
     )
-    module = Section("module/SkoZT", Kind.MODULE, "Start", "start", 1)
-    found = standing(parts, Outline((module,)))
+    (row,) = seed(platform_replies, "onDemandDeadlineSettings.v1")["elements"]
+    first = row["moduleDeadlines"][0]
+    key = f"module/{first['moduleId']}"
+    found = standing(parts, Outline((Section(key, Kind.MODULE, "Start", "start", 1),)))
     assert (found.done, found.grade, found.passed) == (0.02, 0.0, False)
-    assert found.deadlines == (Deadline("Start", 1442213999181000000, "module/SkoZT"),)
-    assert json.dumps(found.starts_ns) == "1441487282181000000"
+    assert found.deadlines == (Deadline("Start", first["deadline"] * 10**6, key),)
+    assert json.dumps(found.starts_ns) == f"{row['start']}000000"
 
 
 def test_progress_by_the_keys_of_sections_and_items() -> None:

@@ -60,7 +60,7 @@ class Hanging(Desktop):
         self.asked += 1
         self.release.wait(30.0)
         self.ended.set()
-        raise KeyringLocked("nobody came")
+        raise KeyringLocked("no answer")
 
 
 def _use(backend: KeyringBackend, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from coursefs.doctor.finding import Finding, Severity, exit_status
 from coursefs.doctor.platforms import clock, is_dead, is_silent, mount_answers, platforms
 from coursefs.errors import NotSignedIn, Unreachable
 from coursefs.library import AccountSource
-from coursefs.model import Course, Identity, Outline, Route, Wanted
+from coursefs.model import Course, Identity, Outline, RouteState, Wanted
 from coursefs.settings.paths import app_paths
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, made_by
@@ -117,13 +117,13 @@ class Platform(FakeProvider):
     """A provider that says of its routes how they are."""
 
     said: Identity = field(default_factory=lambda: Identity("1", "Ada"))
-    gone: list[Route] = field(default_factory=list)
+    gone: list[RouteState] = field(default_factory=list)
 
     async def whoami(self) -> Identity:
         await super().whoami()
         return self.said
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         return self.gone
 
 
@@ -140,7 +140,7 @@ def ask(provider: Platform) -> list[Finding]:
 
 def test_an_account_that_is_well() -> None:
     course = Course("c", "c", "C")
-    found = ask(Platform([course], {"c": Outline(())}, gone=[Route("video")]))
+    found = ask(Platform([course], {"c": Outline(())}, gone=[RouteState("video")]))
     assert [(one.check, one.state) for one in found] == [
         ("clock", Severity.OK),
         ("account campus", Severity.OK),
@@ -155,7 +155,7 @@ def test_an_account_that_is_ill() -> None:
     assert away.state is Severity.PROBLEM and away.message == "cannot reach campus.example"
     (_, soon) = ask(Platform(said=Identity("1", expires=time.time() + 7000)))
     assert soon.state is Severity.NOTE and "expires in 2 hours" in soon.message
-    *_, route = ask(Platform(gone=[Route("video (v1)", "404")]))
+    *_, route = ask(Platform(gone=[RouteState("video (v1)", "404")]))
     assert (route.state, route.message) == (Severity.PROBLEM, "video (v1): 404")
 
 
@@ -173,7 +173,7 @@ def test_a_mount_that_does_not_answer() -> None:
 
 
 def test_a_route_that_is_replaced_by_another_is_no_problem() -> None:
-    *_, fine, gone = ask(Platform(gone=[Route("video (v2)", "404"), Route("video (v1)")]))
+    *_, fine, gone = ask(Platform(gone=[RouteState("video (v2)", "404"), RouteState("video (v1)")]))
     assert fine.state is Severity.OK
     assert (gone.state, gone.message, gone.advice) == (Severity.NOTE, "video (v2): 404; another one answers", None)
 

@@ -102,11 +102,11 @@ def test_what_is_no_page_of_the_unit(status: int, url: str, kind: str, error: ty
     ],
 )  # fmt: skip
 def test_addresses(resource: routes.Resource, values: dict[str, str], url: str) -> None:
-    assert resource.ways[0].url(LMS, **values) == LMS + url
+    assert resource.routes[0].url(LMS, **values) == LMS + url
 
 
 @given(st.text(min_size=1))
 def test_no_id_leaves_its_place_in_an_address(key: str) -> None:
     key = key.encode("utf-8", "replace").decode()
-    path = httpx.URL(routes.DATES.ways[0].url(LMS, course_id=key))
+    path = httpx.URL(routes.DATES.routes[0].url(LMS, course_id=key))
     assert path.host == "lms.example.com" and path.query == b"" and path.fragment == ""

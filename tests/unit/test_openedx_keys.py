@@ -79,7 +79,7 @@ def test_the_name_of_a_block(usage: str, name: str) -> None:
         ("", ""),
     ],
 )
-def test_the_course_that_somebody_means(words: str, key: str) -> None:
+def test_the_course_that_a_user_means(words: str, key: str) -> None:
     assert course_meant(words) == key
 
 

@@ -93,7 +93,7 @@ def test_formulas_with_signs_that_markup_has_too() -> None:
     assert body.count("<math") == 2 and 'alttext="a &lt; b"' in body and r"<pre>\(x\)</pre>" in body
 
 
-def test_choices_are_a_sketch_of_themselves() -> None:
+def test_choices_become_signs() -> None:
     html = '<fieldset><label><input type="radio"> a</label><label><input type="checkbox"> b</label></fieldset>'
     assert cleaned(html) == "<p>\u25cb  a</p><p>\u2610  b</p>"
 

@@ -38,8 +38,8 @@ def reply(status: int, body: object) -> Reply:
     return Reply("https://lms.example.com/oauth2/access_token/", status, httpx.Headers(), content)
 
 
-def test_every_documented_refusal_has_its_remedy(recorded: Path) -> None:
-    cases = json.loads((recorded / "openedx/auth_errors.documented.json").read_text())
+def test_every_documented_refusal_has_its_remedy(platform_replies: Path) -> None:
+    cases = json.loads((platform_replies / "openedx/auth_errors.documented.json").read_text())
     assert {name: remedy(case["status"], json.dumps(case["body"]).encode()) for name, case in cases.items()} == REMEDIES
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -96,13 +97,22 @@ def test_a_leaf_in_place_of_a_unit_is_its_own_part() -> None:
     assert parts(empty, empty.blocks["u"]) == []
 
 
-def test_the_recorded_course_with_descendants(recorded: Path) -> None:
-    found = blocks(json.loads((recorded / "openedx/blocks_RG+MC01+2022_with_video.json").read_text()))
+def test_the_recorded_course_with_descendants(platform_replies: Path) -> None:
+    said = json.loads((platform_replies / "openedx/blocks_RG+MC01+2022_with_video.json").read_text())
+    found = blocks(said)
     result = outline(found, COURSE, LMS)
-    assert [(one.position, one.title) for one in result.sections] == [(1, "Info Section"), (2, "Problems"), (3, "Fin")]
+
+    def below(*keys: str) -> list[Any]:
+        return [said["blocks"][child] for key in keys for child in said["blocks"][key]["descendants"]]
+
+    chapters = below(said["root"])
+    assert [(one.position, one.title) for one in result.sections] == [
+        (position, chapter["display_name"]) for position, chapter in enumerate(chapters, 1)
+    ]
     units = [item for chapter in result.sections for lesson in chapter.sections for item in lesson.items]
-    titles = ["Welcome!", "General Info", "Common Problems", "Advanced Problems", "Thank you"]
-    assert [item.title for item in units] == titles
+    verticals = below(*(lesson["id"] for chapter in chapters for lesson in below(chapter["id"])))
+    assert (len(chapters), len(verticals)) == (3, 5)
+    assert [item.title for item in units] == [unit["display_name"] for unit in verticals]
     assert [part.type for part in parts(found, found.blocks[units[0].details["block"]])] == ["html", "video"]
 
 

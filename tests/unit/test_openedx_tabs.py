@@ -43,16 +43,16 @@ def test_a_reply_without_tabs_has_none() -> None:
         assert access({"tabs": tabs}).tabs == ()
 
 
-def test_a_textbook_is_its_chapters(recorded: Path) -> None:
-    html = (recorded / "openedx/real-teak/pdf_book.html").read_text(encoding="utf-8")
+def test_a_textbook_is_its_chapters(real: Path) -> None:
+    html = (real / "pdf_book.html").read_text(encoding="utf-8")
     page, chapter = tab_files(COURSE, items()[1], html, LMS)
     assert isinstance(page.body, Page) and "Ch 1" in page.body.html
     assert (chapter.kind, chapter.title, chapter.extension) == (Kind.ATTACHMENT, "plain", ".pdf")
     assert isinstance(chapter.body, Remote) and chapter.body.locator["path"].endswith("@plain.pdf")
 
 
-def test_a_page_of_the_team_is_a_page(recorded: Path) -> None:
-    html = (recorded / "openedx/real-teak/static_tab.html").read_text(encoding="utf-8")
+def test_a_page_of_the_team_is_a_page(real: Path) -> None:
+    html = (real / "static_tab.html").read_text(encoding="utf-8")
     page, linked = tab_files(COURSE, items()[0], html, LMS)
     assert isinstance(page.body, Page) and "Marker-tab" in page.body.html and "Sign in" not in page.body.html
     assert linked.extension == ".pdf"

@@ -73,17 +73,18 @@ def test_a_video_says_nothing_but_its_handout() -> None:
     assert said(html) == {"v": "Download Handout"}
 
 
-# -- what a real server has sent
+# -- what a real server has sent, and inventions of the same shape
 
 
-def real_files(recorded: Path, page: str, blocks: str = "blocks_v2_r101.json") -> list[File]:
-    """The files of the unit whose page was recorded under this name."""
-    folder = recorded / "openedx/real-teak"
-    index = (folder / "INDEX.md").read_text(encoding="utf-8")
-    match = re.search(rf"\| xblock_{page.removesuffix('_with_asset_cdn')}\.html \| `GET /xblock/([^?`]+)", index)
-    assert match is not None
+def real_files(folder: Path, page: str, blocks: str = "blocks_v2_r101.json") -> list[File]:
+    """The files of the unit whose page has this name."""
+    (asked,) = [
+        entry["request"]
+        for entry in json.loads((folder / "headers.json").read_text(encoding="utf-8"))
+        if entry["file"] == f"xblock_{page.removesuffix('_with_asset_cdn')}.html"
+    ]
     known = replies.blocks(json.loads((folder / blocks).read_text(encoding="utf-8")))
-    one = known.blocks[match[1]]
+    one = known.blocks[asked.removeprefix("GET /xblock/").partition("?")[0]]
     item = Item(f"item/{one.key}", one.name, "unit", 1, "unit")
     html = (folder / f"xblock_{page}.html").read_text(encoding="utf-8")
     return unit_files(COURSE, item, parts(known, one), html=html, base_url=LMS, wanted=Wanted())
@@ -114,46 +115,45 @@ def text_of(files: list[File]) -> str:
         ("mixed_unit", ["Marker-mix-1", "Mixed video", "Marker-mixp", "Marker-mix-2"], []),
     ],
 )
-def test_pages_of_a_real_server(recorded: Path, page: str, there: list[str], not_there: list[str]) -> None:
-    text = text_of(real_files(recorded, page))
+def test_pages_of_a_real_server(real: Path, page: str, there: list[str], not_there: list[str]) -> None:
+    text = text_of(real_files(real, page))
     for words in there:
         assert words in text
     for words in not_there:
         assert words not in text
 
 
-def test_a_label_stands_beside_its_box(recorded: Path) -> None:
-    (page,) = (file.body for file in real_files(recorded, "multiple_choice") if isinstance(file.body, Page))
+def test_a_label_stands_beside_its_box(real: Path) -> None:
+    (page,) = (file.body for file in real_files(real, "multiple_choice") if isinstance(file.body, Page))
     assert re.search(r"○\s*(?:<span>\s*)+Red", page.html), "in one line"
 
 
-def test_the_handout_of_a_video_is_a_file(recorded: Path) -> None:
-    files = real_files(recorded, "download_allowed_with_handout")
+def test_the_handout_of_a_video_is_a_file(real: Path) -> None:
+    files = real_files(real, "download_allowed_with_handout")
     handout = next(file for file in files if file.kind is Kind.ATTACHMENT)
     assert (handout.title, handout.extension) == ("video handout", ".pdf")
     assert isinstance(handout.body, Remote) and handout.body.locator["path"].endswith("@video_handout.pdf")
 
 
 @pytest.mark.parametrize("page", ["youtube", "hls_only"])
-def test_a_video_without_a_file_has_its_transcript_beside_its_link(recorded: Path, page: str) -> None:
-    kinds = [file.kind for file in real_files(recorded, page)]
+def test_a_video_without_a_file_has_its_transcript_beside_its_link(real: Path, page: str) -> None:
+    kinds = [file.kind for file in real_files(real, page)]
     assert kinds == [Kind.LINK, Kind.SUBTITLE]
 
 
-def test_what_payers_alone_see_says_upgrade(recorded: Path) -> None:
-    text = text_of(real_files(recorded, "course_gated_grades", "blocks_v2_gated_grades.json"))
+def test_what_payers_alone_see_says_upgrade(real: Path) -> None:
+    text = text_of(real_files(real, "course_gated_grades", "blocks_v2_gated_grades.json"))
     assert "Upgrade to Unlock" in text and "Marker-FBE" in text
 
 
-def test_every_file_that_real_texts_link_to_is_found(recorded: Path) -> None:
+def test_every_file_that_real_texts_link_to_is_found(real: Path) -> None:
     """Of the links into the course's own files, those that are no page, script or style sheet become files."""
-    folder = recorded / "openedx/real-teak"
     for page in ("all_assets", "all_assets_with_asset_cdn"):
-        html = (folder / f"xblock_{page}.html").read_text(encoding="utf-8")
+        html = (real / f"xblock_{page}.html").read_text(encoding="utf-8")
         linked = set(re.findall(r"type@asset\+block[@/]([^\"'?#<>&]+)", html))
         active = {
             one for one in linked if one.lower().endswith((".html", ".htm", ".js", ".css", ".svg", ".xml", ".swf"))
         }
-        found = [file for file in real_files(recorded, page) if isinstance(file.body, Remote)]
+        found = [file for file in real_files(real, page) if isinstance(file.body, Remote)]
         assert len(linked) > 20
         assert len(found) >= len(linked - active), page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, RouteGone
 from coursefs.providers.panopto import replies, routes
-from coursefs.providers.panopto.replies import TAGS, Delivery, Folder, Mark, Session, content_of, tag
+from coursefs.providers.panopto.replies import TAGS, Delivery, Folder, Mark, Recording, content_of, tag
 from coursefs.transport import Reply
 
 ID = "0a1b2c3d-0000-4000-8000-00000000000f"
@@ -196,8 +197,8 @@ def test_what_a_status_means(status: int, body: bytes, error: type[CoursefsError
     assert "\n" not in str(caught.value)
 
 
-def test_replies_as_a_client_of_others_has_them(recorded: Path) -> None:
-    folder = recorded / "panopto" / "uw"
+def test_replies_as_a_client_of_others_has_them(platform_replies: Path) -> None:
+    folder = platform_replies / "panopto" / "uw"
 
     def rows(pattern: str) -> list[Any]:
         (file,) = folder.glob(pattern)
@@ -205,11 +206,13 @@ def test_replies_as_a_client_of_others_has_them(recorded: Path) -> None:
 
     (row,) = rows("folders__*040__children_pageNumber_0.json")
     child = replies.folder(row)
-    assert child is not None and child.name == "MyFolder" and child.parent_name == "ParentFolder"
+    assert child is not None and row["Name"] and row["ParentFolder"]["Name"]
+    assert (child.name, child.parent_name) == (row["Name"], row["ParentFolder"]["Name"])
     (row,) = rows("folders__*040__sessions_pageNumber_0.json")
     session = replies.session(row)
-    assert session is not None and session.start == pytest.approx(1582078792.103)
-    assert session.download_url == "string" and session.folder_id == ""
+    assert session is not None
+    assert session.start == pytest.approx(datetime.fromisoformat(row["StartTime"]).timestamp())
+    assert session.download_url == row["Urls"]["DownloadUrl"] != "" and session.folder_id == ""
     assert rows("folders__*040__sessions_pageNumber_1.json") == []
 
 
@@ -249,4 +252,4 @@ def test_addresses_are_encoded() -> None:
 
 
 def test_a_session_says_nothing_of_its_addresses() -> None:
-    assert "token" not in repr(Session(ID, "x", download_url="https://x/?token", captions_url="https://x/?token"))
+    assert "token" not in repr(Recording(ID, "x", download_url="https://x/?token", captions_url="https://x/?token"))

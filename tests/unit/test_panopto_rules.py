@@ -16,7 +16,7 @@ from coursefs.providers.base import Account
 from coursefs.providers.panopto.folders import (
     SCHEDULED,
     SESSION,
-    Contents,
+    FolderContents,
     roots,
     section,
     slug,
@@ -24,12 +24,19 @@ from coursefs.providers.panopto.folders import (
     unknown_parents,
 )
 from coursefs.providers.panopto.platform import PLATFORM
-from coursefs.providers.panopto.replies import Delivery, Folder, Mark, Playlist, Session, is_srt
-from coursefs.providers.panopto.session_files import OWN, Known, chapters, listed_files, session_files, wanted_captions
-from coursefs.providers.panopto.settings import Settings, server, settings
+from coursefs.providers.panopto.replies import Delivery, Folder, Mark, Playlist, Recording, is_srt
+from coursefs.providers.panopto.session_files import (
+    OWN,
+    RecordingReplies,
+    chapters,
+    listed_files,
+    session_files,
+    wanted_captions,
+)
+from coursefs.providers.panopto.settings import PanoptoSettings, server, settings
 from coursefs.transport import Transport
 
-SETTINGS = Settings("https://campus.example", "client")
+SETTINGS = PanoptoSettings("https://campus.example", "client")
 COURSE = Course("c", "course", "Course")
 ITEM = Item("session/s1", "2024-01-09 Lecture", "lecture", None, SESSION, "https://campus.example/v",
             details={"session_id": "s1", "start_ns": "1704794400000000000"})  # fmt: skip
@@ -169,18 +176,18 @@ def test_every_folder_hangs_on_one_root(parents: dict[str, str]) -> None:
     assert below.keys() == known.keys()
 
 
-def session(key: str, name: str = "Lecture", **more: object) -> Session:
-    return Session(key, name, **{"start": JANUARY, "duration": 60.0, **more})  # type: ignore[arg-type]
+def session(key: str, name: str = "Lecture", **more: object) -> Recording:
+    return Recording(key, name, **{"start": JANUARY, "duration": 60.0, **more})  # type: ignore[arg-type]
 
 
 def test_a_folder_becomes_a_section() -> None:
     contents = {
-        "a": Contents(
+        "a": FolderContents(
             [folder("b", "3/4"), folder("elsewhere")],
             [session("s1", captions_url="https://x"), session("s2", duration=0.0)],
             [(Playlist("p", "Revision"), [session("s9"), session("s1")])],
         ),
-        "b": Contents(),
+        "b": FolderContents(),
     }
     tree = section(folder("a", "Top"), contents, SETTINGS)
     assert [(one.key, one.kind, one.title, one.position) for one in tree.sections] == [
@@ -218,27 +225,27 @@ def test_what_the_listing_alone_lets_expect() -> None:
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
-        (Known(session("s1")), ["video.mp4"]),
-        (Known(session("s1"), delivery()), ["video.mp4"]),
-        (Known(session("s1"), delivery(has_podcast=None)), ["video.mp4"]),
-        (Known(session("s1"), delivery(has_podcast=False)), ["link.html"]),
-        (Known(session("s1"), delivery(has_podcast=False, is_archived=True)), ["link.html"]),
-        (Known(session("s1"), delivery(has_podcast=False, has_audio=True)), ["audio.m4a"]),
-        (Known(session("s1"), delivery(), frozenset({"en", "de"})), [
+        (RecordingReplies(session("s1")), ["video.mp4"]),
+        (RecordingReplies(session("s1"), delivery()), ["video.mp4"]),
+        (RecordingReplies(session("s1"), delivery(has_podcast=None)), ["video.mp4"]),
+        (RecordingReplies(session("s1"), delivery(has_podcast=False)), ["link.html"]),
+        (RecordingReplies(session("s1"), delivery(has_podcast=False, is_archived=True)), ["link.html"]),
+        (RecordingReplies(session("s1"), delivery(has_podcast=False, has_audio=True)), ["audio.m4a"]),
+        (RecordingReplies(session("s1"), delivery(), frozenset({"en", "de"})), [
             "video.mp4", "captions/de.de.srt", "captions/en.en.srt",
         ]),
-        (Known(session("s1"), delivery(), frozenset({OWN})), ["video.mp4", "captions/own.srt"]),
+        (RecordingReplies(session("s1"), delivery(), frozenset({OWN})), ["video.mp4", "captions/own.srt"]),
     ],
 )  # fmt: skip
-def test_the_files_of_a_recording(known: Known, expected: list[str]) -> None:
+def test_the_files_of_a_recording(known: RecordingReplies, expected: list[str]) -> None:
     assert shown(session_files(COURSE, ITEM, known, SETTINGS)) == expected
 
 
 def test_chapters_are_there_and_audio_and_slides_when_they_are_wanted() -> None:
     marks = (Mark(0, "Start"), Mark(3, "", "o", "1"), Mark(8, "", "o", "2"), Mark(9, "End", "o", "1"))
-    known = Known(session("s1"), delivery(has_audio=True, marks=marks))
+    known = RecordingReplies(session("s1"), delivery(has_audio=True, marks=marks))
     assert shown(session_files(COURSE, ITEM, known, SETTINGS)) == ["video.mp4", "chapters.chapters.txt"]
-    everything = Settings("https://campus.example", "client", audio=True, slides=True)
+    everything = PanoptoSettings("https://campus.example", "client", audio=True, slides=True)
     files = session_files(COURSE, ITEM, known, everything)
     assert shown(files) == [
         "video.mp4", "audio.m4a", "chapters.chapters.txt", "slide/o~1.jpg", "slide/o~2.jpg",
@@ -250,16 +257,18 @@ def test_chapters_are_there_and_audio_and_slides_when_they_are_wanted() -> None:
 @pytest.mark.parametrize(
     ("known", "wanted", "expected"),
     [
-        (Known(session("s1", captions_url="u")), Wanted(), {OWN: None}),
-        (Known(session("s1")), Wanted(), {}),
-        (Known(session("s1", captions_url="u"), delivery(languages=())), Wanted(), {}),
-        (Known(session("s1"), delivery(languages=(4, 0))), Wanted(("de",)), {"de": 4}),
-        (Known(session("s1"), delivery(languages=(1, 4))), Wanted(("en",)), {"en-GB": 1}),
-        (Known(session("s1"), delivery(languages=(5, 4))), Wanted(("en",)), {"de": 4}),
-        (Known(session("s1"), delivery(languages=(5, 4))), Wanted(("all",)), {"de": 4, "fr": 5}),
+        (RecordingReplies(session("s1", captions_url="u")), Wanted(), {OWN: None}),
+        (RecordingReplies(session("s1")), Wanted(), {}),
+        (RecordingReplies(session("s1", captions_url="u"), delivery(languages=())), Wanted(), {}),
+        (RecordingReplies(session("s1"), delivery(languages=(4, 0))), Wanted(("de",)), {"de": 4}),
+        (RecordingReplies(session("s1"), delivery(languages=(1, 4))), Wanted(("en",)), {"en-GB": 1}),
+        (RecordingReplies(session("s1"), delivery(languages=(5, 4))), Wanted(("en",)), {"de": 4}),
+        (RecordingReplies(session("s1"), delivery(languages=(5, 4))), Wanted(("all",)), {"de": 4, "fr": 5}),
     ],
 )
-def test_which_captions_are_looked_for(known: Known, wanted: Wanted, expected: dict[str, int | None]) -> None:
+def test_which_captions_are_looked_for(
+    known: RecordingReplies, wanted: Wanted, expected: dict[str, int | None]
+) -> None:
     assert wanted_captions(known, wanted) == expected
 
 

@@ -116,8 +116,8 @@ def test_replies_without_tokens(status: int, body: bytes, error: type[CoursefsEr
     assert "\n" not in str(caught.value)
 
 
-def test_the_documented_refusals_say_what_to_do(recorded: Path) -> None:
-    cases = json.loads((recorded / "panopto" / "oauth_errors.documented.json").read_text())
+def test_the_documented_refusals_say_what_to_do(platform_replies: Path) -> None:
+    cases = json.loads((platform_replies / "panopto" / "oauth_errors.documented.json").read_text())
     assert len(cases) == 3
     messages = set()
     for case in cases.values():

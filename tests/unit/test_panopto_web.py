@@ -19,7 +19,7 @@ from coursefs.providers.panopto import wall_clock, web_replies
 from coursefs.providers.panopto.replies import Delivery, Folder, Mark, delivery
 from coursefs.providers.panopto.session_files import chapters
 from coursefs.providers.panopto.web_cookies import WebCookies, from_cookies, from_value, kept_cookies
-from coursefs.providers.panopto.web_replies import Row, Viewer
+from coursefs.providers.panopto.web_replies import ListingRow, Viewer
 from coursefs.transport import Reply
 
 SERVER = "https://campus.example"
@@ -57,7 +57,7 @@ def test_a_row_of_a_listing() -> None:
     page = web_replies.sessions_page({"d": {"Results": [row, {"SessionName": "without an id"}, 7], "TotalNumber": 3}})
     assert page.total == 3
     assert page.rows == (
-        Row(ID, "Lecture 1", OTHER, "Biology", 1771877100.0, None, 4462.451, True, may_list=False),
+        ListingRow(ID, "Lecture 1", OTHER, "Biology", 1771877100.0, None, 4462.451, True, may_list=False),
     )  # fmt: skip
 
 
@@ -148,19 +148,19 @@ def test_times_of_a_listing(value: str, wall: float | None) -> None:
     assert web_replies.wall_clock(value) == wall
 
 
-def test_recorded_replies_are_understood(recorded: Path) -> None:
-    empty = json.loads((recorded / "panopto/GetSessions.empty.json").read_text())["reply"]
-    assert web_replies.sessions_page(empty) == web_replies.Page((), 0)
-    fault = json.loads((recorded / "panopto/GetFolders.not-in-role.json").read_text())
+def test_recorded_replies_are_understood(platform_replies: Path) -> None:
+    empty = json.loads((platform_replies / "panopto/GetSessions.empty.json").read_text())["reply"]
+    assert web_replies.sessions_page(empty) == web_replies.ListingPage((), 0)
+    fault = json.loads((platform_replies / "panopto/GetFolders.not-in-role.json").read_text())
     refused = reply(fault["status"], fault["reply_text"], kind="application/xml")
     assert web_replies.is_refusal(refused)
     with pytest.raises(NotAllowed):
         web_replies.web_content(refused, "folders")
-    row = json.loads((recorded / "panopto/GetSessions.row.json").read_text())["reply"]
+    row = json.loads((platform_replies / "panopto/GetSessions.row.json").read_text())["reply"]
     assert web_replies.sessions_page(row).total == 1
 
 
-# --- who, and whether anybody
+# --- who is signed in, if any
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""JSON that platforms send, or somebody in their place: parsed within bounds, and never an exception of ours."""
+"""JSON that platforms send, or a server in their place: parsed within bounds, and never an exception of ours."""
 
 from __future__ import annotations
 

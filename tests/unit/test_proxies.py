@@ -1,4 +1,4 @@
-"""What the environment says of proxies, also where nobody can make sense of it."""
+"""What the environment says of proxies, also where it makes no sense."""
 
 from __future__ import annotations
 

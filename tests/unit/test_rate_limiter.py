@@ -84,7 +84,7 @@ async def test_the_background_leaves_a_part_of_each_span_free(autojump_clock: tr
 async def test_the_background_leaves_four_tenths_of_every_span(autojump_clock: trio.testing.MockClock) -> None:
     """Indexing uses 60 of 100 requests a minute, so that 40 are left at once for a person who opens a folder.
 
-    Were less left, that person would wait up to a minute behind work that nobody waits for.
+    Were less left, that person would wait up to a minute behind work that no program waits for.
     """
     limiter = RateLimiter([Span(100, 60.0)])
     begun = trio.current_time()

@@ -1,4 +1,4 @@
-"""What a report keeps of a reply: its shape and its lengths, and nothing that says who somebody is."""
+"""What a report keeps of a reply: its shape and its lengths, and nothing that says who a person is."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_unknown_field_keeps_its_name_beside_known_ones_and_an_id_does_not() 
     assert list(redact_json({"grace": 1, "alan": 2}, KNOWN)) == ["xxxxx", "xxxx"], "a map by user"
 
 
-def test_a_key_that_is_the_name_of_somebody_elsewhere_is_no_field() -> None:
+def test_a_key_that_is_a_name_of_a_person_elsewhere_is_no_field() -> None:
     assert list(redact_json({"name": "grace", "grace": 1}, KNOWN)) == ["name", "xxxxx"]
 
 

@@ -173,7 +173,7 @@ def test_the_service_manager_is_told(tmp_path: Path, is_abstract: bool, monkeypa
     assert said[0] == "READY=1\nSTATUS=it is mounted"
     assert said[1].startswith("RELOADING=1\nMONOTONIC_USEC=")
     assert said[2] == "STOPPING=1"
-    manager.ready("nobody listens any more")
+    manager.ready("no process listens any more")
 
 
 def test_without_a_service_manager_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

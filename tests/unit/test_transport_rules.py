@@ -65,7 +65,7 @@ def test_a_host_that_does_not_answer_is_tried_by_one_at_a_time_and_seldom() -> N
     assert not outages.is_out(HOST, 15)  # one may try
     assert outages.is_out(HOST, 15)  # the others wait for what it finds
     outages.failed(HOST, 10, 25)
-    assert outages.is_suspect(HOST), "and who only asks that takes nobody's turn"
+    assert outages.is_suspect(HOST), "and asking that takes no turn"
     assert outages.is_out(HOST, 34.9) and not outages.is_out(HOST, 35)
     outages.worked(HOST)
     assert not outages.is_suspect(HOST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _STIFF = {
     r"\banew\b": "again",
     r"\bat hand\b": "cached",
     r"\bto be had\b|\b(?:can|cannot) be had\b": "available",
-    r"\bwhoever\b|\bsomebody\b|\bnobody\b": "a user, a program",
+    r"\bwhoever\b|\bsomebody\b|\bnobody\b|\banybody\b": "a user, a program",
     r"\bwholly\b": "completely",
     r"\btheir turn\b": "queued",
     r"\bbehind (?:your|its|their) back\b": "in the background",
@@ -36,6 +37,8 @@ _STIFF = {
     r"\bthereof\b|\bof it that\b": "name it",
     r"\bfor you to ask\b|\bno sense in it\b|\bwhat there is of\b": "say it plainly",
 }
+#: classes of one name that are the same thing for another platform; sample platforms have the platforms' own words
+_OF_EACH_PLATFORM = {"Asset", "Route", "RouteBook", "Session"}
 
 
 def _is_docstring(node: ast.AST) -> bool:
@@ -81,3 +84,13 @@ def test_pages_for_users_are_in_plain_words(name: str) -> None:
 def test_what_is_stiff_is_found() -> None:
     assert stiff("a number is meant") == ["'is meant': say 'expected …'"]
     assert stiff("it takes the dead mount away") and stiff("it was taken away") and not stiff("an hour away")
+
+
+def test_the_name_of_a_class_stands_for_one_thing() -> None:
+    names = Counter(
+        node.name
+        for path in _SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} == _OF_EACH_PLATFORM

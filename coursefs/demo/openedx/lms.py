@@ -249,8 +249,8 @@ class LmsHost:
         if "username" not in query:
             missing = {"developer_message": "This field is required unless all_blocks is requested."}
             raise ApiFailure(400, {"field_errors": {"username": missing}})
-        nobody = "authorization" not in request.headers and not self._session_user(request)
-        if nobody and query["username"]:
+        is_anonymous = "authorization" not in request.headers and not self._session_user(request)
+        if is_anonymous and query["username"]:
             raise ApiFailure(403, {"developer_message": "Anonymous users cannot access another user's blocks."})
         user = self._api_user(request)
         if "course_id" not in query:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from coursefs.demo.panopto.limits import Counter
 from coursefs.demo.panopto.signing_in import COOKIE, SignIns
-from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Session
+from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Recording
 
 ZERO = "00000000-0000-0000-0000-000000000000"
 _BASE = "/Panopto/api/v1"
@@ -175,7 +175,7 @@ class Api:
             "Urls": {"FolderUrl": None, "EmbedUrl": None, "ShareSettingsUrl": None},
         }
 
-    def _listed(self, request: Request, session: Session) -> dict[str, Any]:
+    def _listed(self, request: Request, session: Recording) -> dict[str, Any]:
         """A recording as listings contain it: without most of its URLs, and without its creator."""
         server = _server(request)
         captions = f"{server}/Panopto/Pages/Transcription/GenerateSRT.ashx?id={session.id}"

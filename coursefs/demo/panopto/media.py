@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from coursefs.demo.panopto.signing_in import COOKIE, USER_ID, USER_KEY, USER_NAME, SignIns
-from coursefs.demo.panopto.tree import Holdings, Session
+from coursefs.demo.panopto.tree import Holdings, Recording
 from coursefs.demo.panopto.web import LOGIN, SIGN_IN_PAGE
 
 #: seconds from 1601, with which the viewer counts, to 1970
@@ -167,7 +167,7 @@ class MediaPages:
         return response
 
 
-def _told(session: Session, stream: str | None) -> dict[str, Any]:
+def _told(session: Recording, stream: str | None) -> dict[str, Any]:
     slides = [
         {
             "Time": 5.0 * number,
@@ -198,7 +198,7 @@ def _told(session: Session, stream: str | None) -> dict[str, Any]:
     }
 
 
-def _spoken(session: Session, language: str) -> list[dict[str, Any]]:
+def _spoken(session: Recording, language: str) -> list[dict[str, Any]]:
     """The captions of a language by its number, as the viewer gets them: seconds, and the text of each."""
     file = session.captions.get(int(language)) if language.isdecimal() else None
     if file is None or not file.exists():

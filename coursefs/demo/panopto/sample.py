@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Session, holdings, made_guid
+from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Recording, holdings, made_guid
 
 _ENGLISH, _GERMAN = 0, 4
 
@@ -28,10 +28,10 @@ def sample(courses: Path) -> Holdings:
         captions: dict[int, Path] | None = None,
         *,
         download: bool = True,
-    ) -> Session:
+    ) -> Recording:
         session_id = made_guid("session", folder.name, name, start or "")
         seconds = 20.0 if start else 0.0
-        return Session(session_id, name, folder.id, start, seconds, film, captions=captions or {}, download=download)
+        return Recording(session_id, name, folder.id, start, seconds, film, captions=captions or {}, download=download)
 
     star = recording(
         "How far is a star?", spring, "2024-01-09T18:00:00Z", sky / "how-far-is-a-star.360p.mp4",

@@ -28,7 +28,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Recording:
     """A recording."""
 
     id: str
@@ -64,7 +64,7 @@ class Holdings:
     """Everything that a server holds."""
 
     folders: Mapping[str, Folder]
-    sessions: Mapping[str, Session]
+    sessions: Mapping[str, Recording]
     playlists: Mapping[str, Playlist] = field(default_factory=dict)
 
     def is_visible(self, folder_id: str) -> bool:
@@ -73,7 +73,7 @@ class Holdings:
         return folder is not None and not folder.hidden
 
 
-def holdings(folders: list[Folder], sessions: list[Session], playlists: list[Playlist] | None = None) -> Holdings:
+def holdings(folders: list[Folder], sessions: list[Recording], playlists: list[Playlist] | None = None) -> Holdings:
     """The holdings of these folders, sessions and playlists, by id."""
     return Holdings(
         {one.id: one for one in folders}, {one.id: one for one in sessions}, {one.id: one for one in playlists or []}

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from coursefs.demo.panopto.limits import Counter
 from coursefs.demo.panopto.signing_in import COOKIE, CSRF, SignIns
-from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Session, made_guid
+from coursefs.demo.panopto.tree import Folder, Holdings, Playlist, Recording, made_guid
 
 LOGIN = "/Panopto/Pages/Auth/Login.aspx"
 HOME = "/Panopto/Pages/Home.aspx"
@@ -235,7 +235,7 @@ class WebSite:
         page, most = _page_of(asked, _MOST_ROWS)
         return JSONResponse({"d": _listing(rows[page * most : (page + 1) * most], len(rows), subfolders)})
 
-    def _listed(self, asked: Mapping[str, Any]) -> list[Session]:
+    def _listed(self, asked: Mapping[str, Any]) -> list[Recording]:
         folder_id = asked.get("folderID")
         found = [one for one in self._holdings.sessions.values() if one.shared or self._holdings.is_visible(one.folder)]
         if asked.get("isSharedWithMe") is True:
@@ -251,7 +251,7 @@ class WebSite:
     def _is_open(self, folder_id: str) -> bool:
         return self._holdings.is_visible(folder_id) and not self._holdings.folders[folder_id].closed
 
-    def _row(self, session: Session) -> dict[str, Any]:
+    def _row(self, session: Recording) -> dict[str, Any]:
         folder = self._holdings.folders[session.folder]
         return {
             "__type": "SessionRow:#Panopto.Data.DB.WebUI",
@@ -292,7 +292,7 @@ class WebSite:
             "ViewerUrl": f"/Panopto/Pages/Viewer.aspx?pid={playlist.id}",
         }
 
-    def _start(self, session: Session) -> str | None:
+    def _start(self, session: Recording) -> str | None:
         if session.start is None:
             return None
         time = datetime.fromisoformat(session.start)
@@ -308,7 +308,7 @@ class WebSite:
             return JSONResponse({"Message": "Forbidden"}, 403)
         return JSONResponse(self._item(session))
 
-    def _item(self, session: Session) -> dict[str, Any]:
+    def _item(self, session: Recording) -> dict[str, Any]:
         folder = self._holdings.folders[session.folder]
         return {
             "TypeName": "Session",

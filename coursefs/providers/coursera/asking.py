@@ -141,7 +141,7 @@ class Asker:
         """Try every route again, also those that seemed to be removed."""
         self._book.ask_again()
 
-    def routes(self) -> Sequence[model.Route]:
+    def routes(self) -> Sequence[model.RouteState]:
         """The state of each route that was used so far.  No request is made."""
         return self._book.routes()
 
@@ -161,7 +161,7 @@ class Asker:
                 raise
         return await self.ask(route, **values)
 
-    async def ask_aside(self, route: Route, **values: str) -> Envelope:
+    async def ask_checking_session(self, route: Route, **values: str) -> Envelope:
         """The reply of a route that may refuse a living session with the error of an ended one.
 
         Raises `NotSignedIn` only when the session has really ended.

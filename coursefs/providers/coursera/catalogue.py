@@ -45,21 +45,21 @@ class Specialization:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class CourseAddress:
     """A parsed address, slug or id: the course or specialization that it names."""
 
     course: str = ""  # slug or id
     programme: str = ""  # slug
 
 
-def reference(said: str, host: str) -> Reference | None:
+def course_address(said: str, host: str) -> CourseAddress | None:
     """Parse an address, slug or id for the platform at this host (without `www.`); None: it is of another platform.
 
     A slug alone may name either kind, because courses and specializations share slugs; an address tells which.
     """
     if "://" not in said:
         word = as_identifier(said.strip())
-        return Reference(word, word) if _SLUG.fullmatch(word) else None
+        return CourseAddress(word, word) if _SLUG.fullmatch(word) else None
     try:
         parts = urlsplit(said)
         there = parts.hostname or ""
@@ -70,9 +70,9 @@ def reference(said: str, host: str) -> Reference | None:
     segments = [unquote(segment) for segment in parts.path.split("/")]
     for part, slug in itertools.pairwise(segments):
         if _SLUG.fullmatch(slug) and part in _COURSE_PARTS:
-            return Reference(course=slug)
+            return CourseAddress(course=slug)
         if _SLUG.fullmatch(slug) and part in _PROGRAMME_PARTS:
-            return Reference(programme=slug)
+            return CourseAddress(programme=slug)
     return None
 
 

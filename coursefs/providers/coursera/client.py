@@ -87,7 +87,7 @@ class CourseraClient:
             account=account,
             bucket=bucket,
         )
-        self._several = Several(self._asker.ask_aside)
+        self._several = Several(self._asker.ask_checking_session)
         self._user: Renewal[str] = Renewal()
         self._gateway = Gateway(self._asker)
         self.catalogue = PublicCatalogue(self._asker.ask, self._gateway.query)
@@ -232,43 +232,43 @@ class CourseraClient:
     async def has_references(self, course_id: str) -> bool:
         """Whether the Resources tab of a course lists anything.  Raises as `references` does."""
         try:
-            return bool((await self._asker.ask_aside(routes.ANY_REFERENCE, course_id=course_id)).elements)
+            return bool((await self._asker.ask_checking_session(routes.ANY_REFERENCE, course_id=course_id)).elements)
         except Gone:  # the platform may answer 404 for an empty list
             return False
 
     async def references(self, course_id: str) -> tuple[Reference, ...]:
         """The entries of the Resources tab of a course, with their texts."""
         try:
-            return replies.references(await self._asker.ask_aside(routes.REFERENCES, course_id=course_id))
+            return replies.references(await self._asker.ask_checking_session(routes.REFERENCES, course_id=course_id))
         except Gone:
             return ()
 
     async def programming(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a programming assignment; no attempt is started."""
         return instructions.programming(
-            await self._asker.ask_aside(routes.PROGRAMMING, id=compound(course_id, item_id))
+            await self._asker.ask_checking_session(routes.PROGRAMMING, id=compound(course_id, item_id))
         )
 
     async def programming_exercise(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a programming exercise of the older kind (`programming`); no attempt is started."""
         return instructions.exercise(
-            await self._asker.ask_aside(routes.PROGRAMMING_EXERCISE, id=compound(course_id, item_id))
+            await self._asker.ask_checking_session(routes.PROGRAMMING_EXERCISE, id=compound(course_id, item_id))
         )
 
     async def peer_assignment(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a peer assignment and the prompts of the submission; no attempt is started."""
         ids = {"user_id": await self.user_id(), "course_id": course_id, "item_id": item_id}
-        return instructions.peer_assignment(await self._asker.ask_aside(routes.PEER_ASSIGNMENT, **ids))
+        return instructions.peer_assignment(await self._asker.ask_checking_session(routes.PEER_ASSIGNMENT, **ids))
 
     async def discussion(self, course_id: str, item_id: str) -> Instructions:
         """The question of a discussion prompt; the posts of other learners are not requested."""
         prompt = compound(await self.user_id(), course_id, item_id)
-        return instructions.discussion(await self._asker.ask_aside(routes.DISCUSSION, id=prompt))
+        return instructions.discussion(await self._asker.ask_checking_session(routes.DISCUSSION, id=prompt))
 
     async def lab(self, course_id: str, item_id: str) -> Instructions:
         """The instructions of a lab; no machine is started."""
         lab = compound(await self.user_id(), course_id, item_id)
-        return instructions.lab(await self._asker.ask_aside(routes.LAB, id=lab))
+        return instructions.lab(await self._asker.ask_checking_session(routes.LAB, id=lab))
 
     async def quiz(self, course_id: str, item_id: str) -> Quiz:
         """A quiz with the answers of its last submission; one or two requests, and a third where the grade is missing.
@@ -315,7 +315,7 @@ class CourseraClient:
             found |= await self._some_assets(wanted[first : first + ASSETS_PER_REQUEST])
         return found
 
-    def routes(self) -> Sequence[model.Route]:
+    def routes(self) -> Sequence[model.RouteState]:
         """The state of each route that was used so far.  No request is made."""
         return self._asker.routes()
 

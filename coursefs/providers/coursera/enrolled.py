@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from coursefs.errors import BadReply, Gone
 from coursefs.model import Course
-from coursefs.providers.coursera.catalogue import CatalogueCourse, reference
+from coursefs.providers.coursera.catalogue import CatalogueCourse, course_address
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.item_types import course_url
 from coursefs.providers.coursera.replies import Membership
@@ -55,7 +55,7 @@ async def resolved(client: CourseraClient, text: str, base_url: str) -> Sequence
 
     A course that the account is not enrolled in is `hidden`: the platform shows its content to its learners only.
     """
-    meant = reference(text, cookie_host(base_url))
+    meant = course_address(text, cookie_host(base_url))
     if meant is None:
         return ()
     found: Sequence[CatalogueCourse] = ()

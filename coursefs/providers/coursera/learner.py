@@ -19,12 +19,12 @@ from coursefs.providers.coursera.public_catalogue import Ask
 from coursefs.providers.coursera.routes import compound
 from coursefs.providers.coursera.standing import (
     CourseGrade,
+    CourseraProgress,
     CourseSession,
     DeadlineSettings,
     ModulesDone,
     Parts,
     Period,
-    Progress,
 )
 from coursefs.providers.kit.gathering import gathering
 
@@ -47,7 +47,7 @@ class Learner:
         self._user_id = user_id
         self._limiter = trio.CapacityLimiter(_REQUESTS)
 
-    async def progress(self, course_id: str, slug: str) -> Progress | None:
+    async def progress(self, course_id: str, slug: str) -> CourseraProgress | None:
         """The progress in a course."""
         user = await self._user_id()
         ids = {"id": compound(user, course_id), "user_id": user, "slug": slug}
@@ -139,7 +139,7 @@ class Learner:
                 requests.ask(found, "schedule", partial(_tried, partial(self.schedule, course_id)))
         course = _of(found, "course", CatalogueCourse)
         return Parts(
-            progress=_of(found, "progress", Progress),
+            progress=_of(found, "progress", CourseraProgress),
             session=_of(found, "session", CourseSession),
             deadlines=deadlines,
             schedule=_of(found, "schedule", tuple) or (),

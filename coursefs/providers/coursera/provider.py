@@ -11,7 +11,7 @@ import trio
 from cachetools import LRUCache
 
 from coursefs.errors import CoursefsError, Gone
-from coursefs.model import Course, CourseProgress, File, Identity, Item, Outline, Remote, Route, Source, Standing
+from coursefs.model import Course, CourseProgress, File, Identity, Item, Outline, Remote, RouteState, Source, Standing
 from coursefs.providers.coursera.choice import Choice
 from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.enrolled import enrolled, from_catalogue, resolved
@@ -111,7 +111,7 @@ class CourseraProvider:
             raise Gone(f"the platform no longer offers {remote.identity.rpartition('/')[2]} of this")
         return Source(absolute(url, self._client.api_url), expires=expires)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far."""
         return self._client.routes()
 

@@ -13,7 +13,7 @@ from coursefs.errors import CoursefsError
 from coursefs.model import Course, File, Item
 from coursefs.providers.coursera import item_types
 from coursefs.providers.coursera.instructions import Instructions, Passage
-from coursefs.providers.coursera.quizzes import Option, Question, Quiz
+from coursefs.providers.coursera.quizzes import AnswerOption, Question, Quiz
 from coursefs.providers.kit.files import page_file
 
 _SAID = {"CORRECT": "Right", "INCORRECT": "Wrong", "PARTIALLY_CORRECT": "Partly right"}
@@ -114,7 +114,7 @@ def _verdict(one: Question) -> str:
     return ", ".join(filter(None, (said, points)))
 
 
-def _choices(options: tuple[Option, ...]) -> str:
+def _choices(options: tuple[AnswerOption, ...]) -> str:
     items: list[str] = []
     for one in options:
         marks = ["your answer"] if one.chosen else []

@@ -15,7 +15,7 @@ from coursefs.providers.kit.fields import Json, identifier, integer, record, row
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class AnswerOption:
     """An option of a question; texts are CML or HTML."""
 
     text: str
@@ -31,8 +31,8 @@ class Question:
     prompt: str  # CML or HTML
     title: str = ""
     is_text: bool = False
-    options: tuple[Option, ...] = ()
-    blanks: tuple[tuple[Option, ...], ...] = ()  # the options of each blank
+    options: tuple[AnswerOption, ...] = ()
+    blanks: tuple[tuple[AnswerOption, ...], ...] = ()  # the options of each blank
     answers: tuple[str, ...] = ()  # plain texts
     written: str = ""  # an answer that is CML or HTML
     expected: tuple[str, ...] = ()  # plain texts
@@ -192,8 +192,8 @@ def _chosen(response: Json) -> frozenset[str]:
     return frozenset(str(one) for one in several if isinstance(one, (str, int)) and not isinstance(one, bool))
 
 
-def _options(listed: tuple[Json, ...], chosen: frozenset[str], correctness: str) -> tuple[Option, ...]:
-    found: list[Option] = []
+def _options(listed: tuple[Json, ...], chosen: frozenset[str], correctness: str) -> tuple[AnswerOption, ...]:
+    found: list[AnswerOption] = []
     for row in listed:
         key = text(row, "optionId") or text(row, "id")
         is_chosen = bool(key) and key in chosen
@@ -201,16 +201,16 @@ def _options(listed: tuple[Json, ...], chosen: frozenset[str], correctness: str)
         if not isinstance(right, bool):  # of a single choice only the whole answer is judged
             single = is_chosen and len(chosen) == 1
             right = {"CORRECT": True, "INCORRECT": False}.get(correctness) if single else None
-        found.append(Option(content(row, "display"), is_chosen, right, content(row, "feedback")))
+        found.append(AnswerOption(content(row, "display"), is_chosen, right, content(row, "feedback")))
     return tuple(found)
 
 
-def _blanks(listed: tuple[Json, ...], response: Json) -> tuple[tuple[Option, ...], ...]:
+def _blanks(listed: tuple[Json, ...], response: Json) -> tuple[tuple[AnswerOption, ...], ...]:
     chosen: Mapping[str, str] = {
         (text(row, "responseId") or text(row, "id")).rpartition("~")[2]: text(row, "optionId")
         for row in rows(response, "responses")
     }
-    found: list[tuple[Option, ...]] = []
+    found: list[tuple[AnswerOption, ...]] = []
     for row in listed:
         key = (text(row, "fillableBlankId") or text(row, "id")).rpartition("~")[2]
         own = frozenset(filter(None, [chosen.get(key, "")]))

@@ -61,9 +61,9 @@ class RouteBook:
         for page in self._pages.values():
             page.rests_until = 0.0
 
-    def routes(self) -> Sequence[model.Route]:
+    def routes(self) -> Sequence[model.RouteState]:
         """The state of every route that was used, in the order of first use."""
-        return [model.Route(name, _short(name, page.trouble)) for name, page in self._pages.items()]
+        return [model.RouteState(name, _short(name, page.trouble)) for name, page in self._pages.items()]
 
 
 def _name(route: Route) -> str:

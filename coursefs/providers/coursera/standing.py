@@ -17,7 +17,7 @@ _WEEK = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CourseraProgress:
     """The progress of a learner in a course."""
 
     overall: float | None = None
@@ -73,7 +73,7 @@ class ModulesDone:
 class Parts:
     """The parsed replies from which a standing is built; each may be missing."""
 
-    progress: Progress | None = None
+    progress: CourseraProgress | None = None
     session: CourseSession | None = None
     deadlines: DeadlineSettings | None = None
     schedule: Sequence[Period] = ()
@@ -82,7 +82,7 @@ class Parts:
     about: About | None = None
 
 
-def progress(envelope: Envelope) -> Progress | None:
+def progress(envelope: Envelope) -> CourseraProgress | None:
     """`onDemandCoursesProgress.v1` with its envelope, or the older bare reply; None when it has no progress."""
     said = _first(envelope) or envelope.whole
     items = record(said, "items")
@@ -91,7 +91,7 @@ def progress(envelope: Envelope) -> Progress | None:
         for one in items
         if text(record(items, one), "progressState") == "Completed"
     }
-    found = Progress(
+    found = CourseraProgress(
         overall=_part(said.get("overall"), of=100.0),
         modules=_parts_of_modules(record(said, "modules")),
         lessons=_parts_of_modules(record(said, "lessons")),
@@ -99,10 +99,10 @@ def progress(envelope: Envelope) -> Progress | None:
         completed=completed,
         next_item=identifier(said, "nextItem"),
     )
-    return None if replace(found, lists_items=False) == Progress() else found
+    return None if replace(found, lists_items=False) == CourseraProgress() else found
 
 
-def course_progress(found: Progress | None) -> CourseProgress:
+def course_progress(found: CourseraProgress | None) -> CourseProgress:
     """The progress by the keys of sections and items."""
     if found is None:
         return CourseProgress()
@@ -223,7 +223,7 @@ def _due(parts: Parts, starts: float | None) -> Mapping[str, float]:
     return due
 
 
-def _done(progress: Progress | None, items: int) -> float | None:
+def _done(progress: CourseraProgress | None, items: int) -> float | None:
     if progress is None:
         return None
     if progress.overall is None and items:

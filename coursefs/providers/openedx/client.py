@@ -21,7 +21,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from coursefs.errors import BadReply, CoursefsError, Gone, RouteGone
-from coursefs.model import Route
+from coursefs.model import RouteState
 from coursefs.providers.kit.fields import Json
 from coursefs.providers.kit.known_fields import look
 from coursefs.providers.openedx import replies, routes
@@ -116,8 +116,8 @@ class OpenEdxReader:
 
     async def unit_page(self, usage_key: str) -> str:
         """The page of a unit or a block, without the site's frame.  Needs cookies (`Session.cookies`)."""
-        way = routes.PAGE.ways[0]
-        url = way.url(self.base_url, usage_key=usage_key)
+        route = routes.PAGE.routes[0]
+        url = route.url(self.base_url, usage_key=usage_key)
         return page_text(url, await self._session.fetch_page(url, bucket=self._bucket))
 
     async def page(self, url: str) -> str:
@@ -201,7 +201,7 @@ class OpenEdxReader:
             page = _next_page(body)
         return found
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far.  No request is made."""
         return self._book.states()
 
@@ -220,8 +220,8 @@ class OpenEdxReader:
         `attempts`: how often a request is made when the server fails; few if there is a substitute.
         """
         trouble: CoursefsError | None = None
-        for way in self._book.ways(resource):
-            url = way.url(self.base_url, **values)
+        for route in self._book.routes(resource):
+            url = route.url(self.base_url, **values)
             try:
                 reply = await self._session.fetch(url, bucket=bucket or self._bucket, attempts=attempts)
             except BadReply as error:  # a redirect to a wrong address, as of servers that do not know of their proxy
@@ -231,13 +231,13 @@ class OpenEdxReader:
             try:
                 body = api_json(reply, resource.name)
             except RouteGone as error:
-                self._book.note(resource, way, str(error))
+                self._book.note(resource, route, str(error))
                 trouble = trouble or error
                 continue
             except CoursefsError:  # any other error is an answer: the route exists
-                self._book.note(resource, way, None)
+                self._book.note(resource, route, None)
                 raise
-            self._book.note(resource, way, None)
+            self._book.note(resource, route, None)
             return body
         raise trouble or RouteGone(f"{resource.name}: the platform does not have this")
 

@@ -165,7 +165,7 @@ def _rewritten(one: _Element, links: Links, *, problem: bool) -> bool:
             _anchor(one, links)
             return True
         case tag if tag in _DROPPED:
-            _drop(one, _sketch(one))
+            _drop(one, _sign_of(one))
         case tag if tag in _EMBEDDING:
             return _embedded(one, links)
         case _:
@@ -202,7 +202,7 @@ def _label(one: _Element) -> None:
         inner.tag = "span"
 
 
-def _sketch(element: _Element) -> str:
+def _sign_of(element: _Element) -> str:
     """The plain text in place of a form control, such as `☐`; "" for none."""
     if element.tag != "input":
         return ""

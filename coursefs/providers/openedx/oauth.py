@@ -122,8 +122,8 @@ class Remedy(enum.Enum):
 _EXPIRED = frozenset({"token_expired", "Token has expired.", "Signature has expired."})
 _DISABLED = frozenset({"user_not_active", "User account is disabled."})
 _UNSUITED = frozenset({"non_supported_token", "non_asymmetric_token"})
-_NOT_SHOWN = "Authentication credentials were not provided."
-_NOBODY = "Anonymous users cannot access another user's blocks."
+_NO_CREDENTIALS = "Authentication credentials were not provided."
+_ANONYMOUS = "Anonymous users cannot access another user's blocks."
 #: most bytes of a reply with a course's metadata
 _SHORT = 2**16
 
@@ -145,7 +145,7 @@ def remedy(status: int, body: bytes) -> Remedy:
     inner = record(outer, "developer_message")
     said = {text(source, name) for source in (outer, inner) for name in ("error_code", "detail", "developer_message")}
     if status == 403:
-        return Remedy.SIGN_IN if said & {_NOT_SHOWN, _NOBODY} else Remedy.NONE
+        return Remedy.SIGN_IN if said & {_NO_CREDENTIALS, _ANONYMOUS} else Remedy.NONE
     if said & _UNSUITED:
         return Remedy.NONE
     if said & _DISABLED or any(one.startswith("User inactive or deleted") for one in said):

@@ -18,9 +18,9 @@ from coursefs.model import (
     Identity,
     Item,
     Outline,
+    ProvisionalFiles,
     Remote,
-    Route,
-    Sketch,
+    RouteState,
     Source,
     Standing,
     Wanted,
@@ -221,7 +221,7 @@ class OpenEdxProvider:
         """Dates and progress, with at most three requests; missing parts come from the enrolment and the blocks."""
         return await self._extras.standing(course, self._enrolments.get(course.key), self._blocks_for)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far."""
         return self._client.routes()
 
@@ -256,7 +256,7 @@ class OpenEdxProvider:
             unit = [with_pdf(part, html) for part in unit]
         files = await self._pages.unit(course, item, unit, html)
         # without a session for pages the other files are provisional: they replace no known file
-        return Sketch(files) if isinstance(html, NoSession) else files
+        return ProvisionalFiles(files) if isinstance(html, NoSession) else files
 
     async def _page(self, usage_key: str, unit: Sequence[Block]) -> str:
         """The page of a unit; if the platform cannot render it, the pages of those parts that it can render."""

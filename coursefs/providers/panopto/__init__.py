@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coursefs.providers.panopto.client import PanoptoClient
     from coursefs.providers.panopto.oauth import Client
-    from coursefs.providers.panopto.routes import Limits
+    from coursefs.providers.panopto.routes import EndpointLimiters
 
-__all__ = ["Client", "Limits", "PanoptoClient"]
+__all__ = ["Client", "EndpointLimiters", "PanoptoClient"]
 
-_WHERE = {"Client": "oauth", "Limits": "routes", "PanoptoClient": "client"}
+_WHERE = {"Client": "oauth", "EndpointLimiters": "routes", "PanoptoClient": "client"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""Reading a Panopto server by its API, with the token of an API client (`coursefs.providers.panopto.reader.Reader`)."""
+"""A `PanoptoReader` of a server by its API, with the token of an API client."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from coursefs.errors import CoursefsError, NotSignedIn
-from coursefs.model import Identity, Route
+from coursefs.model import Identity, RouteState
 from coursefs.providers.kit.gathering import concerns_one_item
 from coursefs.providers.panopto.client import PanoptoClient
-from coursefs.providers.panopto.folders import Contents
+from coursefs.providers.panopto.folders import FolderContents
 from coursefs.providers.panopto.media import MediaPages
-from coursefs.providers.panopto.replies import Delivery, Folder, Session
+from coursefs.providers.panopto.replies import Delivery, Folder, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.providers.panopto.tokens import user_of
 from coursefs.providers.panopto.walk import Folders
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class ApiReader:
     """One account that has signed in with an API client; `turns` limits the concurrent requests of listings."""
 
-    def __init__(self, client: PanoptoClient, settings: Settings, turns: RequestLimit) -> None:
+    def __init__(self, client: PanoptoClient, settings: PanoptoSettings, turns: RequestLimit) -> None:
         self.client = client
         self._settings = settings
         self._folders = Folders(client, settings, turns)
@@ -40,13 +40,13 @@ class ApiReader:
     async def visible(self) -> Mapping[str, Folder]:
         return await self._folders.visible()
 
-    async def below(self, top: Folder) -> Mapping[str, Contents]:
+    async def below(self, top: Folder) -> Mapping[str, FolderContents]:
         return await self._folders.below(top)
 
     async def folder(self, folder_id: str) -> Folder:
         return await self.client.folder(folder_id)
 
-    async def facts(self, session_id: str) -> tuple[Session, Delivery | None]:
+    async def facts(self, session_id: str) -> tuple[Recording, Delivery | None]:
         session = await self.client.session(session_id)
         try:
             return session, await self.client.delivery(session_id)
@@ -60,5 +60,5 @@ class ApiReader:
         session = await self.client.session(session_id)
         return await self.media.offered_at(session.download_url, fresh=True)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         return self.client.routes()

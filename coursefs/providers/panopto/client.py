@@ -32,14 +32,14 @@ from coursefs.providers.panopto.bearer import Bearer
 from coursefs.providers.panopto.cookie import MediaCookie, cookie_of
 from coursefs.providers.panopto.media import MediaPages, is_page
 from coursefs.providers.panopto.oauth import Client
-from coursefs.providers.panopto.replies import Delivery, Folder, Json, Playlist, Session, content_of
-from coursefs.providers.panopto.routes import Limits, Route
+from coursefs.providers.panopto.replies import Delivery, Folder, Json, Playlist, Recording, content_of
+from coursefs.providers.panopto.routes import EndpointLimiters, Route
 from coursefs.providers.panopto.tokens import REFUSED, Tokens, granted
 from coursefs.transport import Reply, Transport
 from coursefs.transport.body import body_of
 from coursefs.transport.parsing import count_of
 
-T = TypeVar("T", Folder, Session, Playlist)
+T = TypeVar("T", Folder, Recording, Playlist)
 
 #: how many pages a listing may have; a longer one, perhaps without an end, is an error
 _MOST_PAGES = 2000
@@ -56,7 +56,7 @@ class PanoptoClient:
         secrets: Mapping[str, str],
         *,
         account: str = "panopto",
-        limits: Limits | None = None,
+        limits: EndpointLimiters | None = None,
         vault: Vault | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -65,7 +65,7 @@ class PanoptoClient:
         self._client = client
         # stored only when the platform gave no refresh token
         self._username, self._password = secrets.get("username", ""), secrets.get("password", "")
-        self._limits = limits or Limits()
+        self._limits = limits or EndpointLimiters()
         self._clock = clock
         named = "" if account == "panopto" else f" --account {account}"
         self._sign_in = f"{account}: not signed in (any more); sign in: coursefs login panopto --server …{named}"
@@ -101,19 +101,19 @@ class PanoptoClient:
 
     # -- recordings
 
-    async def sessions(self, folder_id: str) -> list[Session]:
+    async def sessions(self, folder_id: str) -> list[Recording]:
         """The recordings directly in a folder, oldest first.  Most lack their download address."""
         return await self._list(replies.session, routes.SESSIONS, id=folder_id)
 
-    async def session(self, session_id: str) -> Session:
+    async def session(self, session_id: str) -> Recording:
         """One recording with all its fields."""
         return _one(replies.session, await self._json(routes.SESSION, id=session_id), routes.SESSION)
 
-    async def search_sessions(self, text: str) -> list[Session]:
+    async def search_sessions(self, text: str) -> list[Recording]:
         """Recordings that contain the words."""
         return await self._list(replies.session, routes.SEARCH_SESSIONS, text=text)
 
-    async def viewed_sessions(self) -> list[Session]:
+    async def viewed_sessions(self) -> list[Recording]:
         """The recordings that the account has watched or started to watch."""
         return await self._list(replies.session, routes.VIEWED)
 
@@ -125,7 +125,7 @@ class PanoptoClient:
         """One playlist."""
         return _one(replies.playlist, await self._json(routes.PLAYLIST, id=playlist_id), routes.PLAYLIST)
 
-    async def playlist_sessions(self, playlist_id: str) -> list[Session]:
+    async def playlist_sessions(self, playlist_id: str) -> list[Recording]:
         """The recordings of a playlist, in its order."""
         return await self._list(replies.session, routes.PLAYLIST_SESSIONS, id=playlist_id)
 
@@ -168,9 +168,9 @@ class PanoptoClient:
 
     # -- asking
 
-    def routes(self) -> Sequence[model.Route]:
+    def routes(self) -> Sequence[model.RouteState]:
         """The state of each route that was used so far.  No request is made."""
-        return [model.Route(f"{route.name} ({route.path})", trouble) for route, trouble in self._used.items()]
+        return [model.RouteState(f"{route.name} ({route.path})", trouble) for route, trouble in self._used.items()]
 
     async def token(self) -> str:
         """A valid access token, renewed if necessary."""

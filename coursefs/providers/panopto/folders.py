@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from coursefs.model import Item, Kind, Section
-from coursefs.providers.panopto.replies import Folder, Playlist, Session
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.replies import Folder, Playlist, Recording
+from coursefs.providers.panopto.settings import PanoptoSettings
 
 _EXTENSION = re.compile(r"\.(mp4|m4v|mov|avi|wmv|mkv|mp3|m4a)$", re.IGNORECASE)
 
@@ -44,12 +44,12 @@ SCHEDULED = "scheduled"  # nothing is recorded yet
 
 
 @dataclass(slots=True)
-class Contents:
+class FolderContents:
     """The direct contents of a folder."""
 
     children: Sequence[Folder] = ()
-    sessions: Sequence[Session] = ()
-    playlists: Sequence[tuple[Playlist, Sequence[Session]]] = field(default_factory=tuple)
+    sessions: Sequence[Recording] = ()
+    playlists: Sequence[tuple[Playlist, Sequence[Recording]]] = field(default_factory=tuple)
 
 
 def unknown_parents(folders: Mapping[str, Folder], asked: Iterable[str]) -> list[str]:
@@ -75,7 +75,7 @@ def roots(folders: Mapping[str, Folder]) -> list[Folder]:
     return sorted((folders[one] for one in tops), key=lambda one: (one.name.casefold(), one.id))
 
 
-def section(folder: Folder, contents: Mapping[str, Contents], settings: Settings) -> Section:
+def section(folder: Folder, contents: Mapping[str, FolderContents], settings: PanoptoSettings) -> Section:
     """A folder as a section with its contents; subfolders that `contents` lacks are left out."""
     mine = contents[folder.id]
     inner = [section(child, contents, settings) for child in mine.children if child.id in contents]
@@ -92,7 +92,7 @@ def section(folder: Folder, contents: Mapping[str, Contents], settings: Settings
     )
 
 
-def _playlist(playlist: Playlist, sessions: Sequence[Session], settings: Settings) -> Section:
+def _playlist(playlist: Playlist, sessions: Sequence[Recording], settings: PanoptoSettings) -> Section:
     key = f"playlist/{playlist.id}"
     return Section(
         key=key,
@@ -105,7 +105,7 @@ def _playlist(playlist: Playlist, sessions: Sequence[Session], settings: Setting
     )
 
 
-def _item(session: Session, key: str, position: int | None, settings: Settings) -> Item:
+def _item(session: Recording, key: str, position: int | None, settings: PanoptoSettings) -> Item:
     name = title(session.name, session.start, settings.zone)
     details = {"session_id": session.id}
     if session.start is not None:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn
 from coursefs.providers.panopto import replies, routes
 from coursefs.providers.panopto.replies import ENOUGH, Delivery, is_srt
-from coursefs.providers.panopto.routes import Limits, Route
+from coursefs.providers.panopto.routes import EndpointLimiters, Route
 from coursefs.providers.panopto.web_replies import leads_to_sign_in
 from coursefs.transport import Origin, Reply, Transport
 from coursefs.transport.body import body_of
@@ -44,7 +44,7 @@ class MediaPages:
         transport: Transport,
         server: str,
         cookies: Cookies,
-        limits: Limits,
+        limits: EndpointLimiters,
         *,
         content: Callable[[Reply, Route], object],
         ended: Callable[[], CoursefsError],

@@ -32,7 +32,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class BrowserSignIn:
     """A sign-in in a browser: the address to open, and the values that its redirect must match."""
 
     url: str = field(repr=False)
@@ -63,7 +63,7 @@ class Attempt:
             raise UsageError("this address belongs to another attempt to sign in; use the newest one") from None
 
 
-def attempt(server: str, client: Client, redirect_uri: str, *, state: str, verifier: str) -> Attempt:
+def attempt(server: str, client: Client, redirect_uri: str, *, state: str, verifier: str) -> BrowserSignIn:
     """Prepare a sign-in in a browser; `state` and `verifier` are random, at least 43 characters of base64url."""
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # slow, and seldom needed
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -78,10 +78,10 @@ def attempt(server: str, client: Client, redirect_uri: str, *, state: str, verif
         code_challenge=create_s256_code_challenge(verifier),
         code_challenge_method="S256",
     )
-    return Attempt(url, redirect_uri, state, verifier)
+    return BrowserSignIn(url, redirect_uri, state, verifier)
 
 
-def by_code(client: Client, tried: Attempt, code: str) -> bytes:
+def by_code(client: Client, tried: BrowserSignIn, code: str) -> bytes:
     """The form that exchanges a code for tokens."""
     return client.form("authorization_code", code=code, redirect_uri=tried.redirect_uri, code_verifier=tried.verifier)
 

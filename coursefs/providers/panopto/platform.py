@@ -19,9 +19,9 @@ from coursefs.settings.paths import expanded
 
 if TYPE_CHECKING:
     from coursefs.providers.panopto.oauth import Client
-    from coursefs.providers.panopto.reader import Reader
-    from coursefs.providers.panopto.routes import Limits, RequestLimit
-    from coursefs.providers.panopto.settings import Settings
+    from coursefs.providers.panopto.reader import PanoptoReader
+    from coursefs.providers.panopto.routes import EndpointLimiters, RequestLimit
+    from coursefs.providers.panopto.settings import PanoptoSettings
     from coursefs.providers.panopto.sign_in import PanoptoSignIn
     from coursefs.providers.panopto.web_cookies import WebCookies
     from coursefs.transport import Transport
@@ -46,20 +46,22 @@ def create(account: Account, transport: Transport) -> Provider:
     settings; a missing sign-in raises `NotSignedIn` at the first request.
     """
     from coursefs.providers.panopto.provider import PanoptoProvider
-    from coursefs.providers.panopto.routes import Limits, RequestLimit
+    from coursefs.providers.panopto.routes import EndpointLimiters, RequestLimit
     from coursefs.providers.panopto.settings import settings
 
     is_web = "aspxauth" in account.secrets
     own = settings(account.settings, needs_client=bool(account.secrets) and not is_web)
     whose = "" if is_web else own.client_id
-    limits = transport.shared(("panopto", own.server, whose), lambda: Limits(own.per_minute))
+    limits = transport.shared(("panopto", own.server, whose), lambda: EndpointLimiters(own.per_minute))
     turns = RequestLimit(_LISTING_REQUESTS)
     make = _web_reader if is_web else _api_reader
     reader = make(account, transport, own, limits, turns)
     return PanoptoProvider(reader, own, wanted=account.wanted, media=limits.media, turns=turns)
 
 
-def _api_reader(account: Account, transport: Transport, own: Settings, limits: Limits, turns: RequestLimit) -> Reader:
+def _api_reader(
+    account: Account, transport: Transport, own: PanoptoSettings, limits: EndpointLimiters, turns: RequestLimit
+) -> PanoptoReader:
     from coursefs.providers.panopto.api_reader import ApiReader
     from coursefs.providers.panopto.client import PanoptoClient
     from coursefs.providers.panopto.oauth import Client
@@ -76,7 +78,9 @@ def _api_reader(account: Account, transport: Transport, own: Settings, limits: L
     return ApiReader(client, own, turns)
 
 
-def _web_reader(account: Account, transport: Transport, own: Settings, limits: Limits, turns: RequestLimit) -> Reader:
+def _web_reader(
+    account: Account, transport: Transport, own: PanoptoSettings, limits: EndpointLimiters, turns: RequestLimit
+) -> PanoptoReader:
     from coursefs.providers.panopto.web_client import WebClient
     from coursefs.providers.panopto.web_reader import WebReader
 

@@ -11,24 +11,24 @@ import trio
 from cachetools import TTLCache
 
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
-from coursefs.model import Course, File, Identity, Item, Outline, Remote, Route, Sketch, Source, Wanted
+from coursefs.model import Course, File, Identity, Item, Outline, ProvisionalFiles, Remote, RouteState, Source, Wanted
 from coursefs.providers.base import FEW
 from coursefs.providers.kit.gathering import concerns_one_item, gathering
 from coursefs.providers.panopto import routes
 from coursefs.providers.panopto.folders import SCHEDULED, SESSION, roots, section, slug
 from coursefs.providers.panopto.media import NOT_OFFERED
-from coursefs.providers.panopto.reader import Reader
+from coursefs.providers.panopto.reader import PanoptoReader
 from coursefs.providers.panopto.replies import TAGS, Folder, as_guid
 from coursefs.providers.panopto.routes import RequestLimit
 from coursefs.providers.panopto.session_files import (
     OWN,
-    Known,
+    RecordingReplies,
     is_archived,
     listed_files,
     session_files,
     wanted_captions,
 )
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.transport import Origin, RateLimiter
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,13 @@ class PanoptoProvider:
     """
 
     def __init__(
-        self, reader: Reader, settings: Settings, *, wanted: Wanted, media: RateLimiter, turns: RequestLimit
+        self,
+        reader: PanoptoReader,
+        settings: PanoptoSettings,
+        *,
+        wanted: Wanted,
+        media: RateLimiter,
+        turns: RequestLimit,
     ) -> None:
         self._reader = reader
         self._settings = settings
@@ -76,10 +82,10 @@ class PanoptoProvider:
         """The files of these recordings.
 
         For a few, requests for each find its file and captions.  For more than `FEW`, no request is made: each gets a
-        `Sketch` from its listing.
+        `ProvisionalFiles` from its listing.
         """
         recorded = [item for item in items if item.type_name == SESSION and not is_archived(item)]
-        known: dict[str, Known | CoursefsError] = {}
+        known: dict[str, RecordingReplies | CoursefsError] = {}
         if len(recorded) <= FEW:
             async with gathering(self._turns.limiter) as requests:
                 for session_id in {item.details["session_id"] for item in recorded}:
@@ -90,7 +96,7 @@ class PanoptoProvider:
             if answer is None:
                 expected = listed_files(course, item, self._settings)
                 is_final = item.type_name == SCHEDULED or is_archived(item)
-                files[item.key] = expected if is_final else Sketch(expected)
+                files[item.key] = expected if is_final else ProvisionalFiles(expected)
             elif isinstance(answer, CoursefsError):
                 files[item.key] = answer
             else:
@@ -143,7 +149,7 @@ class PanoptoProvider:
         return Source(url, headers, guarded=True)
 
     async def _download_at(self, session_id: str) -> tuple[str, dict[str, str]]:
-        """As `Reader.download_at`; that there is none is remembered."""
+        """As `PanoptoReader.download_at`; that there is none is remembered."""
         try:
             return await self._reader.download_at(session_id)
         except NotAllowed as error:
@@ -158,7 +164,7 @@ class PanoptoProvider:
             folder_id = as_guid(match[1])
         return [self._course(await self._reader.folder(folder_id))] if folder_id else []
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far."""
         return self._reader.routes()
 
@@ -171,13 +177,13 @@ class PanoptoProvider:
             hidden=self._settings.skips((folder.name,)),
         )
 
-    async def _ask(self, session_id: str) -> Known:
+    async def _ask(self, session_id: str) -> RecordingReplies:
         """The facts of one recording."""
         session, delivery = await self._reader.facts(session_id)
         self._not_offered.pop(session_id, None)
         if not session.download_url:
             self._not_offered[session_id] = NOT_OFFERED
-        known = Known(session, delivery)
+        known = RecordingReplies(session, delivery)
         found = set()
         for language, number in wanted_captions(known, self._wanted).items():
             try:
@@ -187,7 +193,7 @@ class PanoptoProvider:
                 if not concerns_one_item(error):
                     raise
                 log.debug("captions are not available: %s", error)
-        return Known(session, delivery, frozenset(found))
+        return RecordingReplies(session, delivery, frozenset(found))
 
 
 def _number(language: str) -> int | None:

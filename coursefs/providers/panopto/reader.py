@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from coursefs.model import Identity, Route
-from coursefs.providers.panopto.folders import Contents
+from coursefs.model import Identity, RouteState
+from coursefs.providers.panopto.folders import FolderContents
 from coursefs.providers.panopto.media import MediaPages
-from coursefs.providers.panopto.replies import Delivery, Folder, Session
+from coursefs.providers.panopto.replies import Delivery, Folder, Recording
 
 
-class Reader(Protocol):
+class PanoptoReader(Protocol):
     """One account on one server.  Every method makes requests, unless it says otherwise."""
 
     @property
@@ -28,13 +28,13 @@ class Reader(Protocol):
     async def visible(self) -> Mapping[str, Folder]:
         """Every folder that the account sees, by id."""
 
-    async def below(self, top: Folder) -> Mapping[str, Contents]:
+    async def below(self, top: Folder) -> Mapping[str, FolderContents]:
         """The contents of a folder and of every shown folder below it, by id."""
 
     async def folder(self, folder_id: str) -> Folder:
         """One folder.  Raises `Gone` or `NotAllowed`."""
 
-    async def facts(self, session_id: str) -> tuple[Session, Delivery | None]:
+    async def facts(self, session_id: str) -> tuple[Recording, Delivery | None]:
         """The facts of one recording; those of the viewer may be missing."""
 
     async def download_at(self, session_id: str) -> tuple[str, dict[str, str]]:
@@ -43,5 +43,5 @@ class Reader(Protocol):
         Raises `NotAllowed` when its owner has switched downloads off.
         """
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         """The state of each route that was used so far.  No request is made."""

@@ -26,7 +26,7 @@ Json = Mapping[str, Any]
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WORD = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_NOBODY = re.compile(r"[0-]+")  # the zero GUID: no object, or the root folder
+_NO_OBJECT = re.compile(r"[0-]+")  # the zero GUID: no object, or the root folder
 _NOT_LOGGED_IN = 2
 #: seconds from 1601, with which the viewer counts, to 1970
 _EPOCH = 11_644_473_600
@@ -46,7 +46,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Recording:
     """A recording."""
 
     id: str
@@ -130,12 +130,12 @@ def folder(row: Json) -> Folder | None:
     )
 
 
-def session(row: Json) -> Session | None:
+def session(row: Json) -> Recording | None:
     """A recording of a reply; None when it has no id."""
     session_id, urls = guid(row, "Id"), _record(row, "Urls")
     if not session_id:
         return None
-    return Session(
+    return Recording(
         id=session_id,
         name=text(row, "Name"),
         start=time_of(text(row, "StartTime")),
@@ -227,7 +227,7 @@ def guid(row: Json, name: str) -> str:
 def as_guid(value: str) -> str:
     """The value as an id; "" when it is not a GUID."""
     value = value.strip().strip("{}").lower()
-    return value if _GUID.fullmatch(value) and not _NOBODY.fullmatch(value) else ""
+    return value if _GUID.fullmatch(value) and not _NO_OBJECT.fullmatch(value) else ""
 
 
 def _record(row: Json, name: str) -> Json:

@@ -145,7 +145,7 @@ class RequestLimit:
         return self._behind if is_background() else self._waited_for
 
 
-class Limits:
+class EndpointLimiters:
     """The rate limiters of the endpoints, each made at its first use."""
 
     def __init__(self, per_minute: int = PER_MINUTE) -> None:

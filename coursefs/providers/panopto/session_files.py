@@ -13,8 +13,8 @@ from coursefs.pages import link_page
 from coursefs.providers.kit.files import languages
 from coursefs.providers.panopto import replies as numbered
 from coursefs.providers.panopto.folders import SCHEDULED
-from coursefs.providers.panopto.replies import Delivery, Mark, Session
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.replies import Delivery, Mark, Recording
+from coursefs.providers.panopto.settings import PanoptoSettings
 
 
 def chapters(marks: Sequence[Mark]) -> str:
@@ -45,10 +45,10 @@ OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordingReplies:
     """The replies about one recording; None for a request that was not made or failed."""
 
-    session: Session
+    session: Recording
     delivery: Delivery | None = None
     captions: frozenset[str] = frozenset()  # languages with captions, and `OWN`
 
@@ -60,7 +60,7 @@ class Known:
         return self.delivery.has_podcast
 
 
-def wanted_captions(known: Known, wanted: Wanted) -> Mapping[str, int | None]:
+def wanted_captions(known: RecordingReplies, wanted: Wanted) -> Mapping[str, int | None]:
     """The captions to request: language -> the platform's number of it; {} when there are none."""
     numbers = None if known.delivery is None else known.delivery.languages
     if numbers is None:
@@ -69,7 +69,7 @@ def wanted_captions(known: Known, wanted: Wanted) -> Mapping[str, int | None]:
     return {tag: by_tag[tag] for tag in languages(by_tag, wanted.subtitles)}
 
 
-def listed_files(course: Course, item: Item, settings: Settings) -> list[File]:
+def listed_files(course: Course, item: Item, settings: PanoptoSettings) -> list[File]:
     """The provisional files of a recording, from its listing alone."""
     if item.type_name == SCHEDULED:
         return [_link(course, item, "scheduled", "This is not recorded yet.")]
@@ -81,7 +81,7 @@ def listed_files(course: Course, item: Item, settings: Settings) -> list[File]:
     return files
 
 
-def session_files(course: Course, item: Item, known: Known, settings: Settings) -> list[File]:
+def session_files(course: Course, item: Item, known: RecordingReplies, settings: PanoptoSettings) -> list[File]:
     """The files of a recording, from the replies about it."""
     if item.type_name == SCHEDULED:
         return listed_files(course, item, settings)

@@ -16,7 +16,7 @@ from coursefs.transport import require_safe_url
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PanoptoSettings:
     """The parsed table `[accounts.NAME]` of the settings file."""
 
     server: str  # https://campus.example.edu
@@ -33,12 +33,12 @@ class Settings:
         return not self.skip.isdisjoint({_folded(path[-1]), _folded(shown[-1]), _folded("/".join(shown))})
 
 
-def settings(values: Mapping[str, str], *, needs_client: bool = True) -> Settings:
+def settings(values: Mapping[str, str], *, needs_client: bool = True) -> PanoptoSettings:
     """Parse the settings from their texts; a list has one entry a line.  Raises `UsageError`.
 
     `needs_client`: an API client must be named.
     """
-    return Settings(
+    return PanoptoSettings(
         server=server(values.get("server", "")),
         client_id=client_id(values.get("client_id", "")) if needs_client or "client_id" in values else "",
         skip=frozenset(_folded(entry.strip("/")) for entry in values.get("skip_folders", "").split("\n") if entry),

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from coursefs.errors import UsageError
 from coursefs.providers.panopto import oauth
 from coursefs.providers.panopto.client import ask_for_tokens
-from coursefs.providers.panopto.oauth import Attempt, Client
+from coursefs.providers.panopto.oauth import BrowserSignIn, Client
 from coursefs.providers.panopto.settings import client_id
 from coursefs.providers.panopto.tokens import REFUSED, Tokens
 from coursefs.transport import Transport
@@ -62,13 +62,13 @@ class PanoptoSignIn:
         self._client = client
         self._clock = clock
 
-    def attempt(self, port: int = PORT) -> Attempt:
+    def attempt(self, port: int = PORT) -> BrowserSignIn:
         """Start a sign-in in a browser: its address, and the values that its redirect must match."""
         redirect_uri = f"http://localhost:{port}/redirect"
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         return oauth.attempt(self._server, self._client, redirect_uri, state=state, verifier=verifier)
 
-    async def by_redirect(self, attempt: Attempt, redirect: str) -> dict[str, str]:
+    async def by_redirect(self, attempt: BrowserSignIn, redirect: str) -> dict[str, str]:
         """Complete a sign-in in a browser with the address of its redirect."""
         body = oauth.by_code(self._client, attempt, attempt.code(redirect))
         return self._kept(await self._ask(body))

@@ -12,10 +12,10 @@ from cachetools import TTLCache
 from coursefs.errors import CoursefsError, Gone, NotAllowed
 from coursefs.providers.kit.gathering import gathering
 from coursefs.providers.panopto.client import PanoptoClient
-from coursefs.providers.panopto.folders import Contents, unknown_parents
-from coursefs.providers.panopto.replies import Folder, Playlist, Session
+from coursefs.providers.panopto.folders import FolderContents, unknown_parents
+from coursefs.providers.panopto.replies import Folder, Playlist, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.settings import PanoptoSettings
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _REFUSED_FOR = 6 * 3600.0
 class Folders:
     """The folders of one account; `turns` limits the concurrent requests."""
 
-    def __init__(self, client: PanoptoClient, settings: Settings, turns: RequestLimit) -> None:
+    def __init__(self, client: PanoptoClient, settings: PanoptoSettings, turns: RequestLimit) -> None:
         self._client = client
         self._settings = settings
         self._turns = turns
@@ -53,12 +53,12 @@ class Folders:
         await self._climb(folders)
         return folders
 
-    async def below(self, top: Folder) -> dict[str, Contents]:
+    async def below(self, top: Folder) -> dict[str, FolderContents]:
         """The contents of a folder and of every shown folder below it, by id; requested level by level.
 
         A subfolder that is refused or gone is empty; any other error is raised.
         """
-        contents: dict[str, Contents] = {}
+        contents: dict[str, FolderContents] = {}
         level: dict[str, tuple[str, ...]] = {top.id: (top.name,)}  # folder id -> its path
         while level:
             found = await self._contents(list(level))
@@ -69,7 +69,7 @@ class Folders:
                     if folder_id == top.id or not isinstance(here, (NotAllowed, Gone)):
                         raise here
                     log.info("a folder of %s is not shown: %s", top.name, here)
-                    here = Contents()
+                    here = FolderContents()
                 # a repeated folder, perhaps below itself, stays in its first place
                 seen = {*contents, *level, *new}
                 inner = [one for one in here.children if one.id not in seen]
@@ -95,10 +95,10 @@ class Folders:
             if not missing:
                 return
 
-    async def _contents(self, folder_ids: Sequence[str]) -> dict[str, Contents | CoursefsError]:
+    async def _contents(self, folder_ids: Sequence[str]) -> dict[str, FolderContents | CoursefsError]:
         """The direct contents of each of these folders, or its error."""
         children: dict[str, list[Folder] | CoursefsError] = {}
-        sessions: dict[str, list[Session] | CoursefsError] = {}
+        sessions: dict[str, list[Recording] | CoursefsError] = {}
         playlists: dict[str, list[Playlist] | CoursefsError] = {}
         async with gathering(self._turns.limiter) as requests:
             for one in folder_ids:
@@ -106,11 +106,11 @@ class Folders:
                 requests.ask(sessions, one, partial(self._client.sessions, one))
                 requests.ask(playlists, one, partial(self._client.playlists, one))
         lists = {one.id: one for some in playlists.values() if isinstance(some, list) for one in some}
-        members: dict[str, list[Session] | CoursefsError] = {}
+        members: dict[str, list[Recording] | CoursefsError] = {}
         async with gathering(self._turns.limiter) as requests:
             for one in lists:
                 requests.ask(members, one, partial(self._client.playlist_sessions, one))
-        found: dict[str, Contents | CoursefsError] = {}
+        found: dict[str, FolderContents | CoursefsError] = {}
         for one in folder_ids:
             inner, recorded, listed = children[one], sessions[one], playlists[one]
             if isinstance(inner, CoursefsError):
@@ -119,9 +119,9 @@ class Folders:
                 found[one] = recorded
             else:
                 mine = [] if isinstance(listed, CoursefsError) else listed
-                found[one] = Contents(inner, recorded, [(each, _or_none(members[each.id])) for each in mine])
+                found[one] = FolderContents(inner, recorded, [(each, _or_none(members[each.id])) for each in mine])
         return found
 
 
-def _or_none(sessions: list[Session] | CoursefsError) -> list[Session]:
+def _or_none(sessions: list[Recording] | CoursefsError) -> list[Recording]:
     return [] if isinstance(sessions, CoursefsError) else sessions

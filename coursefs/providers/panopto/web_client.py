@@ -17,8 +17,8 @@ from coursefs.providers.kit.known_fields import look
 from coursefs.providers.panopto import routes, web_replies
 from coursefs.providers.panopto.media import MediaPages
 from coursefs.providers.panopto.replies import Folder
-from coursefs.providers.panopto.routes import Limits, Route
-from coursefs.providers.panopto.web_replies import Page, Row, Viewer, WebFolder
+from coursefs.providers.panopto.routes import EndpointLimiters, Route
+from coursefs.providers.panopto.web_replies import ListingPage, ListingRow, Viewer, WebFolder
 from coursefs.providers.panopto.web_session import WebSession
 from coursefs.transport import Reply, Transport
 
@@ -38,7 +38,7 @@ class WebClient:
         secrets: Mapping[str, str],
         *,
         account: str = "panopto",
-        limits: Limits | None = None,
+        limits: EndpointLimiters | None = None,
         vault: Vault | None = None,
     ) -> None:
         self.server = server
@@ -48,7 +48,7 @@ class WebClient:
             f"{account}: not signed in (any more); sign in to {server.partition('://')[2]} with your browser, then:"
             f" coursefs login panopto --server {server} --cookies FILE{named}"
         )
-        limits = limits or Limits()
+        limits = limits or EndpointLimiters()
         self.session = WebSession(
             transport, server, secrets, vault=vault, signed_out=self._signed_out, limits=limits
         )  # fmt: skip
@@ -86,7 +86,7 @@ class WebClient:
 
     async def page(
         self, number: int = 0, *, folder_id: str | None = None, shared: bool = False, rows: int = _ROWS
-    ) -> Page:
+    ) -> ListingPage:
         """A page of recordings, oldest first: of a folder, of those shared with the user, or of all that they see."""
         asked = {
             "query": None,
@@ -107,13 +107,13 @@ class WebClient:
 
     async def rows(
         self, *, folder_id: str | None = None, shared: bool = False, most_pages: int = _MOST_PAGES
-    ) -> Page | None:
+    ) -> ListingPage | None:
         """All pages of recordings as one; None when there are more than `most_pages`.
 
         The pages end where as many rows came as the platform says there are, at an empty page, or at one that repeats
         known rows: a short page need not be the last.
         """
-        found: dict[str, Row] = {}
+        found: dict[str, ListingRow] = {}
         subfolders: tuple[Folder, ...] = ()
         for number in range(most_pages):
             page = await self.page(number, folder_id=folder_id, shared=shared)
@@ -124,17 +124,17 @@ class WebClient:
             new = {row.id: row for row in page.rows if row.id not in found}
             found |= new
             if not new or (page.total is not None and len(found) >= page.total):
-                return Page(tuple(found.values()), page.total, subfolders)
+                return ListingPage(tuple(found.values()), page.total, subfolders)
         return None
 
-    async def recording(self, session_id: str) -> Row:
+    async def recording(self, session_id: str) -> ListingRow:
         """One recording."""
         row = web_replies.item(await self._get(routes.WEB_SESSION, id=session_id))
         if row is None:
             raise BadReply(f"{routes.WEB_SESSION.name}: the platform's answer has an unexpected form")
         return row
 
-    async def playlist(self, playlist_id: str) -> Sequence[Row]:
+    async def playlist(self, playlist_id: str) -> Sequence[ListingRow]:
         """The recordings of a playlist, in its order."""
         list_id = web_replies.session_list_id(await self._get(routes.WEB_PLAYLIST, id=playlist_id))
         if not list_id:
@@ -149,9 +149,9 @@ class WebClient:
 
     # -- asking
 
-    def routes(self) -> Sequence[model.Route]:
+    def routes(self) -> Sequence[model.RouteState]:
         """The state of each route that was used so far.  No request is made."""
-        return [model.Route(f"{route.name} ({route.path})", trouble) for route, trouble in self._used.items()]
+        return [model.RouteState(f"{route.name} ({route.path})", trouble) for route, trouble in self._used.items()]
 
     async def _get(self, route: Route, **values: str) -> object:
         return self._content(await self.session.get(route, **values), route)

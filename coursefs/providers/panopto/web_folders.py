@@ -22,12 +22,12 @@ from cachetools import TTLCache
 from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.providers.kit.gathering import concerns_one_item, gathering, is_final
 from coursefs.providers.panopto import wall_clock
-from coursefs.providers.panopto.folders import Contents
-from coursefs.providers.panopto.replies import Folder, Session
+from coursefs.providers.panopto.folders import FolderContents
+from coursefs.providers.panopto.replies import Folder, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.providers.panopto.web_client import WebClient
-from coursefs.providers.panopto.web_replies import Page, Row, WebFolder, merged
+from coursefs.providers.panopto.web_replies import ListingPage, ListingRow, WebFolder, merged
 from coursefs.providers.panopto.web_tree import (
     children_of,
     placed,
@@ -61,15 +61,15 @@ class _Everything:
     """The listings of an account, as they were at a time."""
 
     folders: Mapping[str, Folder]
-    rows: Sequence[Row] | None  # None: there are too many, or the platform lists none without a folder
-    shared: Sequence[Row]
+    rows: Sequence[ListingRow] | None  # None: there are too many, or the platform lists none without a folder
+    shared: Sequence[ListingRow]
     at: float  # trio's clock
 
 
 class WebFolders:
     """The folders of one account; `turns` limits the concurrent requests."""
 
-    def __init__(self, client: WebClient, settings: Settings, turns: RequestLimit) -> None:
+    def __init__(self, client: WebClient, settings: PanoptoSettings, turns: RequestLimit) -> None:
         self._client = client
         self._settings = settings
         self._turns = turns
@@ -88,17 +88,17 @@ class WebFolders:
             folders[SHARED] = Folder(SHARED, _SHARED_NAME, url=shared_page(self._client.server))
         return folders
 
-    async def below(self, top: Folder) -> dict[str, Contents]:
+    async def below(self, top: Folder) -> dict[str, FolderContents]:
         """The contents of a folder and of every shown folder below it, by id."""
         everything = await self._everything(kept=_KEPT)
         if top.id == SHARED:
-            return {SHARED: Contents(sessions=await self._sessions(everything.shared))}
+            return {SHARED: FolderContents(sessions=await self._sessions(everything.shared))}
         if everything.rows is None:
             return await self._walked(top, everything.folders)
         if top.id not in everything.folders:
             raise Gone(f"{top.name}: the platform does not show this folder")
         shown = shown_below(top, children_of(everything.folders.values()), self._settings)
-        by_folder: defaultdict[str, list[Row]] = defaultdict(list)
+        by_folder: defaultdict[str, list[ListingRow]] = defaultdict(list)
         for row in everything.rows:
             if row.folder_id in shown:
                 by_folder[row.folder_id].append(row)
@@ -116,7 +116,7 @@ class WebFolders:
 
     async def _listed(self) -> _Everything:
         at = trio.current_time()
-        answers: dict[str, Page | CoursefsError | None] = {}
+        answers: dict[str, ListingPage | CoursefsError | None] = {}
         found: dict[str, list[WebFolder] | CoursefsError] = {}
         async with gathering(self._turns.limiter) as requests:
             requests.ask(found, "tree", self._client.folders)
@@ -146,7 +146,11 @@ class WebFolders:
         return None
 
     async def _put_together(
-        self, lists: Iterable[Iterable[WebFolder]], rows: Sequence[Row] | None, shared: Sequence[Row], at: float
+        self,
+        lists: Iterable[Iterable[WebFolder]],
+        rows: Sequence[ListingRow] | None,
+        shared: Sequence[ListingRow],
+        at: float,
     ) -> _Everything:
         folders = await self._with_children([folder for some in lists for folder in some])
         if rows is not None:
@@ -177,7 +181,7 @@ class WebFolders:
         return folders
 
     async def _with_folders_of(
-        self, rows: Iterable[Row], shared: Iterable[Row], folders: Mapping[str, Folder]
+        self, rows: Iterable[ListingRow], shared: Iterable[ListingRow], folders: Mapping[str, Folder]
     ) -> dict[str, Folder]:
         """The folders with those that only their recordings name.
 
@@ -218,14 +222,14 @@ class WebFolders:
 
     # -- folder by folder
 
-    async def _walked(self, top: Folder, folders: Mapping[str, Folder]) -> dict[str, Contents]:
+    async def _walked(self, top: Folder, folders: Mapping[str, Folder]) -> dict[str, FolderContents]:
         """The same with a request for each folder, level by level."""
         known = children_of(folders.values())
         shown: dict[str, tuple[tuple[str, ...], list[Folder]]] = {}
-        by_folder: dict[str, Sequence[Row]] = {}
+        by_folder: dict[str, Sequence[ListingRow]] = {}
         level: dict[str, tuple[str, ...]] = {top.id: (top.name,)}
         while level:
-            answers: dict[str, Page | CoursefsError | None] = {}
+            answers: dict[str, ListingPage | CoursefsError | None] = {}
             async with gathering(self._turns.limiter) as requests:
                 for folder_id in level:
                     requests.ask(answers, folder_id, partial(self._client.rows, folder_id=folder_id))
@@ -236,7 +240,7 @@ class WebFolders:
                     if folder_id == top.id or not isinstance(answer, (NotAllowed, Gone)):
                         raise answer
                     log.info("a folder of %s is not shown: %s", top.name, answer)
-                    answer = Page((), 0)
+                    answer = ListingPage((), 0)
                 if answer is None:
                     raise BadReply(f"{top.name}: the platform's list does not end")
                 seen = {*shown, *level, *new}
@@ -252,9 +256,9 @@ class WebFolders:
     async def _filled(
         self,
         shown: Mapping[str, Sequence[Folder]],
-        by_folder: Mapping[str, Sequence[Row]],
-        others: Sequence[Row] = (),
-    ) -> dict[str, Contents]:
+        by_folder: Mapping[str, Sequence[ListingRow]],
+        others: Sequence[ListingRow] = (),
+    ) -> dict[str, FolderContents]:
         """The contents of these folders; recordings of playlists that lie elsewhere may be among `others`."""
         listed = [row for folder_id in shown for row in by_folder.get(folder_id, ())]
         members = await self._members([row for row in listed if row.is_playlist])
@@ -264,7 +268,7 @@ class WebFolders:
         sessions = {one.id: one for one in await self._sessions(wanted.values())}
         server = self._client.server
         return {
-            folder_id: Contents(
+            folder_id: FolderContents(
                 children,
                 [sessions[row.id] for row in by_folder.get(folder_id, ()) if not row.is_playlist],
                 [
@@ -276,24 +280,24 @@ class WebFolders:
             for folder_id, children in shown.items()
         }
 
-    async def _members(self, lists: Sequence[Row]) -> dict[str, Sequence[Row]]:
+    async def _members(self, lists: Sequence[ListingRow]) -> dict[str, Sequence[ListingRow]]:
         """The recordings of playlists, by their ids; none of one that is refused or gone."""
-        answers: dict[str, Sequence[Row] | CoursefsError] = {}
+        answers: dict[str, Sequence[ListingRow] | CoursefsError] = {}
         async with gathering(self._turns.limiter) as requests:
             for row in lists:
                 requests.ask(answers, row.id, partial(self._client.playlist, row.id))
         return {key: () if isinstance(answer, CoursefsError) else answer for key, answer in answers.items()}
 
-    async def _sessions(self, rows: Iterable[Row]) -> list[Session]:
+    async def _sessions(self, rows: Iterable[ListingRow]) -> list[Recording]:
         """Recordings with their true times."""
         recorded = [row for row in rows if not row.is_playlist]
         await self._find_zone(recorded)
         return [session(row, self._start_of(row), self._client.server) for row in recorded]
 
-    def _start_of(self, row: Row) -> float | None:
+    def _start_of(self, row: ListingRow) -> float | None:
         return row.start if row.wall is None else wall_clock.instant(row.wall, self._zones[0])
 
-    async def _find_zone(self, rows: Iterable[Row]) -> None:
+    async def _find_zone(self, rows: Iterable[ListingRow]) -> None:
         """Ask the viewer about recordings until all zones that are left agree about the listing."""
         open_rows = [row for row in rows if row.wall is not None and not row.is_archived and not row.is_scheduled]
         for _ in range(_QUESTIONS):

@@ -1,4 +1,4 @@
-"""Reading a Panopto server by its web site, with a browser's cookies (`coursefs.providers.panopto.reader.Reader`).
+"""A `PanoptoReader` of a server by its web site, with a browser's cookies.
 
 Ids, names and times are those of the API, so that a change of the way of signing in moves nothing.  The whole tree
 comes with few requests: the pages of all folders, and those of all recordings that the user sees.
@@ -10,14 +10,14 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from coursefs.errors import CoursefsError, Gone, NotSignedIn
-from coursefs.model import Identity, Route
+from coursefs.model import Identity, RouteState
 from coursefs.providers.kit.gathering import concerns_one_item
 from coursefs.providers.panopto import routes
-from coursefs.providers.panopto.folders import Contents
+from coursefs.providers.panopto.folders import FolderContents
 from coursefs.providers.panopto.media import MediaPages
-from coursefs.providers.panopto.replies import Delivery, Folder, Session
+from coursefs.providers.panopto.replies import Delivery, Folder, Recording
 from coursefs.providers.panopto.routes import RequestLimit
-from coursefs.providers.panopto.settings import Settings
+from coursefs.providers.panopto.settings import PanoptoSettings
 from coursefs.providers.panopto.web_client import WebClient
 from coursefs.providers.panopto.web_folders import WebFolders
 
@@ -35,7 +35,7 @@ class WebReader:
     `user_id`: the user as known from an earlier sign-in; "": not known.
     """
 
-    def __init__(self, client: WebClient, settings: Settings, turns: RequestLimit, *, user_id: str = "") -> None:
+    def __init__(self, client: WebClient, settings: PanoptoSettings, turns: RequestLimit, *, user_id: str = "") -> None:
         self.client = client
         self._folders = WebFolders(client, settings, turns)
         self._user_id = user_id
@@ -48,7 +48,7 @@ class WebReader:
     async def identity(self) -> Identity:
         """The signed-in user, as the viewer of any recording says.
 
-        The listings alone prove nothing: some servers give public recordings to anybody.  Where no recording tells
+        The listings alone prove nothing: some servers give public recordings to everyone.  Where no recording tells
         the user, the home page is proof, and the user stays the one who is known.
         """
         for session_id in [self._witness] if self._witness else await self._witnesses():
@@ -63,7 +63,7 @@ class WebReader:
     async def visible(self) -> Mapping[str, Folder]:
         return await self._folders.visible()
 
-    async def below(self, top: Folder) -> Mapping[str, Contents]:
+    async def below(self, top: Folder) -> Mapping[str, FolderContents]:
         return await self._folders.below(top)
 
     async def folder(self, folder_id: str) -> Folder:
@@ -72,12 +72,12 @@ class WebReader:
             raise Gone("folder: the platform does not show it")
         return found
 
-    async def facts(self, session_id: str) -> tuple[Session, Delivery | None]:
+    async def facts(self, session_id: str) -> tuple[Recording, Delivery | None]:
         """The viewer's data; where it refuses, one more request finds whether the recording is there at all.
 
         That downloads are switched off is believed only when a download was refused, so one may be tried.
         """
-        session = Session(
+        session = Recording(
             session_id,
             "",
             download_url=routes.VIDEO.url(self.client.server, id=session_id),
@@ -95,7 +95,7 @@ class WebReader:
     async def download_at(self, session_id: str) -> tuple[str, dict[str, str]]:
         return await self.media.offered_at((await self.media.delivery(session_id)).download_url)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteState]:
         return self.client.routes()
 
     async def _witnesses(self) -> list[str]:

@@ -27,7 +27,7 @@ _SCHEDULED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListingRow:
     """A recording or a playlist in a listing."""
 
     id: str  # of the recording, or of the playlist
@@ -45,10 +45,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListingPage:
     """A page of recordings."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ListingRow, ...]
     total: int | None  # of all pages; None: not said
     subfolders: tuple[Folder, ...] = ()
 
@@ -69,7 +69,7 @@ class Viewer:
     name: str
 
 
-def sessions_page(content: object) -> Page:
+def sessions_page(content: object) -> ListingPage:
     """A page of recordings.  Raises `BadReply` for any other reply."""
     body = _below_d(content)
     if not isinstance(body, dict) or not isinstance(body.get("Results"), list):
@@ -77,7 +77,7 @@ def sessions_page(content: object) -> Page:
     found = tuple(row for one in rows(body, "Results") if (row := _row(one)) is not None)
     total = body.get("TotalNumber")
     inner = tuple(one.folder for row in rows(body, "Subfolders") if (one := _folder(row)) is not None)
-    return Page(found, total if isinstance(total, int) and not isinstance(total, bool) else None, inner)
+    return ListingPage(found, total if isinstance(total, int) and not isinstance(total, bool) else None, inner)
 
 
 def folders_page(content: object) -> tuple[WebFolder, ...]:
@@ -101,14 +101,14 @@ def session_list_id(content: object) -> str:
     return guid(content, "SessionListId") if isinstance(content, dict) else ""
 
 
-def list_items(content: object) -> tuple[Row, ...]:
+def list_items(content: object) -> tuple[ListingRow, ...]:
     """The recordings of a playlist's list, in order."""
     if not isinstance(content, dict) or not isinstance(content.get("Items"), list):
         raise BadReply("playlist: the platform's answer holds no list")
     return tuple(row for one in rows(content, "Items") if (row := item(one)) is not None)
 
 
-def item(content: object) -> Row | None:
+def item(content: object) -> ListingRow | None:
     """A recording of `Api/Sessions` or of a playlist's list; None for anything else."""
     if not isinstance(content, dict) or text(content, "TypeName") not in {"", "Session"}:
         return None
@@ -116,7 +116,7 @@ def item(content: object) -> Row | None:
     if not session_id:
         return None
     started = text(content, "StartTime")
-    return Row(
+    return ListingRow(
         id=session_id,
         name=text(content, "Name"),
         folder_id=guid(parent, "Id"),
@@ -197,7 +197,7 @@ def _error(reply: Reply, content: object, what: str) -> CoursefsError:
             return BadReply(f"{what}: the platform answered HTTP {reply.status}{because}")
 
 
-def _row(row: Json) -> Row | None:
+def _row(row: Json) -> ListingRow | None:
     playlist_id = _playlist_id(text(row, "ViewerUrl"))
     row_id = playlist_id or guid(row, "DeliveryID")
     if not row_id:
@@ -205,7 +205,7 @@ def _row(row: Json) -> Row | None:
     duration = number(row, "Duration")
     is_empty = duration is not None and duration <= 0
     is_planned = row.get("Status") == _SCHEDULED and row.get("HasStreams") is not True
-    return Row(
+    return ListingRow(
         id=row_id,
         name=text(row, "SessionName"),
         folder_id=guid(row, "FolderID"),

@@ -21,7 +21,7 @@ from coursefs.errors import BadReply, CoursefsError, NotSignedIn
 from coursefs.providers.base import Vault
 from coursefs.providers.kit.renewal import Renewal
 from coursefs.providers.panopto import routes
-from coursefs.providers.panopto.routes import Limits
+from coursefs.providers.panopto.routes import EndpointLimiters
 from coursefs.providers.panopto.web_cookies import WebCookies, kept_cookies
 from coursefs.providers.panopto.web_replies import is_sign_in, leads_to_sign_in
 from coursefs.transport import Origin, Reply, Transport
@@ -51,7 +51,7 @@ class WebSession:
         *,
         vault: Vault | None,
         signed_out: str,
-        limits: Limits,
+        limits: EndpointLimiters,
     ) -> None:
         self._transport = transport
         self.server = server

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from coursefs.providers.panopto import routes
-from coursefs.providers.panopto.replies import Folder, Playlist, Session
-from coursefs.providers.panopto.settings import Settings
-from coursefs.providers.panopto.web_replies import Row, WebFolder
+from coursefs.providers.panopto.replies import Folder, Playlist, Recording
+from coursefs.providers.panopto.settings import PanoptoSettings
+from coursefs.providers.panopto.web_replies import ListingRow, WebFolder
 
 
 def children_of(folders: Iterable[Folder]) -> dict[str, list[Folder]]:
@@ -20,7 +20,9 @@ def children_of(folders: Iterable[Folder]) -> dict[str, list[Folder]]:
     return dict(below)
 
 
-def shown_below(top: Folder, children: Mapping[str, Sequence[Folder]], settings: Settings) -> dict[str, list[Folder]]:
+def shown_below(
+    top: Folder, children: Mapping[str, Sequence[Folder]], settings: PanoptoSettings
+) -> dict[str, list[Folder]]:
     """The folders of a tree that are shown, each with its shown children; a repeated one stays in its first place."""
     shown: dict[str, list[Folder]] = {}
     waiting: list[tuple[Folder, tuple[str, ...]]] = [(top, (top.name,))]
@@ -52,9 +54,9 @@ def with_pages(folders: Mapping[str, Folder], server: str) -> dict[str, Folder]:
     }
 
 
-def session(row: Row, start: float | None, server: str) -> Session:
+def session(row: ListingRow, start: float | None, server: str) -> Recording:
     """A row as a recording that started at this instant."""
-    return Session(
+    return Recording(
         id=row.id,
         name=row.name,
         start=start,
@@ -66,7 +68,7 @@ def session(row: Row, start: float | None, server: str) -> Session:
     )
 
 
-def playlist(row: Row, server: str) -> Playlist:
+def playlist(row: ListingRow, server: str) -> Playlist:
     """A row as a playlist."""
     return Playlist(row.id, row.name, routes.PLAYLIST_PAGE.url(server, id=row.id))
 
