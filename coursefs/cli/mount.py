@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,8 +156,7 @@ def in_background(arguments: list[str], log: Path, mountpoint: Path) -> None:
         output.message(f"coursefs: {note}")
     if report.exit_status != 0:
         raise _Reported(report.message, report.exit_status)
-    if sys.stderr.isatty():  # cron mails what is said, and fstab's mounts say nothing either
-        _say_what_is_there(mountpoint)
+    _say_what_is_there(mountpoint)
 
 
 def _say_what_is_there(mountpoint: Path) -> None:

@@ -259,5 +259,6 @@ def test_a_line_of_fstab(world: World, programs: Path, tmp_path: Path) -> None:
     )
     command = ["unshare", "--mount", "sh", "-c", script, "sh", str(programs), str(fstab), str(world.mountpoint)]
     done = subprocess.run(command, capture_output=True, text=True, env=world.environment, check=False, timeout=LIMIT)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert "to unmount: coursefs umount" in done.stderr
     assert "Interactive Computer Graphics" in done.stdout
