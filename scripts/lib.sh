@@ -65,9 +65,11 @@ python_packages() {
     done
 }
 
-# The version of a package that apt-get would install; nothing if there is none.
+# The version of a package that apt-get would install; nothing if there is none.  A name that there is not is a regular
+# expression for apt-cache: to it, python3.14 is postgresql-plpython3-14.
 candidate_version() {
-    LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
+    LC_ALL=C apt-cache policy "$1" 2>/dev/null |
+        awk -v heading="$1:" '/^[^ ]/ { is_it = $0 == heading } is_it && $1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
 # One interpreter for each version of Python that is supported and here, oldest first.

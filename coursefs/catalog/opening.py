@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from coursefs.catalog import schema
@@ -69,6 +70,50 @@ _PARTS = ("", "-wal", "-shm", "-journal")
 #: seconds to wait for another process's lock: when it is opened, and in a statement on the event loop
 _LOCK_TIMEOUT = 5.0
 SHORT_LOCK_TIMEOUT = 0.01
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that survives the truncation of the log's index.
+
+    SQLite maps the index (`-shm`) into memory, so that a program that truncates the file ends the process with SIGBUS
+    at the next statement. Before each statement its size is compared: an index that was cut is emptied and gets its
+    size back, and SQLite builds it anew from the log. Not inside a transaction, where SQLite would take the emptied
+    index for one without pages, and write what does not fit together: there the process had better end.
+    """
+
+    _index = ""  # its path; "": it is not watched
+    _inode = (0, 0)  # device and number
+    _size = 0  # the largest that was seen
+
+    def watch_index(self, path: Path) -> None:
+        """Compare the index of this database, which is mapped by now, before each statement from here on."""
+        index = f"{path}-shm"
+        with suppress(FileNotFoundError):  # a file system without shared memory has none
+            found = os.lstat(index)
+            self._index, self._inode, self._size = index, (found.st_dev, found.st_ino), found.st_size
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if self._index and not self.in_transaction:
+            self._restore_index()
+        return super().execute(sql, parameters)
+
+    def close(self) -> None:
+        if self._index:
+            self._restore_index()  # the log is written into the database now
+        super().close()
+
+    def _restore_index(self) -> None:
+        with suppress(OSError):
+            found = os.lstat(self._index)
+            if (found.st_dev, found.st_ino) != self._inode:
+                return  # SQLite has mapped the one that was deleted, and goes on with it
+            if found.st_size >= self._size:
+                self._size = found.st_size
+                return
+            # Not opened: see `require_own`.
+            os.truncate(self._index, 0)
+            os.truncate(self._index, self._size)
+            log.warning("another program has truncated %s; it is rebuilt", self._index)
 
 
 def require_own(path: Path) -> None:
@@ -207,11 +252,12 @@ def connect(path: Path, lock_timeout: float = _LOCK_TIMEOUT) -> sqlite3.Connecti
     _create_empty(path)
     log_path = path.with_name(f"{path.name}-wal")
     was_closed = not (log_path.exists() and log_path.stat().st_size)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=lock_timeout)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=lock_timeout, factory=_Connection)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # fails where this is no database
+        connection.watch_index(path)
         _require_sound(connection, path, also_large=not was_closed)
     except BaseException:
         connection.close()

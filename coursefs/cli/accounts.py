@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import click
 
-from coursefs.cli import completion, output, running_mount
+from coursefs.cli import completion, output
+from coursefs.cli.located import reload_mount
 from coursefs.cli.output import Globals, pass_globals
 from coursefs.errors import CoursefsError, UsageError
 from coursefs.settings import config_keys
@@ -70,7 +71,7 @@ def logout(options: Globals, account: str, with_cache: bool) -> None:
     if not remove_account(app_paths.config_file, account) and not forgotten and not (dropped and dropped.files):
         raise UsageError(f"no account {account}" + (f"; there is {', '.join(known)}" if known else ""))
     output.message(f"{account}: signed out")
-    running_mount.reload()
+    reload_mount()
     if dropped is not None:
         size = output.size(dropped.bytes)
         output.message(f"{account}: dropped {size} in {dropped.files} files, and what was known of its courses")

@@ -6,7 +6,7 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -85,23 +85,7 @@ def fitted(lines: Sequence[tuple[str, ...]], columns: Sequence[str], width: int)
         max(map(cell_len, column)) + _GAP for column in zip(columns[1:], *(line[1:] for line in lines), strict=True)
     ]
     room = max(width - sum(rest) - _GAP, _LEAST)
-    return [(_shortened(title, room, cell_len), *others) for title, *others in lines]
-
-
-def _shortened(text: str, width: int, length: Callable[[str], int]) -> str:
-    """A text of at most so many columns: its middle is left out, because many titles begin, or end, alike."""
-    if length(text) <= width:
-        return text
-    head = _beginning(text, (width - 1) * 2 // 3, length)
-    tail = _beginning(text[::-1], width - 1 - length(head), length)[::-1]
-    return f"{head.rstrip()}…{tail.lstrip()}"
-
-
-def _beginning(text: str, width: int, length: Callable[[str], int]) -> str:
-    """The longest beginning of a text that has at most so many columns."""
-    while length(text) > width:
-        text = text[:-1]
-    return text
+    return [(output.shortened(title, room), *others) for title, *others in lines]
 
 
 @courses.command()

@@ -1,4 +1,8 @@
-"""`coursefs demo`: try it without an account."""
+"""`coursefs demo`: try it without an account; and `coursefs --demo COMMAND`, to practise on the sample courses.
+
+For such a command the sample platforms run as long as it does, on ports of their own. Settings, sign-ins, catalogue and
+cache are those of the demo, so nothing of the user's own is read or changed.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ import click
 
 from coursefs.cli import output
 from coursefs.cli.mount import global_options, in_background, start_log
-from coursefs.cli.output import Globals, pass_globals
+from coursefs.cli.output import Globals, own_paths, pass_globals
 from coursefs.settings.paths import AppPaths, socket_dirs
 
 _DEFAULT = Path("~/courses")
+_MEMO = "coursefs.cli.demo"
 
 
 @click.command()
@@ -61,3 +66,26 @@ def _serve(options: Globals, app_paths: AppPaths, mountpoint: Path) -> None:
         if not readiness.is_background:
             output.message(f"sample courses at {mountpoint}; press Ctrl-C to unmount")
         run(DaemonOptions(library, mountpoint, MountOptions(), socket_dirs(), is_demo=True), readiness)
+
+
+def demo_paths() -> AppPaths:
+    """The paths of the demo, with settings and sign-ins for sample platforms that run until the command ends.
+
+    Raises `CoursefsError` if the platforms are not installed, or do not start.
+    """
+    from coursefs.daemon.demo_process import demo_accounts, require_demo  # slow to import
+    from coursefs.settings.config import add_account
+    from coursefs.settings.credentials import Credentials
+
+    context = click.get_current_context().find_root()
+    paths = own_paths(None, "demo")
+    if _MEMO not in context.meta:
+        require_demo()
+        accounts = context.with_resource(demo_accounts())
+        credentials = Credentials(paths)
+        for one in accounts:
+            values = {"provider": one.provider, "folder": one.folder or "", **one.settings}
+            add_account(paths.config_file, one.name, values)
+            credentials.save(one.name, one.secrets)
+        context.meta[_MEMO] = True
+    return paths

@@ -5,13 +5,12 @@ It is a module of its own because several groups use it.
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import click
-
-from coursefs.cli.suggest import did_you_mean
 
 
 class LazyCommand(NamedTuple):
@@ -33,7 +32,7 @@ class Group(click.Group):
         """As in click. Raises `click.UsageError` for an unknown command."""
         name = args[0]
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
-            ctx.fail(f"no such {self.noun}: {name}{did_you_mean(name, self.list_commands(ctx))}")
+            ctx.fail(f"no such {self.noun}: {name}{_did_you_mean(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 
@@ -69,3 +68,11 @@ class LazyGroup(Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in self._entries.items()])
+
+
+def _did_you_mean(text: str, names: Iterable[str]) -> str:
+    """`; did you mean NAME?` for the name most like a text, or those that it begins; "" where there is none (pure)."""
+    known = list(names)
+    begun = [name for name in known if len(text) > 1 and name.startswith(text.lower())]
+    near = begun[:3] or difflib.get_close_matches(text.lower(), known, n=1)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

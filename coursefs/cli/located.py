@@ -1,4 +1,7 @@
-"""Which mount a command's arguments belong to: that of their paths, else the user's."""
+"""The running mount that a command is about: that of its paths, else the user's.
+
+A command that changes settings or sign-ins has it read them again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coursefs.cli import output
 from coursefs.cli.alone import Show
 from coursefs.errors import CoursefsError, UsageError
 from coursefs.settings.paths import socket_dirs
@@ -54,6 +58,21 @@ def located(texts: Sequence[str], *, demo: bool = False) -> Located | None:
         targets = [(text, None if place is None else below(root, place)) for text, place in pairs]
         return Located(root, path, targets, bool(named))
     return None
+
+
+def reload_mount() -> None:
+    """Have the user's mount, if one runs, read settings and sign-ins again, and say what it does not take up."""
+    from coursefs.daemon import socket  # slow to import
+
+    mount = socket.mount_of_user(socket_dirs())
+    if mount is None:
+        return
+    try:
+        for reply in socket.ask(mount, "reload"):
+            if reply["waiting"]:
+                output.message(f"unmount and mount again to apply: {', '.join(reply['waiting'])}")
+    except CoursefsError as error:
+        output.message(f"the running mount has not taken this up: {error}; unmount and mount again")
 
 
 def _place(text: str) -> Path | None:

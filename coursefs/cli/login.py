@@ -189,7 +189,7 @@ def _ask_and_log_in(
     options: Globals, platform: Platform, preset: Mapping[str, str], account: str | None, given: Mapping[str, Any]
 ) -> None:
     """Ask a person on the terminal for what the command line does not say, sign in, and say how to go on."""
-    from coursefs.cli import login_guide, login_next
+    from coursefs.cli import login_guide
 
     accounts = load(options.app_paths().config_file).accounts
     if account is None and not preset and not given:
@@ -211,9 +211,9 @@ def _ask_and_log_in(
     except CoursefsError as error:
         if "coursefs login" in str(error):
             raise
-        again = login_next.command(options, platform, account, merged)
+        again = login_guide.command_again(options, platform, account, merged)
         raise type(error)(f"{error}; to try again, type: {again}") from None
-    login_next.offer_mount(options)
+    login_guide.offer_mount(options)
 
 
 def _defaults(way: Way) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coursefs.base.characters import decoded
-from coursefs.cli import output, running_mount, terminal
+from coursefs.cli import output, terminal
+from coursefs.cli.located import reload_mount
 from coursefs.errors import BadReply, NotSignedIn, RouteGone, UsageError
 from coursefs.settings.account_keys import server_of
 from coursefs.settings.config import add_account
@@ -158,6 +159,6 @@ def keep(app_paths: AppPaths, credentials: Credentials, platform: Platform, acco
     add_account(app_paths.config_file, account, {"provider": platform.name, **written})
     until = f" until {output.day(expires)}" if expires is not None else ""
     output.message(f"{account}: signed in as {identity.name or identity.user_id}{until}; kept in {credentials.where}")
-    running_mount.reload()
+    reload_mount()
     if expires is None and accepted.signed_in.endless:
         output.message(accepted.signed_in.endless)

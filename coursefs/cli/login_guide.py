@@ -1,10 +1,11 @@
-"""`coursefs login` on a terminal: asks for the platform, the way to sign in, and what that way needs.
+"""`coursefs login` on a terminal: asks for the platform, the way to sign in, and what that needs; says what is next.
 
 All questions are made of what the platforms declare (`coursefs.providers.platform`); no platform is named here.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -16,10 +17,13 @@ from coursefs.errors import UsageError
 from coursefs.providers import registry
 from coursefs.providers.platform import Option, Platform, Way, address_of, origin_of, recognised, with_https
 from coursefs.settings.account_keys import server_of
-from coursefs.settings.paths import expanded
+from coursefs.settings.paths import expanded, socket_dirs
 
 if TYPE_CHECKING:
+    from coursefs.cli.output import Globals
     from coursefs.settings.config import AccountSettings
+
+_MOUNTPOINT = "~/courses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +225,45 @@ def _file(typed: str) -> str:
 
 def _question(option: Option) -> str:
     return option.question or option.help.rstrip(".")
+
+
+def command_again(options: Globals, platform: Platform, account: str, settings: Mapping[str, str]) -> str:
+    """The command line that asks again for a sign-in to this account (pure)."""
+    words = ["coursefs", *(["--config", str(options.config)] if options.config else []), "login", platform.name]
+    for option in platform.options:
+        value = settings.get(option.setting, "") if option.setting else ""
+        if value and value != platform.setting(option.setting).default:
+            words += [f"--{option.name}", value]
+    if account != platform.name:
+        words += ["--account", account]
+    return shlex.join(words)
+
+
+def offer_mount(options: Globals) -> None:
+    """Offer to mount the courses where none is mounted, and say the next line to type."""
+    from coursefs.daemon import socket  # slow to import
+
+    running = socket.mount_of_user(socket_dirs())
+    if running is not None:
+        status = socket.status(running)
+        if status is not None:
+            output.message(f"your courses are in {status['mountpoint']}; next: ls {shlex.quote(status['mountpoint'])}")
+        return
+    path = expanded(Path(_MOUNTPOINT))
+    if not _is_usable(path) or not terminal.yes(f"Show your courses in {_MOUNTPOINT} now?", default=True):
+        output.message(f"next: coursefs mount {_MOUNTPOINT}")
+        return
+    from coursefs.cli.mount import mount
+
+    mount.main([str(path)], standalone_mode=False, obj=options)
+    output.message(f"next: ls {_MOUNTPOINT}")
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether a folder can be mounted on, or can be made."""
+    try:
+        return not any(path.iterdir())
+    except FileNotFoundError:
+        return path.parent.is_dir()
+    except OSError:
+        return False

@@ -20,7 +20,6 @@ from coursefs.base.logs import TerminalSafeFormatter
 from coursefs.cli import output, streams
 from coursefs.cli.lazy import LazyCommand, LazyGroup
 from coursefs.cli.output import Globals
-from coursefs.cli.practice import NOT_FOR_DEMO
 from coursefs.errors import UsageError
 from coursefs.settings.paths import absolute, expanded
 
@@ -30,6 +29,8 @@ log = logging.getLogger(__name__)
 _SOURCE = "coursefs"
 #: commands that make a settings file that is missing
 _MAKES_SETTINGS = frozenset({"login"})
+#: commands that make no sense for the sample courses: they have no sign-in, and are mounted by `coursefs demo`
+_NOT_FOR_DEMO = frozenset({"mount", "demo", "login", "logout", "service"})
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -57,7 +58,7 @@ COMMANDS = {
     "report": LazyCommand("coursefs.cli.report:report", "Collect unexpected platform replies for a bug report."),
     "doctor": LazyCommand("coursefs.cli.doctor:doctor", "Check the setup and say how to fix it."),
     "completion": LazyCommand("coursefs.cli.completion:completion", "Print the completion script for a shell."),
-    "help": LazyCommand("coursefs.cli.help:show_help", "Show the help of a command."),
+    "help": LazyCommand("coursefs.cli.main:show_help", "Show the help of a command."),
 }
 _ALIASES = {"unmount": "umount"}
 
@@ -89,13 +90,34 @@ def cli(ctx: click.Context, verbose: bool, config: Path | None, demo: bool) -> N
     """
     if config is not None and ctx.invoked_subcommand not in _MAKES_SETTINGS and not absolute(expanded(config)).exists():
         raise UsageError(f"{config}: no such settings file (named by --config or COURSEFS_CONFIG)")
-    if demo and (config is not None or ctx.invoked_subcommand in NOT_FOR_DEMO):
+    if demo and (config is not None or ctx.invoked_subcommand in _NOT_FOR_DEMO):
         raise UsageError("--demo is for commands about courses, without --config; to mount them: coursefs demo")
     ctx.obj = Globals(config, verbose, demo)
     _log_to_stderr(verbose)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         ctx.exit(2)
+
+
+@click.command("help")
+@click.argument("words", nargs=-1, metavar="[COMMAND]")
+@click.pass_context
+def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of a command; without one, that of coursefs.
+
+    \b
+    Example: coursefs help courses list
+    """
+    context = ctx.find_root()
+    command = context.command
+    for word in words:
+        if not isinstance(command, click.Group):
+            raise click.UsageError(f"{context.command_path} has no commands of its own", context)
+        name, found, _ = command.resolve_command(context, [word])
+        assert found is not None  # else it has raised
+        command = found
+        context = click.Context(found, info_name=name, parent=context)
+    click.echo(command.get_help(context))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -131,7 +131,7 @@ class Globals:
         Raises `CoursefsError` if they are unknown, or if root would write into another user's folders.
         """
         if self.demo and below is None:
-            from coursefs.cli.practice import demo_paths  # rarely needed
+            from coursefs.cli.demo import demo_paths  # rarely needed
 
             return demo_paths()
         return own_paths(self.config, below)

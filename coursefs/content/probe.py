@@ -20,7 +20,7 @@ from coursefs.content.identity import Content, Key, expects_html, is_doubtful, s
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.range_client import UrlCache, with_retries
 from coursefs.content.range_response import Part, Retry, Whole, check, version_of
-from coursefs.content.sniffing import require_file
+from coursefs.content.sniffing import BEGINNING, require_file
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.model import Source, Version
 from coursefs.transport.body import body_of, is_framed
@@ -111,26 +111,30 @@ class Probe:
     async def _request(self, content: Content, source: Source) -> Version | None:
         """One request: HEAD for a single-use URL, else GET of the first byte.  None when the body ended early.
 
-        Not HEAD for others, because signed URLs are often valid for GET alone.
+        Not HEAD for others, because signed URLs are often valid for GET alone.  A first byte that does not tell a file
+        from a web page is followed by a request for as many as do.
         """
         if source.once and (version := await self._head(content, source)) is not None:
             return version
         self._url_cache(content).consume(source)
-        for asked in ({},) if source.once else ({"Range": "bytes=0-0"}, {}):
-            headers = {**source.headers, **asked}
+        count = 0 if source.once else 1  # bytes to ask for; 0: all
+        while True:
+            headers = {**source.headers, **({"Range": f"bytes=0-{count - 1}"} if count else {})}
             async with self._context.transport.stream(source.url, headers=headers, bulk=True) as response:
-                if asked and response.status_code == 416 and "content-range" not in response.headers:
-                    continue  # an empty file has no first byte, and some servers do not say its size here (Open edX)
+                if count and response.status_code == 416 and "content-range" not in response.headers:
+                    count = 0  # an empty file has no first byte, and some servers do not say its size here (Open edX)
+                    continue
                 ranged = _checked(content, source, response)
-                await require_file(response, ranged, content, source)
+                is_enough = await require_file(response, ranged, content, source)
                 if isinstance(ranged, Whole):
                     if ranged.length is None or ranged.length <= _SHORT:
                         return await self._receive(content, response, ranged)
                     size = ranged.length
                 else:
-                    size = await _total(ranged, response, urlsplit(source.url).hostname or "")
-                return await self._record(content, version_of(response.headers, size))
-        return None  # not reached: the request without a range returns or raises
+                    size = await _total(ranged, count, response, urlsplit(source.url).hostname or "")
+                if is_enough or count != 1:
+                    return await self._record(content, version_of(response.headers, size))
+                count = BEGINNING
 
     async def _head(self, content: Content, source: Source) -> Version | None:
         """The version by HEAD, which does not consume a single-use URL; None where the server does not support it."""
@@ -236,14 +240,16 @@ def _checked(content: Content, source: Source, response: httpx.Response) -> Part
     return check(response.status_code, response.headers, where, html=html, now=time.time(), guarded=source.guarded)
 
 
-async def _total(ranged: Part, response: httpx.Response, where: str) -> int:
-    """The size of the file by a response with its first byte.  Raises `BadReply`."""
+async def _total(ranged: Part, count: int, response: httpx.Response, where: str) -> int:
+    """The size of the file by a response with its first `count` bytes, or fewer.  Raises `BadReply`."""
     if ranged.total is None:
         raise BadReply(f"{where}: does not say the size of the file")
-    if (ranged.start, ranged.end) != ((0, 1) if ranged.total else (0, 0)):
+    if ranged.start or not min(ranged.total, 1) <= ranged.end <= min(ranged.total, count):
         raise BadReply(f"{where}: sent another range than requested")
+    left = ranged.end
     async with body_of(response) as parts:
-        async for part in parts:  # a single byte; at the end of the body the connection can be used again
-            if len(part) > 1 or not is_framed(response):
+        async for part in parts:  # at the end of the body the connection can be used again
+            left -= len(part)
+            if left < 0 or not is_framed(response):
                 break
     return ranged.total

@@ -25,7 +25,7 @@ from coursefs.model import Source
 from coursefs.transport.body import beginning_of
 
 #: bytes that are checked: blanks and a byte order mark may come first
-_BEGINNING = 512
+BEGINNING = 512
 #: kinds of file that never begin with `<`; those that are not here (.xml, .svg, .txt) may
 _SUFFIXES = frozenset(
     ".mp4 .m4v .mov .webm .mkv .avi .wmv .flv .mp3 .m4a .ogg .wav .srt .vtt .pdf .zip .gz .7z .rar .docx .pptx .xlsx "
@@ -50,6 +50,8 @@ _NUMBER = re.compile(rb"[-+.0-9eE]+")
 #: bytes that are longer than the first line of captions, which may be a number
 _NO_CAPTIONS = 256
 _UNDECIDED = _BLANKS + b"\xef\xff\xfe"
+#: the one of these that JPEG and MP3 begin with as well: a size is not worth a second request then
+_OF_PICTURES = b"\xff"
 
 
 def is_markup(beginning: bytes) -> bool:
@@ -104,32 +106,33 @@ def may_be_page(content: Content, source: Source, content_type: str) -> bool:
     return content_type.strip().lower().startswith("text/") or _is_of(content, source, frozenset(), _PAGE_SUFFIXES)
 
 
-async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> None:
+async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> bool:
     """Check the first bytes of a body that begins with the first byte of the file; they can be read again.
 
-    Waits for these bytes.  Raises `BadReply` for a web page or JSON in place of a file, and `UrlRefused` for a sign-in
-    page (see `check`).
+    Waits for these bytes.  Returns whether they were enough: a part that is shorter may hold only a blank.
+    Raises `BadReply` for a web page or JSON in place of a file, and `UrlRefused` for a sign-in page (see `check`).
     """
     if isinstance(ranged, Part) and (ranged.start or not ranged.end):
-        return
+        return True
     content_type = response.headers.get("content-type", "")
     is_media = expects_media(content, source, content_type)
     is_never_page = not is_media and not may_be_page(content, source, content_type)
     if not (is_media or is_never_page or expects_text(content, source)):
-        return
+        return True
     beginning = await beginning_of(response, 1)  # enough for most bodies, and has come with the headers
-    is_undecided = not beginning or beginning in _UNDECIDED or _is_json_type(content_type)
-    if is_undecided or (is_never_page and beginning == b"<"):
-        beginning = await beginning_of(response, _BEGINNING)
+    may_be_json = _is_json_type(content_type) and not is_never_page
+    is_undecided = not beginning or beginning in _UNDECIDED or may_be_json or (is_never_page and beginning == b"<")
+    if is_undecided:
+        beginning = await beginning_of(response, BEGINNING)
     if (is_media and is_markup(beginning)) or (is_never_page and is_page(beginning)):
         if source.guarded:
             raise UrlRefused
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
-    if is_never_page:
-        return
-    continues = len(beginning) >= _BEGINNING or (isinstance(ranged, Part) and ranged.end != ranged.total)
-    if is_json(beginning, content_type, is_all=not continues):
+    is_cut = isinstance(ranged, Part) and ranged.end != ranged.total and len(beginning) < BEGINNING
+    is_all = not is_cut and len(beginning) < BEGINNING
+    if may_be_json and is_json(beginning, content_type, is_all=is_all):
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a reply of its API instead of the file")
+    return not (is_undecided and is_cut) or beginning == _OF_PICTURES
 
 
 def _is_of(content: Content, source: Source, kinds: frozenset[str], suffixes: frozenset[str]) -> bool:

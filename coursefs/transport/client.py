@@ -14,7 +14,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -111,7 +111,6 @@ class Transport:
         self._shared: dict[Hashable, object] = {}
         self._large: dict[str, trio.Lock] = {}  # by host: held while a large reply is received
         self._parsing = trio.Lock()  # held until the next turn of the event loop by who returns a slow reply
-        self._resolves_names = http_transport is None
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         #: from the environment; public, because `doctor` shows both
         self.trust: Trust = trust_from(os.environ)  # once: reading the authorities takes a while
@@ -235,8 +234,8 @@ class Transport:
     ) -> AsyncIterator[httpx.Response]:
         """A response of any status, whose body is still to be read (`aiter_raw`); closed when the context ends.
 
-        One request, without retries; redirects are followed unless `follow` is false.  `bulk`: for large bodies, which
-        are then received by `coursefs.transport.http1` (see `body_with_length`).
+        One request, without retries; redirects are followed unless `follow` is false, elsewhere without the `content`.
+        `bulk`: for large bodies, which are then received by `coursefs.transport.http1` (see `body_with_length`).
 
         Raises `Unreachable` (no connection, reset, offline), `NoAnswer` (no bytes within the timeout) or `BadReply` (an
         unusable URL: URLs that people write were checked before, so it is from a reply or a redirect), also while the
@@ -247,20 +246,19 @@ class Transport:
         own = origin = _origin(url)
         require_reading(url, content)
         reach: Reach | None = None  # of the first host: a redirect must not lead to addresses that fewer can reach
-        client = self._bulk if bulk else self._client
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 given = dict(headers or {})
                 if origin != own:
                     given = {name: value for name, value in given.items() if name.lower() in _FORWARDED}
                 started = trio.current_time()
-                most = None if origin == own else reach
+                client, body, extensions = self._bulk if bulk else self._client, content, None
+                if origin != own and reach is not None:
+                    # `Http1Transport` checks the address that it is connected to: a name looked up once more may mean
+                    # another one (DNS rebinding)
+                    client, body, extensions = self._bulk, None, within(reach)
                 try:
-                    if most is not None and client is self._client:
-                        await self._require_reach(origin, most)
-                    request = client.build_request(
-                        method, url, headers=given, content=content, extensions=None if most is None else within(most)
-                    )
+                    request = client.build_request(method, url, headers=given, content=body, extensions=extensions)
                     response = await self._send(client, request, origin)
                 except UnicodeError:  # from looking up the name, or from httpx for a broken `xn--`
                     raise BadReply(f"{origin.host}: not a valid host name") from None
@@ -354,15 +352,6 @@ class Transport:
         network = response.extensions.get("network_stream")
         address = None if network is None else network.get_extra_info("server_addr")
         return max(named, reach_of(str(address[0]))) if address else named
-
-    async def _require_reach(self, origin: Origin, most: Reach) -> None:
-        """Resolve the target of a redirect; raises `OutOfReach`.  Where that fails the request will fail as well."""
-        if not self._resolves_names or self.proxies.of(origin.host, origin.port) is not None:
-            return
-        with trio.move_on_after(self._connect_timeout), suppress(OSError):
-            found = await trio.socket.getaddrinfo(origin.host, origin.port, type=trio.socket.SOCK_STREAM)
-            if any(reach_of(str(address[0])) > most for *_, address in found):
-                raise OutOfReach("an address inside a network")
 
     def _shown(self, url: str) -> str:
         """The host of a URL for a message, with its proxy."""

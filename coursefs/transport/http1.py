@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 import h11
@@ -82,8 +82,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
                     raise
                 # The server closed the idle connection at the moment of our request, which it has not handled: once
                 # more, on a new connection.
-        connection = await self._connect(origin, timeouts)
-        _require_reach(connection, reach)
+        connection = await self._connect(origin, timeouts, reach)
         return await self._exchange(connection, request, timeouts)
 
     async def connect_ahead(self, url: httpx.URL, count: int, patience: float) -> None:
@@ -146,16 +145,19 @@ class Http1Transport(httpx.AsyncBaseTransport):
                 return connection
         return None
 
-    async def _connect(self, origin: HostPort, timeouts: Timeouts) -> Connection:
+    async def _connect(self, origin: HostPort, timeouts: Timeouts, reach: Reach = Reach.MACHINE) -> Connection:
         with translated(httpx.ConnectError, httpx.ConnectTimeout), trio.fail_after(timeouts.connect):
             try:
+                await _require_names_within(origin, reach)
                 stream = await trio.open_tcp_stream(origin.host, origin.port)
             except RuntimeError:  # "can't start new thread": names are looked up in threads
                 raise httpx.ConnectError("no thread could be started to look up the name") from None
             plain = socket.socket(fileno=stream.socket.detach())  # a plain one: `Connection.fill` uses it in a thread
             plain.setblocking(False)
+            connection = Connection(origin, plain)
+            _require_reach(connection, reach)  # before the handshake: that sends the name already
             if origin.scheme == "http":
-                return Connection(origin, plain)
+                return connection
             with ExitStack() as undo:  # closes the sockets after an error or a cancellation during the handshake
                 undo.callback(plain.close)
                 secure = self._tls.wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
@@ -288,6 +290,19 @@ class Body(httpx.AsyncByteStream):
         if self._connection is None:
             raise httpx.StreamClosed
         return self._connection
+
+
+async def _require_names_within(origin: HostPort, reach: Reach) -> None:
+    """Raise `OutOfReach` where one of the host's addresses is out of reach, so that none is connected to.
+
+    Where the name cannot be looked up, connecting fails as well.
+    """
+    if reach >= Reach.MACHINE:
+        return
+    with suppress(OSError):
+        found = await trio.socket.getaddrinfo(origin.host, origin.port, type=trio.socket.SOCK_STREAM)
+        if any(reach_of(str(address[0])) > reach for *_, address in found):
+            raise OutOfReach("an address inside a network")
 
 
 def _require_reach(connection: Connection, reach: Reach) -> None:

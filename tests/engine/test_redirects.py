@@ -148,6 +148,36 @@ async def test_a_name_that_means_an_address_inside_is_found_out_before_anything_
         assert there.asked == ["/"]
 
 
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_a_name_that_means_another_address_when_it_is_looked_up_again_leads_nowhere(
+    bulk: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """DNS rebinding: the checked answer names everybody's address, the next one an address of this machine."""
+    tls = Authority(monkeypatch, tmp_path).server("platform.test", "inside.test")
+    answers = {"platform.test": ["127.0.0.1"], "inside.test": ["127.0.0.1", "127.0.0.2"]}
+    asked = socket.getaddrinfo
+
+    def getaddrinfo(host: object, *args: object, **kwargs: object) -> object:
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        known = answers.get(name, [name])
+        return asked(known.pop(0) if len(known) > 1 else known[0], *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("coursefs.transport.http1.reach_of", seen_from_outside)
+    monkeypatch.setattr("coursefs.transport.client.reach_of", seen_from_outside)
+
+    def answer(path: str, _: bytes) -> bytes:
+        return reply(b"secret of the machine") if path == "/inside" else redirect(f"https://inside.test:{port}/inside")
+
+    async with web(answer, tls, host="0.0.0.0") as there, Transport(read_timeout=5.0) as transport:
+        port = there.port
+        with pytest.raises(BadReply, match="not safe"):
+            async with transport.stream(there.url("/", "platform.test"), bulk=bulk):
+                pytest.fail("answered")
+        assert there.asked == ["/"]
+    assert answers["inside.test"] == ["127.0.0.2"]
+
+
 def seen_from_outside(host: str) -> Reach:
     return Reach.PUBLIC if host == "127.0.0.1" else reach_of(host)
 

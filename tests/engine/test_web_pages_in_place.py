@@ -14,7 +14,7 @@ import trio.testing
 
 from coursefs.content.sniffing import is_markup
 from coursefs.errors import BadReply
-from coursefs.model import Source
+from coursefs.model import Source, Version
 from coursefs.transport import Transport
 from coursefs.transport.body import beginning_of
 from tests.engine.content_bench import CONTENT, bench, content, noise
@@ -22,6 +22,7 @@ from tests.engine.content_server import Handler, Request
 from tests.engine.web import reply, web
 
 BODY = noise(2_500_000)
+LINES = b"00:00:01,000 --> 00:00:02,000\r\nHello.\r\n" * 30
 PAGE = b"<!DOCTYPE html>\n<html><body>Please sign in.</body></html>" + b" " * 3000
 
 
@@ -97,20 +98,21 @@ async def test_a_page_in_place_of_a_film_is_neither_given_nor_kept(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"])
+@pytest.mark.parametrize("status", [200, 206])
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        (b'{"detail": "Not found."}', 200),
-        (b'{"detail": "Not found."}', 206),
-        (b'["error"]', 206),
-        # the first byte, all that is asked for to learn a size, says nothing here
-        (b'\r\n  ["error"]', 200),
-        (b'\xef\xbb\xbf{"a":{"a":1}}', 200),
-        (b"9" * 6000, 200),
-        (b"-1.5e9", 200),
-        (b" null\n", 200),
-        (b"NaN", 200),
-        (b'"Not found."', 200),
+        b'{"detail": "Not found."}',
+        b'["error"]',
+        # the first byte, all that is asked for at first to learn a size, says nothing here
+        b'\r\n  ["error"]',
+        b'\n{"detail": "' + b"Not found. " * 300 + b'"}',
+        b'\xef\xbb\xbf{"a":{"a":1}}',
+        b"9" * 6000,
+        b"-1.5e9",
+        b" null\n",
+        b"NaN",
+        b'"Not found."',
     ],
 )
 async def test_an_answer_of_the_api_is_no_file(tmp_path: Path, kind: str, body: bytes, status: int) -> None:
@@ -139,13 +141,36 @@ async def test_captions_that_are_said_to_be_json_are_captions(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(("status", "coding"), [(200, ""), (200, "gzip"), (206, "")])
-async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding: str) -> None:
+@pytest.mark.parametrize("blanks", [b"", b"\n", b" \r\n", b"\xef\xbb\xbf"])
+async def test_a_page_has_no_size_of_a_film(tmp_path: Path, status: int, coding: str, blanks: bytes) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        page = gzip.compress(PAGE) if coding else PAGE
+        page = gzip.compress(blanks + PAGE) if coding else blanks + PAGE
         b.server.always = sending(page, kind="application/octet-stream", status=status, coding=coding)
         with pytest.raises(BadReply, match="sent a web page instead of the file"):
             await contents.probe(content("another"))
         assert contents.cached_bytes(content("another")) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body", "ranges"),
+    [
+        ("en.srt", "text/plain", b"1\r\n" + LINES, [(0, 1)]),
+        ("en.srt", "text/plain", b"\n1\r\n" + LINES, [(0, 1), (0, 512)]),
+        ("en.srt", "application/json", b"1\r\n" + LINES, [(0, 1), (0, 512)]),
+        ("en.srt", "text/plain", b"\n", [(0, 1)]),  # which is all of it
+        ("slide.jpg", "image/jpeg", b"\xff\xd8" + LINES, [(0, 1)]),
+        ("data.json", "application/json", b"{" + LINES, [(0, 1)]),
+        ("data.bin", "application/octet-stream", b"<data>" + LINES, [(0, 1), (0, 512)]),
+    ],
+)
+async def test_more_than_a_byte_is_asked_for_only_where_that_tells_nothing(
+    tmp_path: Path, name: str, kind: str, body: bytes, ranges: list[tuple[int, int]]
+) -> None:
+    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+        b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
+        b.server.always = sending(body, kind=kind)
+        assert (await contents.probe(content(name))).size == len(body)
+        assert b.server.ranges == ranges
 
 
 @pytest.mark.parametrize("name", ["data", "data.bin", "model.pkl", "table.parquet", "film.unknown"])
@@ -159,9 +184,11 @@ async def test_a_page_in_place_of_any_other_file_is_neither_given_nor_kept(
         with pytest.raises(BadReply, match="sent a web page instead of the file"):
             await contents.probe(content(name))
         b.server.always = sending(page, kind="application/octet-stream", total=len(BODY))
-        version = await contents.probe(content(name))  # a single byte of it tells nothing
+        if not page.startswith(b"\xff"):  # as pictures do
+            with pytest.raises(BadReply, match="sent a web page instead of the file"):
+                await contents.probe(content(name))
         with pytest.raises(BadReply, match="sent a web page instead of the file"):
-            await contents.open(content(name), version).read(0, 5000)
+            await contents.open(content(name), Version(len(BODY))).read(0, 5000)
         assert contents.cached_bytes(content(name)) == 0
 
 

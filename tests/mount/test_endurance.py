@@ -283,3 +283,21 @@ def test_a_signal_before_it_is_mounted_ends_it_whole(world: World) -> None:
         _, said = process.communicate(timeout=LIMIT)
     assert process.returncode == 1 and "before it was mounted" in said and len(said.splitlines()) == 1
     assert not world.is_mounted and sockets(world) == []
+
+
+def test_a_program_that_truncates_the_index_of_the_catalogues_log_ends_nothing(mounted: World) -> None:
+    """SQLite has mapped it into memory: without a look at its size, the next statement is the process's last."""
+    before = mounted.tree()
+    index = catalogue(mounted).with_name("catalogue.sqlite-shm")
+    os.truncate(index, 0)
+    mounted.run("courses", "remove", "all")
+    until(lambda: not os.listdir(mounted.mountpoint), "the courses are gone")
+    os.truncate(index, 0)
+    mounted.run("courses", "add", "all")
+    until(lambda: bool(os.listdir(mounted.mountpoint)), "the courses are there again")
+    os.truncate(index, 0)
+    assert mounted.tree() == before
+    assert mounted.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
+    os.truncate(index, 0)
+    mounted.umount()
+    assert mounted.log.count("has truncated") == 4

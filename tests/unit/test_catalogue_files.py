@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -99,3 +101,67 @@ def test_what_was_set_aside_is_never_overwritten_and_no_link_of_that_name_is_fol
     assert path.with_name("catalogue.sqlite.set-aside-now-3").read_bytes() == b"second damage"
     assert planted.read_bytes() == b"precious"
     assert path.with_name("catalogue.sqlite.set-aside-now").is_symlink()
+
+
+#: what is done with a catalogue whose log's index is cut: in a process of its own, as SIGBUS would end it
+_WORK = """
+import os, sys
+from pathlib import Path
+from coursefs.catalog.enrolments import SelectionRule
+from coursefs.catalog.store import Store
+path, size, other = Path(sys.argv[1]), int(sys.argv[2]), None
+index = f"{path}-shm"
+store = Store(path)
+
+def choose(name):
+    store.enrolments.set_selection_rule("coursera", SelectionRule(named={name: True}))
+
+def chosen():
+    return set(store.enrolments.selection_rule("coursera").named)
+
+for number in range(200):
+    choose(f"c{number}")
+whole = os.stat(index).st_size
+os.truncate(index, size)
+assert chosen() == {"c199"}, "read"
+os.truncate(index, size)
+choose("written")
+assert chosen() == {"written"}, "written"
+assert os.stat(index).st_size == whole
+os.truncate(index, size)
+with store.transaction():
+    choose("once more")
+beside = Store(path, read_only=True)
+assert set(beside.enrolments.selection_rule("coursera").named) == {"once more"}, "read beside"
+beside.close()
+os.truncate(index, size)
+store.close()
+store = Store(path)
+assert chosen() == {"once more"} and store.notice is None, "opened again"
+os.unlink(index)
+assert chosen() == {"once more"}, "deleted"
+store.close()
+"""
+
+
+@pytest.mark.parametrize("size", [0, 100, 1000, 20_000])
+def test_a_program_that_truncates_the_index_of_the_log_ends_nothing(path: Path, size: int) -> None:
+    ran = subprocess.run([sys.executable, "-c", _WORK, path, str(size)], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
+    assert ran.stderr.splitlines() == [f"another program has truncated {path}-shm; it is rebuilt"] * 4
+
+
+def test_a_link_in_place_of_the_index_is_left_alone(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(path)
+    index = path.with_name(f"{path.name}-shm")
+    target = tmp_path / "target"
+    target.write_bytes(b"somebody's")
+    index.unlink()
+    index.symlink_to(target)
+    assert store.totals() == (1, 0)
+    assert target.read_bytes() == b"somebody's"
+    assert caplog.text == ""
+    index.unlink()
+    store.close()

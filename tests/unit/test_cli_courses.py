@@ -52,8 +52,8 @@ LONG = [
 def test_titles_are_shortened_in_the_middle_and_keep_what_tells_them_apart() -> None:
     found = fitted(LONG, COLUMNS, 80)
     assert [title for title, *_ in found][:2] == [
-        "Einführung in die Grundl…itung, Teil 1",
-        "Einführung in die Grundl…itung, Teil 2",
+        "Einführung in die G…rarbeitung, Teil 1",
+        "Einführung in die G…rarbeitung, Teil 2",
     ]
     assert fitted(LONG, COLUMNS, 200) == LONG
 

@@ -1,0 +1,76 @@
+"""scripts/lib.sh: which packages of the system bring a Python that is new enough, by what apt-cache says of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg compares the versions")
+
+#: name and candidate of packages that each release has, as its lists say
+RELEASES = {
+    "Debian 12": {"python3": "3.11.2-1+b1", "python3.11": "3.11.2-6+deb12u6", "postgresql-plpython3-15": "15.20-0"},
+    "Debian 13": {"python3": "3.13.5-1", "python3.13": "3.13.5-2", "postgresql-plpython3-17": "17.6-0"},
+    "Ubuntu 24.04": {"python3": "3.12.3-0ubuntu2", "python3.12": "3.12.3-1", "postgresql-plpython3-16": "16.2-1"},
+    "Ubuntu 22.04": {
+        "python3": "3.10.4-0ubuntu2",
+        "python3.10": "3.10.4-3",
+        "python3.11": "3.11.0~rc1-1~22.04.1",
+        "postgresql-plpython3-14": "14.2-1ubuntu1",
+    },
+    "Ubuntu 22.04 without updates": {"python3": "3.10.4-0ubuntu2", "postgresql-plpython3-14": "14.2-1ubuntu1"},
+}
+
+#: as apt-cache does: a name that there is not is a regular expression, which is searched for in all names
+_APT_CACHE = """#!/bin/bash
+[[ $1 == policy ]] || exit 1
+show() { printf '%s:\\n  Installed: (none)\\n  Candidate: %s\\n  Version table:\\n     %s 500\\n' "$1" "$2" "$2"; }
+declare -A versions=(VERSIONS)
+if [[ ${versions[$2]-} ]]; then show "$2" "${versions[$2]}"; exit; fi
+for name in "${!versions[@]}"; do [[ ! $name =~ $2 ]] || show "$name" "${versions[$name]}"; done
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a machine with these packages."""
+    versions = " ".join(f"[{name}]='{version}'" for name, version in RELEASES[request.param].items())
+    program = tmp_path / "apt-cache"
+    program.write_text(_APT_CACHE.replace("VERSIONS", versions))
+    program.chmod(0o755)
+    return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def said(machine: dict[str, str], commands: str) -> str:
+    script = f"set -euo pipefail; source scripts/lib.sh; {commands}"
+    return subprocess.run(
+        ["bash", "-c", script], env=machine, cwd=_ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("machine", "packages"),
+    [
+        ("Debian 12", "python3 python3-venv python3-dev"),
+        ("Debian 13", "python3 python3-venv python3-dev"),
+        ("Ubuntu 24.04", "python3 python3-venv python3-dev"),
+        ("Ubuntu 22.04", "python3.11 python3.11-venv python3.11-dev"),
+        ("Ubuntu 22.04 without updates", ""),
+    ],
+    indirect=["machine"],
+)
+def test_the_packages_of_a_new_enough_python(machine: dict[str, str], packages: str) -> None:
+    assert said(machine, "python_packages") == packages
+
+
+@pytest.mark.parametrize("machine", RELEASES, indirect=True)
+def test_a_name_that_there_is_not_is_not_taken_for_another(machine: dict[str, str]) -> None:
+    """`python3.14` is a regular expression for apt-cache, which `postgresql-plpython3-14` matches."""
+    assert said(machine, "candidate_version python3.14; candidate_version python3.16") == ""
+    assert said(machine, "candidate_version python3") != ""
