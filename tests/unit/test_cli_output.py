@@ -121,7 +121,7 @@ _OWN = {
     ("demo.py", "f'sample courses at {mountpoint}; Ctrl-C ends it'"),
     ("completion.py", "kind(cli, {}, 'coursefs', _VARIABLE).source()"),
     ("status.py", "line"),  # of status_text.lines_of, which cleans
-    ("help.py", "command.get_help(context)"),
+    ("main.py", "command.get_help(context)"),
     ("update.py", "line"),  # of _lines, which cleans
     ("update.py", "'nothing new'"),
 }
