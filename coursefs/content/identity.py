@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ class Content:
     account: str
     remote: Remote
     course: Course
+    name: str = field(default="", compare=False)  # as the mount shows it, where that is known: for its extension
 
     @property
     def key(self) -> Key:

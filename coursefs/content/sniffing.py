@@ -2,8 +2,8 @@
 
 A server without the file may send a page with status 200, a plausible length, and `application/octet-stream` or even
 `video/mp4` as its type.  The first bytes tell: no film, recording, document, picture, archive or subtitle begins with
-`<`, and of other files only texts and program sources begin as a web page does.  Every body that begins with the first
-byte of the file is checked, so that nothing of such a page is cached.
+`<`, and data of other kinds never begins as a web page does.  Every body that begins with the first byte of the file is
+checked, so that nothing of such a page is cached.  A file whose names do not tell its kind may be anything.
 
 JSON needs both signs, its type and its first bytes: captions in an old format may begin with `{`, those of today with a
 number, and servers send captions with wrong types.
@@ -31,11 +31,14 @@ _SUFFIXES = frozenset(
     ".mp4 .m4v .mov .webm .mkv .avi .wmv .flv .mp3 .m4a .ogg .wav .srt .vtt .pdf .zip .gz .7z .rar .docx .pptx .xlsx "
     ".doc .ppt .xls .odt .odp .ods .epub .png .jpg .jpeg .gif .webp".split()
 )
-#: kinds that may hold a whole web page: documents, templates, programs, notebooks, messages
-_PAGE_SUFFIXES = frozenset(
-    ".html .htm .xhtml .shtml .mhtml .mht .hta .txt .md .rst .tex .csv .log .eml .xml .xsl .xslt .svg .rss .atom .php "
-    ".jsp .jspx .asp .aspx .cshtml .erb .ejs .hbs .mustache .j2 .jinja .jinja2 .tmpl .tpl .twig .liquid .vue .svelte "
-    ".js .mjs .ts .py .r .rmd .qmd .java .c .h .cpp .go .rb .pl .ipynb .webarchive".split()
+#: kinds that may begin with any byte, also with `<`, but never as a web page does
+_DATA_SUFFIXES = frozenset(
+    ".bin .dat .img .iso .dmg .vdi .ova .exe .msi .dll .so .o .a .jar .war .apk .whl .egg .deb .rpm .class .pyc "
+    ".tar .tgz .bz2 .tbz .xz .zst .lz4 .pkl .pickle .joblib .npy .npz .h5 .hdf5 .mat .rda .rdata .rds .parquet "
+    ".feather .arrow .orc .avro .sqlite .db .mdb .accdb .sav .dta .sas7bdat .xlsb .xlsm .docm .pptm .ppsx .key "
+    ".pages .numbers .psd .ai .ps .eps .djvu .mobi .azw3 .tif .tiff .bmp .ico .heic .avif .mid .aac .flac .opus "
+    ".m4b .3gp .mpg .mpeg .m2ts .stl .blend .fbx .glb .ttf .otf .woff .woff2 .pcap .pt .pth .onnx .pb .tflite "
+    ".safetensors .model".split()
 )
 #: kinds that may begin with `<` and are never JSON
 _TEXT_SUFFIXES = frozenset({".txt", ".html", ".htm", ".xhtml"})
@@ -101,9 +104,10 @@ def expects_text(content: Content, source: Source) -> bool:
     return _is_of(content, source, _TEXT_KINDS, _TEXT_SUFFIXES)
 
 
-def may_be_page(content: Content, source: Source, content_type: str) -> bool:
-    """Whether a content may be a web page, going by its names and the type it is sent with (pure)."""
-    return content_type.strip().lower().startswith("text/") or _is_of(content, source, frozenset(), _PAGE_SUFFIXES)
+def is_never_page(content: Content, source: Source, content_type: str) -> bool:
+    """Whether a content is data that never is a web page, going by its names and the type it is sent with (pure)."""
+    is_text = content_type.strip().lower().startswith("text/")
+    return not is_text and _is_of(content, source, frozenset(), _DATA_SUFFIXES) and not expects_text(content, source)
 
 
 async def require_file(response: httpx.Response, ranged: Part | Whole, content: Content, source: Source) -> bool:
@@ -116,15 +120,15 @@ async def require_file(response: httpx.Response, ranged: Part | Whole, content: 
         return True
     content_type = response.headers.get("content-type", "")
     is_media = expects_media(content, source, content_type)
-    is_never_page = not is_media and not may_be_page(content, source, content_type)
-    if not (is_media or is_never_page or expects_text(content, source)):
+    is_data = not is_media and is_never_page(content, source, content_type)
+    if not (is_media or is_data or expects_text(content, source)):
         return True
     beginning = await beginning_of(response, 1)  # enough for most bodies, and has come with the headers
-    may_be_json = _is_json_type(content_type) and not is_never_page
-    is_undecided = not beginning or beginning in _UNDECIDED or may_be_json or (is_never_page and beginning == b"<")
+    may_be_json = _is_json_type(content_type) and not is_data
+    is_undecided = not beginning or beginning in _UNDECIDED or may_be_json or (is_data and beginning == b"<")
     if is_undecided:
         beginning = await beginning_of(response, BEGINNING)
-    if (is_media and is_markup(beginning)) or (is_never_page and is_page(beginning)):
+    if (is_media and is_markup(beginning)) or (is_data and is_page(beginning)):
         if source.guarded:
             raise UrlRefused
         raise BadReply(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
@@ -136,9 +140,13 @@ async def require_file(response: httpx.Response, ranged: Part | Whole, content: 
 
 
 def _is_of(content: Content, source: Source, kinds: frozenset[str], suffixes: frozenset[str]) -> bool:
-    identity = content.remote.identity
-    names = (identity, *content.remote.locator.values(), urlsplit(source.url).path)
-    return identity.partition("/")[0] in kinds or any(PurePosixPath(name).suffix.lower() in suffixes for name in names)
+    return content.remote.identity.partition("/")[0] in kinds or not suffixes.isdisjoint(_suffixes(content, source))
+
+
+def _suffixes(content: Content, source: Source) -> set[str]:
+    """The suffixes of the names of a content, in lower case; "" of a name without one."""
+    names = (content.name, content.remote.identity, *content.remote.locator.values(), urlsplit(source.url).path)
+    return {PurePosixPath(name).suffix.lower() for name in names}
 
 
 def _first_text(beginning: bytes) -> bytes:

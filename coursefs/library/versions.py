@@ -76,7 +76,7 @@ class Versions:
         Raises `Gone` when the account no longer has the course.
         """
         remote = node.remote
-        return None if remote is None else Content(node.place.account, remote, self._tree.course(node))
+        return None if remote is None else Content(node.place.account, remote, self._tree.course(node), node.name)
 
     def last_error(self, inode: int) -> str | None:
         """The error of a file's last read; None when it succeeded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+from coursefs.content.identity import Content
 from coursefs.content.sniffing import is_markup
 from coursefs.errors import BadReply
 from coursefs.model import Source, Version
@@ -173,23 +175,23 @@ async def test_more_than_a_byte_is_asked_for_only_where_that_tells_nothing(
         assert b.server.ranges == ranges
 
 
-@pytest.mark.parametrize("name", ["data", "data.bin", "model.pkl", "table.parquet", "film.unknown"])
+@pytest.mark.parametrize(
+    "one", [content("data.bin"), content("model.pkl"), content("t.parquet"), replace(content("asset/7"), name="A.bin")]
+)
 @pytest.mark.parametrize("page", [PAGE, b"\n <html>" + bytes(4000), b"\xff\xfe" + PAGE.decode().encode("utf-16-le")])
-async def test_a_page_in_place_of_any_other_file_is_neither_given_nor_kept(
-    tmp_path: Path, name: str, page: bytes
-) -> None:
+async def test_a_page_in_place_of_data_is_neither_given_nor_kept(tmp_path: Path, one: Content, page: bytes) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
         b.source = Source(b.server.url.rpartition("/")[0] + "/asset")
         b.server.always = sending(page, kind="application/octet-stream", status=200)
         with pytest.raises(BadReply, match="sent a web page instead of the file"):
-            await contents.probe(content(name))
+            await contents.probe(one)
         b.server.always = sending(page, kind="application/octet-stream", total=len(BODY))
         if not page.startswith(b"\xff"):  # as pictures do
             with pytest.raises(BadReply, match="sent a web page instead of the file"):
-                await contents.probe(content(name))
+                await contents.probe(one)
         with pytest.raises(BadReply, match="sent a web page instead of the file"):
-            await contents.open(content(name), Version(len(BODY))).read(0, 5000)
-        assert contents.cached_bytes(content(name)) == 0
+            await contents.open(one, Version(len(BODY))).read(0, 5000)
+        assert contents.cached_bytes(one) == 0
 
 
 @pytest.mark.parametrize(
@@ -199,6 +201,9 @@ async def test_a_page_in_place_of_any_other_file_is_neither_given_nor_kept(
         ("page.md", "application/octet-stream", PAGE),
         ("data.xml", "application/octet-stream", b"<html></html>"),
         ("data", "text/plain", PAGE),
+        ("data", "application/octet-stream", PAGE),
+        ("page.phtml", "application/octet-stream", PAGE),
+        ("data.bin", "text/plain", PAGE),
         ("data", "application/octet-stream", b"<?xml version='1.0'?><data/>"),
         ("data", "application/octet-stream", b"<htmlish>"),
         ("data", "application/octet-stream", b"<"),
