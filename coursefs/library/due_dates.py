@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 
 import trio
 
 from coursefs.base.foreground import background_work
 from coursefs.catalog import IndexingDelays, Node, Place, Store, Tree
-from coursefs.errors import CoursefsError, NoAnswer, NotSignedIn, Unreachable
-from coursefs.library.due_list import title_of
+from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, NotSignedIn, Unreachable
+from coursefs.library.due_list import titled
 from coursefs.model import Deadline
 from coursefs.providers import checking
 from coursefs.providers.base import Grades, Provider, Schedules
@@ -48,21 +47,23 @@ class DueDateRefresher:
     async def ask(self, course: Node) -> Sequence[Deadline] | None:
         """The due dates of a course, from a new request, which are stored; None: its platform has none.
 
-        Raises the errors of the request.
+        Raises the errors of the request, after which the known dates stay.
         """
         place = Place(course.place.account, course.key)
         provider = self._providers.get(place.account)
+        if provider is None:
+            raise Gone("its account was removed meanwhile")
         if isinstance(provider, Schedules):
-            said: object = await provider.due_dates(self._tree.refresher.course(place))
+            said = checking.deadlines(await provider.due_dates(self._tree.refresher.course(place)))
         elif isinstance(provider, Grades):
-            said = (await provider.standing(self._tree.refresher.course(place))).deadlines
+            said = checking.deadlines((await provider.standing(self._tree.refresher.course(place))).deadlines)
+            if not said and self._store.due_dates.of_course(place):
+                # A standing leaves out what was refused: this may be an error as well as a course without dates.
+                raise BadReply("the platform says no dates any more")
         else:
             self._keep(course, place, ())
             return None
-        found = [
-            one if one.title else replace(one, title=title_of(self._store, place, one.key))
-            for one in checking.deadlines(said)
-        ]
+        found = titled(self._store, place, said)
         self._keep(course, place, [one for one in found if one.title])
         return found
 

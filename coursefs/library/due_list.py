@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,14 +61,22 @@ def is_plausible(due_ns: int) -> bool:
     return _EARLIEST_NS <= due_ns < _LATEST_NS
 
 
-def title_of(store: Store, place: Place, key: str | None) -> str:
-    """The title of a section or item of a course; "" where the catalogue does not have it."""
-    if key is None:
-        return ""
-    node = store.find(place, key)
-    if node is not None and not node.is_gone:
-        return _NUMBER.sub("", node.wanted)
-    return next((stored.item.title for stored in store.items.of_course(place) if stored.item.key == key), "")
+def titled(store: Store, place: Place, deadlines: Sequence[Deadline]) -> list[Deadline]:
+    """The deadlines of a course, with titles from the catalogue where they have none; "" where it has none, too."""
+    items: dict[str, str] | None = None  # titles by key, read once: a reply may have thousands of keys
+    found: list[Deadline] = []
+    for one in deadlines:
+        title = one.title
+        if not title and one.key is not None:
+            node = store.find(place, one.key)
+            if node is not None and not node.is_gone:
+                title = _NUMBER.sub("", node.wanted)
+            else:
+                if items is None:
+                    items = {stored.item.key: stored.item.title for stored in store.items.of_course(place)}
+                title = items.get(one.key, "")
+        found.append(replace(one, title=title))
+    return found
 
 
 def known_due(tree: StoredTree, store: Store, from_ns: int, until_ns: int) -> DueList:

@@ -45,6 +45,8 @@ _KEY, _TITLE, _URL = 1024, 4096, 16384
 _MOST_BYTES = 1 << 50
 #: limit of a time in ns before or after 1970 (the year 2262): it must fit into 64 bits
 _MOST_NS = (1 << 63) - 1
+#: due dates of one course
+_MOST_DEADLINES = 2_000
 _MOST_POSITION = 10**9
 #: how deep sections may nest: a real course is not deeper, and the length of a path is limited
 _DEPTH = 24
@@ -256,7 +258,10 @@ def _file(file: object) -> File:
 
 
 def deadlines(reply: object) -> tuple[Deadline, ...]:
-    """The checked result of `Schedules.due_dates`, by time; a time that does not fit into 64 bits is the nearest."""
+    """The checked result of `Schedules.due_dates`, by time; a time that does not fit into 64 bits is the nearest.
+
+    Raises `BadReply` for more than any course has: each is looked up and stored on the event loop.
+    """
 
     def one(value: object) -> Deadline:
         if not isinstance(value, Deadline) or not isinstance(value.due_ns, int) or isinstance(value.due_ns, bool):
@@ -265,8 +270,11 @@ def deadlines(reply: object) -> tuple[Deadline, ...]:
         key = None if value.key is None else _key(value.key)
         return Deadline(_text(value.title, _TITLE), due_ns, key, _optional(value.url, _URL))
 
+    values = _sequence(reply, "deadlines")
+    if len(values) > _MOST_DEADLINES:
+        raise BadReply("the platform says more due dates than any course has")
     good: list[Deadline] = []
-    for value in _sequence(reply, "deadlines"):
+    for value in values:
         try:
             good.append(one(value))
         except _Bad:

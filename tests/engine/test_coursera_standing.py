@@ -8,7 +8,7 @@ import httpx
 import pytest
 import trio
 
-from coursefs.errors import CoursefsError, Gone, NotSignedIn, Unreachable
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, LibrarySettings, list_all
 from coursefs.model import About, Course, Deadline, Standing, Wanted
 from coursefs.providers.base import Grades, Schedules, Tracks
@@ -90,10 +90,23 @@ async def test_without_deadlines_of_ones_own_they_come_from_the_schedule() -> No
         assert await provider.due_dates(CLEAR) == (Deadline("", due, "module/m1"), Deadline("", due, "module/m2"))
 
 
-async def test_a_platform_that_has_lost_its_dates_has_none() -> None:
-    async with signed_in(ALL_GONE) as (provider, _):
+@pytest.mark.parametrize(
+    "answer", [SIGNED_OUT, httpx.Response(405), httpx.Response(200, text="<html>"), httpx.Response(404, text="<html>")]
+)
+@pytest.mark.parametrize("missing", ["onDemandDeadlineSettings.v1/", "onDemandCourseSchedules.v1/C1/"])
+async def test_no_deadlines_are_believed_only_where_everything_was_answered(
+    answer: httpx.Response, missing: str
+) -> None:
+    empty = {
+        "onDemandDeadlineSettings.v1/": good([{"start": 1000, "moduleDeadlines": []}]),
+        "onDemandCourseSchedules.v1/C1/": good([{"defaultSchedule": {"periods": []}}]),
+        "onDemandSessionMemberships.v1/": good([]),
+        "onDemandSessions.v1/": good([]),
+    }
+    async with signed_in(ALL_GONE | empty | {missing: answer}) as (provider, _):
         assert isinstance(provider, Schedules)
-        assert await provider.due_dates(CLEAR) == ()
+        with pytest.raises((NotAllowed, BadReply)):
+            await provider.due_dates(CLEAR)
 
 
 async def test_of_a_platform_that_has_none_of_it_nothing_is_known() -> None:

@@ -12,6 +12,8 @@ import trio
 import trio.testing
 
 from coursefs.catalog import IndexingDelays, Place, Store
+from coursefs.catalog.item_store import ItemStore
+from coursefs.catalog.node import ROOT, StoredItem
 from coursefs.errors import CoursefsError, NotAllowed, NotSignedIn
 from coursefs.library import AccountSource, Library, LibrarySettings, open_library, stored_due
 from coursefs.model import Course, Deadline, File, Outline, Standing, Wanted
@@ -113,6 +115,47 @@ async def test_dates_that_are_refused_are_no_failure_of_an_update_and_what_is_kn
         provider.due["c1"] = "nonsense"  # type: ignore[assignment]  # of a platform that others wrote
         await update(library)
     assert [one.title for one in stored_due(settings.catalogue, ["fake"], now, NEVER).due] == ["Quiz"]
+
+
+async def test_more_dates_than_any_course_has_are_refused_and_unknown_keys_are_looked_up_once(tmp_path: Path) -> None:
+    now = time.time_ns()
+    provider = provider_of()
+    provider.due["c1"] = [Deadline("Quiz", now + DAY)]
+    settings = settings_in(tmp_path)
+    async with open_library(settings, providers=made_by("fake", provider)) as library:
+        await update(library)
+        provider.due["c1"] = [Deadline("", now + DAY, f"module/{number}") for number in range(2_001)]
+        await update(library)
+        assert [one.title for one in stored_due(settings.catalogue, ["fake"], now, NEVER).due] == ["Quiz"]
+        read: list[Place] = []
+        real = ItemStore.of_course
+
+        def counted(self: ItemStore, place: Place, *, gone: bool = False) -> list[StoredItem]:
+            read.append(place)
+            return real(self, place, gone=gone)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ItemStore, "of_course", counted)
+            provider.due["c1"] = [Deadline("", now + DAY, f"module/{number}") for number in range(2_000)]
+            (course,) = await library.files.children(ROOT)
+            await library.courses.due(course, NEVER)
+        assert 1 <= len(read) <= 3, "not once for each key"
+
+
+async def test_a_standing_without_dates_is_no_proof_that_there_are_none(tmp_path: Path) -> None:
+    class Graded(FakeProvider):
+        found: Sequence[Deadline] = ()
+
+        async def standing(self, course: Course) -> Standing:
+            return Standing(deadlines=tuple(self.found))
+
+    now = time.time_ns()
+    provider = Graded([EARS], {"c2": Outline((section("m", "Start", 1, HELLO),))})
+    settings = settings_in(tmp_path)
+    async with open_library(settings, providers=made_by("fake", provider)) as library:
+        for provider.found in ([Deadline("Essay", now + DAY)], []):
+            await update(library)
+    assert [one.title for one in stored_due(settings.catalogue, ["fake"], now, NEVER).due] == ["Essay"]
 
 
 async def test_a_platform_without_dates_is_known_to_have_none_and_the_whole_standing_will_do(tmp_path: Path) -> None:

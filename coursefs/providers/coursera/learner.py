@@ -127,8 +127,8 @@ class Learner:
     async def due(self, course_id: str) -> tuple[Deadline, ...]:
         """The deadlines of a course, with one request, and two more where the learner has none of their own.
 
-        A part that the platform refuses or no longer has is left out.  Raises an error of the whole account or of the
-        network.
+        Raises the errors of the requests: where a part is refused or broken, it is not known that there are no
+        deadlines.  A part that the platform does not have (`Gone`) has none.
         """
         await self._user_id()
         found: dict[str, object] = {}
@@ -139,13 +139,17 @@ class Learner:
             async with gathering(self._limiter) as requests:
                 requests.ask(found, "session", partial(_tried, partial(self.session, course_id)))
                 requests.ask(found, "schedule", partial(_tried, partial(self.schedule, course_id)))
-        return standing.due(
+        due = standing.due(
             Parts(
                 session=_of(found, "session", CourseSession),
                 deadlines=deadlines,
                 schedule=_of(found, "schedule", tuple) or (),
             )
         )
+        errors = [one for one in found.values() if isinstance(one, CoursefsError) and not isinstance(one, Gone)]
+        if errors and not due:
+            raise errors[0]
+        return due
 
     async def _parts(self, course_id: str, slug: str) -> Parts:
         await self._user_id()  # once, before the concurrent requests that need it

@@ -110,15 +110,16 @@ class Extras:
         enrolment: Enrolment | None,
         blocks_of: Callable[[Course], Awaitable[Blocks | CoursefsError]],
     ) -> Sequence[Deadline]:
-        """The deadlines alone, with one request; `blocks_of` as for `standing`."""
+        """The deadlines alone, with one request; `blocks_of` as for `standing`.  Raises the errors of the requests."""
         if enrolment is not None and enrolment.starts_ns is not None and enrolment.starts_ns > time.time_ns():
             return ()
         try:
             return standings.standing(await self._client.dates(course.key), None).deadlines
         except BadReply:
             blocks = await blocks_of(course)
-            due = () if isinstance(blocks, CoursefsError) else standings.due_blocks(blocks)
-            return standings.standing((), None, due).deadlines
+            if isinstance(blocks, CoursefsError):
+                raise blocks from None
+            return standings.standing((), None, standings.due_blocks(blocks)).deadlines
 
     async def _progress(self, course: Course) -> object:
         """The server's reply on the learner's progress; None when it has none, as on sites without this page."""
