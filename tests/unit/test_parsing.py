@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -68,6 +70,21 @@ def test_what_is_no_json_is_none(text: bytes) -> None:
 def test_more_than_any_reply_holds_is_a_bad_reply(text: bytes) -> None:
     with pytest.raises(BadReply, match="larger than any"):
         parse_json(text)
+
+
+def test_braces_in_texts_are_no_values() -> None:
+    text = json.dumps({"definition": {"value": r'\\frac{1}{2} "[" ' * 50_000}}).encode()
+    assert text.count(b"{") > 100_000
+    assert parse_json(text)["definition"]["value"].startswith("\\")
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b'"\\', b'["\\"', b"[{"])
+def test_broken_strings_take_no_time(unit: bytes) -> None:
+    text = b"[" + unit * (3_000_000 // len(unit))
+    begun = time.process_time()
+    with suppress(BadReply):
+        parse_json(text)
+    assert time.process_time() - begun < 5.0, "quadratic code takes hours"
 
 
 def test_replies_twenty_times_as_large_as_any_that_was_recorded_are_taken() -> None:

@@ -18,9 +18,9 @@ from coursefs.transport import Reply, Surprises, parse_json
 
 KnownFields = Mapping[str, frozenset[str]]
 
-#: the most values of a reply that is examined, five times those of the largest recorded one: a larger one would be
-#: parsed twice, and hold up the event loop for as long
-_MOST_VALUES = 50_000
+#: the most bytes and values of a reply that is examined, more than twice those of the largest recorded one: another one
+#: would be parsed twice, and hold up the event loop for as long
+_MOST_BYTES, _MOST_VALUES = 2**20, 50_000
 #: how many surprises of one reply are noted
 _MOST = 10
 #: a key of a map by id, language or date, not the name of a field
@@ -99,6 +99,8 @@ def look(surprises: Surprises, provider: str, route: str, reply: Reply) -> None:
         return
     known = known_fields(provider)
     try:
+        if len(reply.body) > _MOST_BYTES:
+            raise BadReply("the reply is larger than any known one")
         content = parse_json(reply.body, most_values=_MOST_VALUES)
     except BadReply as error:
         content, told = None, [str(error)]
