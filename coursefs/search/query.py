@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coursefs.search.folding import Term, expression, folded, places, terms
+from coursefs.search.folding import Term, compared, expression, places, terms
 from coursefs.search.index import IndexMissing, is_trouble_of_disk, readable, unpacked
 from coursefs.search.texts import Sentence
 
@@ -145,6 +145,6 @@ def _of_document(title: str, sentences: Sequence[Sentence], searched: Sequence[T
 
 def _score(text: str, searched: Sequence[Term]) -> tuple[int, int]:
     """How many of the terms a text has, and how often."""
-    plain = folded(text)
+    plain = compared(text)
     counts = [places(term, plain) for term in searched]
     return sum(count > 0 for count in counts), sum(counts)

@@ -126,6 +126,18 @@ async def test_only_what_is_known_and_cached_is_found_and_nothing_is_asked(texts
     assert search_texts(texts.settings.catalogue, "cochlea", ["another"]) == []
 
 
+@pytest.mark.parametrize(
+    "typed", ["parallax?", "parallax.", "(parallax)", "short-term", "wor*", 'hello"', '"term effect" "hello world"']
+)
+async def test_a_search_with_punctuation_gives_the_sentence_and_its_time(texts: Shelf, typed: str) -> None:
+    said = "Hello, world: …parallax, the short term effect"
+    serve(texts, "item/a/en.srt", f"1\n00:01:01,000 --> 00:01:05,000\n{said}\n".encode())
+    async with texts.opened() as library:
+        await fetched(library, ".en.srt")
+        await library.cache.make_searchable()
+    assert found(texts, typed) == [("01 Start/01 Ears", 61.0, said)]
+
+
 async def test_it_follows_names_contents_and_what_goes(texts: Shelf) -> None:
     async with texts.opened() as library:
         await fetched(library, ".srt")
