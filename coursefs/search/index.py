@@ -151,7 +151,17 @@ def unpacked(data: bytes | None) -> list[Sentence]:
     """The sentences of a row.  Raises `ValueError` or `zlib.error` for what is damaged."""
     if data is None:
         return []
-    return [Sentence(text, at) for at, text in json.loads(zlib.decompress(data))]
+    rows = json.loads(zlib.decompress(data))
+    if not isinstance(rows, list):
+        raise ValueError("it is no list")  # noqa: TRY004
+    return [_sentence(row) for row in rows]
+
+
+def _sentence(row: object) -> Sentence:
+    match row:
+        case [int() | float() | None as at, str() as text]:
+            return Sentence(text, at)
+    raise ValueError("it is no sentence")
 
 
 def is_trouble_of_disk(error: sqlite3.Error) -> bool:
@@ -163,8 +173,17 @@ def is_trouble_of_disk(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in troubles
 
 
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether another process has the database for itself, for longer than one waits."""
+    locks = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in locks
+
+
 def readable(path: Path) -> sqlite3.Connection:
-    """A connection that reads the index.  Raises `IndexMissing` where there is none of this version."""
+    """A connection that reads the index.
+
+    Raises `IndexMissing` where there is none of this version, and `sqlite3.OperationalError` while it is locked.
+    """
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_LOCK_TIMEOUT)
     except sqlite3.Error as error:
@@ -172,8 +191,10 @@ def readable(path: Path) -> sqlite3.Connection:
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
             return connection
-    except sqlite3.Error:
-        pass
+    except sqlite3.Error as error:
+        if is_locked(error):
+            connection.close()
+            raise
     connection.close()
     raise IndexMissing("it is not readable")
 

@@ -61,12 +61,11 @@ def find(
         return []
     with closing(readable(path)) as index:
         try:
+            index.execute("BEGIN")  # one state of the index for all statements: the builder may be writing
             return _found(index, searched, accounts, course, limit)
         except sqlite3.Error as error:
             if is_trouble_of_disk(error):
                 raise
-            raise IndexMissing(str(error)) from None
-        except (ValueError, TypeError, zlib.error) as error:
             raise IndexMissing(str(error)) from None
 
 
@@ -79,7 +78,11 @@ def _found(
         account, directory, lecture, path, media, title, sentences = index.execute(
             "SELECT account, directory, lecture, path, media, title, sentences FROM document WHERE id = ?", (number,)
         ).fetchone()
-        for missing, one in _of_document(title, unpacked(sentences), searched):
+        try:
+            said = unpacked(sentences)
+        except (ValueError, zlib.error) as error:
+            raise IndexMissing(str(error)) from None
+        for missing, one in _of_document(title, said, searched):
             is_title = one is _TITLE
             shown = FoundText(
                 account, directory, lecture, path, media, one.at, title if is_title else one.text, is_title

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -17,7 +19,7 @@ from coursefs.errors import CoursefsError, UsageError
 from coursefs.library import IndexMissing, Library, Node, forget_account, forget_index, search_texts
 from coursefs.library.search_indexing import SearchIndexing
 from coursefs.model import Course, File, Item, Kind, Outline, Page, Placement, Remote
-from coursefs.search import index_path
+from coursefs.search import index_path, query
 from coursefs.settings.config import Cache
 from tests.engine.fakes import lecture, reading, section, video
 from tests.engine.shelf import Shelf, shelf
@@ -291,3 +293,54 @@ async def test_no_step_is_taken_while_a_program_waits(texts: Shelf) -> None:
         go.set()
     assert documents() == 6
     assert indexing.progress.is_complete
+
+
+async def test_bytes_that_are_not_utf8_are_no_damage(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    assert found(texts, "no\udce9") == [], "no word of one or two characters is the beginning of another"
+    assert found(texts, "nose\udcff") == found(texts, "nose") != []
+    with pytest.raises(UsageError, match="at least one letter"):
+        found(texts, "\udce9")
+
+
+async def test_a_search_sees_one_state_of_the_index_while_it_is_written(
+    texts: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    before, documents = found(texts, "nose"), query._documents
+
+    def removed(*arguments: Any) -> list[int]:
+        numbers = documents(*arguments)
+        index = sqlite3.connect(index_path(texts.settings.catalogue), timeout=0)
+        with closing(index), suppress(sqlite3.OperationalError), index:  # the builder would wait
+            index.execute("DELETE FROM document")
+        return numbers
+
+    monkeypatch.setattr(query, "_documents", removed)
+    assert found(texts, "nose") == before != []
+
+
+async def test_an_index_that_is_being_written_is_not_missing(texts: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    monkeypatch.setattr("coursefs.search.index._LOCK_TIMEOUT", 0.0)
+    with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index:
+        index.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CoursefsError, match="locked"):
+            found(texts, "nose")
+
+
+@pytest.mark.parametrize("sentences", ["1", "[1]", "[[1, 2]]", '[["x", "text"]]', '[[1, "text", 2]]', "{}", "[["])
+async def test_sentences_that_are_none_are_damage(texts: Shelf, sentences: str) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index, index:
+        index.execute("UPDATE document SET sentences = ?", (zlib.compress(sentences.encode()),))
+    with pytest.raises(IndexMissing):
+        found(texts, "nose")
