@@ -262,20 +262,33 @@ async def test_a_page_is_not_searched_for_the_words_of_a_notice(texts: Shelf) ->
         assert found(texts, "nose")
 
 
+class NothingCached:
+    """A cache without anything."""
+
+    def complete(self, most: int) -> Iterator[tuple[Key, int]]:
+        return iter(())
+
+    def content_changes(self) -> object:
+        return None
+
+    async def whole(self, key: Key) -> bytes | None:
+        raise AssertionError
+
+
+async def at_once(seconds: float) -> None:
+    """There is never a foreground request."""
+    await trio.lowlevel.checkpoint()
+
+
+def indexing_of(shelf: Shelf) -> SearchIndexing:
+    """The indexing of a catalogue that nothing has open."""
+    return SearchIndexing(shelf.settings.catalogue, lambda: ["x"], NothingCached(), lambda: 0, at_once)
+
+
 async def test_no_step_is_taken_while_a_program_waits(texts: Shelf) -> None:
     async with texts.opened() as library:
         await fetched(library, ".srt")
     waiting, go = trio.Event(), trio.Event()
-
-    class NothingCached:
-        def complete(self, most: int) -> Iterator[tuple[Key, int]]:
-            return iter(())
-
-        def content_changes(self) -> object:
-            return None
-
-        async def whole(self, key: Key) -> bytes | None:
-            raise AssertionError
 
     async def idle(seconds: float) -> None:
         waiting.set()
@@ -344,3 +357,32 @@ async def test_sentences_that_are_none_are_damage(texts: Shelf, sentences: str) 
         index.execute("UPDATE document SET sentences = ?", (zlib.compress(sentences.encode()),))
     with pytest.raises(IndexMissing):
         found(texts, "nose")
+
+
+@pytest.mark.parametrize("damage", ["bytes", "table"])
+async def test_a_damaged_catalogue_costs_no_index(texts: Shelf, damage: str) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    before, path = found(texts, "nose"), texts.settings.catalogue
+    if damage == "bytes":
+        path.write_bytes(path.read_bytes()[:100] + b"\xa5" * 100_000)
+    else:
+        with closing(sqlite3.connect(path)) as catalogue, catalogue:
+            catalogue.execute("DROP TABLE step")
+    with pytest.raises(CoursefsError, match=r"cannot be built: (file is not|database disk|no such table)"):
+        await indexing_of(texts).update(is_background=False)
+    assert found(texts, "nose") == before != []
+
+
+@pytest.mark.parametrize("damage", ["UPDATE document SET sentences = x'00', version = ''", "DROP TABLE word"])
+async def test_damage_that_shows_when_the_index_is_written_has_it_built_again(texts: Shelf, damage: str) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    before = found(texts, "nose")
+    with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index, index:
+        index.execute("UPDATE document SET version = ''")
+        index.execute(damage)
+    await indexing_of(texts).update(is_background=False)
+    assert found(texts, "nose") == before != []
