@@ -13,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+from coursefs.base.supervisor import BackOff
 from coursefs.catalog.node import ROOT
 from coursefs.content.identity import Key
 from coursefs.errors import CoursefsError, UsageError
@@ -386,3 +387,74 @@ async def test_damage_that_shows_when_the_index_is_written_has_it_built_again(te
         index.execute(damage)
     await indexing_of(texts).update(is_background=False)
     assert found(texts, "nose") == before != []
+
+
+#: a child that says this and ends
+SAYING = "import sys; sys.stdout.write({!r}); sys.stdout.flush()"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        '{"done": 0, "o',
+        "MemoryError\n",
+        "[]\n",
+        "null\n",
+        "{}\n",
+        '{"done": 1}\n',
+        '{"done": 0, "of": "x"}\n',
+        '{"want": [1], "done": 0, "of": 1}\n',
+        '{"want": [["a", 2]], "done": 0, "of": 1}\n',
+        '{"error": "disk full"}\n',
+        "[" * 100_000 + "\n",
+    ],
+)
+async def test_a_child_that_dies_is_an_error_and_the_next_round_is_none_the_worse(
+    texts: Shelf, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+    indexing = indexing_of(texts)
+    open_process = trio.lowlevel.open_process
+
+    async def dying(command: list[str], **options: Any) -> trio.Process:
+        return await open_process([command[0], "-c", SAYING.format(said)], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trio.lowlevel.open_process", dying)
+        with pytest.raises(CoursefsError, match="the search index cannot be built"):
+            await indexing.update(is_background=False)
+    await indexing.update(is_background=False)
+    assert found(texts, "nose")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError(12, "Cannot allocate memory")])
+async def test_a_child_that_cannot_be_started_is_an_error(
+    texts: Shelf, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object, **__: object) -> trio.Process:
+        raise error
+
+    monkeypatch.setattr("trio.lowlevel.open_process", refused)
+    with pytest.raises(CoursefsError, match=r"the search index cannot be built: [Cc]an"):
+        await indexing_of(texts).update(is_background=False)
+
+
+@pytest.mark.logs
+async def test_the_upkeep_of_the_index_goes_on_after_an_error(texts: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds, again = 0, trio.Event()
+
+    async def run(_: SearchIndexing) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise ValueError
+        again.set()
+
+    monkeypatch.setattr(SearchIndexing, "run", run)
+    monkeypatch.setattr("coursefs.base.supervisor.BackOff", lambda: BackOff(0.0))
+    async with texts.opened() as library:
+        library.cache.keep_searchable()
+        with trio.fail_after(5):
+            await again.wait()
