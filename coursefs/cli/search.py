@@ -46,16 +46,16 @@ def search(
 ) -> int:
     """Search titles, readings, transcripts and captions for WORDS, in everything that is cached.
 
-    All words must occur; the beginning of a word is enough, and "quotation marks" hold words together.  Case and
-    accents make no difference.  Nothing is requested from a platform, unless --fetch is given.  Ends with status 1 if
-    nothing was found.
+    All words must occur; the beginning of a word is enough, and words in one "argument with blanks" belong together.
+    Case, accents and punctuation make no difference.  Nothing is requested from a platform, unless --fetch is given.
+    Ends with status 1 if nothing was found.
 
     \b
     Example: coursefs search basilar membrane --course sound-and-hearing
     """
     from coursefs.library import require_terms, stored_tree  # slow to import
 
-    text = " ".join(words if len(words) == 1 else map(_as_typed, words))
+    text = " ".join(map(as_typed, words))
     require_terms(text)
     catalogue, accounts = options.catalogue()
     directory: str | None = None
@@ -66,7 +66,7 @@ def search(
     if with_fetch:
         _fetch(options, course or "all")
     found = _found(options, catalogue, text, accounts, directory, max(limit, play or 0))
-    if play is not None:
+    if play is not None and found:
         if len(found) < play:
             raise UsageError(f"there is no hit {play}; {output.count(len(found), 'hit')} in all")
         _play(options, found[play - 1])
@@ -80,9 +80,9 @@ def search(
     return 0 if found else 1
 
 
-def _as_typed(word: str) -> str:
-    """An argument with blanks in it was in quotation marks."""
-    return f'"{word}"' if " " in word and '"' not in word else word
+def as_typed(word: str) -> str:
+    """An argument as it was before the shell took its quotation marks away (pure): one that holds blanks had some."""
+    return f'"{word}"' if len(word.split()) > 1 and '"' not in word else word
 
 
 def row_of(number: int, one: FoundText) -> tuple[str, ...]:

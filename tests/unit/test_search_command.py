@@ -18,12 +18,13 @@ from coursefs.catalog.names import Layout
 from coursefs.catalog.node import ROOT
 from coursefs.cli.main import main
 from coursefs.cli.player import command_for
-from coursefs.cli.search import clock, row_of
+from coursefs.cli.search import as_typed, clock, row_of
 from coursefs.daemon import socket
 from coursefs.errors import CoursefsError, NoAnswer, NotSignedIn, Unreachable
 from coursefs.library import FoundText
 from coursefs.model import Course
 from coursefs.search.builder import build
+from coursefs.search.folding import Term, terms
 from coursefs.search.index import SearchIndex, index_path
 from coursefs.settings.paths import app_paths
 
@@ -63,6 +64,19 @@ def test_what_plays_a_hit(
     assert str(raised.value) == command
 
 
+@pytest.mark.parametrize(
+    ("words", "searched"),
+    [
+        (["cosine similarity"], (Term("cosine similarity", True),)),
+        (["cosine", "similarity"], (Term("cosine", False), Term("similarity", False))),
+        (["parallax ", "short  term"], (Term("parallax", False), Term("short term", True))),
+        (['"short term" parallax'], (Term("short term", True), Term("parallax", False))),
+    ],
+)
+def test_an_argument_with_blanks_is_a_phrase(words: list[str], searched: tuple[Term, ...]) -> None:
+    assert terms(" ".join(map(as_typed, words))) == searched
+
+
 @pytest.fixture
 def indexed(own_home: Path) -> Path:
     """A catalogue with a course whose title is all that is in the index."""
@@ -90,7 +104,7 @@ def test_while_another_command_has_the_locks_the_index_is_searched(
     for lock, holder in ((indexed.with_name("lock"), "coursefs fetch"), (app_paths().cache_dir / "lock", "a mount")):
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, holder=holder, taken=str):
-            assert main(["search", "zzz"]) == 1
+            assert main(["search", "outer ear"]) == 1
             capsys.readouterr()
             assert main(["search", "inner", "ear", "--json"]) == 0
             out, err = capsys.readouterr()
@@ -158,6 +172,20 @@ def test_a_mount_that_takes_long_is_not_waited_for(
     monkeypatch.setattr(socket, "ask", ask)
     assert main(["search", "inner"]) == 0
     assert "still being built, 0 of 100 texts are done" in capsys.readouterr().err
+
+
+NOTHING = "coursefs: nothing found in what is cached; to fetch all texts first: --fetch\n"
+
+
+@pytest.mark.parametrize(("options", "out"), [(["--play", "1"], ""), (["--json"], "[]\n"), ([], "")])
+def test_nothing_found_is_status_1_whatever_is_to_be_done_with_it(
+    indexed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str], out: str
+) -> None:
+    monkeypatch.setattr("coursefs.cli.alone.alone", lambda *_: None)
+    assert main(["search", "zzz", *options]) == 1
+    assert capsys.readouterr() == (out, NOTHING)
+    assert main(["search", "inner", "--play", "2"]) == 2
+    assert capsys.readouterr() == ("", "coursefs: there is no hit 2; 1 hit in all\n")
 
 
 @pytest.mark.parametrize(
