@@ -9,7 +9,6 @@ selector 16 after a character that has a coloured form.
 from __future__ import annotations
 
 import codecs
-import html
 import re
 import unicodedata
 
@@ -114,11 +113,9 @@ def _is_noncharacter(code: int) -> bool:
 
 #: characters of a title, after which it is cut
 _LONGEST_TITLE = 200
-#: a tag of HTML; no title of a course has one otherwise, because a blank after "<" makes it none
-_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,1000}>")
 
 
-def plain_title(text: str) -> str:
-    """A title as one line of plain text: tags of HTML are taken out, a long one is cut (pure)."""
-    words = " ".join(html.unescape(_TAG.sub(" ", text[:20_000])).split())
+def one_line(title: str) -> str:
+    """A title, which is plain text, on one line: blanks are folded, and a long one is cut (pure)."""
+    words = " ".join(title[:20_000].split())
     return words if len(words) <= _LONGEST_TITLE else f"{words[: _LONGEST_TITLE - 1].rstrip()}…"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +46,16 @@ def search(
 ) -> int:
     """Search titles, readings, transcripts and captions for WORDS, in everything that is cached.
 
-    All words must occur; the beginning of a word is enough, and "quotation marks" hold words together.  Case and
-    accents make no difference.  Nothing is requested from a platform, unless --fetch is given.  Ends with status 1 if
-    nothing was found.
+    All words must occur; the beginning of a word is enough, and words in one "argument with blanks" belong together.
+    Case, accents and punctuation make no difference.  Nothing is requested from a platform, unless --fetch is given.
+    Ends with status 1 if nothing was found.
 
     \b
     Example: coursefs search basilar membrane --course sound-and-hearing
     """
     from coursefs.library import require_terms, stored_tree  # slow to import
 
-    text = " ".join(words if len(words) == 1 else map(_as_typed, words))
+    text = " ".join(map(as_typed, words))
     require_terms(text)
     catalogue, accounts = options.catalogue()
     directory: str | None = None
@@ -64,7 +66,7 @@ def search(
     if with_fetch:
         _fetch(options, course or "all")
     found = _found(options, catalogue, text, accounts, directory, max(limit, play or 0))
-    if play is not None:
+    if play is not None and found:
         if len(found) < play:
             raise UsageError(f"there is no hit {play}; {output.count(len(found), 'hit')} in all")
         _play(options, found[play - 1])
@@ -78,9 +80,9 @@ def search(
     return 0 if found else 1
 
 
-def _as_typed(word: str) -> str:
-    """An argument with blanks in it was in quotation marks."""
-    return f'"{word}"' if " " in word and '"' not in word else word
+def as_typed(word: str) -> str:
+    """An argument as it was before the shell took its quotation marks away (pure): one that holds blanks had some."""
+    return f'"{word}"' if len(word.split()) > 1 and '"' not in word else word
 
 
 def row_of(number: int, one: FoundText) -> tuple[str, ...]:
@@ -98,14 +100,27 @@ def clock(seconds: float) -> str:
 def _found(
     options: Globals, catalogue: Path, text: str, accounts: Sequence[str], directory: str | None, limit: int
 ) -> list[FoundText]:
-    """The hits, after the index was brought up to date; an index that is damaged is built again."""
+    """The hits, after the index was brought up to date; an index that is damaged is built again.
+
+    Where it cannot be brought up to date, the index that is there is searched, and a line says so.
+    """
     from coursefs.library import IndexMissing, search_texts
 
-    _bring_up_to_date(options)
+    trouble: CoursefsError | None = None
     try:
-        return search_texts(catalogue, text, accounts, directory, limit)
+        _bring_up_to_date(options)
+    except CoursefsError as error:
+        trouble = error
+    try:
+        found = search_texts(catalogue, text, accounts, directory, limit)
     except IndexMissing:
+        if trouble is not None:
+            raise trouble from None
         _bring_up_to_date(options, again=True)
+    else:
+        if trouble is not None:
+            output.error(f"the search index is not up to date, so there may be more hits: {trouble}")
+        return found
     try:
         return search_texts(catalogue, text, accounts, directory, limit)
     except IndexMissing:
@@ -113,31 +128,55 @@ def _found(
 
 
 def _bring_up_to_date(options: Globals, **wanted: bool) -> None:
-    """Have the mount that has the catalogue bring the index up to date, or do it in this process."""
+    """Have the mount that has the catalogue bring the index up to date, or do it in this process.
+
+    Raises `CoursefsError` for whatever prevents it: other programs, the disk, the child process.
+    """
+    import sqlite3
+
     from coursefs.daemon import socket
 
     last: Mapping[str, Any] = {}
-    with _Line() as line:
+    try:
+        with _Line() as line:
 
-        def show(progress: Mapping[str, Any]) -> None:
-            nonlocal last
-            last = progress
-            if progress["of"]:
-                line.show(f"indexing: {progress['done']} of {progress['of']}")
+            def show(progress: Mapping[str, Any]) -> None:
+                nonlocal last
+                last = progress
+                if progress["of"]:
+                    line.show(f"indexing: {progress['done']} of {progress['of']}")
 
-        if (mount := socket.mount_of_user(socket_dirs(), demo=options.demo)) is None:
-            from coursefs.cli.alone import Interrupted, alone
+            if (mount := socket.mount_of_user(socket_dirs(), demo=options.demo)) is None:
+                from coursefs.cli.alone import Interrupted, alone
 
-            try:
-                alone(options, "searchable", {"is_background": False, **wanted}, show)
-            except Interrupted as signalled:
-                raise KeyboardInterrupt from signalled
-        else:
-            for reply in socket.ask(mount, "searchable", within=_PATIENCE, **wanted):
-                show(reply)
+                try:
+                    alone(options, "searchable", {"is_background": False, **wanted}, show)
+                except Interrupted as signalled:
+                    raise KeyboardInterrupt from signalled
+            else:
+                _ask(mount, wanted, show)
+    except ConnectionError:
+        raise CoursefsError("the mount has just ended; try again") from None
+    except OSError as error:
+        about = "" if error.filename is None else f"{error.filename}: "
+        raise CoursefsError(f"{about}{error.strerror or error}") from None
+    except sqlite3.Error as error:
+        raise CoursefsError(f"a database of coursefs cannot be used: {error}") from None
     if last and not last["is_complete"]:
         rest = f", {last['done']} of {last['of']} texts are done" if last["of"] else ""
         output.message(f"coursefs: the search index is still being built{rest}; there may be more hits later")
+
+
+def _ask(mount: Path, wanted: Mapping[str, bool], show: Callable[[Mapping[str, Any]], None]) -> None:
+    """Have a mount bring the index up to date; after a while it goes on by itself."""
+    from coursefs.daemon import socket
+
+    end = time.monotonic() + _PATIENCE
+    with closing(socket.ask(mount, "searchable", within=_PATIENCE, **wanted)) as replies:
+        for reply in replies:
+            show(reply)
+            if time.monotonic() >= end:
+                return
 
 
 class _Line:
@@ -165,7 +204,13 @@ def _fetch(options: Globals, target: str) -> None:
     from coursefs.cli.progress import summary
     from coursefs.cli.transfers import transferred
 
-    last = transferred(options, "fetch", [target], only=list(_TEXTUAL))
+    try:
+        last = transferred(options, "fetch", [target], only=list(_TEXTUAL))
+    except UsageError:
+        raise
+    except CoursefsError as error:
+        output.error(f"not all texts were fetched: {error}")
+        return
     output.message(f"coursefs: {summary(last['state'], 'already there')}")
 
 

@@ -87,7 +87,7 @@ async def _serve(
         notes = await ending.before(library.check_accounts)
         library.on_sign_in(_log_sign_in)
         cache = library.cache
-        library.start(cache.keep_searchable, name="search index")
+        cache.keep_searchable()
         started = time.time()
 
         def mounted(operations: Operations) -> None:

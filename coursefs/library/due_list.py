@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from coursefs.base.characters import plain_title
+from coursefs.base.characters import one_line
 from coursefs.catalog import Node, Place, Store
 from coursefs.library.stored_tree import StoredTree
 from coursefs.model import Deadline
@@ -96,9 +96,9 @@ def known_due(tree: StoredTree, store: Store, from_ns: int, until_ns: int) -> Du
         found += [
             Due(
                 place.account,
-                plain_title(course.title),
+                one_line(course.title),
                 directory,
-                plain_title(one.title) or directory,
+                one_line(one.title) or directory,
                 one.due_ns,
                 one.key,
                 one.url,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
+from coursefs.base.supervisor import Supervisor
 from coursefs.catalog import Node
 from coursefs.content import CacheUse, Cleared, Contents, Progress, Verified
 from coursefs.library.search_indexing import SearchIndexing, SearchProgress
@@ -53,6 +54,7 @@ class FileCache:
         versions: Versions,
         transport: Transport,
         search: SearchIndexing,
+        supervisor: Supervisor,
         settings: Callable[[], LibrarySettings],
     ) -> None:
         """`settings` returns the present ones."""
@@ -60,6 +62,7 @@ class FileCache:
         self._versions = versions
         self._transport = transport
         self._search = search
+        self._supervisor = supervisor
         self._settings = settings
 
     # -- one file ----------------------------------------------------------------------------------------------------
@@ -128,9 +131,9 @@ class FileCache:
 
     # -- the search index of its texts -------------------------------------------------------------------------------
 
-    async def keep_searchable(self) -> None:
-        """Keep the search index up to date in the background, until cancelled: see `SearchIndexing.run`."""
-        await self._search.run()
+    def keep_searchable(self) -> None:
+        """Keep the search index up to date in the background until the library closes, whatever fails meanwhile."""
+        self._supervisor.keep_running(self._search.run, name="search index")
 
     async def make_searchable(self, *, again: bool = False, is_background: bool = True) -> None:
         """Bring the search index up to date now; `again`: build it from nothing.  See `SearchIndexing.update`."""

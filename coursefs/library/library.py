@@ -110,7 +110,9 @@ class Library:
             lambda: store.changes,
             self._foreground.idle,
         )
-        self._cache = FileCache(self._contents, self._versions, transport, search, lambda: self._settings)
+        self._cache = FileCache(
+            self._contents, self._versions, transport, search, self._supervisor, lambda: self._settings
+        )
         due_dates = DueDateRefresher(store, self._tree, providers, self._foreground.idle, settings.delays)
         self._courses = Courses(
             self._tree,

@@ -11,7 +11,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -142,25 +142,45 @@ class SearchIndexing:
             await child.stdin.send_all(b"\n")
             async with aclosing(_replies(child.stdout)) as replies:
                 async for reply in replies:
-                    self._note(reply)
+                    self.progress = reply.progress
                     on_progress(self.progress)
                     if self.progress.is_complete:
                         return
                     if is_background:
                         await self._idle(_QUIET)
-                    for account, identity in reply["want"]:
-                        body = await self._cached.whole(Key(account, identity))
+                    for key in reply.want:
+                        body = await self._cached.whole(key)
                         await child.stdin.send_all(_line(None if body is None else len(body)) + (body or b""))
                     await child.stdin.send_all(b"\n")
         except trio.BrokenResourceError:
             pass
         raise CoursefsError("the search index cannot be built: its process has ended; try again")
 
-    def _note(self, reply: Mapping[str, Any]) -> None:
-        """Take up what the child says.  Raises `CoursefsError` when it has failed."""
-        if "error" in reply:
-            raise CoursefsError(f"the search index cannot be built: {reply['error']}")
-        self.progress = SearchProgress(reply["done"], reply["of"], "want" not in reply)
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What the child says: how far it is, and which texts it needs to go on."""
+
+    progress: SearchProgress
+    want: tuple[Key, ...] = ()
+
+
+def _reply(line: bytes) -> _Reply:
+    """A line of the child.  Raises `CoursefsError` for one that is none, and when the child has failed."""
+    why = "its process has ended; try again"
+    try:
+        match json.loads(line):
+            case {"error": str() as why}:
+                pass
+            case {"want": [*wanted], "done": int() as done, "of": int() as of}:
+                keys = tuple(Key(account, identity) for account, identity in wanted)
+                if all(isinstance(part, str) for key in keys for part in key):
+                    return _Reply(SearchProgress(done, of), keys)
+            case {"done": int() as done, "of": int() as of}:
+                return _Reply(SearchProgress(done, of, is_complete=True))
+    except (ValueError, TypeError, RecursionError):  # part of a line, or of a message of the interpreter
+        pass
+    raise CoursefsError(f"the search index cannot be built: {why}")
 
 
 @asynccontextmanager
@@ -179,6 +199,8 @@ async def _child() -> AsyncIterator[Process]:
         )
     except OSError as error:
         raise CoursefsError(f"the search index cannot be built: {error.strerror}") from None
+    except RuntimeError as error:  # "can't start new thread"
+        raise CoursefsError(f"the search index cannot be built: {error}") from None
     try:
         yield child
     finally:
@@ -194,12 +216,12 @@ def _line(value: Any) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-async def _replies(pipe: trio.abc.ReceiveStream) -> AsyncGenerator[dict[str, Any], None]:
-    """The lines of the child; ends when it ends, or writes what is none."""
+async def _replies(pipe: trio.abc.ReceiveStream) -> AsyncGenerator[_Reply, None]:
+    """What the child says; ends when it ends, or writes a line without an end.  Raises what `_reply` raises."""
     begun = b""
     async for data in pipe:
         *lines, begun = (begun + data).split(b"\n")
         for line in lines:
-            yield json.loads(line)
+            yield _reply(line)
         if len(begun) > _LONGEST_LINE:
             return

@@ -23,6 +23,18 @@ SCHEME = "coursefs-beside"
 _TAG = re.compile(r'<[A-Za-z][^\s<>"]*+(?:[^<>"]|"[^"]*+")*+>')
 _REFERENCE = re.compile(rf'(?<=\s)(href|src)="{SCHEME}:([^"]*)"')
 
+#: elements that a title may have: within a line, and those that end a line or a word
+_INLINE = frozenset("a abbr b big code em font i mark s script small span strike strong style sub sup tt u var".split())
+_BLOCKS = "blockquote br center dd div dl dt h1 h2 h3 h4 h5 h6 hr img li ol p pre table tbody td th thead tr ul".split()
+#: a tag of one of them; what is within quotation marks is no end of it
+_TITLE_TAG = re.compile(
+    rf"<(?P<end>/)?(?P<name>{'|'.join(sorted((*_INLINE, *_BLOCKS), key=len, reverse=True))})"
+    r"(?P<attributes>(?:\s++[A-Za-z][\w:-]*+\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"'<>=]++))*+)\s*+/?>",
+    re.IGNORECASE,
+)
+#: characters of a title that are looked at
+_LONGEST_TITLE = 20_000
+
 
 def beside_url(file_key: str) -> str:
     """The placeholder for the URL of the file with this key; safe within a double-quoted attribute."""
@@ -139,3 +151,15 @@ def safe(markup: str, *, beside: Collection[str] = ()) -> str:
         url_schemes={*_LINK_SCHEMES, SCHEME},
         link_rel="noopener noreferrer",
     )
+
+
+def without_tags(title: str) -> str:
+    """A title that may be HTML as plain text.
+
+    It is HTML if it has the end of an element, or an attribute.  Without either, "The <div> element" is what a person
+    has written; what is no element of HTML, as in "List<String>", stays in any case.
+    """
+    text = title[:_LONGEST_TITLE]
+    if any(tag["end"] or tag["attributes"] for tag in _TITLE_TAG.finditer(text)):
+        text = _TITLE_TAG.sub(lambda tag: "" if tag["name"].lower() in _INLINE else " ", text)
+    return unescaped(text)

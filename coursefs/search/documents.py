@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from coursefs.base.characters import plain_title
+from coursefs.base.characters import one_line
 
 #: bytes; a larger file is no caption, transcript or reading
 MOST_BYTES = 4 * 2**20
@@ -124,7 +124,7 @@ def _of_course(
         if file is not None:
             source = (0 if file.identity else file.inode, file.identity, file.size or 0, file.extension)
         seen = None if file is None else (file.etag, file.modified_ns)
-        text = plain_title(text)
+        text = one_line(text)
         state = repr((_RULES, text, directory, lecture, path, media, source, seen))
         version = hashlib.blake2b(state.encode(errors="replace"), digest_size=12).hexdigest()
         place = f"{directory}/{path}".rstrip("/")

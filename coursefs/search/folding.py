@@ -3,6 +3,9 @@
 Case and accents make no difference.  Chinese, Japanese, Korean and Thai are written without blanks, or with endings
 that belong to the word before: a run of their characters becomes its pairs of neighbours, so that any part of two
 characters or more is found as a phrase, and a single one as the beginning of a pair.
+
+What is neither letter, digit nor mark only separates words, for the index (`tokenize` in `index`) and for `compared`:
+the two must agree, or a document is found in which no sentence is.
 """
 
 from __future__ import annotations
@@ -24,13 +27,14 @@ _LONGEST, _MOST_TERMS = 500, 32
 #: characters of a word whose beginning is enough: of a shorter one there would be too many
 _LEAST = 3
 _PART = re.compile(r'"([^"]*)"|(\S+)')
+_SEPARATORS, _PLAIN_SEPARATORS = re.compile(r"[\W_]+"), re.compile("[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """A part of a search: all of its text must occur in this order."""
 
-    text: str  # folded
+    text: str  # as `compared`
     is_whole: bool  # a word must end where it ends; False: its last word may go on
 
 
@@ -40,6 +44,25 @@ def folded(text: str) -> str:
         return text.lower()
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     return unicodedata.normalize("NFC", plain).casefold()
+
+
+def compared(text: str) -> str:
+    """Folded text in which a single blank is between words, and nothing else."""
+    plain = folded(text)
+    if plain.isascii():
+        return _PLAIN_SEPARATORS.sub(" ", plain).strip()
+    return " ".join(_SEPARATORS.sub(_blank, plain).split())
+
+
+def _blank(separators: re.Match[str]) -> str:
+    """What is between two words for `re`: marks, as the vowels of Hindi, and private characters belong to a word."""
+    if separators[0].isascii():
+        return " "
+    categories = map(unicodedata.category, separators[0])
+    return "".join(
+        one if category[0] == "M" or category == "Co" else " "
+        for one, category in zip(separators[0], categories, strict=True)
+    )
 
 
 def words(text: str) -> str:
@@ -55,15 +78,15 @@ def _pairs(run: str) -> list[str]:
 def terms(text: str) -> tuple[Term, ...]:
     """The terms of a search: words, of which the beginning is enough, and what is in quotation marks.
 
-    What has no letter and no digit is left out.
+    What has no letter and no digit is left out, and punctuation makes no difference.
     """
     found: list[Term] = []
     for match in _PART.finditer(text[:_LONGEST].replace("\0", " ")):
         quoted = match[1] is not None
-        plain = " ".join(folded(match[1] if quoted else match[2]).split())
-        for part in [plain] if quoted else _split_runs(plain):
+        plain = compared(match[1] if quoted else match[2])
+        for part in [plain] if quoted else map(str.strip, _split_runs(plain)):
             is_whole = quoted or (len(part) < _LEAST and not _RUN.fullmatch(part))
-            found += [Term(part.strip(), is_whole)] if any(map(str.isalnum, part)) else []
+            found += [Term(part, is_whole)] if any(map(str.isalnum, part)) else []
     return tuple(dict.fromkeys(found))[:_MOST_TERMS]
 
 
@@ -97,12 +120,12 @@ def _quoted(text: str) -> str:
 
 
 def places(term: Term, plain: str) -> int:
-    """How often a term occurs in folded text, at the beginning of a word."""
+    """How often a term occurs in a text (as `compared`), at the beginning of a word."""
     count, start = 0, 0
     while (start := plain.find(term.text, start)) >= 0:
         end = start + len(term.text)
-        begins = start == 0 or not plain[start - 1].isalnum() or _is_run(term.text[0]) or _is_run(plain[start - 1])
-        ends = not term.is_whole or end == len(plain) or not plain[end].isalnum() or _is_run(plain[end])
+        begins = start == 0 or plain[start - 1] == " " or _is_run(term.text[0]) or _is_run(plain[start - 1])
+        ends = not term.is_whole or end == len(plain) or plain[end] == " " or _is_run(plain[end])
         count += begins and ends
         start = end
     return count

@@ -10,8 +10,8 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,6 +54,10 @@ class IndexMissing(Exception):
     """There is no index that can be read: none was built, or it is damaged."""
 
 
+class SearchIndexDamaged(sqlite3.DatabaseError):
+    """The index, open for writing, does not hold what was written."""
+
+
 def index_path(catalogue: Path) -> Path:
     """The index of a catalogue."""
     return catalogue.with_name("search.sqlite")
@@ -66,7 +70,10 @@ def forget(path: Path) -> None:
 
 
 class SearchIndex:
-    """The index, open for writing.  Raises `sqlite3.Error` where the disk fails or the database is damaged."""
+    """The index, open for writing.
+
+    Its methods raise `SearchIndexDamaged` where it is, and another `sqlite3.Error` where the disk fails.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open it, or create it; an index that is damaged, or of another version, is replaced by an empty one."""
@@ -84,12 +91,13 @@ class SearchIndex:
 
     def known(self) -> dict[tuple[str, str, str], tuple[int, str]]:
         """Number and version of each document, by account, course and key."""
-        rows = self._database.execute("SELECT account, course, key, id, version FROM document")
+        with _damage():
+            rows = self._database.execute("SELECT account, course, key, id, version FROM document").fetchall()
         return {(account, course, key): (number, version) for account, course, key, number, version in rows}
 
     def change(self, gone: Iterable[int], new: Iterable[tuple[SearchDocument, Sequence[Sentence]]]) -> None:
         """Remove documents and add others, in one transaction."""
-        with self._database:
+        with _damage(), self._database:
             for number in gone:
                 self._remove(number)
                 self._database.execute("PRAGMA application_id = 1")
@@ -99,11 +107,12 @@ class SearchIndex:
     @property
     def is_untidy(self) -> bool:
         """Whether words of documents that were removed may still be on the disk."""
-        return bool(self._database.execute("PRAGMA application_id").fetchone()[0])
+        with _damage():
+            return bool(self._database.execute("PRAGMA application_id").fetchone()[0])
 
     def tidy(self) -> None:
         """Write the words anew, in one piece: those that were removed leave the disk, and queries are quicker."""
-        with self._database:
+        with _damage(), self._database:
             self._database.execute("INSERT INTO word (word) VALUES ('optimize')")
             self._database.execute("PRAGMA application_id = 0")
 
@@ -111,7 +120,11 @@ class SearchIndex:
         row = self._database.execute("SELECT title, sentences FROM document WHERE id = ?", (number,)).fetchone()
         if row is None:
             return
-        title, text = words(row[0]), words("\n".join(one.text for one in unpacked(row[1])))
+        try:
+            sentences = unpacked(row[1])
+        except (ValueError, zlib.error) as error:
+            raise SearchIndexDamaged(str(error)) from None
+        title, text = words(row[0]), words("\n".join(one.text for one in sentences))
         self._database.execute(
             "INSERT INTO word (word, rowid, title, text) VALUES ('delete', ?, ?, ?)", (number, title, text)
         )
@@ -140,6 +153,17 @@ class SearchIndex:
         )
 
 
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Tell damage of the index from other troubles, and from those of other databases."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if is_trouble_of_disk(error):
+            raise
+        raise SearchIndexDamaged(str(error)) from None
+
+
 def packed(sentences: Sequence[Sentence]) -> bytes | None:
     """Sentences as the database has them; None for none."""
     if not sentences:
@@ -151,7 +175,17 @@ def unpacked(data: bytes | None) -> list[Sentence]:
     """The sentences of a row.  Raises `ValueError` or `zlib.error` for what is damaged."""
     if data is None:
         return []
-    return [Sentence(text, at) for at, text in json.loads(zlib.decompress(data))]
+    match json.loads(zlib.decompress(data)):
+        case [*rows]:
+            return [_sentence(row) for row in rows]
+    raise ValueError("it is no list")
+
+
+def _sentence(row: object) -> Sentence:
+    match row:
+        case [int() | float() | None as at, str() as text]:
+            return Sentence(text, at)
+    raise ValueError("it is no sentence")
 
 
 def is_trouble_of_disk(error: sqlite3.Error) -> bool:
@@ -163,8 +197,17 @@ def is_trouble_of_disk(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in troubles
 
 
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether another process has the database for itself, for longer than one waits."""
+    locks = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in locks
+
+
 def readable(path: Path) -> sqlite3.Connection:
-    """A connection that reads the index.  Raises `IndexMissing` where there is none of this version."""
+    """A connection that reads the index.
+
+    Raises `IndexMissing` where there is none of this version, and `sqlite3.OperationalError` while it is locked.
+    """
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_LOCK_TIMEOUT)
     except sqlite3.Error as error:
@@ -172,8 +215,10 @@ def readable(path: Path) -> sqlite3.Connection:
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
             return connection
-    except sqlite3.Error:
-        pass
+    except sqlite3.Error as error:
+        if is_locked(error):
+            connection.close()
+            raise
     connection.close()
     raise IndexMissing("it is not readable")
 

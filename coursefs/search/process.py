@@ -26,7 +26,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from coursefs.search.builder import build
-from coursefs.search.index import SearchIndex, forget, is_trouble_of_disk
+from coursefs.search.index import SearchIndex, SearchIndexDamaged, forget
 
 #: bytes of address space: a text may be made to exhaust the memory
 _MEMORY = 1 << 30
@@ -61,10 +61,8 @@ def main() -> int:
     try:
         try:
             done = build_once()
-        except sqlite3.DatabaseError as error:
-            if is_trouble_of_disk(error):
-                raise
-            forget(path)  # damage that opening it has not shown
+        except SearchIndexDamaged:  # which opening it has not shown
+            forget(path)
             done = build_once()
     except (sqlite3.Error, OSError) as error:
         _say(answers, {"error": str(error)})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coursefs.search.folding import Term, expression, folded, places, terms
+from coursefs.search.folding import Term, compared, expression, places, terms
 from coursefs.search.index import IndexMissing, is_trouble_of_disk, readable, unpacked
 from coursefs.search.texts import Sentence
 
@@ -61,12 +61,11 @@ def find(
         return []
     with closing(readable(path)) as index:
         try:
+            index.execute("BEGIN")  # one state of the index for all statements: the builder may be writing
             return _found(index, searched, accounts, course, limit)
         except sqlite3.Error as error:
             if is_trouble_of_disk(error):
                 raise
-            raise IndexMissing(str(error)) from None
-        except (ValueError, TypeError, zlib.error) as error:
             raise IndexMissing(str(error)) from None
 
 
@@ -79,7 +78,11 @@ def _found(
         account, directory, lecture, path, media, title, sentences = index.execute(
             "SELECT account, directory, lecture, path, media, title, sentences FROM document WHERE id = ?", (number,)
         ).fetchone()
-        for missing, one in _of_document(title, unpacked(sentences), searched):
+        try:
+            said = unpacked(sentences)
+        except (ValueError, zlib.error) as error:
+            raise IndexMissing(str(error)) from None
+        for missing, one in _of_document(title, said, searched):
             is_title = one is _TITLE
             shown = FoundText(
                 account, directory, lecture, path, media, one.at, title if is_title else one.text, is_title
@@ -145,6 +148,6 @@ def _of_document(title: str, sentences: Sequence[Sentence], searched: Sequence[T
 
 def _score(text: str, searched: Sequence[Term]) -> tuple[int, int]:
     """How many of the terms a text has, and how often."""
-    plain = folded(text)
+    plain = compared(text)
     counts = [places(term, plain) for term in searched]
     return sum(count > 0 for count in counts), sum(counts)

@@ -22,7 +22,7 @@ from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section
 DAY = 86_400 * 10**9
 NEVER = 2**63 - 1
 HELLO, AGAIN = lecture("a", "Hello", 1), lecture("b", "Again", 2)
-GRAPHICS, EARS = Course("c1", "graphics", "<b>Graphics</b> &amp; <i>Art"), Course("c2", "ears", "Ears")
+GRAPHICS, EARS = Course("c1", "graphics", "Graphics  &amp; the <div> element"), Course("c2", "ears", "Ears")
 
 
 @dataclass
@@ -77,7 +77,7 @@ async def test_update_asks_once_for_each_course_and_due_asks_nothing(tmp_path: P
         ("Quiz", "item/b", "https://x.example/quiz"),
     ]
     assert {one.path for one in found.due} == {f"{found.due[0].directory}/01 Start"}
-    assert {one.course for one in found.due} == {"Graphics & Art"}
+    assert {one.course for one in found.due} == {"Graphics &amp; the <div> element"}
     assert found.unknown == ()
     assert stored_due(settings.catalogue, ["fake"], now, now + DAY).due == found.due[:1]
     assert stored_due(settings.catalogue, ["fake"], now + 3 * DAY, NEVER).due == ()

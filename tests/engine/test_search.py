@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
+from coursefs.base.supervisor import BackOff
 from coursefs.catalog.node import ROOT
 from coursefs.content.identity import Key
 from coursefs.errors import CoursefsError, UsageError
 from coursefs.library import IndexMissing, Library, Node, forget_account, forget_index, search_texts
 from coursefs.library.search_indexing import SearchIndexing
 from coursefs.model import Course, File, Item, Kind, Outline, Page, Placement, Remote
-from coursefs.search import index_path
+from coursefs.search import index_path, query
 from coursefs.settings.config import Cache
 from tests.engine.fakes import lecture, reading, section, video
 from tests.engine.shelf import Shelf, shelf
@@ -124,6 +127,18 @@ async def test_only_what_is_known_and_cached_is_found_and_nothing_is_asked(texts
     with pytest.raises(UsageError, match="at least one letter"):
         search_texts(texts.settings.catalogue, "- .", ["x"])
     assert search_texts(texts.settings.catalogue, "cochlea", ["another"]) == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["parallax?", "parallax.", "(parallax)", "short-term", "wor*", 'hello"', '"term effect" "hello world"']
+)
+async def test_a_search_with_punctuation_gives_the_sentence_and_its_time(texts: Shelf, typed: str) -> None:
+    said = "Hello, world: …parallax, the short term effect"
+    serve(texts, "item/a/en.srt", f"1\n00:01:01,000 --> 00:01:05,000\n{said}\n".encode())
+    async with texts.opened() as library:
+        await fetched(library, ".en.srt")
+        await library.cache.make_searchable()
+    assert found(texts, typed) == [("01 Start/01 Ears", 61.0, said)]
 
 
 async def test_it_follows_names_contents_and_what_goes(texts: Shelf) -> None:
@@ -248,20 +263,33 @@ async def test_a_page_is_not_searched_for_the_words_of_a_notice(texts: Shelf) ->
         assert found(texts, "nose")
 
 
+class NothingCached:
+    """A cache without anything."""
+
+    def complete(self, most: int) -> Iterator[tuple[Key, int]]:
+        return iter(())
+
+    def content_changes(self) -> object:
+        return None
+
+    async def whole(self, key: Key) -> bytes | None:
+        raise AssertionError
+
+
+async def at_once(seconds: float) -> None:
+    """There is never a foreground request."""
+    await trio.lowlevel.checkpoint()
+
+
+def indexing_of(shelf: Shelf) -> SearchIndexing:
+    """The indexing of a catalogue that nothing has open."""
+    return SearchIndexing(shelf.settings.catalogue, lambda: ["x"], NothingCached(), lambda: 0, at_once)
+
+
 async def test_no_step_is_taken_while_a_program_waits(texts: Shelf) -> None:
     async with texts.opened() as library:
         await fetched(library, ".srt")
     waiting, go = trio.Event(), trio.Event()
-
-    class NothingCached:
-        def complete(self, most: int) -> Iterator[tuple[Key, int]]:
-            return iter(())
-
-        def content_changes(self) -> object:
-            return None
-
-        async def whole(self, key: Key) -> bytes | None:
-            raise AssertionError
 
     async def idle(seconds: float) -> None:
         waiting.set()
@@ -279,3 +307,154 @@ async def test_no_step_is_taken_while_a_program_waits(texts: Shelf) -> None:
         go.set()
     assert documents() == 6
     assert indexing.progress.is_complete
+
+
+async def test_bytes_that_are_not_utf8_are_no_damage(texts: Shelf) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    assert found(texts, "no\udce9") == [], "no word of one or two characters is the beginning of another"
+    assert found(texts, "nose\udcff") == found(texts, "nose") != []
+    with pytest.raises(UsageError, match="at least one letter"):
+        found(texts, "\udce9")
+
+
+async def test_a_search_sees_one_state_of_the_index_while_it_is_written(
+    texts: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    before, documents = found(texts, "nose"), query._documents
+
+    def removed(*arguments: Any) -> list[int]:
+        numbers = documents(*arguments)
+        index = sqlite3.connect(index_path(texts.settings.catalogue), timeout=0)
+        with closing(index), suppress(sqlite3.OperationalError), index:  # the builder would wait
+            index.execute("DELETE FROM document")
+        return numbers
+
+    monkeypatch.setattr(query, "_documents", removed)
+    assert found(texts, "nose") == before != []
+
+
+async def test_an_index_that_is_being_written_is_not_missing(texts: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    monkeypatch.setattr("coursefs.search.index._LOCK_TIMEOUT", 0.0)
+    with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index:
+        index.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CoursefsError, match="locked"):
+            found(texts, "nose")
+
+
+@pytest.mark.parametrize("sentences", ["1", "[1]", "[[1, 2]]", '[["x", "text"]]', '[[1, "text", 2]]', "{}", "[["])
+async def test_sentences_that_are_none_are_damage(texts: Shelf, sentences: str) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index, index:
+        index.execute("UPDATE document SET sentences = ?", (zlib.compress(sentences.encode()),))
+    with pytest.raises(IndexMissing):
+        found(texts, "nose")
+
+
+@pytest.mark.parametrize("damage", ["bytes", "table"])
+async def test_a_damaged_catalogue_costs_no_index(texts: Shelf, damage: str) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    before, path = found(texts, "nose"), texts.settings.catalogue
+    if damage == "bytes":
+        path.write_bytes(path.read_bytes()[:100] + b"\xa5" * 100_000)
+    else:
+        with closing(sqlite3.connect(path)) as catalogue, catalogue:
+            catalogue.execute("DROP TABLE step")
+    with pytest.raises(CoursefsError, match=r"cannot be built: (file is not|database disk|no such table)"):
+        await indexing_of(texts).update(is_background=False)
+    assert found(texts, "nose") == before != []
+
+
+@pytest.mark.parametrize("damage", ["UPDATE document SET sentences = x'00', version = ''", "DROP TABLE word"])
+async def test_damage_that_shows_when_the_index_is_written_has_it_built_again(texts: Shelf, damage: str) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+        await library.cache.make_searchable()
+    before = found(texts, "nose")
+    with closing(sqlite3.connect(index_path(texts.settings.catalogue))) as index, index:
+        index.execute("UPDATE document SET version = ''")
+        index.execute(damage)
+    await indexing_of(texts).update(is_background=False)
+    assert found(texts, "nose") == before != []
+
+
+#: a child that says this and ends
+SAYING = "import sys; sys.stdout.write({!r}); sys.stdout.flush()"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        '{"done": 0, "o',
+        "MemoryError\n",
+        "[]\n",
+        "null\n",
+        "{}\n",
+        '{"done": 1}\n',
+        '{"done": 0, "of": "x"}\n',
+        '{"want": [1], "done": 0, "of": 1}\n',
+        '{"want": [["a", 2]], "done": 0, "of": 1}\n',
+        '{"error": "disk full"}\n',
+        "[" * 100_000 + "\n",
+    ],
+)
+async def test_a_child_that_dies_is_an_error_and_the_next_round_is_none_the_worse(
+    texts: Shelf, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with texts.opened() as library:
+        await walk(library)
+    indexing = indexing_of(texts)
+    open_process = trio.lowlevel.open_process
+
+    async def dying(command: list[str], **options: Any) -> trio.Process:
+        return await open_process([command[0], "-c", SAYING.format(said)], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trio.lowlevel.open_process", dying)
+        with pytest.raises(CoursefsError, match="the search index cannot be built"):
+            await indexing.update(is_background=False)
+    await indexing.update(is_background=False)
+    assert found(texts, "nose")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError(12, "Cannot allocate memory")])
+async def test_a_child_that_cannot_be_started_is_an_error(
+    texts: Shelf, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object, **__: object) -> trio.Process:
+        raise error
+
+    monkeypatch.setattr("trio.lowlevel.open_process", refused)
+    with pytest.raises(CoursefsError, match=r"the search index cannot be built: [Cc]an"):
+        await indexing_of(texts).update(is_background=False)
+
+
+@pytest.mark.logs
+async def test_the_upkeep_of_the_index_goes_on_after_an_error(texts: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds, again = 0, trio.Event()
+
+    async def run(_: SearchIndexing) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise ValueError
+        again.set()
+
+    monkeypatch.setattr(SearchIndexing, "run", run)
+    monkeypatch.setattr("coursefs.base.supervisor.BackOff", lambda: BackOff(0.0))
+    async with texts.opened() as library:
+        library.cache.keep_searchable()
+        with trio.fail_after(5):
+            await again.wait()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.base.characters import plain_title
+from coursefs.base.characters import one_line
 from coursefs.catalog import Place, Store
 from coursefs.catalog.course_nodes import course_changes
 from coursefs.catalog.names import Layout
@@ -20,34 +20,60 @@ from coursefs.cli.main import main
 from coursefs.library import DueList
 from coursefs.library.due_list import is_plausible
 from coursefs.model import Course, Deadline
+from coursefs.pages.cleaning import without_tags
 from coursefs.providers.checking import deadlines
 from coursefs.settings.paths import app_paths
 
 DAY = 86_400 * 10**9
 
 
+#: titles as people write them
+LITERAL = ["The <div> element", "ArrayList<String> basics", "#include <stdio.h>", "a < b and c > d", "The <br> tag"]
+
+
+@pytest.mark.parametrize("title", [*LITERAL, "<p>Quiz&nbsp;1</p>", "&lt;b&gt;", "AT&T"])
+def test_a_title_is_plain_text_and_loses_nothing(title: str) -> None:
+    assert one_line(title) == title
+
+
+@pytest.mark.parametrize(
+    ("title", "plain"),
+    [("  \n\t ", ""), (" Quiz\n 1 ", "Quiz 1"), ("x" * 10_000, "x" * 199 + "…"), ("<" * 10_000, "<" * 199 + "…")],
+)
+def test_a_title_is_one_line(title: str, plain: str) -> None:
+    assert one_line(title) == plain
+
+
 @pytest.mark.parametrize(
     ("title", "plain"),
     [
+        *((title, title) for title in LITERAL),
         ("Quiz 1", "Quiz 1"),
         ("<p>Quiz&nbsp;<b>1</b></p>\n", "Quiz 1"),
-        ("a < b and c > d", "a < b and c > d"),
+        ('<a href="https://x.example/?a=<b>">Quiz</a> 1', "Quiz 1"),
+        ("<SPAN class='x'>Quiz", "Quiz"),
+        ("One<br/>two</p>", "One two"),
+        ("if a <b and c=d> e", "if a <b and c=d> e"),
+        ("<em>Map</em>: List<String> basics", "Map: List<String> basics"),
+        ("</String> basics", "</String> basics"),
         ("&lt;b&gt;", "<b>"),
+        ("The &lt;b&gt; of <i>HTML</i>", "The <b> of HTML"),
+        ("Q&amp;A", "Q&A"),
         ("<script>alert(1)</script>", "alert(1)"),
         ("  \n\t ", ""),
-        ("x" * 10_000, "x" * 199 + "…"),
         ("<" * 10_000, "<" * 199 + "…"),
+        ("<b " * 10_000, "<b " * 66 + "<…"),
     ],
 )
-def test_titles_become_one_plain_line(title: str, plain: str) -> None:
-    assert plain_title(title) == plain
+def test_of_html_the_tags_go_and_what_only_looks_like_one_stays(title: str, plain: str) -> None:
+    assert one_line(without_tags(title)) == plain
 
 
-@given(st.text())
+@given(st.text() | st.text("<>/b a=&;'\""))
 def test_any_title_is_one_short_line(title: str) -> None:
-    plain = plain_title(title)
-    assert len(plain) <= 200
-    assert plain == " ".join(plain.split())
+    for plain in (one_line(title), one_line(without_tags(title))):
+        assert len(plain) <= 200
+        assert plain == " ".join(plain.split())
 
 
 @given(st.lists(st.tuples(st.text(), st.integers(), st.none() | st.text()) | st.none()))
@@ -91,7 +117,9 @@ def test_what_is_due_is_a_line_in_local_time_and_an_object_in_utc(
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     when = (time.time_ns() // DAY + 3) * DAY  # midnight in UTC
-    catalogue(Deadline("\x1b[31mQuiz", when, "module/m", "https://x.example"), Deadline("Later", when + 30 * DAY))
+    catalogue(
+        Deadline("\x1b[31mQuiz", when, "module/m", "https://x.example"), Deadline("List<String>", when + 30 * DAY)
+    )
     assert main(["due", "--days", "7"]) == 0
     out, err = capsys.readouterr()
     header, line = out.splitlines()
@@ -109,7 +137,7 @@ def test_what_is_due_is_a_line_in_local_time_and_an_object_in_utc(
         "url": "https://x.example",
         "path": None,
     }
-    assert later["title"] == "Later"
+    assert later["title"] == "List<String>"
     monkeypatch.undo()
     time.tzset()
 

@@ -231,7 +231,7 @@ def test_dates_and_progress() -> None:
         CourseDate("Course ends", 9 * DAY, "course-end-date"),
         CourseDate("Later", 5 * DAY, "assignment-due-date", "javascript:x"),
         CourseDate("Sooner", 3 * DAY, "assignment-due-date", f"{LMS}/courses/course-v1:O+C+R/jump_to/{SEQUENTIAL}"),
-        CourseDate("Upgrade by", 4 * DAY, "verified-upgrade-deadline"),
+        CourseDate('<a href="/x">Upgrade</a> by', 4 * DAY, "verified-upgrade-deadline"),
         CourseDate("Today", 4 * DAY, "todays-date"),
         CourseDate("Course starts", DAY, "course-start-date"),
     ]
@@ -251,6 +251,12 @@ def test_dates_and_progress() -> None:
             Deadline("Later", 5 * DAY),
         ),
     )
+
+
+@pytest.mark.parametrize("title", ["The <div> element", "ArrayList<String> basics", "#include <stdio.h>"])
+def test_a_date_whose_title_only_looks_like_html_keeps_it(title: str) -> None:
+    (deadline,) = standing([CourseDate(title, DAY, "assignment-due-date")], {}).deadlines
+    assert deadline.title == title
 
 
 @pytest.mark.parametrize("progress", [None, [], {}, {"course_grade": {"percent": 50}, "completion_summary": "x"}])

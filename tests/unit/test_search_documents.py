@@ -134,6 +134,22 @@ def test_a_course_of_2000_items_and_a_text_that_is_gone_meanwhile(tmp_path: Path
     assert len(find(tmp_path / "search.sqlite", "item", ["a"], limit=1000)) == 1000
 
 
+@pytest.mark.parametrize(
+    ("title", "search"),
+    [("The <div> element", "div"), ("ArrayList<String> basics", "string"), ("#include <stdio.h>", "stdio.h")],
+)
+def test_a_title_is_plain_text_and_found_by_all_of_its_words(tmp_path: Path, title: str, search: str) -> None:
+    path = stored(tmp_path)
+    store = Store(path)
+    store.items.replace(PLACE, [StoredItem(PLACE, 301, "00 I", "00 I", Item("i0", title, "s", 1, "x"), 1)])
+    store.close()
+    index = SearchIndex(tmp_path / "search.sqlite")
+    with closing(sqlite3.connect(path)) as catalogue:
+        build(index, catalogue, ["a"], {}, lambda *_: [])
+    index.close()
+    assert [one.text for one in find(tmp_path / "search.sqlite", search, ["a"])] == [title]
+
+
 def test_titles_of_10000_characters_and_of_html_are_titles(tmp_path: Path) -> None:
     path = stored(tmp_path)
     store = Store(path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coursefs.model import Deadline, Standing
-from coursefs.pages.cleaning import link_target
+from coursefs.pages.cleaning import link_target, without_tags
 from coursefs.providers.kit.fields import Json, record
 from coursefs.providers.openedx.keys import block_type, jump_target
 from coursefs.providers.openedx.outline import tree_key
@@ -18,7 +18,10 @@ _NO_DEADLINE = frozenset({_START, _END, "todays-date", "event", "certificate-ava
 
 
 def standing(dates: Sequence[CourseDate], progress: Any, deadlines: Sequence[Deadline] = ()) -> Standing:
-    """The standing from both replies; `deadlines` are those from the blocks, for a server without dates."""
+    """The standing from both replies; `deadlines` are those from the blocks, for a server without dates.
+
+    A title of the dates may be HTML.
+    """
     content: Json = progress if isinstance(progress, dict) else {}
     counts = record(content, "completion_summary")
     done = [_number(counts.get(name)) for name in ("complete_count", "incomplete_count", "locked_count")]
@@ -26,7 +29,7 @@ def standing(dates: Sequence[CourseDate], progress: Any, deadlines: Sequence[Dea
     grade = record(content, "course_grade")
     passing = grade.get("is_passing", content.get("user_has_passing_grade"))
     due = [
-        Deadline(one.title, one.when_ns, _key(jump_target(one.link)), link_target(one.link))
+        Deadline(without_tags(one.title), one.when_ns, _key(jump_target(one.link)), link_target(one.link))
         for one in dates
         if one.type not in _NO_DEADLINE
     ]
