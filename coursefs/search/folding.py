@@ -127,7 +127,7 @@ def places(term: Term, plain: str) -> int:
         begins = start == 0 or plain[start - 1] == " " or _is_run(term.text[0]) or _is_run(plain[start - 1])
         ends = not term.is_whole or end == len(plain) or plain[end] == " " or _is_run(plain[end])
         count += begins and ends
-        start = end
+        start = end if begins and ends else start + 1
     return count
 
 

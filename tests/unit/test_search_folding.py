@@ -154,3 +154,4 @@ def test_words_are_counted_from_their_beginning() -> None:
     assert places(Term("art", False), "art article smart") == 2
     assert places(Term("art", True), compared("art article smart art.")) == 2
     assert places(Term("学", False), "学习机器学") == 2
+    assert places(Term("1 1", True), "11 1 1") == 1, "the first place is the end of another word"
