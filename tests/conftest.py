@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ _NOT_FOR_TESTS = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
     *(name for word in ("all", "http", "https", "no") for name in (f"{word}_proxy", f"{word}_proxy".upper())),
 )
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # as a shell without job control starts what is in the background: commands would inherit it, and ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
 
