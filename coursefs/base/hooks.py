@@ -12,7 +12,7 @@ from pathlib import Path
 from coursefs.errors import CoursefsError
 
 #: variables that a hook gets, where they are set: what programs need to find each other, the desktop and the language.
-#: A list of what is allowed, because nobody knows which variables hold secrets
+#: A list of what is allowed, because any variable may hold a secret
 _PASSED = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM"),

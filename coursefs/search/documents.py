@@ -162,7 +162,7 @@ def _of_course(
 
 
 def _is_text(file: _TextFile, account: str, is_cached: Mapping[tuple[str, str], int]) -> bool:
-    """Whether a file is a text whose bytes are at hand."""
+    """Whether a file is a text that can be read now."""
     if file.extension not in _PREFERRED or not file.size or file.size > MOST_BYTES:
         return False
     if file.identity is None:

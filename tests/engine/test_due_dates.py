@@ -14,7 +14,7 @@ import trio.testing
 from coursefs.catalog import IndexingDelays, Place, Store
 from coursefs.catalog.item_store import ItemStore
 from coursefs.catalog.node import ROOT, StoredItem
-from coursefs.errors import CoursefsError, NotAllowed, NotSignedIn
+from coursefs.errors import CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.library import AccountSource, Library, LibrarySettings, open_library, stored_due
 from coursefs.model import Course, Deadline, File, Outline, Standing, Wanted
 from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section
@@ -156,6 +156,23 @@ async def test_a_standing_without_dates_is_no_proof_that_there_are_none(tmp_path
         for provider.found in ([Deadline("Essay", now + DAY)], []):
             await update(library)
     assert [one.title for one in stored_due(settings.catalogue, ["fake"], now, NEVER).due] == ["Essay"]
+
+
+async def test_an_account_that_was_removed_meanwhile_keeps_its_dates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    provider = provider_of()
+    provider.due["c1"] = [Deadline("Quiz", now + DAY)]
+    settings = settings_in(tmp_path)
+    async with open_library(settings, providers=made_by("fake", provider)) as library:
+        await update(library)
+        (course,) = await library.files.children(ROOT)
+        refresher = library.courses._due_dates
+        monkeypatch.setattr(refresher, "_providers", {})
+        with pytest.raises(Gone):
+            await refresher.ask(course)
+    assert [one.title for one in stored_due(settings.catalogue, ["fake"], now, NEVER).due] == ["Quiz"]
 
 
 async def test_a_platform_without_dates_is_known_to_have_none_and_the_whole_standing_will_do(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from coursefs.pages.formulas import with_formulas
 from tests.unit.hostile_texts import READERS, TEXTS
 
 #: seconds of CPU time for a text of 200,000 characters: less needs no second look, and nothing may take more
-_BUDGET, _MOST = 6.0, 20.0
+_BUDGET, _MOST = 4.0, 20.0
 _SIZE = 200_000
 #: how much longer a text of twice the size may take: quadratic code takes four times as long on any machine
 _GROWTH = 3.0
