@@ -113,6 +113,24 @@ def plain(text: str) -> str:
     return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+_MOST_ATTRIBUTES = 500
+#: an attribute as browsers read it: nothing need stand between a quoted value and the next name
+_ATTRIBUTE = r"""[\s/]*+(?:=[^\s/>=]*+|[^\s/>=]++)(?:\s*+=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>"'][^\s>]*+)?+)?+"""
+#: a start tag up to its last attribute; it always matches after `<` and a letter, so a text is read once
+_START_TAG = re.compile(rf"(<[A-Za-z][^\s/>]*+)((?:{_ATTRIBUTE})*+)")
+_FIRST_ATTRIBUTES = re.compile(rf"(?:{_ATTRIBUTE}){{0,{_MOST_ATTRIBUTES}}}+")
+
+
+def with_few_attributes(markup: str) -> str:
+    """The markup with at most 500 attributes in a tag; libxml2 takes quadratic time for the attributes of a tag."""
+
+    def tag(match: re.Match[str]) -> str:
+        first = _FIRST_ATTRIBUTES.match(match[2])
+        return match[1] + (first[0] if first else "")
+
+    return _START_TAG.sub(tag, markup)
+
+
 def link_target(url: str | None) -> str | None:
     """The URL if a page may link to it (absolute; http, https or mailto), else None."""
     if url is None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from coursefs.pages.cleaning import with_few_attributes
+
 #: a line of times in SubRip and WebVTT, with hours or without
 _TIMES = re.compile(
     r"^[ \t]*(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})[ \t]*-->[ \t]*(?:\d{1,3}:)?\d{1,2}:\d{2}[.,]\d{1,3}", re.M
@@ -127,7 +129,7 @@ def page_text(markup: str) -> str:
     """The text of an HTML page, a line for each block; formulas without their TeX source."""
     parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(markup.encode("utf-8", "replace"), parser)
+        root = etree.fromstring(with_few_attributes(markup).encode("utf-8", "replace"), parser)
     except etree.LxmlError:
         return ""
     parts: list[str] = []

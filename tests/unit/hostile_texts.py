@@ -53,6 +53,8 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "amps": lambda n: "&" * n,
     "attributes": lambda n: "<p " + "a=1 " * (n // 4) + ">x</p>",
     "attributes distinct": lambda n: "<p " + " ".join(f"a{i}=1" for i in range(n // 9)) + ">x</p>",
+    "attributes touching": lambda n: "<p " + "".join(f'a{i}=""' for i in range(n // 9)) + ">x</p>",
+    "attributes after equals": lambda n: "<p = " + " ".join(f"a{i}=1" for i in range(n // 9)) + ">x</p>",
     "lts": lambda n: "<" * n,
     "lt a": lambda n: "<a " * (n // 3),
     "lt a quote": lambda n: '<a "' * (n // 4),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coursefs.pages import beside_url
-from coursefs.pages.cleaning import link_target, plain, safe
+from coursefs.pages.cleaning import link_target, plain, safe, with_few_attributes
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,24 @@ def test_safe(html: str, expected: str | None) -> None:
         assert cleaned == expected
     assert "javascript" not in cleaned
     assert "onerror" not in cleaned
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        """<p a=1 b="x>y" c>hi</p>""",
+        '<a href="u" ><b>',
+        '<p a="un',
+        "<x a = '1' b= c =d>",
+        '<p a=""b="">a < b and <c d',
+        "<p/><br/>",
+    ],
+)
+def test_tags_of_few_attributes_stay(markup: str) -> None:
+    assert with_few_attributes(markup) == markup
+
+
+@pytest.mark.parametrize("between", [" ", "/", "\n ", ""])
+def test_a_tag_keeps_its_first_500_attributes(between: str) -> None:
+    attributes = [f'a{number}=">"' for number in range(503)]
+    assert with_few_attributes(f"<p {between.join(attributes)}>x</p>") == f"<p {between.join(attributes[:500])}>x</p>"

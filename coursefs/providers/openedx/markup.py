@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import lxml.html
 from lxml import etree
 
-from coursefs.pages.cleaning import plain, safe, unescaped
+from coursefs.pages.cleaning import plain, safe, unescaped, with_few_attributes
 from coursefs.pages.formulas import Formula, delimited, with_formulas
 from coursefs.providers.openedx.assets import Asset, Links
 
@@ -60,7 +60,7 @@ _Element: TypeAlias = Any  # an lxml.html.HtmlElement: lxml has no types
 
 def parsed(html: str) -> _Element | None:
     """The tree of a page or a fragment; None when it is empty."""
-    text = plain(html).strip()
+    text = with_few_attributes(plain(html).strip())
     if not text:
         return None
     try:
