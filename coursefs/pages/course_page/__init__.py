@@ -8,8 +8,8 @@
         progress.js         progress_js       what is done and due
         <any name>.js       cues_js           one for each subtitle that the page can show
 
-Page and scripts work from `file:`, where a browser neither fetches files nor shows subtitles of a `<track>`: so all data
-are markup or classic scripts, which it loads.
+Page and scripts work from `file:`, where a browser neither fetches files nor shows subtitles of a `<track>`: so all
+data are markup or classic scripts, which it loads.
 """
 
 from coursefs.pages.course_page.model import (
