@@ -15,7 +15,8 @@ from coursefs.pages.cleaning import unescaped
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 #: a line of times in SubRip and WebVTT, with hours or without
 _TIMES = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}", re.M)
-_TAG = re.compile(r"<[^<>]{0,1000}>|\{\\[^{}]{0,200}\}")
+#: `<i>`, `</v>`, `<00:01.000>` and `{\an8}`; "x < 3 and y > 2" is none
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,1000}>|</?>|<\d[\d:.]{3,12}>|\{\\[^{}]{0,200}\}")
 
 
 @dataclass(frozen=True, slots=True)

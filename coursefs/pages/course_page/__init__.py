@@ -4,7 +4,7 @@
       index.html            index_html        changes only when the course does
       playlist.m3u8         playlist
       index.files/
-        page.js, page.css   ASSETS            the same for every course
+        page.js, page.css   assets            the same for every course
         progress.js         progress_js       what is done and due
         <any name>.js       cues_js           one for each subtitle that the page can show
 
@@ -23,6 +23,9 @@ from coursefs.pages.course_page.model import (
     PageProgress,
     PageSection,
 )
+from coursefs.pages.course_page.playlists import playlist
+from coursefs.pages.course_page.rendering import assets, index_html, overview_html
+from coursefs.pages.course_page.scripts import cues_js, progress_js
 
 __all__ = [
     "CoursePage",
@@ -34,4 +37,10 @@ __all__ = [
     "PageItem",
     "PageProgress",
     "PageSection",
+    "assets",
+    "cues_js",
+    "index_html",
+    "overview_html",
+    "playlist",
+    "progress_js",
 ]
