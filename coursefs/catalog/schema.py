@@ -177,6 +177,11 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, course)
     ) WITHOUT ROWID;
     """,
+    """
+    -- how long an item takes, in seconds; the next refresh asks for the whole outline, to learn it
+    ALTER TABLE step ADD COLUMN duration REAL;
+    UPDATE fetched SET tag = NULL WHERE course <> '';
+    """,
 )
 
 VERSION = len(MIGRATIONS)
