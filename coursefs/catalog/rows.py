@@ -47,7 +47,7 @@ FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 3)
 #: of a row of `choice` without its account
 SELECTION_TYPES: Types = (_TEXT, _NUMBER)
 #: of a row of `deadline`, without its account, course and rank
-DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2)
+DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2, _NUMBER)
 ADDED_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE)
 
 
@@ -170,7 +170,7 @@ def require_readable(database: sqlite3.Connection) -> None:
         ("SELECT at_ns, account, course, tag FROM fetched", (_NUMBER, _TEXT, _TEXT, _TEXT_OR_NONE)),
         ("SELECT at_ns, account, course FROM used", (_NUMBER, _TEXT, _TEXT)),
         ("SELECT account, shape, user FROM made_with", (_TEXT, _TEXT, _TEXT_OR_NONE)),
-        ("SELECT title, due_ns, key, url, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
+        ("SELECT title, due_ns, key, url, changed_ns, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
         ("SELECT at_ns, account, course FROM deadlines_asked", (_NUMBER, _TEXT, _TEXT)),
     ):
         for row in database.execute(statement):

@@ -399,3 +399,27 @@ def test_how_long_an_item_takes_comes_back_and_is_asked_for_after_an_upgrade(tmp
         store.items.replace(place, [again])
         assert store.items.of_course(place) == [again]
     store.close()
+
+
+def test_when_a_due_date_became_what_it_is(tmp_path: Path) -> None:
+    path, place = tmp_path / "catalogue.sqlite", Place("a", "c")
+    database = sqlite3.connect(path)
+    schema.migrate(database, 11)
+    database.executescript(
+        """INSERT INTO deadline VALUES ('a', 'c', 0, 'Quiz', 5, 'i', NULL), ('b', 'd', 0, 'Exam', 5, NULL, NULL);
+        INSERT INTO deadlines_asked VALUES ('a', 'c', 7);"""
+    )
+    database.close()
+    store = Store(path)
+    quiz, exam = Deadline("Quiz", 5, "i"), Deadline("Exam", 6)
+    assert store.due_dates.with_changes(place) == [(quiz, 7)], "of before an upgrade: when it was asked for"
+    assert store.due_dates.with_changes(Place("b", "d")) == [(Deadline("Exam", 5), 0)]
+    for at_ns, deadlines, changed in (
+        (8, [quiz, exam], [7, 8]),
+        (9, [quiz, exam], [7, 8]),
+        (10, [replace(quiz, due_ns=6), exam], [10, 8]),
+        (11, [replace(exam, title="Final exam")], [11]),
+    ):
+        store.due_dates.replace(place, deadlines, at_ns)
+        assert store.due_dates.with_changes(place) == list(zip(deadlines, changed, strict=True))
+    store.close()
