@@ -86,6 +86,7 @@ class Item:
     url: str | None = None  # web page of the item
     locked: str | None = None  # the reason why the learner may not see it, for a person; None: open
     details: Mapping[str, str] = field(default_factory=dict)  # what the provider needs to find its files
+    duration: float | None = None  # seconds: of a recording; of any other item as the platform estimates; None: unknown
 
 
 @dataclass(frozen=True, slots=True)

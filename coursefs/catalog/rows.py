@@ -24,17 +24,18 @@ _SPACES = {space.value: space for space in Space}
 #: columns of an item
 ITEM_COLUMNS = (
     "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
-    " fetched_ns, error"
+    " fetched_ns, error, duration"
 )
 
 
 #: SQLite stores any type in any column, so a damaged page may yield any: these are the types that we write
 _TEXT, _NUMBER, _NONE = frozenset({str}), frozenset({int}), frozenset({type(None)})
+_REAL_OR_NONE = frozenset({float}) | _NONE
 _TEXT_OR_NONE, _NUMBER_OR_NONE = (_TEXT | _NONE), (_NUMBER | _NONE)
 Types = Sequence[frozenset[type]]
 _ITEM_TYPES: Types = (
     *[_TEXT] * 3, _NUMBER, *[_TEXT] * 4, _NUMBER_OR_NONE, _TEXT, *[_TEXT_OR_NONE] * 2, _TEXT,
-    _NUMBER_OR_NONE, _TEXT_OR_NONE,
+    _NUMBER_OR_NONE, _TEXT_OR_NONE, _REAL_OR_NONE,
 )  # fmt: skip
 #: of a row of `course`, without its account and rank
 COURSE_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE, _NUMBER_OR_NONE, _NUMBER, _TEXT_OR_NONE)
@@ -46,7 +47,7 @@ FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 3)
 #: of a row of `choice` without its account
 SELECTION_TYPES: Types = (_TEXT, _NUMBER)
 #: of a row of `deadline`, without its account, course and rank
-DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2)
+DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2, _NUMBER)
 ADDED_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE)
 
 
@@ -137,11 +138,11 @@ def row_of(node: Node) -> tuple[object, ...]:
 def stored_item_of(row: tuple) -> StoredItem:  # type: ignore[type-arg]  # as above
     """The item of a row of `ITEM_COLUMNS`. Raises `BadRow`."""
     (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
-     error) = checked(row, _ITEM_TYPES)  # fmt: skip
+     error, duration) = checked(row, _ITEM_TYPES)  # fmt: skip
     found = json.loads(details)
     if not isinstance(found, dict):
         raise BadRow("details that are none")
-    item = Item(key, title, slug, position, type_name, url, locked, found)
+    item = Item(key, title, slug, position, type_name, url, locked, found, duration)
     return StoredItem(Place(account, course), directory, stem, wanted, item, fetched, error)
 
 
@@ -152,6 +153,7 @@ def row_of_item(stored: StoredItem) -> tuple[object, ...]:
         stored.place.account, stored.place.course, item.key, stored.directory, stored.stem, stored.wanted,
         storable(item.title), storable(item.slug), item.position, item.type_name, storable(item.url),
         storable(item.locked), json.dumps(dict(item.details)), stored.fetched_ns, storable(stored.error),
+        item.duration,
     )  # fmt: skip
 
 
@@ -168,7 +170,7 @@ def require_readable(database: sqlite3.Connection) -> None:
         ("SELECT at_ns, account, course, tag FROM fetched", (_NUMBER, _TEXT, _TEXT, _TEXT_OR_NONE)),
         ("SELECT at_ns, account, course FROM used", (_NUMBER, _TEXT, _TEXT)),
         ("SELECT account, shape, user FROM made_with", (_TEXT, _TEXT, _TEXT_OR_NONE)),
-        ("SELECT title, due_ns, key, url, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
+        ("SELECT title, due_ns, key, url, changed_ns, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
         ("SELECT at_ns, account, course FROM deadlines_asked", (_NUMBER, _TEXT, _TEXT)),
     ):
         for row in database.execute(statement):
