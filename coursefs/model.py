@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
     IMAGE = "image"
     READING = "reading"
     LINK = "link"
+    PAGE = "page"  # the course page, and what goes with it
 
 
 class Placement(enum.Enum):

@@ -48,6 +48,8 @@ FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 3)
 SELECTION_TYPES: Types = (_TEXT, _NUMBER)
 #: of a row of `deadline`, without its account, course and rank
 DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2, _NUMBER)
+#: of a row of `finished`, without its account and course
+FINISHED_TYPES: Types = (_TEXT,)
 ADDED_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE)
 
 
@@ -105,7 +107,11 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
             type(size) not in _NUMBER_OR_NONE or type(modified) not in _NUMBER_OR_NONE
             or type(etag) not in _TEXT_OR_NONE or type(url) not in _TEXT_OR_NONE
             or type(identity) not in _TEXT_OR_NONE or "/" in name or "\0" in name
-            or (sum_ is not None and sum_ != sum_of(identity, locator))
+            or (
+                sum_ is not None
+                and sum_ != sum_of(inode, parent, name, wanted, account, course, key, kind, item, identity, locator)
+                and (identity is None or sum_ != _first_sum_of(identity, locator))
+            )
         ):  # fmt: skip
             raise BadRow("it is not what was written")
         key, _, space = key.partition(SEPARATOR)
@@ -116,9 +122,18 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
         )  # fmt: skip
 
 
-def sum_of(identity: str | None, locator: str | None) -> int | None:
-    """A checksum of what selects a file's bytes: a damaged locator would fetch another file's bytes."""
-    return None if identity is None else zlib.crc32(f"{identity}\0{locator}".encode())
+#: eleven columns, as quickly as Python can join them: a walk checks thousands of rows
+_SUMMED = "\0".join(["%s"] * 11)
+
+
+def sum_of(*columns: object) -> int:
+    """A checksum of what a node is: a damaged locator would fetch another file's bytes, a damaged name is not found."""
+    return zlib.crc32((_SUMMED % columns).encode())
+
+
+def _first_sum_of(identity: str, locator: str | None) -> int:
+    """The checksum of rows that were written before it was over all columns."""
+    return zlib.crc32(f"{identity}\0{locator}".encode())
 
 
 def row_of(node: Node) -> tuple[object, ...]:
@@ -130,7 +145,10 @@ def row_of(node: Node) -> tuple[object, ...]:
         node.is_hint,
         node.identity,
         node.locator,
-        sum_of(node.identity, node.locator),
+        sum_of(
+            node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.id,
+            node.kind.value, node.item, node.identity, node.locator,
+        ),
         node.page,
     )  # fmt: skip
 
@@ -172,6 +190,7 @@ def require_readable(database: sqlite3.Connection) -> None:
         ("SELECT account, shape, user FROM made_with", (_TEXT, _TEXT, _TEXT_OR_NONE)),
         ("SELECT title, due_ns, key, url, changed_ns, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
         ("SELECT at_ns, account, course FROM deadlines_asked", (_NUMBER, _TEXT, _TEXT)),
+        ("SELECT key, account, course FROM finished", (*FINISHED_TYPES, _TEXT, _TEXT)),
     ):
         for row in database.execute(statement):
             checked(row, types)

@@ -189,6 +189,15 @@ MIGRATIONS: tuple[str, ...] = (
         (SELECT at_ns FROM deadlines_asked AS asked
          WHERE asked.account = deadline.account AND asked.course = deadline.course), 0);
     """,
+    """
+    -- what the learner has done, as the platform last said it
+    CREATE TABLE finished (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        key TEXT NOT NULL,                  -- of a section or item
+        PRIMARY KEY (account, course, key)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -41,24 +41,21 @@ class CalendarEntry:
     url: str | None = None
 
 
-def calendar(name: str, entries: Iterable[CalendarEntry]) -> bytes | None:
-    """The calendar of these entries, each with an alarm a day ahead; None when nothing is due.
+def calendar(name: str, entries: Iterable[CalendarEntry]) -> bytes:
+    """The calendar of these entries, each with an alarm a day ahead; an empty one when nothing is due.
 
-    A calendar without an entry is not valid. Times that are no due dates are left out. `name` is shown as the
-    calendar's name.
+    The standard asks for one entry at least, but programs import an empty calendar, and then nothing. Times that are no
+    due dates are left out. `name` is shown as the calendar's name.
     """
     from icalendar import Calendar  # late: slow to import, and few commands need it
 
-    events = list(_events(entries))
-    if not events:
-        return None
     found = Calendar()
     found.add("version", "2.0")
     found.add("prodid", _PRODUCT)
     found.add("calscale", "GREGORIAN")
     found.add("method", "PUBLISH")
     found.add("x-wr-calname", _line(name) or "Due")
-    for event in events:
+    for event in _events(entries):
         found.add_component(event)
     return bytes(found.to_ical())
 

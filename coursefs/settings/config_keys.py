@@ -128,6 +128,7 @@ LAYOUT: Mapping[str, Check] = {
     "voices": _voices,
     "audio_description": _switch,
     "quizzes": _switch,
+    "course_pages": _switch,
 }
 HOOKS: Mapping[str, Check] = {"on_news": command_of}
 METRICS: Mapping[str, Check] = {"port": _port}
