@@ -39,6 +39,7 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
             voices=settings.layout.voices,
             audio_description=settings.layout.audio_description,
             quizzes=settings.layout.quizzes,
+            readings=settings.layout.readings,
         ),
         layout=Layout(settings.layout.names),
         max_size=settings.cache.max_size if cache_size is None else cache_size,

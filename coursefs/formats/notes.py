@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from coursefs.base.characters import legible, one_line
@@ -25,6 +25,11 @@ class NoteFacts:
 def reading_note(html: str, facts: NoteFacts) -> str:
     """A reading as a note. `html` is a page of ours (`coursefs.pages.document`)."""
     return _note(facts, markdown(html))
+
+
+def reading_notes(texts: Sequence[tuple[str, NoteFacts]]) -> list[str]:
+    """Several readings as notes."""
+    return [reading_note(html, facts) for html, facts in texts]
 
 
 def _note(facts: NoteFacts, body: str) -> str:

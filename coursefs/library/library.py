@@ -70,7 +70,14 @@ class Library:
         self._supervisor = Supervisor(nursery, self.task_failed)
         folders = account_folders(settings.accounts, store)
         accounts = [TreeAccount(one.name, providers[one.name], folders[one.name]) for one in settings.accounts]
-        self._tree = Tree(store, accounts, self._supervisor, layout=settings.layout, ages=settings.ages)
+        self._tree = Tree(
+            store,
+            accounts,
+            self._supervisor,
+            layout=settings.layout,
+            ages=settings.ages,
+            readings=settings.wanted.readings,
+        )
         self._contents = contents or Contents(
             settings.cache,
             transport,
