@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -75,3 +76,26 @@ def test_markdown_comes_and_goes_with_the_setting_and_nothing_else_changes(
 
     mounted_with(world, 'readings = ["html"]')
     assert known(world) == plain
+
+
+@pytest.mark.parametrize("login", [World.login, openedx, sign_in], ids=["coursera", "openedx", "panopto"])
+def test_subtitles_of_all_languages_have_the_names_that_players_load(
+    world: World, login: Callable[[World], None]
+) -> None:
+    """mpv, VLC, Kodi and Jellyfin load NAME.LANGUAGE.srt beside NAME.mp4; the language is a tag of BCP 47."""
+    login(world)
+    mounted_with(world, 'subtitles = "all"')
+    names = world.tree()
+    films = {path.rpartition(".")[0] for path in names if path.endswith((".mp4", ".webm"))}
+    found = [
+        re.fullmatch(r"(.+?)((?:\.[A-Za-z]{1,3}(?:-[A-Za-z0-9]{1,8})*)?)\.srt", path)
+        for path in names
+        if path.endswith(".srt")
+    ]
+    assert found and all(found)
+    languages = {match[2] for match in found if match and match[1] in films}
+    # of a lecture that can only be streamed there is no film
+    assert [
+        match[0] for match in found if match and match[1] not in films and f"{match[1]} (video).html" not in names
+    ] == []
+    assert {".en", ".de"} <= languages
