@@ -31,6 +31,7 @@ from coursefs.library.courses import Courses
 from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.file_cache import FileCache
 from coursefs.library.files import Files
+from coursefs.library.next_lecture import NextLecture
 from coursefs.library.search_indexing import SearchIndexing
 from coursefs.library.settings import Applied, LibrarySettings, change
 from coursefs.library.status import LibraryStatus, Reads, account_status, open_file_status
@@ -125,8 +126,19 @@ class Library:
             self._until_settled,
         )
         self._indexer = Indexer(self._tree, self._versions.sizes, store, self._foreground.idle, settings.delays)
+        self._next_lecture = NextLecture(
+            self._tree,
+            store,
+            self._contents,
+            self._versions,
+            self._activity,
+            self._foreground,
+            lambda: self._settings,
+        )
         if contents is None:
             transport.bandwidth.rate = lambda: rate_now(self._settings.limit)
+            if not transport.offline:
+                self._supervisor.keep_running(self._next_lecture.run, name="next lecture")
         self._tree.refresher.settle()
         if settings.fill and not transport.offline:
             self._supervisor.keep_running(self._indexer.run, name="fill")
@@ -260,6 +272,7 @@ class Library:
                 open_file_status(one, self._tree.node(one.inode), self._cache.cached_bytes) for one in activity.readings
             ],
             fetching=self._contents.fetching(),
+            fetched_ahead=self._next_lecture.fetched,
             surprises=self._transport.surprises.found,
             troubles=activity.troubles,
         )

@@ -129,6 +129,7 @@ LAYOUT: Mapping[str, Check] = {
     "audio_description": _switch,
     "quizzes": _switch,
 }
+PREFETCH: Mapping[str, Check] = {"next": _switch, "next_size": _positive_size}
 HOOKS: Mapping[str, Check] = {"on_news": command_of}
 METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}
