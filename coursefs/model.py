@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
     IMAGE = "image"
     READING = "reading"
     LINK = "link"
+    PAGE = "page"  # the course page, and what goes with it
 
 
 class Placement(enum.Enum):
@@ -86,6 +87,7 @@ class Item:
     url: str | None = None  # web page of the item
     locked: str | None = None  # the reason why the learner may not see it, for a person; None: open
     details: Mapping[str, str] = field(default_factory=dict)  # what the provider needs to find its files
+    duration: float | None = None  # seconds: of a recording; of any other item as the platform estimates; None: unknown
 
 
 @dataclass(frozen=True, slots=True)

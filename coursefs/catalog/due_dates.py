@@ -17,14 +17,18 @@ class DueDates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @reading
     def of_course(self, place: Place) -> list[Deadline]:
         """The deadlines of a course, by time."""
+        return [deadline for deadline, _ in self.with_changes(place)]
+
+    @reading
+    def with_changes(self, place: Place) -> list[tuple[Deadline, int]]:
+        """The deadlines of a course, by time, and when each became what it is (ns since 1970)."""
         rows = self._database.execute(
-            "SELECT title, due_ns, key, url FROM deadline WHERE account = ? AND course = ? ORDER BY rank",
+            "SELECT title, due_ns, key, url, changed_ns FROM deadline WHERE account = ? AND course = ? ORDER BY rank",
             (place.account, place.course),
         )
-        return [Deadline(*checked(row, DEADLINE_TYPES)) for row in rows]
+        return [(Deadline(*row[:-1]), row[-1]) for row in (checked(row, DEADLINE_TYPES) for row in rows)]
 
     @reading
     def asked_ns(self, place: Place) -> int | None:
@@ -37,16 +41,22 @@ class DueDates:
     @writing
     def replace(self, place: Place, deadlines: Sequence[Deadline], at_ns: int) -> bool:
         """Set the deadlines of a course, as they were asked for at this time; return whether they have changed."""
-        has_changed = list(deadlines) != self.of_course(place)
+        known = self.with_changes(place)
+        has_changed = list(deadlines) != [deadline for deadline, _ in known]
+        changed_ns = dict(known)
         with self._database.transaction():
             if has_changed:
                 self._database.write(
                     "DELETE FROM deadline WHERE account = ? AND course = ?", (place.account, place.course)
                 )
                 self._database.write_many(
-                    "INSERT INTO deadline VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO deadline VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [
-                        (place.account, place.course, rank, storable(one.title), one.due_ns, one.key, storable(one.url))
+                        (
+                            *(place.account, place.course, rank),
+                            *(storable(one.title), one.due_ns, one.key, storable(one.url)),
+                            changed_ns.get(one, at_ns),
+                        )
                         for rank, one in enumerate(deadlines)
                     ],
                 )

@@ -55,6 +55,14 @@ class ItemStore:
         )
         return [stored_item_of(row) for row in rows]
 
+    @reading
+    def count(self, place: Place) -> int:
+        """The number of items that a course lists."""
+        row = self._database.execute(
+            "SELECT count(*) FROM step WHERE account = ? AND course = ? AND NOT is_gone", (place.account, place.course)
+        ).fetchone()
+        return int(row[0])
+
     @writing
     def replace(self, place: Place, stored_items: Sequence[StoredItem]) -> None:
         """Set the items of a course; others that it had are marked as gone."""

@@ -26,7 +26,7 @@ MAX_BYTES = 255
 #: longest stem; the rest is for what files append (`.zh-Hant-TW.srt`, ` (programming assignment).html`)
 STEM_BYTES = MAX_BYTES - 40
 #: files that coursefs adds to a course; no title gets their names
-RESERVED = frozenset({"index.html", "playlist.m3u8", "deadlines.ics"})
+RESERVED = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics"})
 
 #: no name begins with these: a dot hides the file, and programs take a dash for an option
 _NOT_FIRST = "-. "

@@ -32,6 +32,7 @@ class Space(enum.StrEnum):
     FILE = "file"  # the platform's keys of files
     FOLDER = "files"  # ours: the `.files` directory of an item
     NOTICE = "notice"  # ours: the page in place of an item whose files could not be fetched
+    PAGE = "page"  # ours: the course page and what goes with it (`page_nodes`)
 
 
 #: between a key and its space in an id; no key has it (`coursefs.providers.checking`)
@@ -81,6 +82,11 @@ class Node:
     def is_notice(self) -> bool:
         """Whether it is a page in place of an item whose files could not be fetched."""
         return self.space is Space.NOTICE
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether its bytes are made from the catalogue when it is read; the store has their size and digest alone."""
+        return self.space is Space.PAGE and not self.is_directory
 
     @property
     def is_directory(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from coursefs.catalog import names
 from coursefs.catalog.difference import Changes, difference
-from coursefs.catalog.node import DesiredNode, Place, StoredItem
+from coursefs.catalog.node import DesiredNode, Place, Space, StoredItem
 from coursefs.catalog.store import Store
 from coursefs.model import Item, Kind, Outline, Section
 
@@ -31,7 +31,8 @@ def outline_changes(
     New and moved items count as never fetched. Renamed, locked, unlocked or edited ones are due at the next refresh
     (`fetched_ns` 0) and show their old files until then.
     """
-    sections = store.of_place(place, (Kind.MODULE, Kind.LESSON, Kind.FOLDER))
+    nodes = [node for node in store.of_place(place) if node.space is not Space.PAGE]
+    sections = [node for node in nodes if node.kind in {Kind.MODULE, Kind.LESSON, Kind.FOLDER}]
     known = {node.id: node for node in sections if not node.item}  # those of an item are its `.files` directories
     before = {stored.item.key: stored for stored in store.items.of_course(place)}
     gone = {stored.item.key: stored for stored in store.items.of_course(place, gone=True)}
@@ -56,7 +57,7 @@ def outline_changes(
 
     walk(course_inode, outline.sections, outline.items)
     staying = {stored.item.key for stored in stored_items if stored.fetched_ns is not None}
-    present = [*known.values(), *(node for node in store.of_place(place) if node.item and node.item not in staying)]
+    present = [*known.values(), *(node for node in nodes if node.item and node.item not in staying)]
     changes = difference(
         present, desired_nodes, former_nodes=store.former_nodes(desired_nodes), new_inode=store.new_inode, now_ns=now_ns
     )

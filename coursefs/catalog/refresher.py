@@ -18,8 +18,9 @@ from coursefs.catalog.difference import Changes
 from coursefs.catalog.file_nodes import file_changes, refusal, unavailable
 from coursefs.catalog.loss_guard import LossGuard
 from coursefs.catalog.names import Layout
-from coursefs.catalog.node import Node, Place, StoredItem
+from coursefs.catalog.node import Node, Place, Space, StoredItem
 from coursefs.catalog.outline_nodes import is_same, outline_changes
+from coursefs.catalog.page_nodes import PageNodes
 from coursefs.catalog.refresh_errors import RefreshErrors
 from coursefs.catalog.refused_files import Probe, is_another_served, still_refused
 from coursefs.catalog.store import Store
@@ -60,7 +61,9 @@ class Refresher:
     reader sees a directory before a refresh or after it, never in between. A cancelled refresh has written nothing.
     """
 
-    def __init__(self, store: Store, accounts: Sequence[TreeAccount], layout: Layout) -> None:
+    def __init__(
+        self, store: Store, accounts: Sequence[TreeAccount], layout: Layout, *, course_pages: bool = False
+    ) -> None:
         self._store = store
         self._layout = layout
         self.errors = RefreshErrors()
@@ -70,6 +73,7 @@ class Refresher:
         self._guard = LossGuard(store)
         self._provisional: dict[int, set[str]] = {}  # directory -> keys of its items with provisional files
         self._directories = {one.name: account_directory(store, one.name, one.folder) for one in accounts}
+        self.pages = PageNodes(store, self._notify, are_shown=course_pages)
         #: called with the difference of every refresh that changed something
         self.on_change: Callable[[Changes], None] = lambda _: None
         #: asks the server of some bytes for their current version; None: no request is possible
@@ -90,6 +94,7 @@ class Refresher:
                 self._write(courses, now)
             self._notify(folder)
             self._notify(courses)
+        self.pages.settle()
 
     def set_provider(self, account: TreeAccount) -> None:
         """Use another provider of the same user from now on, and forget the failures of the old one."""
@@ -177,6 +182,7 @@ class Refresher:
         now = time.time_ns()
         if outline is None:
             self._store.fetch_log.set_fetched(place, now, tag)
+            self.pages.arrange(directory)
             return
         if self._has_lost_all(place, outline):
             raise self.errors.remember(
@@ -193,12 +199,16 @@ class Refresher:
             self._store.fetch_log.set_fetched(place, now, outline.tag)
             news = self._write(new.changes, now)
         self._notify(news)
+        self.pages.arrange(directory)
 
     def _has_lost_all(self, place: Place, outline: Outline) -> bool:
         """Whether an outline is empty although the course had items, or sections."""
         if outline.items or any(_holds_items(section) for section in outline.sections):
             return False
-        return bool(self._store.items.of_course(place) or (not outline.sections and self._store.of_place(place)))
+        return bool(self._store.items.of_course(place) or (not outline.sections and self._has_nodes(place)))
+
+    def _has_nodes(self, place: Place) -> bool:
+        return any(node.space is not Space.PAGE for node in self._store.of_place(place))
 
     async def files(
         self, account: TreeAccount, directory: Node, place: Place, stored_items: Sequence[StoredItem]

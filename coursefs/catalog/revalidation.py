@@ -18,7 +18,7 @@ from coursefs.base.foreground import background_work, is_background
 from coursefs.base.single_flight import SingleFlight
 from coursefs.base.supervisor import Tasks
 from coursefs.catalog.freshness import CLOCK_TOLERANCE, SECOND, Ages, is_old
-from coursefs.catalog.node import Node, Place
+from coursefs.catalog.node import Node, Place, Space
 from coursefs.catalog.refresher import Refresher, TreeAccount
 from coursefs.catalog.store import Store
 from coursefs.errors import CoursefsError, Gone
@@ -67,6 +67,8 @@ class Revalidation:
 
         Raises `Gone` for a directory of an account that is no longer shown: programs may still be in it.
         """
+        if directory.space is Space.PAGE:  # the catalogue is all that it is made from
+            return
         place = directory.place
         if directory.kind is not Kind.ROOT:
             self.account(place)
@@ -133,6 +135,8 @@ class Revalidation:
             node = self._store.node(inode)
             if node is None:
                 raise Gone("there is no such file")
+            if node.space is Space.PAGE:
+                return True
             if node.kind not in _ITEM_DIRECTORIES or node.place.account not in self._accounts:
                 return False
             due = self._set_fresh_until(

@@ -24,17 +24,18 @@ _SPACES = {space.value: space for space in Space}
 #: columns of an item
 ITEM_COLUMNS = (
     "account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details,"
-    " fetched_ns, error"
+    " fetched_ns, error, duration"
 )
 
 
 #: SQLite stores any type in any column, so a damaged page may yield any: these are the types that we write
 _TEXT, _NUMBER, _NONE = frozenset({str}), frozenset({int}), frozenset({type(None)})
+_REAL_OR_NONE = frozenset({float}) | _NONE
 _TEXT_OR_NONE, _NUMBER_OR_NONE = (_TEXT | _NONE), (_NUMBER | _NONE)
 Types = Sequence[frozenset[type]]
 _ITEM_TYPES: Types = (
     *[_TEXT] * 3, _NUMBER, *[_TEXT] * 4, _NUMBER_OR_NONE, _TEXT, *[_TEXT_OR_NONE] * 2, _TEXT,
-    _NUMBER_OR_NONE, _TEXT_OR_NONE,
+    _NUMBER_OR_NONE, _TEXT_OR_NONE, _REAL_OR_NONE,
 )  # fmt: skip
 #: of a row of `course`, without its account and rank
 COURSE_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE, _NUMBER_OR_NONE, _NUMBER, _TEXT_OR_NONE)
@@ -46,7 +47,9 @@ FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 3)
 #: of a row of `choice` without its account
 SELECTION_TYPES: Types = (_TEXT, _NUMBER)
 #: of a row of `deadline`, without its account, course and rank
-DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2)
+DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2, _NUMBER)
+#: of a row of `finished`, without its account and course
+FINISHED_TYPES: Types = (_TEXT,)
 ADDED_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE)
 
 
@@ -104,7 +107,11 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
             type(size) not in _NUMBER_OR_NONE or type(modified) not in _NUMBER_OR_NONE
             or type(etag) not in _TEXT_OR_NONE or type(url) not in _TEXT_OR_NONE
             or type(identity) not in _TEXT_OR_NONE or "/" in name or "\0" in name
-            or (sum_ is not None and sum_ != sum_of(identity, locator))
+            or (
+                sum_ is not None
+                and sum_ != sum_of(inode, parent, name, wanted, account, course, key, kind, item, identity, locator)
+                and (identity is None or sum_ != _first_sum_of(identity, locator))
+            )
         ):  # fmt: skip
             raise BadRow("it is not what was written")
         key, _, space = key.partition(SEPARATOR)
@@ -115,9 +122,18 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
         )  # fmt: skip
 
 
-def sum_of(identity: str | None, locator: str | None) -> int | None:
-    """A checksum of what selects a file's bytes: a damaged locator would fetch another file's bytes."""
-    return None if identity is None else zlib.crc32(f"{identity}\0{locator}".encode())
+#: eleven columns, as quickly as Python can join them: a walk checks thousands of rows
+_SUMMED = "\0".join(["%s"] * 11)
+
+
+def sum_of(*columns: object) -> int:
+    """A checksum of what a node is: a damaged locator would fetch another file's bytes, a damaged name is not found."""
+    return zlib.crc32((_SUMMED % columns).encode())
+
+
+def _first_sum_of(identity: str, locator: str | None) -> int:
+    """The checksum of rows that were written before it was over all columns."""
+    return zlib.crc32(f"{identity}\0{locator}".encode())
 
 
 def row_of(node: Node) -> tuple[object, ...]:
@@ -129,7 +145,10 @@ def row_of(node: Node) -> tuple[object, ...]:
         node.is_hint,
         node.identity,
         node.locator,
-        sum_of(node.identity, node.locator),
+        sum_of(
+            node.inode, node.parent, node.name, node.wanted, node.place.account, node.place.course, node.id,
+            node.kind.value, node.item, node.identity, node.locator,
+        ),
         node.page,
     )  # fmt: skip
 
@@ -137,11 +156,11 @@ def row_of(node: Node) -> tuple[object, ...]:
 def stored_item_of(row: tuple) -> StoredItem:  # type: ignore[type-arg]  # as above
     """The item of a row of `ITEM_COLUMNS`. Raises `BadRow`."""
     (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
-     error) = checked(row, _ITEM_TYPES)  # fmt: skip
+     error, duration) = checked(row, _ITEM_TYPES)  # fmt: skip
     found = json.loads(details)
     if not isinstance(found, dict):
         raise BadRow("details that are none")
-    item = Item(key, title, slug, position, type_name, url, locked, found)
+    item = Item(key, title, slug, position, type_name, url, locked, found, duration)
     return StoredItem(Place(account, course), directory, stem, wanted, item, fetched, error)
 
 
@@ -152,6 +171,7 @@ def row_of_item(stored: StoredItem) -> tuple[object, ...]:
         stored.place.account, stored.place.course, item.key, stored.directory, stored.stem, stored.wanted,
         storable(item.title), storable(item.slug), item.position, item.type_name, storable(item.url),
         storable(item.locked), json.dumps(dict(item.details)), stored.fetched_ns, storable(stored.error),
+        item.duration,
     )  # fmt: skip
 
 
@@ -168,8 +188,9 @@ def require_readable(database: sqlite3.Connection) -> None:
         ("SELECT at_ns, account, course, tag FROM fetched", (_NUMBER, _TEXT, _TEXT, _TEXT_OR_NONE)),
         ("SELECT at_ns, account, course FROM used", (_NUMBER, _TEXT, _TEXT)),
         ("SELECT account, shape, user FROM made_with", (_TEXT, _TEXT, _TEXT_OR_NONE)),
-        ("SELECT title, due_ns, key, url, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
+        ("SELECT title, due_ns, key, url, changed_ns, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
         ("SELECT at_ns, account, course FROM deadlines_asked", (_NUMBER, _TEXT, _TEXT)),
+        ("SELECT key, account, course FROM finished", (*FINISHED_TYPES, _TEXT, _TEXT)),
     ):
         for row in database.execute(statement):
             checked(row, types)

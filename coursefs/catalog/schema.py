@@ -177,6 +177,27 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, course)
     ) WITHOUT ROWID;
     """,
+    """
+    -- how long an item takes, in seconds; the next refresh asks for the whole outline, to learn it
+    ALTER TABLE step ADD COLUMN duration REAL;
+    UPDATE fetched SET tag = NULL WHERE course <> '';
+    """,
+    """
+    -- when a deadline became what it is: new, moved or renamed (ns since 1970)
+    ALTER TABLE deadline ADD COLUMN changed_ns INTEGER NOT NULL DEFAULT 0;
+    UPDATE deadline SET changed_ns = coalesce(
+        (SELECT at_ns FROM deadlines_asked AS asked
+         WHERE asked.account = deadline.account AND asked.course = deadline.course), 0);
+    """,
+    """
+    -- what the learner has done, as the platform last said it
+    CREATE TABLE finished (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        key TEXT NOT NULL,                  -- of a section or item
+        PRIMARY KEY (account, course, key)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -29,6 +29,7 @@ from coursefs.catalog.difference import Changes, Key
 from coursefs.catalog.due_dates import DueDates
 from coursefs.catalog.enrolments import Enrolments
 from coursefs.catalog.failures import reading, write_error, writing
+from coursefs.catalog.finished import Finished
 from coursefs.catalog.item_store import FetchLog, ItemStore
 from coursefs.catalog.node import DesiredNode, Node, Place, Space, digest_of, distrusted, id_of
 from coursefs.catalog.rows import (
@@ -75,6 +76,7 @@ class Store:
         self.items = ItemStore(self._database)
         self.fetch_log = FetchLog(self._database)
         self.due_dates = DueDates(self._database)
+        self.finished = Finished(self._database)
         try:
             with suppress(CatalogueDamaged):  # it was replaced, and `_reset` has made the root
                 self._make_root()
@@ -330,7 +332,7 @@ class Store:
         """Delete all rows of an account. Its nodes get the same inode numbers if it comes back."""
         with self.transaction():
             self.enrolments.forget(account)
-            for table in ("node", "step", "fetched", "made_with", "deadline", "deadlines_asked"):
+            for table in ("node", "step", "fetched", "made_with", "deadline", "deadlines_asked", "finished"):
                 self._database.write(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._clear_cache()
 
@@ -365,7 +367,8 @@ class Store:
         """
         known = frozenset(accounts)
         listed = self.fetch_log.accounts()
-        nodes = {node.inode: node for node in self.children(inodes.ROOT) if node.place.account not in known}
+        top = [node for node in self.children(inodes.ROOT) if node.space is not Space.PAGE]
+        nodes = {node.inode: node for node in top if node.place.account not in known}
         for account in listed - known:  # also those with a folder of their own, which is no longer reachable
             nodes |= {node.inode: node for node in self.of_place(Place(account))}
         gone = Changes(gone=tuple(nodes.values()))

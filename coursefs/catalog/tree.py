@@ -14,7 +14,7 @@ from coursefs.catalog import news
 from coursefs.catalog.freshness import Ages
 from coursefs.catalog.names import Layout, is_probe
 from coursefs.catalog.news import News
-from coursefs.catalog.node import ROOT, Node, Place, StoredItem
+from coursefs.catalog.node import ROOT, Node, Place, Space, StoredItem
 from coursefs.catalog.refresher import Refresher, TreeAccount
 from coursefs.catalog.revalidation import Revalidation
 from coursefs.catalog.store import Store
@@ -40,9 +40,10 @@ class Tree:
         *,
         layout: Layout = Layout.TITLE,
         ages: Ages | None = None,
+        course_pages: bool = False,
     ) -> None:
         self.store = store
-        self.refresher = Refresher(store, accounts, layout)
+        self.refresher = Refresher(store, accounts, layout, course_pages=course_pages)
         self._accounts = {account.name: account for account in accounts}
         self._revalidation = Revalidation(store, self.refresher, self._accounts, tasks, ages or Ages())
 
@@ -100,7 +101,7 @@ class Tree:
         if not shown:
             self.node(directory.inode)  # raises `Gone` if the catalogue was replaced: the directory is not empty
         if directory.inode == ROOT:  # the store keeps accounts that are no longer in the settings
-            return [node for node in shown if node.place.account in self._accounts]
+            return [node for node in shown if self._is_shown(node)]
         return shown
 
     async def current(self, directory: Node) -> Sequence[Node]:
@@ -140,9 +141,13 @@ class Tree:
         if node is None and not is_probe(name):
             await self._revalidation.ensure_listed(directory)
             node = self.store.child(directory.inode, name) or self._former(directory.inode, name)
-        if node is not None and directory.inode == ROOT and node.place.account not in self._accounts:
+        if node is not None and directory.inode == ROOT and not self._is_shown(node):
             return None
         return node
+
+    def _is_shown(self, node: Node) -> bool:
+        """Whether something in the root is of an account that is in the settings, or ours."""
+        return node.place.account in self._accounts or node.space is Space.PAGE
 
     def _former(self, directory: int, name: str) -> Node | None:
         """The page in place of a file that had this name until a moment ago."""

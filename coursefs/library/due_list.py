@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from coursefs.base.characters import one_line
+from coursefs.base.due_times import is_plausible
 from coursefs.catalog import Node, Place, Store
+from coursefs.formats.calendars import CalendarEntry
 from coursefs.library.stored_tree import StoredTree
 from coursefs.model import Deadline
 
-#: times outside of these years are no dates: platforms write 1970 for "none" and 9999 for "never"
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_EARLIEST_NS, _LATEST_NS = (int(one.timestamp()) * 10**9 for one in (EARLIEST, LATEST))
 _NUMBER = re.compile(r"^\d+[ _]")
 
 
@@ -32,6 +31,8 @@ class Due:
     key: str | None  # of the section or item that is due; None: of neither
     url: str | None
     path: str | None  # of the section, or of the directory of the item, below the mount point
+    course_key: str
+    changed_ns: int  # when it became what it is, as far as is known (ns since 1970)
 
     def record(self) -> dict[str, Any]:
         """The object of `due --json`."""
@@ -46,6 +47,12 @@ class Due:
             "path": self.path,
         }
 
+    def calendar_entry(self) -> CalendarEntry:
+        """The same as an entry of a calendar."""
+        return CalendarEntry(
+            self.account, self.course_key, self.key, self.course, self.title, self.due_ns, self.changed_ns, self.url
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DueList:
@@ -54,11 +61,6 @@ class DueList:
     due: tuple[Due, ...]
     unknown: tuple[str, ...] = ()  # directories of courses whose dates were never asked for
     implausible: tuple[tuple[str, int], ...] = ()  # courses, and how many of their dates are none
-
-
-def is_plausible(due_ns: int) -> bool:
-    """Whether a time may be a due date (pure)."""
-    return _EARLIEST_NS <= due_ns < _LATEST_NS
 
 
 def titled(store: Store, place: Place, deadlines: Sequence[Deadline]) -> list[Deadline]:
@@ -88,7 +90,8 @@ def known_due(tree: StoredTree, store: Store, from_ns: int, until_ns: int) -> Du
         place, directory = Place(node.place.account, node.key), tree.path(node)
         if store.due_dates.asked_ns(place) is None:
             unknown.append(directory)
-        deadlines = store.due_dates.of_course(place)
+        changed_ns = dict(store.due_dates.with_changes(place))
+        deadlines = list(changed_ns)
         good = [one for one in deadlines if is_plausible(one.due_ns)]
         if len(good) < len(deadlines):
             implausible.append((directory, len(deadlines) - len(good)))
@@ -103,6 +106,8 @@ def known_due(tree: StoredTree, store: Store, from_ns: int, until_ns: int) -> Du
                 one.key,
                 one.url,
                 path,
+                course.key,
+                changed_ns[one],
             )
             for one, path in _with_paths(tree, store, place, wanted)
         ]

@@ -14,6 +14,7 @@ from coursefs.base.foreground import Foreground
 from coursefs.catalog import Node, Place, Store, Tree
 from coursefs.content import Contents, Reader
 from coursefs.library.activity import Activity
+from coursefs.library.course_pages import CoursePages
 from coursefs.library.handle import Handle
 from coursefs.library.playback import ReadPattern
 from coursefs.library.stored_tree import StoredTree
@@ -34,6 +35,7 @@ class Files:
         activity: Activity,
         foreground: Foreground,
         note_use: Callable[[Node], None],
+        pages: CoursePages,
         *,
         offline: bool,
     ) -> None:
@@ -45,6 +47,7 @@ class Files:
         self._activity = activity
         self._foreground = foreground
         self._note_use = note_use
+        self._pages = pages
         self._walk = Walk(tree, store, foreground, offline=offline)
 
     # -- one node ----------------------------------------------------------------------------------------------------
@@ -56,10 +59,14 @@ class Files:
     async def attributes(self, inode: int) -> Node:
         """A node with its size; an unknown size is probed, together with those of the siblings."""
         node = self._tree.node(inode)
+        if node.is_generated:
+            return await self._pages.sized(node)
         return node if node.size is not None else await self._versions.exact(node)
 
     async def exact(self, node: Node) -> Node:
         """A file with its size and version, probed in the background if unknown.  Raises `CoursefsError`."""
+        if node.is_generated:
+            return await self._pages.sized(node)
         return await self._versions.sizes.exact(node)
 
     async def look_again(self, node: Node) -> Node:
@@ -134,7 +141,9 @@ class Files:
         node = await self._versions.confirmed(await self._versions.exact(self._tree.node(inode)))
         content, version = self._versions.content(node), node.version
         source: Reader | bytes
-        if content is None or version is None:
+        if node.is_generated:
+            node, source = await self._pages.opened(node)
+        elif content is None or version is None:
             source = await self._tree.page(node)
             node = self._tree.node(inode)
         else:
@@ -142,7 +151,9 @@ class Files:
 
         def is_current() -> bool:
             now = self._tree.node(inode)
-            return now.etag == node.etag if isinstance(source, bytes) else now.size == node.size
+            if not isinstance(source, bytes):
+                return now.size == node.size
+            return now.etag == node.etag or (now.etag is None and now.is_generated)  # it was shown once, and not kept
 
         pattern = ReadPattern(node.size or 0, trio.current_time()) if is_watched and node.kind is Kind.VIDEO else None
         reading = self._activity.opened(inode, lambda: self.path(node), pattern)

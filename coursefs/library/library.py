@@ -21,17 +21,21 @@ import trio
 from coursefs.base.foreground import Foreground
 from coursefs.base.supervisor import Supervisor
 from coursefs.catalog import Indexer, Node, Store, Tree, TreeAccount
+from coursefs.catalog.difference import Changes
 from coursefs.content import Contents
 from coursefs.errors import CoursefsError, NotSignedIn, leaf
 from coursefs.library.account_folders import account_folders
 from coursefs.library.accounts import Factories, check_accounts, provider_of, source_of
 from coursefs.library.activity import Activity
 from coursefs.library.catalogue_repair import CatalogueRepair
+from coursefs.library.course_pages import CoursePages
 from coursefs.library.courses import Courses
 from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.file_cache import FileCache
 from coursefs.library.files import Files
+from coursefs.library.handle import Handle
 from coursefs.library.next_lecture import NextLecture
+from coursefs.library.page_requests import PageRequests
 from coursefs.library.search_indexing import SearchIndexing
 from coursefs.library.settings import Applied, LibrarySettings, change
 from coursefs.library.status import LibraryStatus, Reads, account_status, open_file_status
@@ -71,7 +75,14 @@ class Library:
         self._supervisor = Supervisor(nursery, self.task_failed)
         folders = account_folders(settings.accounts, store)
         accounts = [TreeAccount(one.name, providers[one.name], folders[one.name]) for one in settings.accounts]
-        self._tree = Tree(store, accounts, self._supervisor, layout=settings.layout, ages=settings.ages)
+        self._tree = Tree(
+            store,
+            accounts,
+            self._supervisor,
+            layout=settings.layout,
+            ages=settings.ages,
+            course_pages=settings.course_pages,
+        )
         self._contents = contents or Contents(
             settings.cache,
             transport,
@@ -94,6 +105,15 @@ class Library:
         self._repair = CatalogueRepair(
             store, self._tree, self._supervisor, lambda: self._settings, self._activity.note, self._activity.over
         )
+        requests = PageRequests(store, self._children, self._finished, self._ask_due, self._supervisor)
+        self._pages = CoursePages(
+            store,
+            self._tree.refresher.pages,
+            self._open,
+            None if transport.offline else requests,
+            self._until_settled,
+            self._foreground.idle,
+        )
         self._files = Files(
             self._tree,
             store,
@@ -102,6 +122,7 @@ class Library:
             self._activity,
             self._foreground,
             self._repair.note_use,
+            self._pages,
             offline=transport.offline,
         )
         search = SearchIndexing(
@@ -114,7 +135,9 @@ class Library:
         self._cache = FileCache(
             self._contents, self._versions, transport, search, self._supervisor, lambda: self._settings
         )
-        due_dates = DueDateRefresher(store, self._tree, providers, self._foreground.idle, settings.delays)
+        self._due_dates = due_dates = DueDateRefresher(
+            store, self._tree, providers, self._foreground.idle, settings.delays
+        )
         self._courses = Courses(
             self._tree,
             store,
@@ -139,10 +162,15 @@ class Library:
             transport.bandwidth.rate = lambda: rate_now(self._settings.limit)
             if not transport.offline:
                 self._supervisor.keep_running(self._next_lecture.run, name="next lecture")
+        self._tell: Callable[[Changes], None] = lambda _: None
+        self._tree.refresher.on_change = self._changed
+        due_dates.on_change = self._pages.note_course
         self._tree.refresher.settle()
         if settings.fill and not transport.offline:
             self._supervisor.keep_running(self._indexer.run, name="fill")
             self._supervisor.keep_running(due_dates.run, name="due dates")
+        if contents is None and settings.course_pages:
+            self._supervisor.keep_running(self._pages.run, name="course pages")
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -287,8 +315,13 @@ class Library:
         `Courses.update` waits for `settled` before it says what is new: programs see it then.
         """
         self._settled = settled
-        self._versions.sizes.on_change = lambda node: tell([node], [])
-        self._tree.refresher.on_change = lambda changes: tell(
+
+        def bytes_changed(node: Node) -> None:
+            self._pages.note_bytes(node)
+            tell([node], [])
+
+        self._versions.sizes.on_change = bytes_changed
+        self._tell = lambda changes: tell(
             [after for _, after in changes.changed],
             [
                 *((node.parent, node.name) for node in (*changes.gone, *changes.added)),
@@ -301,6 +334,10 @@ class Library:
             ],
         )
 
+    def _changed(self, changes: Changes) -> None:
+        self._pages.note(changes)
+        self._tell(changes)
+
     def on_sign_in(self, tell: Callable[[str, NotSignedIn | None], None]) -> None:
         """Set a callback for the end of an account's sign-in, with the error, and for its acceptance, with None."""
 
@@ -310,6 +347,18 @@ class Library:
             tell(account, error)
 
         self._tree.refresher.errors.on_sign_in = changed
+
+    async def _open(self, inode: int) -> Handle:
+        return await self._files.open(inode)
+
+    async def _children(self, inode: int) -> Sequence[Node]:
+        return await self._files.children(inode)
+
+    async def _finished(self, course: Node) -> frozenset[str]:
+        return await self._courses.finished(course)
+
+    async def _ask_due(self, course: Node) -> None:
+        await self._due_dates.update(course)
 
     async def _until_settled(self) -> None:
         await self._settled()

@@ -19,6 +19,7 @@ import trio
 from coursefs.base import threads
 from coursefs.base.foreground import Foreground, background_work
 from coursefs.catalog import Node, Store, Tree
+from coursefs.catalog.node import Space
 from coursefs.content import CacheFull, Contents
 from coursefs.errors import CoursefsError, NotSignedIn, Unreachable
 from coursefs.library.activity import Activity, Reading
@@ -144,6 +145,8 @@ class NextLecture:
         listed = 0
         while waiting:
             file = waiting.pop()
+            if file.space is Space.PAGE:
+                continue
             if file.is_directory:
                 listed += 1
                 if listed > _MOST_LISTED or self._leaves_traces(file):

@@ -19,6 +19,7 @@ _CALLED = {
     "cache": "cache.dir",
     "wanted": "layout.subtitles or layout.video",
     "layout": "layout.names",
+    "course_pages": "layout.course_pages",
     "max_size": "cache.max_size",
     "min_free": "cache.min_free",
     "read_timeout": "network.read_timeout",
@@ -62,6 +63,7 @@ class LibrarySettings:
     offline: bool = False
     ages: Ages | None = None
     fill: bool = False  # index unknown courses in the background
+    course_pages: bool = False  # show the course page, playlists and calendars
     delays: IndexingDelays | None = None
     next: bool = False  # fetch the beginning of the next lecture while one plays
     next_size: int = 16 * 2**20  # bytes that are fetched for it, at most

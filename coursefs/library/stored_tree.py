@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coursefs.catalog import Node, Place, Store
-from coursefs.catalog.node import ROOT
+from coursefs.catalog.node import ROOT, Space
 from coursefs.errors import CoursefsError
 from coursefs.library.course_selection import select
 from coursefs.model import Course, Kind
@@ -67,7 +67,7 @@ class StoredTree:
     async def child(self, inode: int, name: str) -> Node | None:
         """The known node of this name in a directory."""
         node = self._store.child(inode, name)
-        return node if node is not None and node.place.account in self._names else None
+        return node if node is not None and self._is_shown(node) else None
 
     async def refresh(self, account: str) -> None:
         """Nothing is requested."""
@@ -98,7 +98,11 @@ class StoredTree:
     def known(self, node: Node, depth: int | None = None) -> Known:
         """What is known of a node and below it, with `children` down to so many levels; None: all."""
         if not node.is_directory:
-            return Known(node.name, False, Totals(files=1, bytes=node.size or 0, unsized=int(node.size is None)))
+            return Known(
+                node.name,
+                False,
+                Totals(files=1, bytes=node.size or 0, unsized=int(node.size is None and not node.is_generated)),
+            )
         rest = None if depth is None else max(depth - 1, 0)
         children = [self.known(child, rest) for child in self._children(node.inode)]
         folders = sum(child.is_directory for child in children)
@@ -107,7 +111,10 @@ class StoredTree:
 
     def _children(self, inode: int) -> Sequence[Node]:
         children = self._store.children(inode)
-        return [node for node in children if node.place.account in self._names] if inode == ROOT else children
+        return [node for node in children if self._is_shown(node)] if inode == ROOT else children
+
+    def _is_shown(self, node: Node) -> bool:
+        return node.place.account in self._names or node.space is Space.PAGE
 
     def _unlisted(self, node: Node) -> int:
         """The number of accounts, courses and items of a directory that were never listed."""

@@ -48,6 +48,8 @@ _MOST_NS = (1 << 63) - 1
 #: due dates of one course
 _MOST_DEADLINES = 2_000
 _MOST_POSITION = 10**9
+#: longest duration of an item, in seconds (a year): a larger one is no real duration
+_MOST_SECONDS = 366 * 86400.0
 #: how deep sections may nest: a real course is not deeper, and the length of a path is limited
 _DEPTH = 24
 _SECTIONS = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
@@ -215,6 +217,7 @@ def _item(item: Item) -> Item:
         _optional(item.url, _URL),
         _optional(item.locked, _TITLE),
         {_text(name, _TITLE): _text(value, _URL * 64) for name, value in _mapping(item.details).items()},
+        _seconds(item.duration),
     )
 
 
@@ -320,6 +323,12 @@ def _line(value: object) -> str:
 def _stored(text: str) -> str:
     """Text that UTF-8 and SQLite can store: without lone surrogates, which JSON may contain, and without NUL."""
     return text.encode(errors="replace").decode().replace("\0", "")
+
+
+def _seconds(value: object) -> float | None:
+    """A duration; None for what cannot be one."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value <= _MOST_SECONDS else None  # type: ignore[operator,arg-type]  # as said
 
 
 def _number(value: object, most: int) -> int | None:

@@ -5,20 +5,15 @@ Whatever the bytes are, the result is text: a caption file that is none has no c
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
 
+from coursefs.pages.captions import Cue, cues, decoded
 from coursefs.pages.cleaning import with_few_attributes
 
-#: a line of times in SubRip and WebVTT, with hours or without
-_TIMES = re.compile(
-    r"^[ \t]*(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})[ \t]*-->[ \t]*(?:\d{1,3}:)?\d{1,2}:\d{2}[.,]\d{1,3}", re.M
-)
-_TAG = re.compile(r"<[^<>]{0,1000}>|\{\\[^{}]{0,200}\}")
 #: without a meaning here: soft hyphens, zero-width blanks, marks of direction, invisible operators of formulas
 _INVISIBLE = re.compile("[\0\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _END = re.compile(r"[.!?…][\"'”’)\]]*$|[。！？]$")
@@ -44,23 +39,15 @@ class Sentence:
 
 def sentences(data: bytes, extension: str) -> list[Sentence]:
     """The sentences of a file with this extension: `.srt` and `.vtt` have times, `.html` is cleaned of its markup."""
-    text = _decoded(data)
+    text = decoded(data)
     if extension in {".srt", ".vtt"}:
-        found = _of_cues(_cues(text))
+        spoken = list(cues(text))
+        found = _of_cues(spoken) if spoken else _of_text(text)
     elif extension in {".html", ".htm"}:
         found = _of_text(page_text(text))
     else:
         found = _of_text(text)
     return list(_limited(found))
-
-
-def _decoded(data: bytes) -> str:
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
 
 
 def _limited(found: Iterable[Sentence]) -> Iterator[Sentence]:
@@ -74,37 +61,19 @@ def _limited(found: Iterable[Sentence]) -> Iterator[Sentence]:
             return
 
 
-def _cues(text: str) -> Iterator[tuple[float | None, str]]:
-    """The cues of a caption file: when each begins, and its text."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    times = list(_TIMES.finditer(text))
-    if not times:
-        yield None, text
-    for number, match in enumerate(times):
-        hours, minutes, seconds, part = match.groups()
-        at = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + int(part.ljust(3, "0")) / 1000
-        after = text.find("\n", match.end())
-        end = times[number + 1].start() if number + 1 < len(times) else len(text)
-        body = text[after + 1 : end] if 0 <= after < end else ""
-        block = body.split("\n\n", 1)[0].strip("\n").split("\n")
-        yield at, html.unescape(_TAG.sub("", " ".join(block)))
-
-
-def _of_cues(cues: Iterable[tuple[float | None, str]]) -> Iterator[Sentence]:
+def _of_cues(spoken: Iterable[Cue]) -> Iterator[Sentence]:
     """Cues joined to sentences: a sentence has the time of the cue that it begins in."""
-    begun, parts, last = None, "", 0.0
-    for at, text in cues:
-        if at is None:
-            yield from _of_text(text)
-            continue
-        if parts and (len(parts) >= _LONGEST or at - last > _SILENCE or at < last):
+    begun, parts, last = 0.0, "", 0.0
+    for cue in spoken:
+        if parts and (len(parts) >= _LONGEST or cue.start - last > _SILENCE or cue.start < last):
             yield Sentence(parts, begun)
             parts = ""
-        begun, last = (at if not parts else begun), at
-        *whole, rest = _BOUNDARY.split(f"{parts} {text}".strip())
+        begun, last = (cue.start if not parts else begun), cue.start
+        line = cue.text.replace("\n", " ")
+        *whole, rest = _BOUNDARY.split(f"{parts} {line}".strip())
         for sentence in whole:
             yield Sentence(sentence, begun)
-            begun = at
+            begun = cue.start
         parts = rest
         if _END.search(parts):
             yield Sentence(parts, begun)

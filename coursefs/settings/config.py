@@ -43,6 +43,7 @@ class LayoutSettings:
     voices: tuple[str, ...] = ()  # languages of dubbed lectures that are shown besides; ("all",): all of them
     audio_description: bool = False  # also the videos with a spoken description of what is seen
     quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages
+    course_pages: bool = True  # the course page, playlists and calendars
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ LAYOUT: Mapping[str, Check] = {
     "voices": _voices,
     "audio_description": _switch,
     "quizzes": _switch,
+    "course_pages": _switch,
 }
 PREFETCH: Mapping[str, Check] = {"next": _switch, "next_size": _positive_size}
 HOOKS: Mapping[str, Check] = {"on_news": command_of}

@@ -196,3 +196,11 @@ def test_what_is_right_is_left_as_it_is() -> None:
 def test_a_source_that_is_none_is_a_bad_reply(bad: Any) -> None:
     with pytest.raises(BadReply):
         checking.source(bad)
+
+
+@pytest.mark.parametrize("value", [*VALUES, 0, 1e12, float("inf")])
+def test_a_duration_that_cannot_be_one_costs_nothing_else(value: object) -> None:
+    found = checking.outline(Outline((), (replace(A, duration=value),)), [])  # type: ignore[arg-type]
+    assert found is not None
+    seconds = {7: 7.0, 1.5: 1.5}.get(value) if isinstance(value, (int, float)) and value is not True else None
+    assert found.items == (replace(A, duration=seconds),)

@@ -258,3 +258,20 @@ def test_types_have_words_and_pages(type_name: str, called: str, path: str | Non
     assert word(type_name) == called
     expected = path and f"{BASE}/learn/a%2Fb/{path}"
     assert item_url(BASE, "a/b", type_name, "rS7tU", "s") == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"contentSummary": {"typeName": "lecture", "definition": {"duration": 248_500}}, "timeCommitment": 9}, 248.5),
+        ({"timeCommitment": 600_000}, 600.0),  # a reading
+        ({"contentSummary": {"typeName": "lecture", "definition": {"duration": 0}}, "timeCommitment": 0}, None),
+        ({"timeCommitment": -1}, None),
+        ({"timeCommitment": 10**400}, None),
+        ({"timeCommitment": "600000"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_an_item_takes(fields: dict[str, Any], seconds: float | None) -> None:
+    (found,) = tree(module_ids=[], items=[item("a", **fields)]).items
+    assert found.duration == seconds

@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursefs.base.characters import one_line
+from coursefs.base.due_times import is_plausible
 from coursefs.catalog import Place, Store
 from coursefs.catalog.course_nodes import course_changes
 from coursefs.catalog.names import Layout
 from coursefs.catalog.node import ROOT
 from coursefs.cli.due import notes_of
 from coursefs.cli.main import main
-from coursefs.library import DueList
-from coursefs.library.due_list import is_plausible
+from coursefs.formats.calendars import CalendarEntry
+from coursefs.library import DueList, stored_due
 from coursefs.model import Course, Deadline
 from coursefs.pages.cleaning import without_tags
 from coursefs.providers.checking import deadlines
@@ -151,3 +152,10 @@ def test_that_nothing_is_due_is_a_line(own_home: Path, capsys: pytest.CaptureFix
     assert main(["due", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert main(["due", "--days", "x"]) == 2
+
+
+def test_what_is_due_as_an_entry_of_a_calendar(own_home: Path) -> None:
+    catalogue(Deadline("Quiz", 1_788_249_600 * 10**9, "module/m", "https://x.example"), Deadline("Never", 0))
+    (one,) = stored_due(app_paths().state_dir / "catalogue.sqlite", ["coursera"], 0, 2**63 - 1).due
+    entry = CalendarEntry("coursera", "c1", "module/m", "Ears", "Quiz", 1_788_249_600 * 10**9, 1, "https://x.example")
+    assert one.calendar_entry() == entry

@@ -20,6 +20,7 @@ _LAYERS = (
     {"errors", "model"},
     {"base"},
     {"pages"},
+    {"formats"},
     {"transport"},
     {"settings"},
     {"providers"},

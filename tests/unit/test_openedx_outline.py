@@ -182,3 +182,28 @@ def test_units_whose_page_writes_something_down_are_marked() -> None:
     result = outline(found, COURSE, LMS)
     marked = [item.key for item in result.sections[0].items if LEAVES_TRACES in item.details]
     assert marked == ["item/p", "item/b"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "seconds"),
+    [
+        ([342.0], 342.0),
+        ([342.0, 60], 402.0),
+        ([342.0, None], None),  # that of one is unknown, so that of the unit is
+        ([0.0], None),  # by this the platform means that it does not know
+        ([-5], None),
+        ([True], None),
+        ([10**400], None),
+        (["342"], None),
+        ([], None),
+    ],
+)
+def test_how_long_the_videos_of_a_unit_are(lengths: list[object], seconds: float | None) -> None:
+    videos = [
+        {"id": f"v{number}", "type": "video", "student_view_data": {"duration": one, "transcripts": {}}}
+        for number, one in enumerate(lengths)
+    ]
+    unit = {"id": "u", "type": "vertical", "children": ["box", *(one["id"] for one in videos[:1])]}
+    box = {"id": "box", "type": "wrapper", "children": [one["id"] for one in videos]}
+    found = blocks({"root": "c", "blocks": [{"id": "c", "type": "course", "children": ["u"]}, unit, box, *videos]})
+    assert outline(found, COURSE, LMS).items[0].duration == seconds

@@ -206,6 +206,12 @@ def test_a_folder_becomes_a_section() -> None:
 # --- files
 
 
+@pytest.mark.parametrize(("said", "seconds"), [(4590.833, 4590.833), (0.0, None), (-1.0, None), (None, None)])
+def test_how_long_a_recording_is(said: float | None, seconds: float | None) -> None:
+    contents = {"f": FolderContents(sessions=[session("s", duration=said)])}
+    assert section(folder("f"), contents, SETTINGS).items[0].duration == seconds
+
+
 def shown(files: list[File]) -> list[str]:
     return [f"{file.key.removeprefix('session/s1/')}{file.extension}" for file in files]
 

@@ -111,3 +111,8 @@ def test_large_nonsense_takes_linear_time(data: bytes, extension: str) -> None:
     before = time.process_time()
     sentences(data, extension)
     assert time.process_time() - before < 5
+
+
+def test_a_reference_of_more_digits_than_python_reads_is_a_character_of_a_caption() -> None:
+    data = f"1\n00:00:01,000 --> 00:00:02,000\nbefore &#{'1' * 5000}; after\n".encode()
+    assert sentences(data, ".srt") == [Sentence("before \ufffd after", 1.0)]

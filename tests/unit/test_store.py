@@ -376,3 +376,50 @@ def test_a_copy_of_a_newer_catalogue_is_empty_and_of_an_older_one_is_brought_up_
         assert copy.courses_by_use() == []
         copy.close()
         assert list(tmp_path.glob("*set-aside*")) == []
+
+
+def test_how_long_an_item_takes_comes_back_and_is_asked_for_after_an_upgrade(tmp_path: Path) -> None:
+    path, place = tmp_path / "catalogue.sqlite", Place("a", "c")
+    database = sqlite3.connect(path)
+    schema.migrate(database, 10)
+    database.executescript(
+        """INSERT INTO fetched (account, course, at_ns, tag) VALUES ('a', '', 8, 'x'), ('a', 'c', 9, '"old"');
+        INSERT INTO step VALUES
+            ('a', 'c', 'i', 300, '01 A', '01 A', 'A', 'a', 1, 'lecture', NULL, NULL, '{}', 9, NULL, 0);
+        """
+    )
+    database.close()
+    store = Store(path)
+    (stored,) = store.items.of_course(place)
+    assert stored.item.duration is None
+    # without the tag, the next refresh brings the outline also if it is "not modified"; it is due when it was due
+    assert (store.fetch_log.tag(place), store.fetch_log.fetched_ns(place)) == (None, 9)
+    for duration in (248.5, 60.0, None):
+        again = replace(stored, item=replace(stored.item, duration=duration))
+        store.items.replace(place, [again])
+        assert store.items.of_course(place) == [again]
+    store.close()
+
+
+def test_when_a_due_date_became_what_it_is(tmp_path: Path) -> None:
+    path, place = tmp_path / "catalogue.sqlite", Place("a", "c")
+    database = sqlite3.connect(path)
+    schema.migrate(database, 11)
+    database.executescript(
+        """INSERT INTO deadline VALUES ('a', 'c', 0, 'Quiz', 5, 'i', NULL), ('b', 'd', 0, 'Exam', 5, NULL, NULL);
+        INSERT INTO deadlines_asked VALUES ('a', 'c', 7);"""
+    )
+    database.close()
+    store = Store(path)
+    quiz, exam = Deadline("Quiz", 5, "i"), Deadline("Exam", 6)
+    assert store.due_dates.with_changes(place) == [(quiz, 7)], "of before an upgrade: when it was asked for"
+    assert store.due_dates.with_changes(Place("b", "d")) == [(Deadline("Exam", 5), 0)]
+    for at_ns, deadlines, changed in (
+        (8, [quiz, exam], [7, 8]),
+        (9, [quiz, exam], [7, 8]),
+        (10, [replace(quiz, due_ns=6), exam], [10, 8]),
+        (11, [replace(exam, title="Final exam")], [11]),
+    ):
+        store.due_dates.replace(place, deadlines, at_ns)
+        assert store.due_dates.with_changes(place) == list(zip(deadlines, changed, strict=True))
+    store.close()

@@ -14,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.kit.fields import Json, identifier, identifiers, integer, record, rows, text
 
+#: a longer time is none (a year); JSON may hold a number that no float can
+_MOST_MILLISECONDS = 366 * 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class MaterialModule:
@@ -66,6 +69,7 @@ class MaterialItem:
     wrapper_ids: tuple[str, ...] | None = None  # of attachments, or of the text; None: not given
     files: tuple[TreeFile, ...] = ()
     seconds: float | None = None  # the length of a lecture
+    estimate: float | None = None  # seconds that the platform reckons with, for an item of any type
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,6 @@ def material_item(row: Json) -> MaterialItem:
     definition = record(content, "definition")
     wrappers = identifiers(definition, "assets") or tuple(filter(None, [identifier(definition, "assetId")]))
     files = _files(definition)
-    milliseconds = integer(definition, "duration")
     is_told = bool(wrappers) or (isinstance(definition.get("assets"), list) and not files)
     return MaterialItem(
         id=identifier(row, "id"),
@@ -152,8 +155,15 @@ def material_item(row: Json) -> MaterialItem:
         # `giAxucda…@1`: without the version
         wrapper_ids=tuple(one.partition("@")[0] for one in wrappers) if is_told else None,
         files=files,
-        seconds=milliseconds / 1000 if milliseconds is not None and milliseconds > 0 else None,
+        seconds=_seconds(definition, "duration"),
+        estimate=_seconds(row, "timeCommitment"),
     )
+
+
+def _seconds(source: Json, name: str) -> float | None:
+    """A number of milliseconds in seconds; None where there is none, or 0."""
+    milliseconds = integer(source, name)
+    return milliseconds / 1000 if milliseconds is not None and 0 < milliseconds <= _MOST_MILLISECONDS else None
 
 
 def _files(definition: Json) -> tuple[TreeFile, ...]:

@@ -161,6 +161,7 @@ def _item(
         url=own_page or page,
         locked=lock_text(material.lock_reason) if material.locked else None,
         details=dict(_details(material, language)),
+        duration=material.seconds or material.estimate,
     )
 
 

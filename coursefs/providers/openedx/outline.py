@@ -193,20 +193,29 @@ class _Walk:
             type_name=UNIT,
             url=block.url or block_url(self._base_url, self._course.key, block.key),
             details={"block": block.key} | ({LEAVES_TRACES: "yes"} if self._leaves_traces(block) else {}),
+            duration=self._duration(block),
         )
+
+    def _duration(self, unit: Block) -> float | None:
+        """The length of a unit's videos together, in seconds; None if the length of one is unknown."""
+        videos = [block.video for block in self._within(unit) if block.video is not None]
+        known = [one.seconds for one in videos if one.seconds is not None]
+        return sum(known) if known and len(known) == len(videos) else None
 
     def _leaves_traces(self, unit: Block) -> bool:
         """Whether opening the page of this unit stores something for the learner on the platform."""
+        return any(block.type not in _WITHOUT_TRACES for block in self._within(unit))
+
+    def _within(self, unit: Block) -> Iterator[Block]:
+        """A unit and all blocks in it, each once."""
         waiting, seen = [unit.key], set[str]()
         while waiting:
             block = self._blocks.get(waiting.pop())
             if block is None or block.key in seen:
                 continue
-            if block.type not in _WITHOUT_TRACES:
-                return True
+            yield block
             seen.add(block.key)
             waiting += block.children
-        return False
 
 
 def _slug(title: str) -> str:

@@ -18,6 +18,8 @@ from coursefs.providers.openedx.keys import key_of
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 #: bytes; a larger size is not valid
 _MOST_BYTES = 1 << 45
+#: seconds; a longer video is not valid
+_MOST_SECONDS = 30 * 86400
 #: mode of an enrolment, error codes and the like
 _TAB = re.compile(r"/courses/[^/]+/(?:(?P<book>pdfbook/\d{1,4})|(?P<slug>[^/]{1,200}))/?")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -88,6 +90,7 @@ class VideoData:
     sources: tuple[str, ...] = field(default=(), repr=False)
     transcripts: Mapping[str, str] = field(default_factory=dict, repr=False)  # language -> URL
     only_on_web: bool = False
+    seconds: float | None = None  # its length; None: the platform does not know it, and says 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +271,15 @@ def _video(data: Json) -> VideoData:
         sources=tuple(url for url in sources if url),
         transcripts={language.replace("_", "-"): url for language, url in spoken.items() if url},
         only_on_web=data.get("only_on_web") is True,
+        seconds=_length(data.get("duration")),
     )
+
+
+def _length(said: object) -> float | None:
+    """The length of a video in seconds; None for 0, by which the platform means that it does not know."""
+    if isinstance(said, bool) or not isinstance(said, (int, float)) or not 0 < said <= _MOST_SECONDS:
+        return None
+    return float(said)
 
 
 def fits(course: Json, words: str) -> bool:

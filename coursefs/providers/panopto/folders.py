@@ -122,4 +122,5 @@ def _item(session: Recording, key: str, position: int | None, settings: PanoptoS
         type_name=SCHEDULED if session.duration is not None and session.duration <= 0 else SESSION,
         url=session.viewer_url or None,
         details=details,
+        duration=session.duration if session.duration is not None and session.duration > 0 else None,
     )

@@ -1,0 +1,1 @@
+"""What the platforms give, in the formats of other programs: calendars, Markdown, subtitles, media centres (pure)."""

@@ -1,0 +1,234 @@
+"""What the files of course pages contain, from what the catalogue knows (pure, but for the store that is read)."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from coursefs.base.due_times import is_plausible
+from coursefs.catalog import Node, Place, Store
+from coursefs.catalog import page_nodes as names
+from coursefs.catalog.node import Space, StoredItem, digest_of
+from coursefs.formats.calendars import CalendarEntry, calendar
+from coursefs.model import Deadline, Kind
+from coursefs.pages import course_page as pages
+
+_NUMBER = re.compile(r"^(\d+)[ _](?=.)")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.[a-z0-9]+$")
+#: what an item may be beside its main file: nothing that a reading loads, and nothing of coursefs
+_SHOWN = frozenset(Kind) - {Kind.IMAGE, Kind.PAGE, Kind.FOLDER}
+
+
+def page(store: Store, node: Node) -> bytes:
+    """The bytes of a file of a course page, or of the overview; of scripts of cues see `cues`."""
+    if node.key in {names.SCRIPT, names.STYLE}:
+        return pages.assets()[node.key]
+    if node.place == names.NOWHERE:
+        return _of_overview(store, node.key)
+    course = store.find(Place(node.place.account), node.place.course)
+    if course is None:
+        return b""
+    if node.key == names.PROGRESS:
+        return pages.progress_js(progress(store, node.place))
+    if node.key == names.DEADLINES:
+        return calendar(_title(store, course), entries(store, course))
+    shown = course_page(store, course)
+    if node.key == names.INDEX:
+        return pages.index_html(shown)
+    folder = store.node(node.parent)
+    return pages.playlist(*_part(shown, node.key, "" if folder is None else folder.name))
+
+
+def _part(
+    course: pages.CoursePage, key: str, folder: str
+) -> tuple[pages.CoursePage, str] | tuple[pages.PageSection, str]:
+    """What a playlist has, and in which folder of the course it is."""
+    if key == names.PLAYLIST:
+        return course, ""
+    wanted = key.removeprefix(f"{names.PLAYLIST}/")
+    return next(section for section in course.sections if section.key == wanted), folder
+
+
+def _of_overview(store: Store, key: str) -> bytes:
+    courses = sorted(store.courses_by_use(), key=store.path_of)
+    if key == names.DEADLINES:
+        return calendar("Courses", [entry for course in courses for entry in entries(store, course)])
+    if key == names.PROGRESS:
+        return pages.progress_js(_progress_of_all(store, courses))
+    return pages.overview_html(overview(store, courses))
+
+
+def cues(captions: Node, text: bytes) -> bytes:
+    """The script with the cues of captions."""
+    return pages.cues_js(captions.key, text)
+
+
+def unstored(node: Node, page: bytes) -> Node:
+    """The node of a page that is shown once, and is not kept."""
+    return replace(node, size=len(page), etag=digest_of(page))
+
+
+def entries(store: Store, course: Node) -> list[CalendarEntry]:
+    """What is due in a course, for a calendar."""
+    place = Place(course.place.account, course.key)
+    return [
+        CalendarEntry(
+            place.account, place.course, one.key, _title(store, course), one.title, one.due_ns, changed_ns, one.url
+        )
+        for one, changed_ns in store.due_dates.with_changes(place)
+    ]
+
+
+def _title(store: Store, course: Node) -> str:
+    known = store.enrolments.course(Place(course.place.account, course.key))
+    return course.wanted if known is None else known.title
+
+
+def progress(store: Store, place: Place) -> pages.PageProgress:
+    """What is done of a course, and what is due."""
+    done = store.finished.of_course(place)
+    return pages.PageProgress(
+        dict.fromkeys(sorted(done), 1.0), _due(store.due_dates.of_course(place)), _fraction(store, place, done)
+    )
+
+
+def _progress_of_all(store: Store, courses: Sequence[Node]) -> pages.PageProgress:
+    done: dict[str, float] = {}
+    due: list[pages.PageDeadline] = []
+    for course in courses:
+        place = Place(course.place.account, course.key)
+        due += _due(store.due_dates.of_course(place), key_of(place))
+        if (fraction := _fraction(store, place, store.finished.of_course(place))) is not None:
+            done[key_of(place)] = fraction
+    return pages.PageProgress(done, tuple(sorted(due, key=lambda one: (one.due_ns, one.course or "", one.title))))
+
+
+def _fraction(store: Store, place: Place, done: frozenset[str]) -> float | None:
+    """The fraction of a course's items that are done; None if nothing is, which may mean that it is not known."""
+    items = [stored.item.key for stored in store.items.of_course(place)] if done else []
+    finished = sum(key in done for key in items)
+    return finished / len(items) if finished else None
+
+
+def _due(deadlines: Sequence[Deadline], course: str | None = None) -> tuple[pages.PageDeadline, ...]:
+    return tuple(
+        pages.PageDeadline(one.title, one.due_ns, one.key, course) for one in deadlines if is_plausible(one.due_ns)
+    )
+
+
+def key_of(place: Place) -> str:
+    """The key of a course over all accounts."""
+    return f"{place.account}/{place.course}"
+
+
+def overview(store: Store, shown: Sequence[Node]) -> pages.CoursesOverview:
+    """These courses, in this order."""
+    accounts = {node.place.account for node in shown}
+    courses = []
+    for node in shown:
+        place = Place(node.place.account, node.key)
+        listed = store.fetch_log.fetched_ns(place) is not None
+        courses.append(
+            pages.OverviewCourse(
+                key_of(place),
+                _title(store, node),
+                store.path_of(node),
+                store.items.count(place) if listed else None,
+                node.place.account if len(accounts) > 1 else "",
+            )
+        )
+    return pages.CoursesOverview(courses=tuple(courses), deadlines=names.DEADLINES)
+
+
+def course_page(store: Store, course: Node) -> pages.CoursePage:
+    """A course, as far as it was listed."""
+    place = Place(course.place.account, course.key)
+    nodes = [node for node in store.of_place(place) if node.space is not Space.PAGE]
+    directories: defaultdict[int, list[Node]] = defaultdict(list)
+    files: defaultdict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        if node.is_directory and not node.item:
+            directories[node.parent].append(node)
+        elif not node.is_directory and node.kind in _SHOWN:
+            files[node.item].append(node)
+    items: defaultdict[int, list[StoredItem]] = defaultdict(list)
+    for stored in store.items.of_course(place):
+        items[stored.directory].append(stored)
+
+    def items_in(directory: int, path: str) -> tuple[pages.PageItem, ...]:
+        return tuple(
+            _item(stored, [node for node in files[stored.item.key] if node.parent == directory], path)
+            for stored in sorted(items[directory], key=lambda one: (_last(one.item.position), one.stem))
+        )
+
+    def sections_in(directory: int, path: str) -> tuple[pages.PageSection, ...]:
+        found = sorted(directories.pop(directory, ()), key=lambda node: (_last(_position(node)), node.name))
+        return tuple(
+            pages.PageSection(
+                node.key,
+                _NUMBER.sub("", node.wanted),
+                node.kind,
+                _position(node),
+                node.url,
+                sections_in(node.inode, f"{path}{node.name}/"),
+                items_in(node.inode, f"{path}{node.name}/"),
+            )
+            for node in found
+        )
+
+    return pages.CoursePage(
+        key_of(place),
+        _title(store, course),
+        course.url,
+        sections_in(course.inode, ""),
+        items_in(course.inode, ""),
+        overview="../" * (store.path_of(course).count("/") + 1) + names.INDEX,
+        playlist=names.PLAYLIST,
+        deadlines=names.DEADLINES,
+    )
+
+
+def _last(position: int | None) -> float:
+    return float("inf") if position is None else position
+
+
+def _position(section: Node) -> int | None:
+    number = _NUMBER.match(section.wanted)
+    return None if number is None else int(number[1])
+
+
+#: the order of the files of an item: what is played or read comes first
+_ORDER = (Kind.VIDEO, Kind.AUDIO, Kind.READING, Kind.LINK, Kind.SUBTITLE, Kind.TRANSCRIPT, Kind.ATTACHMENT)
+_RANKS: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(_ORDER)}
+
+
+def _item(stored: StoredItem, files: Sequence[Node], path: str) -> pages.PageItem:
+    item = stored.item
+    in_order = sorted(files, key=lambda node: (_RANKS.get(node.kind, len(_ORDER)), node.name))
+    return pages.PageItem(
+        item.key,
+        item.title,
+        _CAMEL.sub(" ", item.type_name).replace("_", " ").capitalize(),
+        item.position,
+        item.locked,
+        item.url,
+        item.duration,
+        files=tuple(_file(node, stored.stem, path) for node in in_order),
+    )
+
+
+def _file(node: Node, stem: str, path: str) -> pages.PageFile:
+    said = _LANGUAGE.search(node.name) if node.kind in {Kind.SUBTITLE, Kind.TRANSCRIPT} else None
+    title = node.name.removeprefix(stem).rpartition(".")[0].strip(" -_()")
+    return pages.PageFile(
+        node.key,
+        path + node.name,
+        node.kind,
+        node.mime_type or "",
+        "" if said else title,
+        said[1] if said else None,
+        f"{names.FOLDER}/{names.cues_name(node)}" if node.kind is Kind.SUBTITLE and node.space is Space.FILE else None,
+    )

@@ -1,0 +1,151 @@
+"""Course pages: their bytes are made from the catalogue when they are read, and again when what they show has changed.
+
+The catalogue has the nodes of these files, with size and digest (`coursefs.catalog.page_nodes`); what they contain is
+decided in `course_page_content`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+import trio
+
+from coursefs.base.foreground import background_work
+from coursefs.catalog import Node, Place, Store
+from coursefs.catalog import page_nodes as names
+from coursefs.catalog.difference import Changes
+from coursefs.catalog.node import Space
+from coursefs.errors import CoursefsError
+from coursefs.library import course_page_content as content
+from coursefs.library.handle import Handle
+from coursefs.library.page_requests import PageRequests
+from coursefs.model import Kind
+
+log = logging.getLogger(__name__)
+
+#: seconds without a request of a program before pages that were read once are made again
+_QUIET = 2.0
+#: seconds after the mount before the pages of all courses are compared with what they show
+_FIRST = 30.0
+#: bytes of captions that are read for a page; longer ones are no captions
+_MOST_CAPTIONS = 4 * 2**20
+
+
+class CoursePages:
+    """Makes the files of course pages.
+
+    `opened(inode)` opens a file, and may raise `CoursefsError`.  `requests` are made when a page is opened; None: no
+    requests.  `settled` returns when programs see the last change.  `idle(seconds)` returns when there was no
+    foreground request for so long.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        nodes: names.PageNodes,
+        opened: Callable[[int], Awaitable[Handle]],
+        requests: PageRequests | None,
+        settled: Callable[[], Awaitable[None]],
+        idle: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._nodes = nodes
+        self._opened = opened
+        self._requests = requests
+        self._settled = settled
+        self._idle = idle
+        self._changed: set[Place] = set()  # courses that the pages may no longer agree with
+        self._wake = trio.Event()
+
+    async def sized(self, node: Node) -> Node:
+        """A page with its size; it is made if it never was, from what is known."""
+        return node if node.size is not None else (await self._made(node))[0]
+
+    async def opened(self, node: Node) -> tuple[Node, bytes]:
+        """A page as it is now, for a reader: its node and its bytes."""
+        if self._requests is not None:
+            await self._requests.before(node)
+        if node.key == names.INDEX and (course := self._course(node.place)) is not None:
+            self._nodes.arrange(course)
+        made, page = await self._made(node)
+        if made.size != node.size:
+            await self._settled()  # the kernel would cut the page where its old version ends
+        return made, page
+
+    async def _made(self, node: Node) -> tuple[Node, bytes]:
+        if not node.key.startswith(names.CUES):
+            page = content.page(self._store, node)
+            return self._nodes.set_bytes(node, page), page
+        captions = names.captions_of(self._store, node)
+        try:
+            text = b"" if captions is None else await self._text(captions)
+        except CoursefsError:
+            # a listed file can be stat'ed whatever the platform says; its size is not stored
+            page = content.cues(captions or node, b"")
+            return content.unstored(node, page), page
+        page = content.cues(captions or node, text)
+        return self._nodes.set_bytes(node, page), page
+
+    async def _text(self, captions: Node) -> bytes:
+        handle = await self._opened(captions.inode)
+        try:
+            return bytes(await handle.read(0, min(handle.node.size or 0, _MOST_CAPTIONS)))
+        finally:
+            handle.close()
+
+    # -- what has changed ------------------------------------------------------------------------------------------
+
+    def note(self, changes: Changes) -> None:
+        """Note a difference of the tree: the pages that show it are made again."""
+        for before, after in changes.changed:
+            if (before.size, before.etag, before.identity) != (after.size, after.etag, after.identity):
+                self.note_bytes(after)
+        nodes = (*changes.added, *changes.gone, *(after for _, after in changes.changed))
+        self._note(_place_of(node) for node in nodes if node.space is not Space.PAGE)
+
+    def note_bytes(self, node: Node) -> None:
+        """Note that the bytes of a file have changed."""
+        if node.kind is Kind.SUBTITLE:
+            self._nodes.outdate_cues(node)
+
+    def note_course(self, course: Node) -> None:
+        """Note that the due dates of a course have changed."""
+        self._note([_place_of(course)])
+
+    def _note(self, places: Iterable[Place]) -> None:
+        before = len(self._changed)
+        self._changed.update(places)
+        if len(self._changed) > before:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Make pages again whose courses have changed, until cancelled; pages that were never read are left alone."""
+        with trio.move_on_after(_FIRST):
+            await self._wake.wait()
+        self._changed |= {_place_of(course) for course in self._store.courses_by_use()}
+        while True:
+            self._wake = trio.Event()
+            with background_work():
+                await self._idle(_QUIET)
+                await self._refresh()
+            await self._wake.wait()
+
+    async def _refresh(self) -> None:
+        places, self._changed = self._changed, set()
+        for place in (*sorted(places - {names.NOWHERE}, key=repr), names.NOWHERE):
+            if (course := self._course(place)) is not None:
+                self._nodes.arrange(course)
+            for node in self._store.of_place(place, (Kind.PAGE,)):
+                # captions that have changed are another version, and a script of cues asks for it when it is opened
+                if node.size is not None and not node.key.startswith(names.CUES):
+                    self._nodes.set_bytes(node, content.page(self._store, node))
+            await self._idle(0.0)
+
+    def _course(self, place: Place) -> Node | None:
+        return self._store.find(Place(place.account), place.course) if place.course else None
+
+
+def _place_of(node: Node) -> Place:
+    """The course that a node belongs to; of the root and of the folder of an account, the account."""
+    return Place(node.place.account, node.key) if node.kind is Kind.COURSE else node.place

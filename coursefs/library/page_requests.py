@@ -1,0 +1,95 @@
+"""What the platforms are asked when a file of a course page is opened, within the patience of a reader.
+
+A look at a directory, and the size of a page, cost no request.  What is not answered in time goes on, and the page is
+made again when the answer is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+
+from coursefs.base.single_flight import SingleFlight
+from coursefs.base.supervisor import Tasks
+from coursefs.catalog import Node, Place, Store
+from coursefs.catalog import page_nodes as names
+from coursefs.errors import CoursefsError
+from coursefs.model import LEAVES_TRACES
+
+log = logging.getLogger(__name__)
+
+#: seconds that a reader waits
+_PATIENCE = 3.0
+#: directories that are listed at once
+_AT_ONCE = 4
+
+
+class PageRequests:
+    """Asks for what the pages of a course show: the files of its items, what is due, and what is done.
+
+    `children(inode)` lists a directory, `finished(course)` asks what the learner has done, `ask_due(course)` asks for
+    due dates; the answers are stored.  `tasks` has the requests, which a reader that is cancelled does not end.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        children: Callable[[int], Awaitable[Sequence[Node]]],
+        finished: Callable[[Node], Awaitable[frozenset[str]]],
+        ask_due: Callable[[Node], Awaitable[None]],
+        tasks: Tasks,
+    ) -> None:
+        self._store = store
+        self._children = children
+        self._finished = finished
+        self._ask_due = ask_due
+        self._calls: SingleFlight[tuple[str, int], None] = SingleFlight(tasks)
+
+    async def before(self, node: Node) -> None:
+        """Ask for what a page that is opened shows and was never asked for, and wait some seconds for the answer."""
+        course = self._store.find(Place(node.place.account), node.place.course) if node.place.course else None
+        if course is None:
+            return
+        with trio.move_on_after(_PATIENCE):
+            match node.key:
+                case names.SCRIPT | names.STYLE:
+                    return
+                case names.PROGRESS:
+                    await self._calls.join(("progress", course.inode), lambda: self._ask_progress(course))
+                case names.DEADLINES:
+                    await self._ask_due_once(course)
+                case key if not key.startswith(names.CUES):
+                    await self._calls.join(("files", course.inode), lambda: self._list(course))
+
+    async def _ask_due_once(self, course: Node) -> None:
+        if self._store.due_dates.asked_ns(Place(course.place.account, course.key)) is None:
+            await self._calls.join(("due", course.inode), lambda: self._ask_due(course))
+
+    async def _ask_progress(self, course: Node) -> None:
+        await self._ask_due_once(course)
+        try:
+            self._store.finished.replace(Place(course.place.account, course.key), await self._finished(course))
+        except CoursefsError as error:
+            log.debug("%s: what is done is not known: %s", course.name, error)
+
+    async def _list(self, course: Node) -> None:
+        """List the directories of a course that were never listed; not those whose listing a platform records."""
+        limit = trio.CapacityLimiter(_AT_ONCE)
+
+        async def one(inode: int) -> None:
+            async with limit:
+                try:
+                    await self._children(inode)
+                except CoursefsError as error:
+                    log.debug("%s: a part of it is not known: %s", course.name, error)
+
+        never: dict[int, bool] = {}  # directory -> whether only the user may list it
+        for stored in self._store.items.of_course(Place(course.place.account, course.key)):
+            if stored.fetched_ns is None:
+                never[stored.directory] = never.get(stored.directory, False) or LEAVES_TRACES in stored.item.details
+        async with trio.open_nursery() as nursery:
+            for inode, leaves_traces in never.items():
+                if not leaves_traces:
+                    nursery.start_soon(one, inode)

@@ -1,0 +1,276 @@
+"""The files of course pages in the tree: what they cost, when they change, and that they stay."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import trio
+
+from coursefs.catalog.node import ROOT
+from coursefs.errors import Unreachable
+from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
+from coursefs.model import Course, CourseProgress, Deadline, File, Kind, Outline, Placement, Remote, Wanted
+from coursefs.transport import Transport
+from tests.engine.fakes import FakeProvider, lecture, made_by, section, video
+
+HELLO, LATER = lecture("a", "Hello", 1), lecture("b", "Later", 1)
+CAPTIONS = b"1\n00:00:01,000 --> 00:00:02,000\nGood <b>morning</b>\n"
+OUTLINE = Outline((section("m1", "First", 1, HELLO), section("m2", "Second", 2, LATER)))
+
+
+def captions(identity: str = "a/captions") -> File:
+    remote = Remote(identity, {"key": identity})
+    return File("item/a/en", Kind.SUBTITLE, Placement.MAIN, "", ".en.srt", "application/x-subrip", remote)
+
+
+class Dated(FakeProvider):
+    """A platform that knows what is due and what is done."""
+
+    due: tuple[Deadline, ...] = (Deadline("Essay", 1_789_000_000 * 10**9, "item/b"),)
+    done: frozenset[str] = frozenset({"item/a"})
+
+    async def due_dates(self, course: Course) -> tuple[Deadline, ...]:
+        await self._asked("due")
+        return self.due
+
+    async def progress(self, course: Course) -> CourseProgress | None:
+        await self._asked("progress")
+        return CourseProgress(parts=dict.fromkeys(self.done, 1.0))
+
+    async def watched(self, course: Course, item: str) -> float | None:
+        raise AssertionError("no page needs it")
+
+
+def platform() -> Dated:
+    return Dated(
+        [Course("c1", "birds", "Birds")],
+        {"c1": OUTLINE},
+        {"item/a": [video(HELLO), captions()]},
+        urls={
+            "a/captions": "https://cdn.example/captions",
+            "other": "https://cdn.example/other",
+            "item/a/video": "https://cdn.example/video",
+        },
+    )
+
+
+class Cdn(httpx.AsyncBaseTransport):
+    """Serves captions, in ranges."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = CAPTIONS if request.url.path == "/captions" else CAPTIONS.replace(b"morning", b"evening, everyone")
+        first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
+        part = body[int(first) : int(last or len(body)) + 1]
+        headers = {
+            "content-range": f"bytes {first}-{int(first) + len(part) - 1}/{len(body)}",
+            "content-length": str(len(part)),
+            "etag": f'"{len(body)}"',
+        }
+        return httpx.Response(206, headers=headers, stream=httpx.ByteStream(part))
+
+
+@asynccontextmanager
+async def opened(
+    tmp_path: Path, provider: FakeProvider, *, shown: bool = True, offline: bool = False
+) -> AsyncIterator[Library]:
+    account = AccountSource("school", "school", {}, {})
+    settings = LibrarySettings(
+        tmp_path / "catalogue.sqlite", tmp_path / "cache", [account], Wanted(), course_pages=shown, offline=offline
+    )
+    transport = Transport(http_transport=Cdn(), offline=offline)
+    async with open_library(settings, transport, providers=made_by("school", provider)) as library:
+        yield library
+
+
+async def at(library: Library, path: str) -> Node:
+    """The node at a path."""
+    node = library.files.node(ROOT)
+    for name in path.split("/"):
+        child = await library.files.child(node.inode, name)
+        assert child is not None, path
+        node = child
+    return node
+
+
+async def names(library: Library, path: str = "") -> list[str]:
+    inode = (await at(library, path)).inode if path else ROOT
+    return [node.name for node in await library.files.children(inode)]
+
+
+async def read(library: Library, path: str) -> bytes:
+    handle = await library.files.open((await at(library, path)).inode)
+    try:
+        data = bytes(await handle.read(0, 1 << 24))
+    finally:
+        handle.close()
+    assert len(data) == handle.node.size == (await library.files.attributes(handle.node.inode)).size
+    return data
+
+
+async def test_a_course_has_its_page_and_each_module_its_playlist(tmp_path: Path) -> None:
+    async with opened(tmp_path, platform()) as library:
+        assert await names(library) == ["Birds", "deadlines.ics", "index.files", "index.html"]
+        assert await names(library, "Birds") == [
+            "01 First", "02 Second", "deadlines.ics", "index.files", "index.html", "playlist.m3u8",
+        ]  # fmt: skip
+        assert await names(library, "Birds/01 First") == ["01 Hello.en.srt", "01 Hello.mp4", "playlist.m3u8"]
+        playlist = (await read(library, "Birds/01 First/playlist.m3u8")).decode()
+        assert "01 Hello.mp4" in playlist and "Later" not in playlist
+        whole = (await read(library, "Birds/playlist.m3u8")).decode()
+        assert "01 First/01 Hello.mp4" in whole and "02 Second/01 Later.mp4" in whole
+        page = (await read(library, "Birds/index.html")).decode()
+        assert all(f'href="{link}"' in page for link in ("01%20First/01%20Hello.mp4", "../index.html"))
+        assert 'href="Birds/index.html"' in (await read(library, "index.html")).decode()
+        for name in ("page.js", "page.css"):
+            assert await read(library, f"Birds/index.files/{name}") == await read(library, f"index.files/{name}")
+
+
+async def test_listing_costs_nothing_and_reading_asks_for_what_is_missing(tmp_path: Path) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        await names(library, "Birds")
+        await names(library, "Birds/index.files")
+        for name in ("index.html", "playlist.m3u8", "deadlines.ics", "index.files/progress.js"):
+            assert (await library.files.attributes((await at(library, f"Birds/{name}")).inode)).size
+        assert provider.calls == ["courses", "outline c1"]
+        await read(library, "Birds/index.html")
+        assert sorted(provider.calls[2:]) == ["files item/a", "files item/b"]
+        await read(library, "Birds/index.html")
+        await read(library, "index.html")
+        assert len(provider.calls) == 4
+        assert b"SUMMARY:Birds: Essay" in await read(library, "Birds/deadlines.ics")
+        assert provider.calls[4:] == ["due"]
+        script = (await read(library, "Birds/index.files/progress.js")).decode()
+        assert provider.calls[5:] == ["progress"]
+        assert json.loads(script[script.index("(") + 1 : script.rindex(")")])["done"] == {"item/a": 1.0}
+        assert b"SUMMARY:Birds: Essay" in await read(library, "deadlines.ics")
+
+
+async def test_captions_are_a_script_beside_the_page(tmp_path: Path) -> None:
+    async with opened(tmp_path, platform()) as library:
+        page = (await read(library, "Birds/index.html")).decode()
+        (script,) = set(re.findall(r"index\.files/[0-9a-f]+\.js", page))
+        assert b"Good morning" in await read(library, f"Birds/{script}")
+        assert script.removeprefix("index.files/") in await names(library, "Birds/index.files")
+
+
+async def test_a_script_of_captions_that_cannot_be_fetched_has_no_cues_until_it_can(tmp_path: Path) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        page = (await read(library, "Birds/index.html")).decode()
+        (script,) = set(re.findall(r"index\.files/[0-9a-f]+\.js", page))
+        provider.failure = Unreachable("no network")
+        assert b"morning" not in await read(library, f"Birds/{script}")
+        provider.failure = None
+        assert b"Good morning" in await read(library, f"Birds/{script}")
+
+
+async def test_captions_that_have_changed_make_another_script(tmp_path: Path) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        page = (await read(library, "Birds/index.html")).decode()
+        (script,) = set(re.findall(r"index\.files/[0-9a-f]+\.js", page))
+        before = await read(library, f"Birds/{script}")
+        provider.contents["item/a"] = [video(HELLO), captions("other")]
+        async for _ in library.courses.update(["birds"]):
+            pass
+        assert (await at(library, f"Birds/{script}")).size is None
+        after = await read(library, f"Birds/{script}")
+        assert b"everyone" in after and after != before
+
+
+async def test_pages_are_the_same_after_a_restart_and_change_with_the_course_alone(tmp_path: Path) -> None:
+    provider = platform()
+    paths = (
+        "index.html",
+        "Birds/index.html",
+        "Birds/playlist.m3u8",
+        "Birds/deadlines.ics",
+        "Birds/index.files/page.js",
+    )
+    async with opened(tmp_path, provider) as library:
+        await names(library, "Birds")
+        before = {path: await read(library, path) for path in paths}
+        nodes = {path: await at(library, path) for path in paths}
+    async with opened(tmp_path, provider) as library:
+        async for _ in library.courses.update(["birds"]):
+            pass
+        assert {path: await read(library, path) for path in paths} == before
+        assert {path: await at(library, path) for path in paths} == nodes
+        provider.outlines["c1"] = Outline((section("m1", "First", 1, replace(HELLO, title="Welcome")),))
+        async for _ in library.courses.update(["birds"]):
+            pass
+        assert b"Welcome" in await read(library, "Birds/index.html")
+        now = await at(library, "Birds/index.html")
+        assert now.inode == nodes["Birds/index.html"].inode and now.mtime_ns > nodes["Birds/index.html"].mtime_ns
+        assert await read(library, "Birds/index.files/page.js") == before["Birds/index.files/page.js"]
+        assert await at(library, "Birds/index.files/page.js") == nodes["Birds/index.files/page.js"]
+
+
+async def test_a_page_that_was_read_is_made_again_when_the_course_changes(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        told: list[Node] = []
+        library.on_change(lambda nodes, _: told.extend(nodes))
+        await read(library, "Birds/index.html")
+        node = await at(library, "Birds/index.html")
+        provider.outlines["c1"] = Outline((section("m1", "First", 1, replace(HELLO, title="Welcome")),))
+        async for _ in library.courses.update(["birds"]):
+            pass
+        told.clear()
+        await trio.sleep(40)
+        assert node.inode in {one.inode for one in told}
+        assert (await at(library, "Birds/index.html")).etag != node.etag
+
+
+async def test_offline_the_page_is_what_is_known(tmp_path: Path) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        await read(library, "Birds/index.files/progress.js")
+        before = await read(library, "Birds/index.html")
+    provider.calls.clear()
+    async with opened(tmp_path, provider, offline=True) as library:
+        assert await read(library, "Birds/index.html") == before
+        assert b'"item/a":1.0' in await read(library, "Birds/index.files/progress.js")
+    assert provider.calls == []
+
+
+async def test_the_settings_take_the_pages_away_and_bring_them_back(tmp_path: Path) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        await names(library, "Birds")
+        inode = (await at(library, "Birds/index.html")).inode
+    async with opened(tmp_path, provider, shown=False) as library:
+        assert await names(library) == ["Birds"]
+        assert await names(library, "Birds") == ["01 First", "02 Second"]
+    async with opened(tmp_path, provider) as library:
+        assert "index.html" in await names(library)
+        assert (await at(library, "Birds/index.html")).inode == inode
+        assert b"Later" in await read(library, "Birds/index.html")
+
+
+async def test_no_title_gets_the_name_of_a_page(tmp_path: Path) -> None:
+    provider = platform()
+    provider.outlines["c1"] = Outline((section("m1", "index.files", None, HELLO), section("m2", "Index.html", None)))  # type: ignore[arg-type]
+    async with opened(tmp_path, provider) as library:
+        shown = await names(library, "Birds")
+        assert shown.count("index.files") == shown.count("index.html") == 1
+        assert {"index.files (m1)", "Index.html (m2)"} < set(shown)
+
+
+async def test_a_course_without_anything_has_a_page(tmp_path: Path) -> None:
+    provider = platform()
+    provider.outlines["c1"] = Outline(())
+    provider.due = ()
+    async with opened(tmp_path, provider) as library:
+        assert b"Birds" in await read(library, "Birds/index.html")
+        assert (await read(library, "Birds/playlist.m3u8")).startswith(b"#EXTM3U")
+        assert b"VEVENT" not in await read(library, "Birds/deadlines.ics")
