@@ -1,4 +1,4 @@
-"""The plan of a transfer (`--dry-run`): what it would do, and how many bytes that is. Nothing is written."""
+"""The plan of a transfer: what it would do (`--dry-run`), or is about to do, and how many bytes that is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coursefs.base import threads
 from coursefs.bulk.copies import COARSE, portable
 from coursefs.bulk.fetching import exact
 from coursefs.bulk.transfer import Task
-from coursefs.library import Files, Found, Node
+from coursefs.library import FileCache, Files, Found, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,35 @@ class DryRun:
         """See `Job`."""
         self.planned.append(Planned(task.path, task.missing))
         came(task.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much a fetch is about to bring."""
+
+    files: int
+    bytes: int
+    unknown: int  # files and items besides whose size could not be asked for
+
+
+class BytesToFetch:
+    """What of each file is not in the cache, whether or not the cache has room for it."""
+
+    def __init__(self, files: Files, cache: FileCache) -> None:
+        self.came: list[int] = []  # the sizes of files that came with their size
+        self._files = files
+        self._cache = cache
+
+    async def look(self, found: Found) -> Task | None:
+        """See `Job`; probes an unknown size."""
+        node = await exact(self._files, found)
+        if node.identity is None or not node.size:
+            return None
+        missing = max(0, node.size - self._cache.cached_bytes(node))
+        if found.node.version is None and not missing:
+            missing = node.size  # it is a part of what was to be fetched
+            self.came.append(missing)
+        return Task(found.path, node, missing, is_at_hand=True) if missing else None
 
 
 class CopiesToMake:

@@ -27,15 +27,36 @@ class Selection:
         self._chosen = chosen or Filter()
         self._most_items = most_items
         self._finished = finished or {}
+        self._entered: set[str] = set()  # paths
+        self._taken: set[str] = set()
+        self._is_settled = False
         self._items: defaultdict[object, set[str]] = defaultdict(set)  # by course: those with missing bytes
 
     def enters(self, path: str, folder: Node) -> bool:
         """Whether a folder is to be listed."""
-        within = self._files.within_course(folder, path)
-        return within is None or (self._has_room(folder) and (not within or self._chosen.enters(within)))
+        if not self._is_settled and self._would_enter(path, folder):
+            self._entered.add(path)
+        return path in self._entered
 
     def takes(self, path: str, node: Node) -> bool:
         """Whether a file is taken, or the empty folder `node`."""
+        if not self._is_settled and self._would_take(path, node):
+            self._taken.add(path)
+        return path in self._taken
+
+    def leave_out(self, path: str) -> None:
+        """Do not take this file again: it has failed."""
+        self._taken.discard(path)
+
+    def settle(self) -> None:
+        """Give the same answers from now on: a second walk takes what the first one has taken, and nothing else."""
+        self._is_settled = True
+
+    def _would_enter(self, path: str, folder: Node) -> bool:
+        within = self._files.within_course(folder, path)
+        return within is None or (self._has_room(folder) and (not within or self._chosen.enters(within)))
+
+    def _would_take(self, path: str, node: Node) -> bool:
         within = self._files.within_course(node, path)
         if within is None:  # an empty folder above the courses
             return not self._chosen.only
@@ -45,6 +66,8 @@ class Selection:
 
     def refuses(self, path: str, node: Node) -> bool:
         """Whether an item whose files are not known is left out: its own name says little of theirs."""
+        if self._is_settled:  # the first walk has met it
+            return True
         within = self._files.within_course(node, path)
         return within is not None and self._chosen.refuses(within, is_folder=node.is_directory)
 

@@ -197,6 +197,7 @@ class Transfer:
         self._count(files=not found.node.is_directory)
         account = found.node.place.account
         if found.node.identity is not None and found.node.version is None and not self._may_ask(account):
+            self._selection.leave_out(found.path)
             self._count(failed=1)
             return None
         try:
@@ -204,6 +205,7 @@ class Transfer:
         except NoSpace:
             raise
         except Exception as error:  # an error of one file must not end the others
+            self._selection.leave_out(found.path)
             self._failed(found.path, account, _foreseen(error, found.path))
             return None
         self._count(there=task is None and not found.node.is_directory)

@@ -53,6 +53,8 @@ class Lines:
 
     def show(self, reply: Mapping[str, Any]) -> None:
         """See `Display`."""
+        if "amount" in reply:
+            output.message(f"coursefs: {amount(reply['amount'])}")
         for about, reason in reply["failures"]:
             output.error(named(about, reason))
         if self._now() - self._last >= _LINE_EVERY:
@@ -74,6 +76,8 @@ class Bars:
 
     def show(self, reply: Mapping[str, Any]) -> None:
         """See `Display`."""
+        if "amount" in reply:
+            self.progress.console.print(f"coursefs: {amount(reply['amount'])}", markup=False, soft_wrap=True)
         for about, reason in reply["failures"]:
             line = output.clean(" ".join(f"coursefs: {named(about, reason)}".split()))
             self.progress.console.print(line, markup=False, soft_wrap=True)
@@ -143,6 +147,12 @@ def overall(state: Mapping[str, Any]) -> str:
 def so_far(state: Mapping[str, Any]) -> str:
     """How far a transfer is, in one line (pure)."""
     return f"{overall(state)}, {output.size(state['came'])} of {output.size(state['bytes'])}"
+
+
+def amount(found: Mapping[str, int]) -> str:
+    """How much a fetch is about to bring, in one line (pure)."""
+    files = f"{output.count(found['files'], 'file')}, {output.size(found['bytes'])}" if found["files"] else "nothing"
+    return f"to fetch: {files}" + (f"; {found['unknown']} more of unknown size" if found["unknown"] else "")
 
 
 def planned(state: Mapping[str, Any], do: str, there: str) -> str:

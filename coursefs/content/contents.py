@@ -14,12 +14,13 @@ import trio
 from cachetools import LRUCache
 
 from coursefs.base.supervisor import Supervisor
+from coursefs.content import media
 from coursefs.content.engine_context import DiskThreads, EngineContext
 from coursefs.content.identity import Content, Key
 from coursefs.content.maintenance import CacheUse, Cleared, Maintenance, Verified, open_store
 from coursefs.content.open_file import OpenFile
 from coursefs.content.overflow import OverflowBuffer
-from coursefs.content.prefetch import Progress, prefetch
+from coursefs.content.prefetch import Progress, prefetch, prefetch_beginning
 from coursefs.content.probe import Probe
 from coursefs.content.range_client import Find, RangeClient, UrlCache
 from coursefs.content.range_request import BufferPool
@@ -49,6 +50,9 @@ _SLOTS = 24
 _READING_THREADS = 8
 _WRITING_THREADS = 4
 _RECEIVING_THREADS = 4
+#: first bytes of a film and of its index, which say how long it plays
+_HEAD = 64 * 2**10
+_HEADER = 4 * 2**10
 #: contents whose current URL is kept
 _URL_CACHES = 1024
 
@@ -150,6 +154,29 @@ class Contents:
         """
         version = await self.probe(content)
         await prefetch(self._open_file(content, version), content.remote.identity, progress)
+
+    async def prefetch_beginning(self, content: Content, most: int) -> None:
+        """Bring what a player needs to start this film into the cache, at the lowest priority: at most so many bytes.
+
+        These are its index and its beginning.  Raises what `prefetch` raises.
+        """
+        version = await self.probe(content)
+        await prefetch_beginning(self._open_file(content, version), content.remote.identity, most)
+
+    async def duration(self, content: Content, version: Version) -> float | None:
+        """How long a film plays, in seconds, by its cached head and index; None: they do not say it."""
+        open_file = self._open_file(content, version)
+        open_file.join()
+        try:
+            size = version.size
+            head = await open_file.cached(0, min(_HEAD, size))
+            place = None if head is None else media.index_of(head, size)
+            index = (
+                None if place is None else await open_file.cached(place.start, min(place.start + _HEADER, place.end))
+            )
+            return None if head is None else media.duration_of(head, index or b"")
+        finally:
+            open_file.leave()
 
     def cached_bytes(self, content: Content) -> int:
         """How many bytes of a content are cached."""

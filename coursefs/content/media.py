@@ -1,12 +1,15 @@
-"""The media index: finds the index of a film by its first bytes (pure).
+"""The media index: finds the index of a film by its first bytes, and how long it plays (pure).
 
 A player cannot begin before it has read the index.  MP4 and its kin (ISO/IEC 14496-12, section 4.2) are boxes with a
 size and a type: `moov` is the index, `mdat` the film.  Matroska and WebM (RFC 8794; RFC 9559, sections 5.1.1 and 6.3)
-are elements with an id and a size: `SeekHead` says where in the `Segment` the index, `Cues`, lies.
+are elements with an id and a size: `SeekHead` says where in the `Segment` the index, `Cues`, lies, and
+`Info` how long the film plays.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,11 +19,12 @@ from coursefs.content.ranges import Range
 MOST_INDEX = 512 * 2**10
 
 _EBML, _SEGMENT, _SEEK_HEAD, _SEEK = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x4DBB
+_INFO, _TICK, _DURATION = 0x1549A966, 0x2AD7B1, 0x4489
 _SEEK_ID, _SEEK_POSITION, _CUES = 0x53AB, 0x53AC, b"\x1c\x53\xbb\x6b"
 
 
-def index_of(head: bytes | memoryview, size: int) -> Range | None:
-    """The range of the index in a film of `size` bytes, at most `MOST_INDEX` of it; None where `head` does not tell.
+def index_of(head: bytes | memoryview, size: int, most: int = MOST_INDEX) -> Range | None:
+    """The range of the index in a film of `size` bytes, at most `most` of it; None where `head` does not tell.
 
     `head`: any number of first bytes of any kind of file.
     """
@@ -28,7 +32,14 @@ def index_of(head: bytes | memoryview, size: int) -> Range | None:
     found = _moov(data, size) if data[4:8] == b"ftyp" else _cues(data, size)
     if found is None or not 0 <= found.start < min(found.end, size):
         return None
-    return Range(found.start, min(found.end, size, found.start + MOST_INDEX))
+    return Range(found.start, min(found.end, size, found.start + most))
+
+
+def duration_of(head: bytes | memoryview, index: bytes | memoryview) -> float | None:
+    """How long a film plays, in seconds, by its first bytes and those of its index; None where they do not tell."""
+    data = bytes(head)
+    seconds = _movie_duration(bytes(index)) if data[4:8] == b"ftyp" else _segment_duration(data)
+    return seconds if seconds is not None and 0 < seconds < math.inf else None
 
 
 def _moov(data: bytes, size: int) -> Range | None:
@@ -46,6 +57,23 @@ def _moov(data: bytes, size: int) -> Range | None:
     return Range(start, size)  # beyond `head`: the film comes first, and the index after it
 
 
+def _movie_duration(moov: bytes) -> float | None:
+    """By the movie header, `mvhd` (ISO/IEC 14496-12, section 8.2.2): the number of ticks, and how many are a second."""
+    start = 16 if moov[:4] == b"\0\0\0\1" else 8
+    while start + 32 <= len(moov):
+        length, kind = int.from_bytes(moov[start : start + 4], "big"), moov[start + 4 : start + 8]
+        if kind == b"mvhd":
+            wide = moov[start + 8] == 1
+            at, count = start + (28 if wide else 20), 8 if wide else 4
+            rate, ticks = int.from_bytes(moov[at : at + 4], "big"), moov[at + 4 : at + 4 + count]
+            known = rate and len(ticks) == count and ticks != b"\xff" * count
+            return int.from_bytes(ticks, "big") / rate if known else None
+        if length < 8:
+            return None
+        start += length
+    return None
+
+
 def _cues(data: bytes, size: int) -> Range | None:
     top = {one.identifier: one for one in _elements(data, 0, len(data))}
     if _EBML not in top or _SEGMENT not in top:
@@ -57,6 +85,21 @@ def _cues(data: bytes, size: int) -> Range | None:
                 parts = {one.identifier: data[one.start : one.end] for one in _elements(data, seek.start, seek.end)}
                 if seek.identifier == _SEEK and parts.get(_SEEK_ID) == _CUES and _SEEK_POSITION in parts:
                     return Range(segment + int.from_bytes(parts[_SEEK_POSITION], "big"), size)
+    return None
+
+
+def _segment_duration(data: bytes) -> float | None:
+    top = {one.identifier: one for one in _elements(data, 0, len(data))}
+    if _EBML not in top or _SEGMENT not in top:
+        return None
+    for element in _elements(data, top[_SEGMENT].start, len(data)):
+        if element.identifier == _INFO:
+            parts = {one.identifier: data[one.start : one.end] for one in _elements(data, element.start, element.end)}
+            ticks, tick = parts.get(_DURATION, b""), parts.get(_TICK)
+            if len(ticks) not in {4, 8}:
+                return None
+            (count,) = struct.unpack(">f" if len(ticks) == 4 else ">d", ticks)
+            return float(count) * (10**6 if tick is None else int.from_bytes(tick, "big")) / 1e9
     return None
 
 

@@ -184,6 +184,11 @@ class OpenFile:
         gaps = self._available(await self.opened()).missing(start, end)
         return sum(gap.end - gap.start for gap in gaps)
 
+    async def cached(self, start: int, end: int) -> memoryview | None:
+        """These bytes, if all of them are cached; makes no request."""
+        file = await self.opened()
+        return await self._collect(file, start, end) if file.present.covers(start, end) else None
+
     async def opened(self, *, recheck: bool = False) -> CachedFile:
         """The cached file, opened by the first caller.
 

@@ -1,4 +1,4 @@
-"""Prefetch: requests a whole content for the cache, at the lowest priority."""
+"""Prefetch: requests a content for the cache, or the beginning of a film, at the lowest priority."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import trio
 
+from coursefs.content import media
 from coursefs.content.open_file import OpenFile, ReaderState
 from coursefs.content.planner import MIB, Extent
 from coursefs.content.range_request import RangeRequest
@@ -21,6 +22,8 @@ _REQUEST = 2 * MIB
 _MOST_REQUESTS = 6
 #: seconds between two reports of the bytes that have arrived of unfinished pieces
 _REPORT_EVERY = 0.2
+#: the first bytes of a film, which say where its index lies
+_HEAD = 256 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,10 @@ class CacheFull(CoursefsError):
     """The cache cannot keep the content: it is full, and nothing may be evicted for this."""
 
 
-async def prefetch(open_file: OpenFile, name: str, progress: Callable[[Progress], None] | None) -> None:
-    """Request the missing bytes of a content, and return when all of it is in the cache.
+async def prefetch(
+    open_file: OpenFile, name: str, progress: Callable[[Progress], None] | None, wanted: Ranges | None = None
+) -> None:
+    """Request the missing bytes of a content, and return when all of it is in the cache; of `wanted`: when that is.
 
     Bytes that have arrived stay in the cache when this is cancelled or fails; it can be resumed.  Raises `Stale` when
     the platform has another version, `CacheFull` when the cache cannot keep it, and every other `CoursefsError`.
@@ -46,6 +51,7 @@ async def prefetch(open_file: OpenFile, name: str, progress: Callable[[Progress]
     reader = ReaderState()
     size = open_file.version.size
     reported = -1
+    wanted = Ranges.of([Range(0, size)]) if wanted is None else wanted
     open_file.join()
     try:
         file = await open_file.opened(recheck=True)
@@ -64,7 +70,7 @@ async def prefetch(open_file: OpenFile, name: str, progress: Callable[[Progress]
                     reported = done
             if file.stale:
                 raise Stale("the platform has changed this file")
-            if present.covers(0, size):
+            if not _missing(wanted, present):
                 return
             for request, span in [each for each in requests if each[0].done]:
                 requests.remove((request, span))
@@ -74,8 +80,8 @@ async def prefetch(open_file: OpenFile, name: str, progress: Callable[[Progress]
                 if request.error is not None:
                     raise type(request.error)(*request.error.args) from request.error
             expected = Ranges.of((*present, *((request.start, request.end) for request in open_file.requests)))
-            spans = _spans(Ranges.of((*expected, *requested)).missing(0, size))
-            if open_file.uncached != uncached or (not spans and not requests and not expected.covers(0, size)):
+            spans = _spans(_missing(wanted, Ranges.of((*expected, *requested))))
+            if open_file.uncached != uncached or (not spans and not requests and _missing(wanted, expected)):
                 raise CacheFull(open_file.why_uncached)
             # The first request runs alone until its first bytes: without ranges it brings the whole file.
             has_begun = any(
@@ -90,6 +96,30 @@ async def prefetch(open_file: OpenFile, name: str, progress: Callable[[Progress]
     finally:
         open_file.cancel_requests(reader)
         open_file.leave()
+
+
+async def prefetch_beginning(open_file: OpenFile, name: str, most: int) -> None:
+    """Request what a player needs to start a film: its index, and as much of its beginning as `most` bytes allow.
+
+    Raises what `prefetch` raises.
+    """
+    size = open_file.version.size
+    head = Range(0, min(_HEAD, most, size))
+    open_file.join()
+    try:
+        await prefetch(open_file, name, None, Ranges.of([head]))
+        data = await open_file.cached(*head)
+        index = None if data is None else media.index_of(data, size, most - head.end)
+        left = most if index is None else most - max(0, index.end - max(index.start, head.end))
+        wanted = [Range(0, min(left, size)), *([index] if index is not None and index.start < index.end else [])]
+        await prefetch(open_file, name, None, Ranges.of(wanted))
+    finally:
+        open_file.leave()
+
+
+def _missing(wanted: Ranges, present: Ranges) -> tuple[Range, ...]:
+    """The gaps of `present` in what is wanted."""
+    return tuple(gap for span in wanted for gap in present.missing(*span))
 
 
 def _spans(gaps: tuple[Range, ...]) -> list[Range]:

@@ -50,4 +50,6 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
         limit=settings.network.limit,
         offline=options.offline if options else False,
         ages=Ages(settings.refresh.courses, settings.refresh.outline, settings.refresh.files),
+        next=settings.prefetch.next,
+        next_size=settings.prefetch.next_size,
     )

@@ -36,6 +36,7 @@ def library_report(library: Library, carried: Mapping[str, Node] | None = None) 
         "network": {"received": status.received, "rate": status.rate},
         "reading": [_open_file(one) for one in status.open_files],
         "fetching": [_fetching(one, paths.get((one.key.account, one.key.identity))) for one in running],
+        "fetched_ahead": asdict(status.fetched_ahead),
         "queue": _queue(status.fetching),
         "hosts": [{"host": host, **asdict(counts)} for host, counts in sorted(status.hosts.items())],
         "surprises": [asdict(one) for one in status.surprises],

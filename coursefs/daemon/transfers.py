@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import trio
 
@@ -18,13 +18,13 @@ from coursefs.bulk.copies import CopyFolder
 from coursefs.bulk.download import Download
 from coursefs.bulk.fetching import Fetch, Pin
 from coursefs.bulk.globs import Filter, glob
-from coursefs.bulk.plan import CopiesToMake, DryRun
+from coursefs.bulk.plan import Amount, BytesToFetch, CopiesToMake, DryRun, Planned
 from coursefs.bulk.selection import Selection
 from coursefs.bulk.targets import EVERYTHING, Target, resolve
-from coursefs.bulk.transfer import AT_ONCE, Job, Transfer, TransferState
+from coursefs.bulk.transfer import AT_ONCE, Failure, Job, Transfer, TransferState
 from coursefs.daemon.socket import Command, Reply
 from coursefs.errors import CoursefsError, UsageError
-from coursefs.library import ROOT, Courses, Files, Library, Node
+from coursefs.library import ROOT, Courses, FileCache, Files, Library, Node
 from coursefs.model import Kind, Wanted
 from coursefs.settings.config_keys import lines_of, subtitles_of
 from coursefs.settings.rates import parse_rate
@@ -38,11 +38,73 @@ _Finished = Mapping[tuple[str, str], frozenset[str]]
 _TELL_EVERY = 0.2
 
 
-class Begin(Protocol):
-    """Begins a job for files of the daemon's own library, or of a variant of it."""
+class Work:
+    """The transfers of one command, with what is told of them."""
 
-    def __call__(self, files: Files, job: Job, finished: _Finished | None = None) -> Transfer:
-        """A transfer, whose progress is told from now on."""
+    def __init__(self, wanted: Mapping[str, Any]) -> None:
+        """`wanted`: the options of the command. Raises `UsageError` for wrong ones."""
+        _filter(wanted)
+        self.amount: Amount | None = None  # what a fetch is about to bring, once that is known
+        self._wanted = wanted
+        self._plan: DryRun | None = None
+        self._first_look: Transfer | None = None
+        self._came: Sequence[int] = ()
+        self._transfer: Transfer | None = None
+
+    def begin(self, files: Files, job: Job, selection: Selection | None = None) -> Transfer:
+        """A transfer of files of the daemon's own library, or of a variant of it, whose progress is told from now on.
+
+        `selection`: in place of the one that the options make.
+        """
+        self._plan = job if isinstance(job, DryRun) else None
+        at_once = 1 if self._plan else AT_ONCE  # a plan is in the order of the tree
+        self._transfer = Transfer(files, job, selection or _selection(files, self._wanted), at_once=at_once)
+        return self._transfer
+
+    async def look_first(self, files: Files, cache: FileCache, selection: Selection, nodes: Sequence[Node]) -> None:
+        """Find out how much there is to fetch; the selection takes the same files afterwards, but what has failed."""
+        job = BytesToFetch(files, cache)
+        plan = DryRun(job.look)
+        self._came = job.came
+        self._first_look = Transfer(files, plan, selection, at_once=1)
+        await self._first_look.run(nodes)
+        selection.settle()
+        sizes = [one.bytes for one in plan.planned]
+        self.amount = Amount(len(sizes), sum(sizes), self._first_look.state.failed)
+
+    @property
+    def state(self) -> TransferState:
+        """The progress of the transfer; what failed at the first look, or came with it, belongs to it."""
+        looked = self._first_look.state if self._first_look else TransferState(is_looking=False)
+        if self._transfer is None:
+            return TransferState(files=looked.files, failed=looked.failed)
+        state = self._transfer.state
+        came = self._came[: state.there]  # brought by the first look: new, and not there before
+        return replace(
+            state,
+            files=state.files + looked.failed,
+            failed=state.failed + looked.failed,
+            new=state.new + len(came),
+            there=state.there - len(came),
+            bytes=state.bytes + sum(came),
+            came=state.came + sum(came),
+        )
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The failures so far, each once."""
+        every = [*(self._first_look.failures if self._first_look else ())]
+        return list(dict.fromkeys([*every, *(self._transfer.failures if self._transfer else ())]))
+
+    @property
+    def planned(self) -> list[Planned] | None:
+        """The files of a dry run so far; None: it is none."""
+        return None if self._plan is None else list(self._plan.planned)
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status of the failures so far."""
+        return max((one.exit_status for one in (self._first_look, self._transfer) if one), default=0)
 
 
 class UnderWay:
@@ -91,7 +153,8 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
     Replies report the progress several times a second: `state` as in `coursefs.bulk.transfer.TransferState`, and
     `failures`, those since the last reply, as pairs; of a dry run also `planned`, the files since the last reply, as
     pairs of path and bytes. The last one has the `exit_status`, which is not 0 if anything failed, and the result of
-    `pin` and `unpin`. Running transfers are registered in `under_way`.
+    `pin` and `unpin`. Before a fetch with `next` or `until` begins, one reply has the `amount`, as in
+    `coursefs.bulk.plan.Amount`. Running transfers are registered in `under_way`.
     """
     running = under_way or UnderWay()
     files, cache, courses = library.files, library.cache, library.courses
@@ -101,53 +164,56 @@ def transfers(library: Library, under_way: UnderWay | None = None) -> dict[str, 
             await transfer.run(nodes)
 
     def fetch(wanted: Mapping[str, Any]) -> Replies:
-        async def work(begin: Begin) -> Reply:
+        async def carry_out(work: Work) -> Reply:
             nodes = await resolve(files, courses, targets_of(wanted))
             if wanted.get("until") is not None:
                 nodes = await _due(files, courses, nodes, int(wanted["until"]))
             finished = await _finished(files, courses, nodes) if wanted.get("next") else {}
+            selection = _selection(files, wanted, finished)
+            if not wanted.get("dry_run") and (wanted.get("next") or wanted.get("until") is not None):
+                await work.look_first(files, cache, selection, nodes)
             job = Fetch(files, cache)
-            await run("fetch", begin(files, DryRun(job.look) if wanted.get("dry_run") else job, finished), nodes)
+            await run("fetch", work.begin(files, DryRun(job.look) if wanted.get("dry_run") else job, selection), nodes)
             return {}
 
-        return _told(library, wanted, work)
+        return _told(library, wanted, carry_out)
 
     def download(wanted: Mapping[str, Any]) -> Replies:
         overwrite = bool(wanted.get("overwrite"))
 
-        async def work(begin: Begin) -> Reply:
+        async def carry_out(work: Work) -> Reply:
             async with library.variant(_wanted_files(library, wanted)) as source:
                 nodes = await resolve(source.files, source.courses, targets_of(wanted))
                 if wanted.get("dry_run"):
                     look = CopiesToMake(source.files, Path(wanted["to"]), overwrite=overwrite).look
-                    await run("download", begin(source.files, DryRun(look)), nodes)
+                    await run("download", work.begin(source.files, DryRun(look)), nodes)
                     return {}
                 folder = await threads.run_sync(lambda: CopyFolder(Path(wanted["to"]), int(wanted["umask"])))
                 with closing(folder):
                     job = Download(source.files, source.cache, folder, overwrite=overwrite)
-                    await run("download", begin(source.files, job), nodes)
+                    await run("download", work.begin(source.files, job), nodes)
             return {}
 
-        return _told(library, wanted, work)
+        return _told(library, wanted, carry_out)
 
     def pin(wanted: Mapping[str, Any]) -> Replies:
-        async def work(begin: Begin) -> Reply:
+        async def carry_out(work: Work) -> Reply:
             job = Pin(cache, pinned=True)
-            await run("pin", begin(files, job), await resolve(files, courses, targets_of(wanted)))
+            await run("pin", work.begin(files, job), await resolve(files, courses, targets_of(wanted)))
             return {"complete": job.complete, "of": job.files}
 
-        return _told(library, wanted, work)
+        return _told(library, wanted, carry_out)
 
     def unpin(wanted: Mapping[str, Any]) -> Replies:
-        async def work(begin: Begin) -> Reply:
+        async def carry_out(work: Work) -> Reply:
             targets = targets_of(wanted)
             if any(target.text == EVERYTHING for target in targets):  # also files that are no longer in the tree
                 return {"unpinned": await cache.unpin_all()}
-            transfer = begin(files, Pin(cache, pinned=False))
+            transfer = work.begin(files, Pin(cache, pinned=False))
             await run("unpin", transfer, await resolve(files, courses, targets))
             return {"unpinned": transfer.state.new}
 
-        return _told(library, wanted, work)
+        return _told(library, wanted, carry_out)
 
     return {"fetch": fetch, "download": download, "pin": pin, "unpin": unpin}
 
@@ -161,6 +227,11 @@ def _filter(wanted: Mapping[str, Any]) -> Filter:
     """The filter that the options of a command make. Raises `UsageError`."""
     only, excepted = (tuple(glob(str(text)) for text in wanted.get(name, ())) for name in ("only", "except"))
     return Filter(only, excepted)
+
+
+def _selection(files: Files, wanted: Mapping[str, Any], finished: _Finished | None = None) -> Selection:
+    """The files that the options of a command take. Raises `UsageError`."""
+    return Selection(files, _filter(wanted), wanted.get("next"), finished)
 
 
 def _wanted_files(library: Library, wanted: Mapping[str, Any]) -> Wanted:
@@ -227,54 +298,46 @@ def _bandwidth(wanted: Mapping[str, Any]) -> Bandwidth | None:
     return Bandwidth(lambda: rate_now(timetable))
 
 
-async def _told(library: Library, wanted: Mapping[str, Any], work: Callable[[Begin], Awaitable[Reply]]) -> Replies:
+async def _told(library: Library, wanted: Mapping[str, Any], carry_out: Callable[[Work], Awaitable[Reply]]) -> Replies:
     """The replies to a command while it runs in the library's nursery; a client that disconnects cancels it."""
-    running: list[Transfer] = []
-    plans: list[DryRun] = []
-    chosen = _filter(wanted)
+    work = Work(wanted)
     ended = trio.Event()
     scope = trio.CancelScope()
     bandwidth = _bandwidth(wanted)
     result: Reply | None = None
     error: Exception = CoursefsError("coursefs is ending")  # unless there is a better reason
 
-    def begin(files: Files, job: Job, finished: _Finished | None = None) -> Transfer:
-        plans.extend([job] if isinstance(job, DryRun) else [])
-        selection = Selection(files, chosen, wanted.get("next"), finished)
-        # a plan is in the order of the tree
-        running.append(Transfer(files, job, selection, at_once=1 if plans else AT_ONCE))
-        return running[-1]
-
     async def run() -> None:
         nonlocal result, error
         try:
             with scope, of_command(bandwidth):
-                result = await work(begin)
+                result = await carry_out(work)
         except Exception as failure:  # it is reported to the client, and ends nothing else
             error = failure
         finally:
             ended.set()
 
     library.start(run, name="transfer")
-    told = planned = 0
-    is_last = False
+    told, planned, is_last, is_amount_told = 0, 0, False, False
     try:
         while not is_last:
             with trio.move_on_after(_TELL_EVERY):
                 await ended.wait()
             is_last = ended.is_set()  # read before the state, so that the last reply is complete
-            state, failures = (running[0].state, list(running[0].failures)) if running else (TransferState(), [])
+            failures = work.failures
             reply: dict[str, Any] = {
-                "state": asdict(state),
+                "state": asdict(work.state),
                 "failures": [[one.about, one.reason] for one in failures[told:]],
             }
             told = len(failures)
-            if plans:
-                plan = list(plans[0].planned)
+            if work.amount is not None and not is_amount_told:
+                is_amount_told = True
+                reply["amount"] = asdict(work.amount)
+            if (plan := work.planned) is not None:
                 reply["planned"] = [[one.path, one.bytes] for one in plan[planned:]]
                 planned = len(plan)
             if result is not None:
-                reply |= {"exit_status": running[0].exit_status if running else 0, **result}
+                reply |= {"exit_status": work.exit_status, **result}
             yield reply
         if result is None:
             raise error

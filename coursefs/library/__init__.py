@@ -18,6 +18,7 @@ from coursefs.library.files import Files
 from coursefs.library.handle import Handle
 from coursefs.library.library import Library, open_library
 from coursefs.library.listing import Listed, SearchHit
+from coursefs.library.next_lecture import FetchedAhead
 from coursefs.library.search_indexing import SearchProgress
 from coursefs.library.search_texts import FoundText, IndexMissing, forget_index, require_terms, search_texts
 from coursefs.library.settings import AccountSource, Applied, LibrarySettings, require_accounts
@@ -43,6 +44,7 @@ __all__ = [
     "Due",
     "DueList",
     "Factories",
+    "FetchedAhead",
     "Fetching",
     "FileCache",
     "Files",

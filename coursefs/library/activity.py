@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+import trio
+
 from coursefs.errors import CoursefsError, NotSignedIn
+from coursefs.library.playback import ReadPattern
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,11 @@ class _Noted:
 class Reading:
     """An open file, and the position of its last read."""
 
-    def __init__(self, activity: Activity, inode: int, path: Callable[[], str]) -> None:
+    def __init__(
+        self, activity: Activity, inode: int, path: Callable[[], str], pattern: ReadPattern | None = None
+    ) -> None:
         self.inode = inode
+        self.pattern = pattern  # of a video that a program has open
         self.offset = 0  # after the last byte read
         self.bytes = 0  # read in total
         self._path = path
@@ -54,6 +60,22 @@ class Reading:
     def is_logged(self) -> bool:
         """Whether each read is logged."""
         return log.isEnabledFor(logging.DEBUG)
+
+    def began(self, offset: int, size: int) -> None:
+        """Note the beginning of a read that waits; `ended` must follow."""
+        if self.pattern is not None:
+            self.pattern.began(offset, offset + size, trio.current_time())
+
+    def ended(self) -> None:
+        """Note that a read no longer waits."""
+        if self.pattern is not None:
+            self.pattern.ended(trio.current_time())
+
+    def gave_now(self, offset: int, size: int) -> None:
+        """Count a read that did not wait."""
+        if self.pattern is not None:
+            self.pattern.answered(offset, offset + size, trio.current_time())
+        self.gave(offset, size)
 
     def gave(self, offset: int, size: int, *, missing: int = 0, started: float | None = None) -> None:
         """Count a read of `size` bytes, of which `missing` were not in the cache at its start.
@@ -99,6 +121,7 @@ class Activity:
         self.bytes = 0  # given
         self.failures = 0
         self._open: dict[int, Reading] = {}
+        self._watched = trio.Event()  # set when a video is opened, and replaced by a new one
         self._troubles: deque[_Noted] = deque(maxlen=_TROUBLES)
 
     @property
@@ -111,11 +134,22 @@ class Activity:
         """The last troubles that are not over, newest first."""
         return tuple(one.trouble for one in self._troubles)
 
-    def opened(self, inode: int, path: Callable[[], str]) -> Reading:
-        """Begin the reading of a file; `path` says where it is shown at the time of the call."""
-        reading = Reading(self, inode, path)
+    def opened(self, inode: int, path: Callable[[], str], pattern: ReadPattern | None = None) -> Reading:
+        """Begin the reading of a file; `path` says where it is shown at the time of the call.
+
+        `pattern`: of a video that a program opens, to tell whether a person plays it.
+        """
+        reading = Reading(self, inode, path, pattern)
         self._open[id(reading)] = reading
+        if pattern is not None:
+            self._watched.set()
+            self._watched = trio.Event()
         return reading
+
+    async def until_watched(self) -> None:
+        """Return when a program has a video open."""
+        while not any(reading.pattern is not None for reading in self._open.values()):
+            await self._watched.wait()
 
     def closed(self, reading: Reading) -> None:
         """Forget a reading; a second call does nothing."""

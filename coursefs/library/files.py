@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+import trio
+
 from coursefs.base.foreground import Foreground
 from coursefs.catalog import Node, Place, Store, Tree
 from coursefs.content import Contents, Reader
 from coursefs.library.activity import Activity
 from coursefs.library.course_pages import CoursePages
 from coursefs.library.handle import Handle
+from coursefs.library.playback import ReadPattern
 from coursefs.library.stored_tree import StoredTree
 from coursefs.library.versions import Versions
 from coursefs.library.walk import Found, Outdated, Unavailable, Walk
@@ -127,8 +130,10 @@ class Files:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def open(self, inode: int) -> Handle:
+    async def open(self, inode: int, *, is_watched: bool = False) -> Handle:
         """Open a file for reading.  Raises the error of finding its size.
+
+        `is_watched`: a program opens it, so where it is a video it matters whether a person plays it.
 
         A version that was not confirmed for a day is revalidated first, so that a changed file is opened in its new
         version.  An open of a known file waits at most some seconds for this.
@@ -150,5 +155,6 @@ class Files:
                 return now.size == node.size
             return now.etag == node.etag or (now.etag is None and now.is_generated)  # it was shown once, and not kept
 
-        reading = self._activity.opened(inode, lambda: self.path(node))
+        pattern = ReadPattern(node.size or 0, trio.current_time()) if is_watched and node.kind is Kind.VIDEO else None
+        reading = self._activity.opened(inode, lambda: self.path(node), pattern)
         return Handle(node, source, reading, self._foreground, self._versions.note_read, is_current)

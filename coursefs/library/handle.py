@@ -50,10 +50,14 @@ class Handle:
             return page
         started, missing = time.monotonic(), 0
         try:
-            with self._foreground.request():
-                if self._reading.is_logged:
-                    missing = await self._source.missing(offset, length)
-                data = await self._source.read(offset, length)
+            self._reading.began(offset, length)
+            try:
+                with self._foreground.request():
+                    if self._reading.is_logged:
+                        missing = await self._source.missing(offset, length)
+                    data = await self._source.read(offset, length)
+            finally:
+                self._reading.ended()
             if len(data) < length and not self._is_current():
                 # the kernel would take this for the end of the file, and cut it there for readers of the new version
                 raise Stale("the file has another size now; open it again")
@@ -73,7 +77,7 @@ class Handle:
         if data is not None and len(data) < length and not self._is_current():
             return None
         if data is not None:
-            self._reading.gave(offset, len(data))
+            self._reading.gave_now(offset, len(data))
             self._note(self.node, None)
         return data
 

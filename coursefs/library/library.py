@@ -34,6 +34,7 @@ from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.file_cache import FileCache
 from coursefs.library.files import Files
 from coursefs.library.handle import Handle
+from coursefs.library.next_lecture import NextLecture
 from coursefs.library.page_requests import PageRequests
 from coursefs.library.search_indexing import SearchIndexing
 from coursefs.library.settings import Applied, LibrarySettings, change
@@ -149,8 +150,19 @@ class Library:
             self._until_settled,
         )
         self._indexer = Indexer(self._tree, self._versions.sizes, store, self._foreground.idle, settings.delays)
+        self._next_lecture = NextLecture(
+            self._tree,
+            store,
+            self._contents,
+            self._versions,
+            self._activity,
+            self._foreground,
+            lambda: self._settings,
+        )
         if contents is None:
             transport.bandwidth.rate = lambda: rate_now(self._settings.limit)
+            if not transport.offline:
+                self._supervisor.keep_running(self._next_lecture.run, name="next lecture")
         self._tell: Callable[[Changes], None] = lambda _: None
         self._tree.refresher.on_change = self._changed
         due_dates.on_change = self._pages.note_course
@@ -289,6 +301,7 @@ class Library:
                 open_file_status(one, self._tree.node(one.inode), self._cache.cached_bytes) for one in activity.readings
             ],
             fetching=self._contents.fetching(),
+            fetched_ahead=self._next_lecture.fetched,
             surprises=self._transport.surprises.found,
             troubles=activity.troubles,
         )

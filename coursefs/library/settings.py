@@ -27,9 +27,11 @@ _CALLED = {
     "limit": "network.limit",
     "ages": "refresh",
     "fill": "refresh.fill",
+    "next": "prefetch.next",
+    "next_size": "prefetch.next_size",
 }
 #: fields that can change while the library is open
-_LIVE = frozenset({"max_size", "min_free", "streams", "limit", "ages"})
+_LIVE = frozenset({"max_size", "min_free", "streams", "limit", "ages", "next", "next_size"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class LibrarySettings:
     fill: bool = False  # index unknown courses in the background
     course_pages: bool = False  # show the course page, playlists and calendars
     delays: IndexingDelays | None = None
+    next: bool = False  # fetch the beginning of the next lecture while one plays
+    next_size: int = 16 * 2**20  # bytes that are fetched for it, at most
 
 
 @dataclass(frozen=True, slots=True)

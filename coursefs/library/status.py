@@ -10,6 +10,7 @@ from coursefs.catalog.indexing import IndexingProgress
 from coursefs.content import CacheUse, Fetching
 from coursefs.errors import CoursefsError, Gone
 from coursefs.library.activity import Reading, Trouble
+from coursefs.library.next_lecture import FetchedAhead
 from coursefs.library.settings import AccountSource
 from coursefs.model import RouteState
 from coursefs.providers.base import HasRoutes, Provider
@@ -64,6 +65,7 @@ class LibraryStatus:
     hosts: Mapping[str, HostTraffic]
     open_files: Sequence[OpenFileStatus]
     fetching: Sequence[Fetching]  # range requests that run or wait
+    fetched_ahead: FetchedAhead  # for next lectures
     surprises: Sequence[Surprise]
     troubles: Sequence[Trouble]  # newest first
 

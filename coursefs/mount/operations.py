@@ -178,7 +178,7 @@ class Operations(pyfuse3.Operations):
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
             raise pyfuse3.FUSEError(errno.EROFS)
-        handle = await self._files.open(inode)
+        handle = await self._files.open(inode, is_watched=True)
         number = next(self._numbers)
         self._handles[number] = handle
         # the kernel keeps its page cache across opens, and drops it when size or mtime change

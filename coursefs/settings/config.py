@@ -58,6 +58,14 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefetch:
+    """`[prefetch]`: what a mount fetches before it is read."""
+
+    next: bool = True  # the beginning of the next lecture, while one plays past its middle
+    next_size: int = 16 * 2**20  # bytes for it, at most
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """`[metrics]`: the metrics page for Prometheus."""
 
@@ -89,6 +97,7 @@ class Settings:
     network: Network = field(default_factory=Network)
     refresh: Refresh = field(default_factory=Refresh)
     layout: LayoutSettings = field(default_factory=LayoutSettings)
+    prefetch: Prefetch = field(default_factory=Prefetch)
     metrics: Metrics = field(default_factory=Metrics)
     hooks: Hooks = field(default_factory=Hooks)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
@@ -168,7 +177,7 @@ def _from_document(document: dict[str, Any]) -> Settings:
         (),
         {
             name: lambda value: value
-            for name in ("cache", "network", "refresh", "layout", "metrics", "hooks", "accounts")
+            for name in ("cache", "network", "refresh", "layout", "prefetch", "metrics", "hooks", "accounts")
         },
     )
     cache = checked(sections.get("cache", {}), ("cache",), config_keys.CACHE)
@@ -178,6 +187,7 @@ def _from_document(document: dict[str, Any]) -> Settings:
         network=Network(**checked(sections.get("network", {}), ("network",), config_keys.NETWORK)),
         refresh=Refresh(**checked(sections.get("refresh", {}), ("refresh",), config_keys.REFRESH)),
         layout=LayoutSettings(**checked(sections.get("layout", {}), ("layout",), config_keys.LAYOUT)),
+        prefetch=Prefetch(**checked(sections.get("prefetch", {}), ("prefetch",), config_keys.PREFETCH)),
         metrics=Metrics(**checked(sections.get("metrics", {}), ("metrics",), config_keys.METRICS)),
         hooks=Hooks(**checked(sections.get("hooks", {}), ("hooks",), config_keys.HOOKS)),
         accounts={name: _account(name, account) for name, account in accounts.items()},

@@ -137,6 +137,7 @@ LAYOUT: Mapping[str, Check] = {
     "course_pages": _switch,
     "readings": _readings,
 }
+PREFETCH: Mapping[str, Check] = {"next": _switch, "next_size": _positive_size}
 HOOKS: Mapping[str, Check] = {"on_news": command_of}
 METRICS: Mapping[str, Check] = {"port": _port}
 _EVERY_ACCOUNT: Mapping[str, Check] = {"provider": _provider, "folder": _folder}

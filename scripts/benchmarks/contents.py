@@ -7,10 +7,11 @@ import os
 import random
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 COURSE = "Bench"
 LECTURE = "Lectures/Lecture.mp4"
+BEFORE = "Lectures/Introduction.mp4"  # the one before it: of `_CLIP` seconds
 BIG = "Recordings/Recording.bin"
 SMALL = "Handouts"
 SMALL_COUNT = 200
@@ -62,14 +63,14 @@ def _make_random(path: Path, size: int, generator: random.Random, *, begins: byt
 
 
 def _make_lecture(path: Path, size: int, scratch: Path) -> None:
-    """An MP4 as a careless encoder leaves it: its index (`moov`) lies at the end."""
+    """An MP4 as a careless encoder leaves it: its index (`moov`) lies at the end; and the short one before it."""
     clip = scratch / "clip.mp4"
     picture = f"testsrc2=size=640x360:rate=25:duration={_CLIP},noise=alls=30:allf=t"
     sound = f"anoisesrc=duration={_CLIP}:sample_rate=44100:amplitude=0.1:seed=1"
     coding = "-c:v libx264 -preset ultrafast -b:v 1500k -pix_fmt yuv420p -c:a aac -b:a 64k".split()
     _ffmpeg("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, *coding, str(clip))
     _ffmpeg("-stream_loop", "-1", "-i", str(clip), "-c", "copy", "-fs", str(size), str(path))
-    clip.unlink()
+    clip.rename(path.parent / PurePath(BEFORE).name)
 
 
 def _ffmpeg(*arguments: str) -> None:

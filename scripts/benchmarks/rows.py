@@ -29,6 +29,8 @@ ROWS = (
     Row("random", "4 KiB at a random place, cold, far link", "ms", more_is_better=False, reach=130),
     Row("fetched", "… bytes fetched for each", "KiB", more_is_better=False, reach=512),
     Row("ffprobe", "ffprobe, MP4 index at the end, cold, far link", "s", more_is_better=False, reach=0.45),
+    Row("frame", "first frame of that lecture, cold, far link", "s", more_is_better=False, reach=1),
+    Row("next", "… after the lecture before it was played", "s", more_is_better=False, reach=0.3),
     Row("ls", "ls -l of 200 files of unknown size, far link", "s", more_is_better=False, reach=0.8),
     Row("cold", "1 GiB, start to end, cold, loopback", "MB/s", more_is_better=True, reach=None),
     Row("again", "… the same again (page cache)", "MB/s", more_is_better=True, reach=5000),

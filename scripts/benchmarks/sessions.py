@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import account, provider
-from benchmarks.contents import BIG, COURSE, LECTURE, SMALL, Sizes
+from benchmarks.contents import BEFORE, BIG, COURSE, LECTURE, SMALL, Sizes
 from benchmarks.rows import Figures
 from benchmarks.serverprocess import ServerProcess
 from benchmarks.tools import Mounted, Tool, Trouble
@@ -79,6 +79,24 @@ def ffprobe(bench: Bench, tool: Tool, home: Path) -> None:
         bench.figures.add("ffprobe", tool.name, seconds)
         bench.figures.note("KiB fetched for ffprobe", tool.name, (after["body_bytes"] - before["body_bytes"]) / 1024)
         bench.figures.note("requests for ffprobe", tool.name, after["requests"] - before["requests"])
+
+
+def first_frame(bench: Bench, tool: Tool, home: Path) -> None:
+    """Open a lecture, as a player does, until there is a picture."""
+    with tool.mount(bench.far.url, home) as mounted:
+        bench.figures.add("frame", tool.name, _timed(*_first_frame(mounted))[0])
+        _compare(bench, mounted, LECTURE)
+
+
+def next_lecture(bench: Bench, tool: Tool, home: Path) -> None:
+    """The same after the lecture before it was played to its end, at the speed of a person."""
+    with tool.mount(bench.far.url, home) as mounted:
+        _timed("ffmpeg", "-v", "error", "-nostdin", "-re", "-i", mounted.path / COURSE / BEFORE, "-f", "null", "-")
+        before = bench.far.count()
+        bench.figures.add("next", tool.name, _timed(*_first_frame(mounted))[0])
+        asked = bench.far.count()["requests"] - before["requests"]
+        bench.figures.note("requests for the first frame of the next lecture", tool.name, asked)
+        _compare(bench, mounted, LECTURE)
 
 
 def listing(bench: Bench, tool: Tool, home: Path) -> None:
@@ -146,12 +164,19 @@ SESSIONS = (
     Session(frozenset({"lecture"}), lecture, with_streams=True),
     Session(frozenset({"random", "fetched"}), scattered),
     Session(frozenset({"ffprobe"}), ffprobe),
+    Session(frozenset({"frame"}), first_frame),
+    Session(frozenset({"next"}), next_lecture, is_ours_alone=True),
     Session(frozenset({"ls"}), listing),
     Session(frozenset({"cold", "again", "remount", "cached", "memory"}), loopback),
     Session(frozenset({"first", "find", "found", "lslr", "rss"}), large_account, is_ours_alone=True),
 )
 
 _FFPROBE = ("ffprobe", "-v", "error", "-show_entries", "format=duration,size:stream=codec_name,duration,nb_frames")
+
+
+def _first_frame(mounted: Mounted) -> tuple[str | Path, ...]:
+    lecture = mounted.path / COURSE / LECTURE
+    return ("ffmpeg", "-v", "error", "-nostdin", "-i", lecture, "-frames:v", "1", "-f", "null", "-")
 
 
 def _megabytes_a_second(mounted: Mounted, name: str) -> float:

@@ -67,7 +67,8 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._gate is None:
-            yield self._body
+            for start in range(0, len(self._body), 64 * KIB):
+                yield self._body[start : start + 64 * KIB]
             return
         yield self._body[: len(self._body) // 2]
         await self._gate.wait()

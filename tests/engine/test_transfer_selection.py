@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import trio
 
 from coursefs.bulk.transfer import NoSpace
 from coursefs.daemon.commands import transfers
@@ -16,7 +18,7 @@ from coursefs.errors import BadReply, CoursefsError, UsageError
 from coursefs.library import Library
 from coursefs.model import Course, CourseProgress, Deadline, Outline, Standing
 from tests.engine.fakes import FakeProvider, lecture, section
-from tests.engine.shelf import HELLO, KIB, PATHS, VIDEOS, Shelf, counts, run, shelf
+from tests.engine.shelf import AGAIN, HELLO, KIB, PATHS, VIDEOS, Cdn, Shelf, counts, run, shelf
 from tests.engine.test_download import files
 
 __all__ = ["shelf"]
@@ -86,6 +88,78 @@ async def test_next_takes_the_items_that_follow(shelf: Shelf) -> None:
         assert counts(await run(library, "fetch", next=1)) == (1, 1, 0, 0)
         assert counts(await run(library, "fetch", next=5)) == (1, 3, 0, 0), "a page and its picture"
         assert counts(await run(library, "fetch", next=5)) == (0, 4, 0, 0)
+
+
+async def _amounts(library: Library, **options: object) -> tuple[list[dict[str, int]], tuple[int, int, int, int]]:
+    """The amounts that a fetch tells, each before any byte of it was fetched, and what it has done in the end."""
+    amounts = []
+    async with aclosing(transfers(library)["fetch"]({"targets": [], **options})) as replies:
+        async for reply in replies:
+            if "amount" in reply:
+                amounts.append(reply["amount"])
+            last = dict(reply)
+    return amounts, counts(last)
+
+
+async def test_how_much_it_is_is_said_once_before_the_fetch_begins(shelf: Shelf) -> None:
+    gate = shelf.cdn.gates[VIDEOS[1]] = trio.Event()
+    async with shelf.opened() as library:
+        async with aclosing(transfers(library)["fetch"]({"targets": [], "next": 2})) as replies:
+            async for reply in replies:
+                if "amount" in reply:
+                    assert reply["amount"] == {"files": 2, "bytes": 5300 * KIB, "unknown": 0}
+                    assert reply["state"]["came"] < 5000 * KIB
+                    gate.set()
+                else:
+                    assert gate.is_set() or not reply["state"]["came"]
+        assert await _amounts(library, next=2) == ([{"files": 1, "bytes": KIB, "unknown": 0}], (1, 3, 0, 0))
+        assert await _amounts(library, next=2) == ([{"files": 0, "bytes": 0, "unknown": 0}], (0, 4, 0, 0))
+        assert await _amounts(library) == ([], (0, 4, 0, 0)), "all of it is counted while it is fetched"
+
+
+async def test_what_cannot_be_asked_for_is_of_unknown_size_and_reported_once(shelf: Shelf) -> None:
+    shelf.cdn.statuses[VIDEOS[0]] = 500
+    shelf.provider.contents[AGAIN.key] = BadReply("not understood")
+    async with shelf.opened() as library:
+        amounts, done = await _amounts(library, next=9)
+        assert amounts == [{"files": 1, "bytes": KIB, "unknown": 2}]
+        assert done == (1, 1, 2, 1)
+        asked = [one for one in shelf.cdn.asked if one[0] == VIDEOS[0]]
+        shelf.cdn.asked.clear()
+        reply = await run(library, "fetch", next=9)
+        assert [about for about, _ in reply["failures"]] == [PATHS[0], "Graphics/01 Start/02 Again (unavailable).html"]
+        assert len([one for one in shelf.cdn.asked if one[0] == VIDEOS[0]]) == len(asked), (
+            "no more than by a fetch of all"
+        )
+
+
+async def test_the_amount_holds_what_the_cache_has_no_room_for(shelf: Shelf) -> None:
+    shelf.settings = replace(shelf.settings, max_size=4000 * KIB)
+    told = []
+    async with shelf.opened() as library, aclosing(transfers(library)["fetch"]({"targets": [], "next": 2})) as replies:
+        with pytest.raises(NoSpace):
+            async for reply in replies:
+                told += [reply["amount"]] if "amount" in reply else []
+    assert told == [{"files": 2, "bytes": 5300 * KIB, "unknown": 0}]
+
+
+async def test_a_text_that_comes_with_its_size_is_one_of_the_next_items(shelf: Shelf) -> None:
+    """Its server knows no ranges, so the question for its size brings it, and the fetch must take no other item."""
+
+    class Whole(Cdn):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            reply = await super().handle_async_request(request)
+            if request.url.path == f"/{VIDEOS[0]}":
+                return httpx.Response(200, content=self.bodies[VIDEOS[0]])
+            return reply
+
+    shelf.cdn = Whole(shelf.cdn.bodies)
+    shelf.cdn.bodies[VIDEOS[0]] = b"short"
+    async with shelf.opened() as library:
+        amounts, done = await _amounts(library, next=1)
+        assert amounts == [{"files": 1, "bytes": 5, "unknown": 0}]
+        assert done == (1, 0, 0, 0)
+    assert not any(identity == VIDEOS[1] and end - start > 1 for identity, start, end in shelf.cdn.asked)
 
 
 async def test_next_counts_in_each_course_and_goes_with_the_filters(shelf: Shelf) -> None:

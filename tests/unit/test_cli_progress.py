@@ -79,6 +79,12 @@ def test_bars_for_all_and_for_each_that_is_on_its_way(bars: tuple[Bars, io.Strin
     assert "coursefs: [b]d: no\n" in said
 
 
+def test_how_much_it_is_scrolls_past_above_the_bars(bars: tuple[Bars, io.StringIO]) -> None:
+    drawn, written = bars
+    drawn.show({"state": state(), "failures": [], "amount": {"files": 2, "bytes": 2048, "unknown": 1}})
+    assert "coursefs: to fetch: 2 files, 2.0 KiB; 1 more of unknown size" in written.getvalue()
+
+
 def test_a_terminal_gets_bars(bars: tuple[Bars, io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with display() as shown:

@@ -183,6 +183,26 @@ def test_failures_are_lines_and_the_status(mounts: Mounts, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        ({"files": 9, "bytes": 124 * 2**20, "unknown": 0}, "to fetch: 9 files, 124.0 MiB"),
+        ({"files": 1, "bytes": 5, "unknown": 2}, "to fetch: 1 file, 5 bytes; 2 more of unknown size"),
+        ({"files": 0, "bytes": 0, "unknown": 0}, "to fetch: nothing"),
+    ],
+)
+def test_how_much_it_is_is_said_on_standard_error(
+    mounts: Mounts, amount: dict[str, int], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mounts.replies = [
+        {"state": STATE, "failures": [], "amount": amount},
+        {"state": STATE, "failures": [], "exit_status": 0},
+    ]
+    assert main(["fetch", "all", "--next", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"coursefs: {said}\n" and out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("end", "status", "out", "err"),
     [
         (CoursefsError("no room"), 1, "1 new (9 bytes), 2 already there, 0 failed\n", "coursefs: no room\n"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursefs.content.media import MOST_INDEX, index_of
+from coursefs.content.media import MOST_INDEX, duration_of, index_of
 from coursefs.content.ranges import Range
 
 
@@ -92,3 +94,76 @@ def test_films_of_ffmpeg(tmp_path: Path, extension: str) -> None:
     assert index.start > len(data) // 2
     what = bytes.fromhex("1C53BB6B") if extension in {"mkv", "webm"} else b"moov"
     assert what in data[index.start : index.start + 8]
+
+
+def mvhd(ticks: int, rate: int, *, wide: bool = False) -> bytes:
+    numbers = bytes(16 if wide else 8) + rate.to_bytes(4, "big") + ticks.to_bytes(8 if wide else 4, "big")
+    body = bytes([int(wide), 0, 0, 0]) + numbers + bytes(80)
+    return (8 + len(body)).to_bytes(4, "big") + b"mvhd" + body
+
+
+@pytest.mark.parametrize(
+    ("index", "seconds"),
+    [
+        (box(b"moov", 500, written=8) + mvhd(90_000, 1000), 90.0),
+        (box(b"moov", 500, written=8) + mvhd(90_000, 600, wide=True), 150.0),
+        (box(b"moov", 500, written=16, large=True) + mvhd(90_000, 1000), 90.0),
+        (box(b"moov", 500, written=8) + box(b"udta", 20) + mvhd(5, 2), 2.5),
+        (box(b"moov", 500, written=8) + mvhd(2**32 - 1, 1000), None),  # not known
+        (box(b"moov", 500, written=8) + mvhd(0, 1000), None),  # in fragments
+        (box(b"moov", 500, written=8) + mvhd(90_000, 0), None),
+        (box(b"moov", 500, written=8) + mvhd(90_000, 1000)[:30], None),
+        (box(b"moov", 500, written=8) + box(b"udta", 4, written=8) + mvhd(5, 2), None),
+        (box(b"moov", 500, written=8), None),
+        (b"", None),
+    ],
+)
+def test_how_long_an_mp4_plays(index: bytes, seconds: float | None) -> None:
+    assert duration_of(FTYP, index) == seconds
+
+
+@pytest.mark.parametrize(
+    ("info", "seconds"),
+    [
+        (element("4489", struct.pack(">d", 90_000.0)), 90.0),
+        (element("2AD7B1", (10**5).to_bytes(3, "big")) + element("4489", struct.pack(">f", 90_000.0)), 9.0),
+        (element("4489", struct.pack(">d", math.nan)), None),
+        (element("4489", struct.pack(">d", math.inf)), None),
+        (element("4489", struct.pack(">d", -1.0)), None),
+        (element("4489", b"123"), None),
+        (b"", None),
+    ],
+)
+def test_how_long_a_matroska_film_plays(info: bytes, seconds: float | None) -> None:
+    film = element("1A45DFA3", b"") + element("18538067", element("1549A966", info), length=UNKNOWN)
+    assert duration_of(film, b"") == seconds
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_the_duration_of_garbage_raises_nothing(head: bytes, index: bytes) -> None:
+    for data in (head, FTYP + head, element("1A45DFA3", b"") + element("18538067", head)):
+        seconds = duration_of(data, index)
+        assert seconds is None or 0 < seconds < math.inf
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.webm"])
+def test_the_duration_that_ffmpeg_wrote(tmp_path: Path, name: str) -> None:
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    film = tmp_path / name
+    made: list[str | Path] = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=size=64x64:rate=5:duration=7",
+        film,
+    ]
+    subprocess.run(made, check=True)
+    data = film.read_bytes()
+    index = index_of(data, len(data))
+    seconds = duration_of(data[:65536], data[index.start : index.end] if index else b"")
+    assert seconds is not None
+    assert 6.5 < seconds < 7.5
