@@ -214,8 +214,12 @@ def test_keys(page: Browser) -> None:
     page.press("?")
     assert page.value("help.open") is True
     before = page.run("keys.click(); help.close(); location.hash")
+    page.until("document.activeElement === document.body")
     page.press("n")
     assert page.value("location.hash") == before, "keys were turned off"
+    page.run("keys.click()")
+    page.press("n")
+    assert page.value("location.hash") != before
 
 
 def test_what_is_done_due_and_locked_is_said(page: Browser) -> None:
