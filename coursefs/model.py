@@ -244,3 +244,4 @@ class Wanted:
     voices: tuple[str, ...] = ()  # languages of dubbed lectures that are shown besides; ("all",): all of them
     audio_description: bool = False  # also the videos with a spoken description of what is seen
     quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages
+    readings: tuple[str, ...] = ("html",)  # their formats; with "md" there is Markdown beside each page

@@ -15,6 +15,7 @@ from coursefs.catalog.node import DesiredNode, Node, Place, Space, StoredItem, d
 from coursefs.catalog.outline_nodes import former_names
 from coursefs.catalog.store import Store
 from coursefs.errors import CoursefsError
+from coursefs.formats.markdown import with_markdown_links
 from coursefs.model import File, Kind, Page, Placement
 from coursefs.providers.kit.files import is_active
 
@@ -27,7 +28,14 @@ class Notice(File):
     """The page in place of an item whose files were never fetched: no file of the platform, whatever its key."""
 
 
+@dataclass(frozen=True, slots=True)
+class MarkdownTwin(File):
+    """A reading as Markdown, beside it: no file of the platform, although it has the key of the reading."""
+
+
 def _space(file: File) -> Space:
+    if isinstance(file, MarkdownTwin):
+        return Space.MARKDOWN
     return Space.NOTICE if isinstance(file, Notice) else Space.FILE
 
 
@@ -106,7 +114,8 @@ def file_changes(
 
     def desired_name_of(stem: str, file: File) -> names.DesiredName:
         desired_name = replace(names.desired_name(layout, stem, file), space=_space(file))
-        return _refused_name(desired_name) if file.key in refused and not isinstance(file, Notice) else desired_name
+        is_refused = file.key in refused and desired_name.space is Space.FILE
+        return _refused_name(desired_name) if is_refused else desired_name
 
     stems = {stored.item.key: stored.stem for stored in store.items.in_directory(directory)}
     asked = {key: [_inert(layout, stems[key], file) for file in some] for key, some in files.items() if key in stems}
@@ -143,7 +152,11 @@ def file_changes(
 
     desired_nodes: list[DesiredNode] = []
     for item, some in asked.items():
-        links = {file.key: given[_id(file)] for file in some if file.placement is not Placement.BESIDE}
+        links = {
+            file.key: given[_id(file)]
+            for file in some
+            if file.placement is not Placement.BESIDE and not isinstance(file, MarkdownTwin)
+        }
         beside = [file for file in some if file.placement is Placement.BESIDE]
         if beside:
             wanted = folders[item]
@@ -200,6 +213,8 @@ def _desired_node(
         file.modified_ns,
         space=_space(file),
     )
+    if isinstance(file, MarkdownTwin) and isinstance(file.body, Page):
+        return replace(desired_node, page=with_markdown_links(file.body.html, links))
     if isinstance(file.body, Page):
         return replace(desired_node, size=file.size, page=pages.with_links(file.body.html, links))
     if (page := refused.get(file.key)) is not None:

@@ -33,6 +33,7 @@ class Space(enum.StrEnum):
     FOLDER = "files"  # ours: the `.files` directory of an item
     NOTICE = "notice"  # ours: the page in place of an item whose files could not be fetched
     PAGE = "page"  # ours: the course page and what goes with it (`page_nodes`)
+    MARKDOWN = "md"  # ours: the Markdown twin of a reading, which has the reading's key
 
 
 #: between a key and its space in an id; no key has it (`coursefs.providers.checking`)

@@ -149,6 +149,12 @@ def _inode(store: Store, folder: DesiredNode) -> int:
     return store.new_inode(folder) if known is None else known.inode
 
 
+def _is_free(store: Store, node: DesiredNode) -> bool:
+    """Whether nothing of a platform has this name, from before it was reserved."""
+    sibling = store.child(node.parent, node.name)
+    return sibling is None or sibling.space is Space.PAGE
+
+
 def _changes(store: Store, present: list[Node], desired: list[DesiredNode], now_ns: int) -> Changes:
     taken: set[int] = set()
 
@@ -156,6 +162,7 @@ def _changes(store: Store, present: list[Node], desired: list[DesiredNode], now_
         taken.add(inode := store.new_inode(node, taken))
         return inode
 
+    desired = [node for node in desired if _is_free(store, node)]
     # a page that comes back is made anew: of its old bytes nothing is known
     former = {key: replace(node, size=None, etag=None) for key, node in store.former_nodes(desired).items()}
     return difference(present, desired, former_nodes=former, new_inode=new_inode, now_ns=now_ns)

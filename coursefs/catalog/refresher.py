@@ -17,6 +17,7 @@ from coursefs.catalog.course_nodes import account_directory, course_changes, fol
 from coursefs.catalog.difference import Changes
 from coursefs.catalog.file_nodes import file_changes, refusal, unavailable
 from coursefs.catalog.loss_guard import LossGuard
+from coursefs.catalog.markdown_twins import MarkdownTwins
 from coursefs.catalog.names import Layout
 from coursefs.catalog.node import Node, Place, Space, StoredItem
 from coursefs.catalog.outline_nodes import is_same, outline_changes
@@ -62,9 +63,17 @@ class Refresher:
     """
 
     def __init__(
-        self, store: Store, accounts: Sequence[TreeAccount], layout: Layout, *, course_pages: bool = False
+        self,
+        store: Store,
+        accounts: Sequence[TreeAccount],
+        layout: Layout,
+        twins: MarkdownTwins | None = None,
+        *,
+        course_pages: bool = False,
     ) -> None:
+        """`twins`: makes the Markdown of readings; None: there is none."""
         self._store = store
+        self._twins = twins
         self._layout = layout
         self.errors = RefreshErrors()
         self._accounts = {one.name: one for one in accounts}
@@ -229,6 +238,8 @@ class Refresher:
         self.errors.note_doubts(place, stored_items, doubted)
         replies = {**replies, **doubted}
         refused = await still_refused(self._store, self.probe, self._probe_limit, place, course, replies)
+        if self._twins is not None:
+            replies = await self._twins.added(course, directory, stored_items, replies)
         self._require(account, tenure)
         now = time.time_ns()
         files: dict[str, Sequence[File]] = {}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from coursefs.base.supervisor import Tasks
 from coursefs.catalog import news
 from coursefs.catalog.freshness import Ages
+from coursefs.catalog.markdown_twins import MarkdownTwins
 from coursefs.catalog.names import Layout, is_probe
 from coursefs.catalog.news import News
 from coursefs.catalog.node import ROOT, Node, Place, Space, StoredItem
@@ -41,9 +42,12 @@ class Tree:
         layout: Layout = Layout.TITLE,
         ages: Ages | None = None,
         course_pages: bool = False,
+        readings: Sequence[str] = ("html",),
     ) -> None:
+        """`readings`: the formats of readings; with "md" there is Markdown beside each page."""
         self.store = store
-        self.refresher = Refresher(store, accounts, layout, course_pages=course_pages)
+        twins = MarkdownTwins(store) if "md" in readings else None
+        self.refresher = Refresher(store, accounts, layout, twins, course_pages=course_pages)
         self._accounts = {account.name: account for account in accounts}
         self._revalidation = Revalidation(store, self.refresher, self._accounts, tasks, ages or Ages())
 

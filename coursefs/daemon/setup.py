@@ -39,6 +39,7 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
             voices=settings.layout.voices,
             audio_description=settings.layout.audio_description,
             quizzes=settings.layout.quizzes,
+            readings=settings.layout.readings,
         ),
         layout=Layout(settings.layout.names),
         course_pages=settings.layout.course_pages,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from coursefs.base.due_times import is_plausible
 from coursefs.catalog import Node, Place, Store
@@ -22,43 +23,55 @@ _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.[a-z0-9]+$")
 _SHOWN = frozenset(Kind) - {Kind.IMAGE, Kind.PAGE, Kind.FOLDER}
 
 
-def page(store: Store, node: Node) -> bytes:
-    """The bytes of a file of a course page, or of the overview; of scripts of cues see `cues`."""
-    if node.key in {names.SCRIPT, names.STYLE}:
-        return pages.assets()[node.key]
-    if node.place == names.NOWHERE:
-        return _of_overview(store, node.key)
-    course = store.find(Place(node.place.account), node.place.course)
-    if course is None:
-        return b""
-    if node.key == names.PROGRESS:
-        return pages.progress_js(progress(store, node.place))
-    if node.key == names.DEADLINES:
-        return calendar(_title(store, course), entries(store, course))
-    shown = course_page(store, course)
-    if node.key == names.INDEX:
-        return pages.index_html(shown)
-    folder = store.node(node.parent)
-    return pages.playlist(*_part(shown, node.key, "" if folder is None else folder.name))
+class PageSources:
+    """What pages are made from, as the catalogue has it now; a course is read once, for all of its pages."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._courses: dict[Place, pages.CoursePage] = {}
+
+    def of(self, node: Node) -> Callable[[], bytes]:
+        """The function that makes a page: what it needs is read now, and it may run in a thread.
+
+        Of the overview and of a course page; for scripts of cues see `cues`.
+        """
+        store, place = self._store, node.place
+        if node.key in {names.SCRIPT, names.STYLE}:
+            return lambda: pages.assets()[node.key]
+        if place == names.NOWHERE:
+            return _of_overview(store, node.key)
+        course = store.find(Place(place.account), place.course)
+        if course is None:
+            return lambda: b""
+        if node.key == names.PROGRESS:
+            return partial(pages.progress_js, progress(store, place))
+        if node.key == names.DEADLINES:
+            return partial(calendar, _title(store, course), entries(store, course))
+        if place not in self._courses:
+            self._courses[place] = course_page(store, course)
+        shown = self._courses[place]
+        if node.key == names.INDEX:
+            return partial(pages.index_html, shown)
+        folder = store.node(node.parent)
+        return partial(_playlist, shown, node.key, "" if folder is None else folder.name)
 
 
-def _part(
-    course: pages.CoursePage, key: str, folder: str
-) -> tuple[pages.CoursePage, str] | tuple[pages.PageSection, str]:
-    """What a playlist has, and in which folder of the course it is."""
+def _playlist(course: pages.CoursePage, key: str, folder: str) -> bytes:
+    """The playlist of a course, or of one of its modules, which is in this folder."""
     if key == names.PLAYLIST:
-        return course, ""
+        return pages.playlist(course)
     wanted = key.removeprefix(f"{names.PLAYLIST}/")
-    return next(section for section in course.sections if section.key == wanted), folder
+    module = next((section for section in course.sections if section.key == wanted), None)
+    return b"" if module is None else pages.playlist(module, folder)
 
 
-def _of_overview(store: Store, key: str) -> bytes:
+def _of_overview(store: Store, key: str) -> Callable[[], bytes]:
     courses = sorted(store.courses_by_use(), key=store.path_of)
     if key == names.DEADLINES:
-        return calendar("Courses", [entry for course in courses for entry in entries(store, course)])
+        return partial(calendar, "Courses", [entry for course in courses for entry in entries(store, course)])
     if key == names.PROGRESS:
-        return pages.progress_js(_progress_of_all(store, courses))
-    return pages.overview_html(overview(store, courses))
+        return partial(pages.progress_js, _progress_of_all(store, courses))
+    return partial(pages.overview_html, overview(store, courses))
 
 
 def cues(captions: Node, text: bytes) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
+from coursefs.base import threads
+from coursefs.base.crash_messages import log_unforeseen
 from coursefs.base.foreground import background_work
 from coursefs.catalog import Node, Place, Store
 from coursefs.catalog import page_nodes as names
@@ -75,7 +77,7 @@ class CoursePages:
 
     async def _made(self, node: Node) -> tuple[Node, bytes]:
         if not node.key.startswith(names.CUES):
-            page = content.page(self._store, node)
+            page = await threads.run_sync(content.PageSources(self._store).of(node))
             return self._nodes.set_bytes(node, page), page
         captions = names.captions_of(self._store, node)
         try:
@@ -136,11 +138,21 @@ class CoursePages:
         for place in (*sorted(places - {names.NOWHERE}, key=repr), names.NOWHERE):
             if (course := self._course(place)) is not None:
                 self._nodes.arrange(course)
+            sources = content.PageSources(self._store)
             for node in self._store.of_place(place, (Kind.PAGE,)):
                 # captions that have changed are another version, and a script of cues asks for it when it is opened
                 if node.size is not None and not node.key.startswith(names.CUES):
-                    self._nodes.set_bytes(node, content.page(self._store, node))
+                    await self._make_again(node, sources)
             await self._idle(0.0)
+
+    async def _make_again(self, node: Node, sources: content.PageSources) -> None:
+        """Make a page; an error costs this page alone, and its reader gets it."""
+        try:
+            self._nodes.set_bytes(node, await threads.run_sync(sources.of(node)))
+        except CoursefsError as error:
+            log.info("%s: the page is as it was: %s", node.name, error)
+        except Exception as error:
+            log_unforeseen(log, "making a course page", error)
 
     def _course(self, place: Place) -> Node | None:
         return self._store.find(Place(place.account), place.course) if place.course else None

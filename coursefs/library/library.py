@@ -82,6 +82,7 @@ class Library:
             layout=settings.layout,
             ages=settings.ages,
             course_pages=settings.course_pages,
+            readings=settings.wanted.readings,
         )
         self._contents = contents or Contents(
             settings.cache,

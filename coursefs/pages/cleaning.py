@@ -58,6 +58,13 @@ def with_links(html: str, names: Mapping[str, str]) -> bytes:
     return linked.encode("utf-8", "replace")  # a lone surrogate has no UTF-8: write `?`
 
 
+def in_new_tabs(markup: str) -> str:
+    """Clean markup whose links open in a tab of their own: the course page shows it in a frame, where no site opens."""
+    if "<a " not in markup:
+        return markup
+    return _TAG.sub(lambda tag: f'<a target="_blank"{tag[0][2:]}' if tag[0].startswith("<a ") else tag[0], markup)
+
+
 #: Control characters but newline and tab, meaningless invisible ones (zero-width space, word joiner, byte order mark),
 #: bidi overrides, surrogates and noncharacters. The zero-width joiner and non-joiner stay: Persian, the languages of
 #: India and emoji are misspelt without them.

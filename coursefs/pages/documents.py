@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 
-from coursefs.pages.cleaning import link_target, plain
+from coursefs.pages.cleaning import in_new_tabs, link_target, plain
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("coursefs.pages"),
@@ -47,7 +47,8 @@ def document(*, title: str, body: str, url: str | None, language: str | None = N
     `body` is markup that is already clean (`coursefs.pages.cleaning.safe`) and whose headings begin at `h2`; all other
     arguments are plain text. `url`: the web page of the item, linked at the end. `language`: a BCP 47 tag.
     """
-    return _document(title=_line(title) or "Untitled", body=Markup(body), url=url, language=language, course=course)  # noqa: S704 - clean by contract
+    clean = Markup(in_new_tabs(body))  # noqa: S704 - clean by contract
+    return _document(title=_line(title) or "Untitled", body=clean, url=url, language=language, course=course)
 
 
 def link_page(*, title: str, what: str, reason: str, url: str | None, course: str | None = None) -> str:

@@ -166,7 +166,7 @@ def _is_text(file: _TextFile, account: str, is_cached: Mapping[tuple[str, str], 
     if file.extension not in _PREFERRED or not file.size or file.size > MOST_BYTES:
         return False
     if file.identity is None:
-        return file.kind == "reading"
+        return file.kind == "reading" and file.extension != ".md"  # which says the same as the page
     return is_cached.get((account, file.identity)) == file.size
 
 

@@ -44,6 +44,7 @@ class LayoutSettings:
     audio_description: bool = False  # also the videos with a spoken description of what is seen
     quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages
     course_pages: bool = True  # the course page, playlists and calendars
+    readings: tuple[str, ...] = ("html",)  # formats; with "md" there is Markdown beside each page
 
 
 @dataclass(frozen=True, slots=True)

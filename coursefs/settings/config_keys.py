@@ -83,6 +83,12 @@ def subtitles_of(value: object) -> tuple[str, ...]:
     raise UsageError('expected "all" or a list of languages, such as ["en", "de"]')
 
 
+def _readings(value: object) -> tuple[str, ...]:
+    if value in (["html"], ["html", "md"], ["md", "html"]):
+        return ("html", "md") if value != ["html"] else ("html",)
+    raise UsageError('expected ["html"] or ["html", "md"]')
+
+
 def _voices(value: object) -> tuple[str, ...]:
     return () if value == [] else subtitles_of(value)
 
@@ -129,6 +135,7 @@ LAYOUT: Mapping[str, Check] = {
     "audio_description": _switch,
     "quizzes": _switch,
     "course_pages": _switch,
+    "readings": _readings,
 }
 PREFETCH: Mapping[str, Check] = {"next": _switch, "next_size": _positive_size}
 HOOKS: Mapping[str, Check] = {"on_news": command_of}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -204,6 +205,8 @@ async def test_a_damaged_page_is_never_served_and_comes_back_as_it_was(tmp_path:
     [
         "UPDATE node SET kind = 'cinema' WHERE kind = 'video'",
         "UPDATE node SET name = x'ff00' WHERE kind = 'video'",
+        "UPDATE node SET name = '01 Jello.mp4' WHERE kind = 'video'",
+        "UPDATE node SET item = 'item/b' WHERE kind = 'video'",
         "UPDATE node SET size = 'many' WHERE kind = 'video'",
         "UPDATE node SET locator = '{\"key\": \"item/other\"}' WHERE kind = 'video'",
         "UPDATE step SET details = '[1'",
@@ -229,6 +232,16 @@ async def test_a_row_that_cannot_be_read_under_a_tree_is_asked_for_again(tmp_pat
         assert list(tmp_path.glob("*.set-aside-*[0-9]"))
         after = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
         assert (after.inode, after.name, after.remote) == (before.inode, before.name, before.remote)
+
+
+async def test_checksums_of_an_older_version_are_believed(tmp_path: Path) -> None:
+    provider = provider_of(lecture("a", "Hello", 1))
+    async with opened(tmp_path, provider) as tree:
+        before = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
+        old = zlib.crc32(f"{before.identity}\0{before.locator}".encode())
+        corrupt(tmp_path / "catalogue.sqlite", "UPDATE node SET sum = ? WHERE kind = 'video'", (old,))
+        tree.store._clear_cache()
+        assert await walk(tree, "Graphics", "01 Start", "01 Hello.mp4") == before
 
 
 def _execute(path: Path, statement: str) -> None:

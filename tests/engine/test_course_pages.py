@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 import trio
 
 from coursefs.catalog.node import ROOT
 from coursefs.errors import Unreachable
-from coursefs.library import AccountSource, Library, LibrarySettings, Node, open_library
+from coursefs.library import AccountSource, Library, LibrarySettings, Node, course_pages, open_library
 from coursefs.model import Course, CourseProgress, Deadline, File, Kind, Outline, Placement, Remote, Wanted
+from coursefs.pages import course_page
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, made_by, section, video
 
@@ -213,21 +216,31 @@ async def test_pages_are_the_same_after_a_restart_and_change_with_the_course_alo
         assert await at(library, "Birds/index.files/page.js") == nodes["Birds/index.files/page.js"]
 
 
-async def test_a_page_that_was_read_is_made_again_when_the_course_changes(
-    tmp_path: Path, autojump_clock: object
-) -> None:
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are made again at once."""
+    monkeypatch.setattr(course_pages, "_QUIET", 0.0)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    """Wait for what a thread does."""
+    with trio.fail_after(20):
+        while not what():
+            await trio.sleep(0.005)
+
+
+@pytest.mark.usefixtures("no_pause")
+async def test_a_page_that_was_read_is_made_again_when_the_course_changes(tmp_path: Path) -> None:
     provider = platform()
     async with opened(tmp_path, provider) as library:
-        told: list[Node] = []
-        library.on_change(lambda nodes, _: told.extend(nodes))
         await read(library, "Birds/index.html")
         node = await at(library, "Birds/index.html")
+        told: list[Node] = []
+        library.on_change(lambda nodes, _: told.extend(nodes))
         provider.outlines["c1"] = Outline((section("m1", "First", 1, replace(HELLO, title="Welcome")),))
         async for _ in library.courses.update(["birds"]):
             pass
-        told.clear()
-        await trio.sleep(40)
-        assert node.inode in {one.inode for one in told}
+        await until(lambda: node.inode in {one.inode for one in told})
         assert (await at(library, "Birds/index.html")).etag != node.etag
 
 
@@ -274,3 +287,35 @@ async def test_a_course_without_anything_has_a_page(tmp_path: Path) -> None:
         assert b"Birds" in await read(library, "Birds/index.html")
         assert (await read(library, "Birds/playlist.m3u8")).startswith(b"#EXTM3U")
         assert b"VEVENT" not in await read(library, "Birds/deadlines.ics")
+
+
+async def test_a_name_that_the_platform_had_first_keeps_its_file(tmp_path: Path) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider, shown=False) as library:
+        await names(library, "Birds")
+        node = await at(library, "Birds/02 Second")
+    with sqlite3.connect(tmp_path / "catalogue.sqlite") as catalogue:
+        catalogue.execute("UPDATE node SET name = 'index.files', sum = NULL WHERE inode = ?", (node.inode,))
+    catalogue.close()
+    async with opened(tmp_path, provider) as library:
+        assert (await at(library, "Birds/index.files")).inode == node.inode
+        assert b"Later" in await read(library, "Birds/index.html")
+
+
+@pytest.mark.logs
+@pytest.mark.usefixtures("no_pause")
+async def test_a_page_that_cannot_be_made_is_an_error_of_its_reader_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = platform()
+    async with opened(tmp_path, provider) as library:
+        await read(library, "Birds/index.html")
+        monkeypatch.setattr(course_page, "index_html", lambda _: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            await read(library, "Birds/index.html")
+        provider.outlines["c1"] = Outline((section("m1", "First", 1, replace(HELLO, title="Welcome")),))
+        async for _ in library.courses.update(["birds"]):
+            pass
+        await until(lambda: "making a course page: unexpected ZeroDivisionError" in caplog.text)
+        assert b"Welcome" in await read(library, "Birds/playlist.m3u8")
+        assert not library.status().troubles

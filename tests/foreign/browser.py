@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+import pytest
 
 from tests.mount.world import LIMIT
 
@@ -44,12 +47,52 @@ class Browser:
         """Open a file and return when it is loaded, with all that it shows."""
         self.events.clear()
         self.call("Page.navigate", url=path.as_uri())
+        self._wait_for_load()
+
+    def follow(self, link: str) -> None:
+        """Click a link to another page, and return when that is loaded."""
+        self.events.clear()
+        self.run(f"document.querySelector({json.dumps(link)}).click()")
+        self._wait_for_load()
+
+    def _wait_for_load(self) -> None:
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._told())
 
     def value(self, expression: str) -> Any:
         """What an expression has for a value in the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def run(self, expression: str) -> Any:
+        """What an expression comes to, as if a person had caused it; promises are waited for, errors raised."""
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True
+        )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def until(self, condition: str) -> None:
+        """Return when a condition holds in the page: it is looked at before each picture."""
+        self.run(
+            "new Promise((found, failed) => { const end = performance.now() + 20000; const look = () => {"
+            f" if ({condition}) found(true);"
+            f" else if (performance.now() > end) failed(new Error({json.dumps(condition)}));"
+            " else requestAnimationFrame(look); }; look(); })"
+        )
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go."""
+        text = key if len(key) == 1 else ""
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, text=text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def window(self, width: int, height: int, *, dark: bool = False) -> None:
+        """A window of this size, with light or dark colours; a narrow one is a phone."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def requested(self) -> list[str]:
         """The URLs that the page asked for."""
@@ -60,8 +103,10 @@ class Browser:
         ]
 
     def complaints(self) -> list[str]:
-        """What the browser found wrong: refused by the page's policy, not found, broken."""
-        return [event["params"]["entry"]["text"] for event in self.events if event.get("method") == "Log.entryAdded"]
+        """What the browser found wrong: refused by the page's policy, not found, broken; errors of its script."""
+        logged = [event["params"]["entry"]["text"] for event in self.events if event.get("method") == "Log.entryAdded"]
+        thrown = [event for event in self.events if event.get("method") == "Runtime.exceptionThrown"]
+        return logged + [str(event["params"]["exceptionDetails"]) for event in thrown]
 
     def _told(self) -> Mapping[str, Any]:
         data = bytearray()
@@ -105,7 +150,7 @@ def browser(program: str, profile: Path) -> Iterator[Browser]:
         try:
             target = one.call("Target.createTarget", url="about:blank")["targetId"]
             one.session = one.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            for domain in ("Page", "Network", "Log"):
+            for domain in ("Page", "Network", "Log", "Runtime"):
                 one.call(f"{domain}.enable")
             yield one
             one.session = ""
@@ -115,3 +160,13 @@ def browser(program: str, profile: Path) -> Iterator[Browser]:
             raise
         finally:
             process.wait(timeout=LIMIT)
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[Browser]:
+    """Chromium, where it is installed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with browser(program, tmp_path / "profile") as one:
+        yield one

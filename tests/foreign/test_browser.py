@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.foreign.browser import Browser, browser
+from tests.foreign.browser import Browser, chromium
 from tests.mount.conftest import demo_platform, mounted, world
 from tests.mount.test_tree import GRAPHICS, SKY
 from tests.mount.world import World
 
-__all__ = ["demo_platform", "mounted", "world"]
+__all__ = ["chromium", "demo_platform", "mounted", "world"]
 
 pytestmark = [pytest.mark.mount, pytest.mark.foreign]
-
-
-@pytest.fixture
-def chromium(tmp_path: Path) -> Iterator[Browser]:
-    """Chromium, where it is installed."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with browser(program, tmp_path / "profile") as one:
-        yield one
 
 
 @pytest.mark.parametrize(

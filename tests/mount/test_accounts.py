@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from coursefs.settings.paths import app_paths
-from tests.mount.world import World, until
+from tests.mount.world import World, platform_names, until
 
 pytestmark = pytest.mark.mount
 
@@ -21,10 +19,10 @@ def log_in_to_openedx(world: World) -> str:
 
 
 def test_accounts_come_and_go_in_a_mount_that_runs(mounted: World) -> None:
-    coursera = sorted(os.listdir(mounted.mountpoint))
+    coursera = sorted(platform_names(mounted.mountpoint))
     pid = mounted.pid
     assert "mount again" not in log_in_to_openedx(mounted)
-    assert sorted(os.listdir(mounted.mountpoint)) == sorted([*coursera, "edX"])
+    assert sorted(platform_names(mounted.mountpoint)) == sorted([*coursera, "edX"])
     course = mounted.path("edX", OPTICS)
     assert (course / "Handouts.html").stat().st_size
     inode = course.stat().st_ino
@@ -33,12 +31,12 @@ def test_accounts_come_and_go_in_a_mount_that_runs(mounted: World) -> None:
     with (course / "Handouts.html").open("rb") as opened:
         assert opened.read(1)
         assert mounted.run("logout", "openedx").stderr == "openedx: signed out\n"
-        assert sorted(os.listdir(mounted.mountpoint)) == coursera
+        assert sorted(platform_names(mounted.mountpoint)) == coursera
         assert not course.exists()
     assert [one["name"] for one in mounted.status()["accounts"]] == ["coursera"]
 
     mounted.run("logout", "coursera")
-    assert os.listdir(mounted.mountpoint) == []
+    assert platform_names(mounted.mountpoint) == []
     log_in_to_openedx(mounted)
     assert course.stat().st_ino == inode
     assert mounted.pid == pid
@@ -48,17 +46,17 @@ def test_accounts_come_and_go_in_a_mount_that_runs(mounted: World) -> None:
 
 
 def test_other_settings_of_an_account_are_taken_up(mounted: World) -> None:
-    courses = sorted(os.listdir(mounted.mountpoint))
+    courses = sorted(platform_names(mounted.mountpoint))
     file = app_paths().config_file
     file.write_text(file.read_text() + 'folder = "Mine"\n')
     mounted.login()
-    assert os.listdir(mounted.mountpoint) == ["Mine"]
-    assert sorted(os.listdir(mounted.mountpoint / "Mine")) == courses
+    assert platform_names(mounted.mountpoint) == ["Mine"]
+    assert sorted(platform_names(mounted.mountpoint / "Mine")) == courses
 
 
 def test_a_sign_in_that_ends_is_one_warning_and_the_next_one_no_trouble(mounted: World) -> None:
-    course = mounted.path(sorted(os.listdir(mounted.mountpoint))[0])
-    os.listdir(course)
+    course = mounted.path(sorted(platform_names(mounted.mountpoint))[0])
+    platform_names(course)
     mounted.platform.new_session()
     for _ in range(3):
         mounted.run("update", status=3)

@@ -19,7 +19,7 @@ import pytest
 
 from tests.mount.test_life import VIDEO
 from tests.mount.test_tree import expected_files
-from tests.mount.world import LIMIT, World, has_ended, until
+from tests.mount.world import LIMIT, World, has_ended, platform_names, until
 
 pytestmark = pytest.mark.mount
 
@@ -36,7 +36,7 @@ def foreground(
         try:
             until(lambda: process.poll() is not None or world.is_mounted, "it was mounted")
             assert process.poll() is None
-            os.listdir(world.mountpoint)
+            platform_names(world.mountpoint)
             yield process
             assert process.poll() is None, "something ended the mount"
         finally:
@@ -108,7 +108,7 @@ def test_a_catalogue_that_another_process_locks_ends_nothing_and_delays_nothing(
             began, slowest = time.monotonic(), 0.0
             while time.monotonic() - began < 6:
                 started = time.monotonic()
-                os.listdir(world.mountpoint)
+                platform_names(world.mountpoint)
                 slowest = max(slowest, time.monotonic() - started)
                 world.tree()
             assert slowest < 2.0
@@ -229,7 +229,7 @@ def test_signals_until_the_very_end_do_not_change_the_exit_status(world: World) 
     world.login()
     command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, env=world.environment, stderr=subprocess.PIPE, text=True) as process:
-        until(lambda: world.is_mounted and bool(os.listdir(world.mountpoint)), "the mount was there")
+        until(lambda: world.is_mounted and bool(platform_names(world.mountpoint)), "the mount was there")
         while process.poll() is None:
             process.send_signal(signal.SIGTERM)
             time.sleep(0.001)  # thousands of them, in each step of the end
@@ -291,10 +291,10 @@ def test_a_program_that_truncates_the_index_of_the_catalogues_log_ends_nothing(m
     index = catalogue(mounted).with_name("catalogue.sqlite-shm")
     os.truncate(index, 0)
     mounted.run("courses", "remove", "all")
-    until(lambda: not os.listdir(mounted.mountpoint), "the courses are gone")
+    until(lambda: not platform_names(mounted.mountpoint), "the courses are gone")
     os.truncate(index, 0)
     mounted.run("courses", "add", "all")
-    until(lambda: bool(os.listdir(mounted.mountpoint)), "the courses are there again")
+    until(lambda: bool(platform_names(mounted.mountpoint)), "the courses are there again")
     os.truncate(index, 0)
     assert mounted.tree() == before
     assert mounted.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()

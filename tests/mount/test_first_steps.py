@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.mount.test_tree import GRAPHICS
-from tests.mount.world import World
+from tests.mount.world import World, platform_names
 
 pytestmark = pytest.mark.mount
 
@@ -19,7 +19,7 @@ def test_a_missing_mount_point_is_made_and_one_line_says_what_is_there(world: Wo
     world.mountpoint = world.mountpoint / "my courses"
     said = world.run("mount", world.mountpoint).stderr
     assert said == (f"{world.mountpoint}: 3 courses of coursera; to unmount: coursefs umount '{world.mountpoint}'\n")
-    assert GRAPHICS in os.listdir(world.mountpoint)
+    assert GRAPHICS in platform_names(world.mountpoint)
     world.umount()
     assert world.mountpoint.is_dir(), "it may be in fstab by now"
 
@@ -39,7 +39,7 @@ def test_the_settings_file_may_be_a_mount_option(world: World, tmp_path: Path) -
     other.chmod(0o644)
     option = f"config={other}".replace(",", r"\,")
     world.mount("-o", option)
-    assert os.listdir(world.mountpoint) == ["Here"]
+    assert platform_names(world.mountpoint) == ["Here"]
     world.umount()
     assert "No such file" in world.run("mount", "-o", "config=/none.toml", world.mountpoint, status=2).stderr
     if os.geteuid() == 0:
@@ -58,11 +58,11 @@ def test_commands_can_be_practised_on_the_sample_courses(world: World) -> None:
     assert "coursefs demo" in world.run("--demo", "mount", world.mountpoint, status=2).stderr
     world.run("demo", "--background", world.mountpoint)
     titles = [one["title"] for one in json.loads(world.run("--demo", "courses", "list", "--json").stdout)]
-    assert GRAPHICS in titles and GRAPHICS in os.listdir(world.mountpoint)
+    assert GRAPHICS in titles and GRAPHICS in platform_names(world.mountpoint)
     world.run("--demo", "courses", "remove", "interactive-computer-graphics")
-    assert GRAPHICS not in os.listdir(world.mountpoint)
+    assert GRAPHICS not in platform_names(world.mountpoint)
     world.run("--demo", "courses", "add", "interactive-computer-graphics")
-    assert GRAPHICS in os.listdir(world.mountpoint)
+    assert GRAPHICS in platform_names(world.mountpoint)
     world.umount()
     assert "no account" in world.run("courses", "list", status=3).stderr, "nothing of it is the user's own"
     assert not (Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml").exists()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.mount.test_tree import GRAPHICS, expected_files
-from tests.mount.world import LIMIT, World, has_ended, until
+from tests.mount.world import LIMIT, World, has_ended, platform_names, until
 
 pytestmark = pytest.mark.mount
 
@@ -29,12 +29,12 @@ def attributes(world: World) -> dict[str, tuple[int, int, int, int]]:
 def test_mount_answers_when_it_returns_and_umount_waits_for_the_end(world: World) -> None:
     world.login()
     world.mount()
-    assert GRAPHICS in os.listdir(world.mountpoint)
+    assert GRAPHICS in platform_names(world.mountpoint)
     pid = world.pid
     world.umount()
     assert not world.is_mounted
     assert has_ended(pid)
-    assert os.listdir(world.mountpoint) == []
+    assert platform_names(world.mountpoint) == []
     assert list(Path(world.environment["XDG_RUNTIME_DIR"]).rglob("*.sock")) == []
     assert "WARNING" not in world.log and "ERROR" not in world.log
 
@@ -116,7 +116,7 @@ def test_umount_takes_a_dead_mount_away(mounted: World) -> None:
     os.kill(mounted.pid, signal.SIGKILL)
     until(lambda: _is_dead(mounted.mountpoint), "the mount was dead")
     mounted.umount()
-    assert os.listdir(mounted.mountpoint) == []
+    assert platform_names(mounted.mountpoint) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -180,7 +180,7 @@ def test_in_the_foreground_it_ends_with_ctrl_c(world: World) -> None:
     world.login()
     command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=world.environment) as process:
-        until(lambda: world.is_mounted and bool(os.listdir(world.mountpoint)), "the mount was there")
+        until(lambda: world.is_mounted and bool(platform_names(world.mountpoint)), "the mount was there")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
@@ -190,7 +190,7 @@ def test_in_the_foreground_it_ends_with_ctrl_c(world: World) -> None:
 
 def test_demo_needs_no_account_and_ends_whole(world: World) -> None:
     world.run("demo", "--background", world.mountpoint)
-    assert GRAPHICS in os.listdir(world.mountpoint)
+    assert GRAPHICS in platform_names(world.mountpoint)
     assert world.path(VIDEO).read_bytes() == expected_files()[VIDEO].read_bytes()
     edx = world.path("edX", "How Far, How Loud?", "01 How far?", "01 Stars that do not move", "02 Parallax.html")
     assert "Which star is nearest" in edx.read_text()
@@ -214,7 +214,7 @@ def test_courses_list(mounted: World) -> None:
         assert mounted.run("size", name).stdout
     every = json.loads(mounted.run("courses", "list", "--all", "--json").stdout)
     assert len(every) > 3
-    assert {one["directory"] for one in every if one["shown"]} == set(os.listdir(mounted.mountpoint))
+    assert {one["directory"] for one in every if one["shown"]} == set(platform_names(mounted.mountpoint))
     mounted.platform.faults(api_down=True)
     done = mounted.run("courses", "list")
     assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == [line.split()[-1] for line in lines]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mount.world import World, described, until
+from tests.mount.world import World, described, platform_names, until
 
 pytestmark = pytest.mark.mount
 
@@ -21,7 +21,7 @@ GRAPHICS = "Interactive Computer Graphics"
 
 def test_the_first_lesson_is_as_the_contract_shows_it(mounted: World) -> None:
     lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
-    assert sorted(os.listdir(lesson)) == [
+    assert sorted(platform_names(lesson)) == [
         "01 Introduction - Slides.pdf",
         "01 Introduction.en.srt",
         "01 Introduction.en.txt",
@@ -97,20 +97,20 @@ BY_NIGHT = (SKY, "03 Do It Yourself", "02 By Night")
 
 
 def test_every_kind_of_step_has_its_own_kind_of_file(mounted: World) -> None:
-    assert sorted(os.listdir(mounted.path(SKY, "03 Do It Yourself", "01 By Day"))) == [
+    assert sorted(platform_names(mounted.path(SKY, "03 Do It Yourself", "01 By Day"))) == [
         "01 The Length of the Day (programming assignment).html",
         "01 The Length of the Day.files",
         "02 A First Plot (programming assignment).html",
         "03 Free Choice (programming assignment).html",
     ]
-    assert sorted(os.listdir(mounted.path(*BY_NIGHT))) == [
+    assert sorted(platform_names(mounted.path(*BY_NIGHT))) == [
         "01 Star Trails.webm",
         "02 A chart to print.pdf",
         "03 The sky tonight (link).html",
         "04 The sky in your browser (widget).html",
         "05 by-night-dE7fG (item).html",
     ]
-    assert sorted(os.listdir(mounted.path(SKY, "01 The Turning Sky", "01 One Night")))[:4] == [
+    assert sorted(platform_names(mounted.path(SKY, "01 The Turning Sky", "01 One Night")))[:4] == [
         "01 Why the Stars Turn - star-chart.pdf",  # neither a second video nor a transcript for a word processor
         "01 Why the Stars Turn.en.srt",
         "01 Why the Stars Turn.en.txt",
@@ -139,7 +139,7 @@ def test_quizzes_that_were_taken_are_pages_on_wish_and_nothing_is_begun(world: W
 
 
 def test_resources_are_files_of_the_course(mounted: World) -> None:
-    names = os.listdir(mounted.path(GRAPHICS))
+    names = platform_names(mounted.path(GRAPHICS))
     assert sorted(name for name in names if name.startswith("Resources")) == [
         "Resources - Formulas.html",
         "Resources - The Pipeline - Poster.html",
@@ -156,7 +156,7 @@ def test_an_account_may_ask_for_vtt_and_for_duplicates(world: World) -> None:
     settings = Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
     settings.write_text(settings.read_text() + 'subtitle_formats = ["vtt"]\nduplicates = true\n')
     world.mount()
-    assert sorted(os.listdir(world.path(SKY, "01 The Turning Sky", "01 One Night")))[:5] == [
+    assert sorted(platform_names(world.path(SKY, "01 The Turning Sky", "01 One Night")))[:5] == [
         "01 Why the Stars Turn - Why_the_Stars_Turn.extended-description-mixed.mp4",
         "01 Why the Stars Turn - Why_the_Stars_Turn_merged.doc",
         "01 Why the Stars Turn - star-chart.pdf",
@@ -178,13 +178,13 @@ def test_a_platform_with_its_old_routes_alone_shows_the_same(world: World) -> No
     world.mount()
     lesson = world.path(GRAPHICS, "01 Getting Started", "01 Welcome")
     course = world.path(GRAPHICS, "02 Shapes That Move", "01 Rotation")
-    before = sorted(os.listdir(lesson)), sorted(os.listdir(course))
+    before = sorted(platform_names(lesson)), sorted(platform_names(course))
     world.umount()
     for removed in (new, [*new, "onDemandCourseMaterials.v1"]):
         shutil.rmtree(Path(world.environment["XDG_STATE_HOME"]) / "coursefs")
         world.platform.faults(removed=removed)
         world.mount()
-        assert (sorted(os.listdir(lesson)), sorted(os.listdir(course))) == before
+        assert (sorted(platform_names(lesson)), sorted(platform_names(course))) == before
         assert (lesson / "01 Introduction.mp4").read_bytes() == expected_files()[
             f"{GRAPHICS}/01 Getting Started/01 Welcome/01 Introduction.mp4"
         ].read_bytes()
@@ -206,7 +206,7 @@ def test_one_broken_item_never_breaks_its_course(world: World) -> None:
     world.login()
     world.platform.faults(broken=["fKbJD", "bnvOF"])
     world.mount()
-    assert sorted(os.listdir(world.path(GRAPHICS, "01 Getting Started", "01 Welcome"))) == [
+    assert sorted(platform_names(world.path(GRAPHICS, "01 Getting Started", "01 Welcome"))) == [
         "01 Introduction (unavailable).html",
         "02 How this course works (unavailable).html",
         "03 Module 1 Quiz (quiz).html",
@@ -239,7 +239,7 @@ def test_a_page_is_complete_and_links_to_what_lies_beside_it(mounted: World) -> 
 def test_listing_never_asks_for_sizes_and_a_stat_asks_for_the_siblings_too(mounted: World) -> None:
     lesson = mounted.path(GRAPHICS, "01 Getting Started", "01 Welcome")
     mounted.platform.forget()
-    names = os.listdir(lesson)
+    names = platform_names(lesson)
     assert mounted.platform.requests(port="cdn") == []
     sizes = [(lesson / name).stat().st_size for name in names if name.endswith(".mp4")]
     assert all(sizes)

@@ -193,17 +193,28 @@ class World:
         return self.mountpoint.joinpath(*parts)
 
     def tree(self) -> list[str]:
-        """Every path below the mount point, directories with a slash behind them."""
+        """Every path below the mount point but course pages, directories with a slash behind them."""
         found = []
         for directory, directories, names in os.walk(self.mountpoint, onerror=_raise):
             below = Path(directory).relative_to(self.mountpoint)
-            found += [f"{below / name}/" for name in directories] + [str(below / name) for name in names]
+            directories[:] = [name for name in directories if name not in PAGES]
+            found += [f"{below / name}/" for name in directories]
+            found += [str(below / name) for name in names if name not in PAGES]
         return sorted(found)
 
     def tidy(self) -> None:
         """Leave nothing behind, whatever the test did."""
         if self.is_mounted:
             subprocess.run(["fusermount3", "-uz", str(self.mountpoint)], timeout=LIMIT, check=False)
+
+
+#: what coursefs adds to courses and to the root
+PAGES = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics"})
+
+
+def platform_names(directory: Path) -> list[str]:
+    """The names in a directory, without those of course pages."""
+    return [name for name in os.listdir(directory) if name not in PAGES]
 
 
 def _raise(error: OSError) -> None:

@@ -346,3 +346,22 @@ def test_quizzes_are_asked_for_on_wish_alone(tmp_path: Path) -> None:
     file.write_text('layout.quizzes = "yes"')
     with pytest.raises(UsageError, match=r"layout.quizzes: expected true or false"):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("written", "formats"),
+    [('["html"]', ("html",)), ('["html", "md"]', ("html", "md")), ('["md", "html"]', ("html", "md"))],
+)
+def test_the_formats_of_readings(tmp_path: Path, written: str, formats: tuple[str, ...]) -> None:
+    assert LayoutSettings().readings == ("html",)
+    file = tmp_path / "config.toml"
+    file.write_text(f"[layout]\nreadings = {written}\n")
+    assert load(file).layout.readings == formats
+
+
+@pytest.mark.parametrize("written", ['"md"', '["md"]', "[]", '["html", "pdf"]', '["html", "html"]', "1", "[1]", "[[]]"])
+def test_other_formats_of_readings_are_an_error_in_one_line(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[layout]\nreadings = {written}\n")
+    with pytest.raises(UsageError, match=r'config.toml:2: .*layout.readings.*expected \["html"\] or \["html", "md"\]'):
+        load(file)

@@ -114,3 +114,11 @@ def test_no_words_become_markup(title: str, what: str, reason: str, course: str 
         "html head meta title style body main header p h1 article div a".split()
     )
     assert text == link_page(title=title, what=what, reason=reason, url=url, course=course)
+
+
+def test_every_link_opens_in_a_tab_of_its_own_and_nothing_else_is_touched() -> None:
+    body = '<p title="<a href=x>">2 < 3 <a href="https://x.org/?a>b" rel="noopener">l</a> <abbr>&lt;a b</abbr></p>'
+    page = document(title="T", body=body, url="https://x.org/")
+    assert body.replace('<a href="', '<a target="_blank" href="') in page
+    assert '<p title="<a href=x>">' in page
+    assert page.count('target="_blank"') == 2

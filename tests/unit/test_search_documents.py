@@ -164,3 +164,12 @@ def test_titles_of_10000_characters_and_of_html_are_titles(tmp_path: Path) -> No
     (found,) = find(tmp_path / "search.sqlite", "alert", ["a"])
     assert len(found.text) <= 200
     assert terms(found.text)
+
+
+def test_of_a_reading_and_its_markdown_the_page_alone_is_read(tmp_path: Path) -> None:
+    nodes = [
+        replace(node(number, name, Kind.READING), identity=None, locator=None, space=space)
+        for number, (name, space) in enumerate((("00 I.html", Space.FILE), ("00 I.md", Space.MARKDOWN)), 400)
+    ]
+    texts = [path for lecture, path, _ in read(stored(tmp_path, *nodes), {}) if lecture == "01 L/00 I"]
+    assert texts == ["Course/01 L/00 I.html"]

@@ -193,13 +193,12 @@
     let seconds = 0;
     for (const item of all) seconds += Number(item.dataset.seconds ?? 0);
     const summary = section.querySelector("summary");
-    mark(
-      summary,
-      "count",
-      all.length ? `${done ? `${done} of ` : ""}${all.length}${all.length === 1 ? " item" : " items"}` : "",
-    );
+    const whole = done === all.length;
+    const count = `${done && !whole ? `${done} of ` : ""}${all.length}${all.length === 1 ? " item" : " items"}`;
+    mark(summary, "count", all.length ? count : "");
     mark(summary, "length", seconds >= 60 ? `${Math.round(seconds / 60)} min` : "");
-    section.classList.toggle("done", all.length > 0 && done === all.length);
+    mark(summary, "status", all.length && whole ? "done" : "");
+    section.classList.toggle("done", all.length > 0 && whole);
   }
 
   function showProgress() {

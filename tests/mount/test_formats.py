@@ -1,0 +1,101 @@
+"""Formats for other programs on a real mount, on all three platforms."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.mount.test_panopto import sign_in
+from tests.mount.world import World
+
+pytestmark = pytest.mark.mount
+
+
+def openedx(world: World) -> None:
+    login = world.platform.logins["openedx"]
+    who = ["--client-id", login["app"], "--username", login["username"], "--password-stdin"]
+    world.run("login", "openedx", "--server", login["server"], *who, stdin=login["password"])
+
+
+def mounted_with(world: World, layout: str) -> None:
+    """Mount with these lines of `[layout]`."""
+    config = Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
+    config.write_text(config.read_text().partition("\n[layout]")[0] + (f"\n[layout]\n{layout}\n" if layout else ""))
+    world.mount()
+
+
+def known(world: World) -> Mapping[str, tuple[int, int, float]]:
+    """Every file and directory, each looked at; a directory without its own times."""
+    for path in world.tree():  # a file that the platform refuses is a page once its size was asked for
+        os.stat(world.path(path))
+    found = {}
+    for path in sorted(world.tree()):
+        stat = os.stat(world.path(path))
+        found[path] = (stat.st_ino, 0, 0.0) if path.endswith("/") else (stat.st_ino, stat.st_size, stat.st_mtime)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("login", "reading"),
+    [
+        (World.login, "Interactive Computer Graphics/01 Getting Started/01 Welcome/02 How this course works"),
+        (openedx, "How Far, How Loud?/Handouts"),
+        (sign_in, None),
+    ],
+    ids=["coursera", "openedx", "panopto"],
+)
+def test_markdown_comes_and_goes_with_the_setting_and_nothing_else_changes(
+    world: World, login: Callable[[World], None], reading: str | None
+) -> None:
+    login(world)
+    mounted_with(world, "")
+    plain = known(world)
+    assert not [path for path in plain if path.endswith(".md")]
+    world.umount()
+
+    mounted_with(world, 'readings = ["html", "md"]')
+    both = known(world)
+    twins = {path for path in both if path.endswith(".md")}
+    assert {path: both[path] for path in both.keys() - twins} == plain
+    assert bool(twins) == (reading is not None), "recordings have no readings"
+    assert all(path.removesuffix(".md") + ".html" in plain for path in twins)
+    for path in twins:
+        text = world.path(path).read_text()
+        properties, body = text.removeprefix("---\n").split("---\n", 1)
+        facts = yaml.safe_load(properties)
+        assert facts["course"].replace("/", "-") == path.split("/")[0] and facts["lecture"] and facts["url"]
+        assert body.startswith("\n# ") and len(text.encode()) == both[path][1]
+    if reading is not None:
+        assert f"{reading}.md" in twins
+    world.umount()
+
+    mounted_with(world, 'readings = ["html"]')
+    assert known(world) == plain
+
+
+@pytest.mark.parametrize("login", [World.login, openedx, sign_in], ids=["coursera", "openedx", "panopto"])
+def test_subtitles_of_all_languages_have_the_names_that_players_load(
+    world: World, login: Callable[[World], None]
+) -> None:
+    """mpv, VLC, Kodi and Jellyfin load NAME.LANGUAGE.srt beside NAME.mp4; the language is a tag of BCP 47."""
+    login(world)
+    mounted_with(world, 'subtitles = "all"')
+    names = world.tree()
+    films = {path.rpartition(".")[0] for path in names if path.endswith((".mp4", ".webm"))}
+    found = [
+        re.fullmatch(r"(.+?)((?:\.[A-Za-z]{1,3}(?:-[A-Za-z0-9]{1,8})*)?)\.srt", path)
+        for path in names
+        if path.endswith(".srt")
+    ]
+    assert found and all(found)
+    languages = {match[2] for match in found if match and match[1] in films}
+    # of a lecture that can only be streamed there is no film
+    assert [
+        match[0] for match in found if match and match[1] not in films and f"{match[1]} (video).html" not in names
+    ] == []
+    assert {".en", ".de"} <= languages
