@@ -1,8 +1,9 @@
 """Courses as a media centre sees them: a show, its modules as seasons, its lectures as episodes (pure).
 
-Kodi and Jellyfin read `tvshow.nfo` in the folder of the show, `season.nfo` in that of a season, and for each episode a
-file with the name of the video and the extension `.nfo`. Season and episode are taken from the name of the video (`S01E02`),
-so an episode has it at the beginning of its name. All of it is XML in UTF-8; the same facts are the same bytes.
+Kodi and Jellyfin read `tvshow.nfo` in the folder of the show, `season.nfo` in that of a season, and for each episode
+a file with the name of the video and the extension `.nfo`. Season and episode are taken from the name of the video
+(`S01E02`), so an episode has it at the beginning of its name. All of it is XML in UTF-8; the same facts are the same
+bytes.
 """
 
 from __future__ import annotations

@@ -159,7 +159,8 @@ def overview(store: Store, shown: Sequence[Node]) -> pages.CoursesOverview:
 def course_page(store: Store, course: Node) -> pages.CoursePage:
     """A course, as far as it was listed."""
     place = Place(course.place.account, course.key)
-    nodes = [node for node in store.of_place(place) if node.space is not Space.PAGE]
+    # a reading as Markdown says what its page says
+    nodes = [node for node in store.of_place(place) if node.space not in {Space.PAGE, Space.MARKDOWN}]
     directories: defaultdict[int, list[Node]] = defaultdict(list)
     files: defaultdict[str, list[Node]] = defaultdict(list)
     for node in nodes:

@@ -15,6 +15,7 @@ from coursefs.catalog import Layout, Node, Store, Tree, TreeAccount
 from coursefs.catalog.markdown_twins import MarkdownTwins
 from coursefs.catalog.node import Space
 from coursefs.errors import CoursefsError, NotAllowed
+from coursefs.library.course_page_content import course_page
 from coursefs.library.settings import AccountSource, shape_of
 from coursefs.model import ProvisionalFiles, Wanted
 from coursefs.pages import beside_url, document
@@ -201,3 +202,11 @@ async def test_nothing_more_is_asked_of_a_platform(tmp_path: Path, readings: tup
     async with opened(tmp_path, provider, readings) as tree:
         await refreshed(tree)
     assert len([call for call in provider.calls if call.startswith("files")]) == 1
+
+
+async def test_the_course_page_shows_the_reading_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, provider_with(), BOTH) as tree:
+        await refreshed(tree)
+        (module,) = course_page(tree.store, await walk(tree, "Graphics")).sections
+        files = {item.title: [file.path for file in item.files] for item in module.items}
+    assert files == {"Hello": ["01 Start/01 Hello.mp4"], "How it works": ["01 Start/02 How it works.html"]}

@@ -15,6 +15,9 @@ from tests.mount.world import World
 
 pytestmark = pytest.mark.mount
 
+#: course pages change in the background when a course was listed
+_NO_PAGES = "course_pages = false\n"
+
 
 def openedx(world: World) -> None:
     login = world.platform.logins["openedx"]
@@ -53,12 +56,12 @@ def test_markdown_comes_and_goes_with_the_setting_and_nothing_else_changes(
     world: World, login: Callable[[World], None], reading: str | None
 ) -> None:
     login(world)
-    mounted_with(world, "")
+    mounted_with(world, _NO_PAGES)
     plain = known(world)
     assert not [path for path in plain if path.endswith(".md")]
     world.umount()
 
-    mounted_with(world, 'readings = ["html", "md"]')
+    mounted_with(world, f'{_NO_PAGES}readings = ["html", "md"]')
     both = known(world)
     twins = {path for path in both if path.endswith(".md")}
     assert {path: both[path] for path in both.keys() - twins} == plain
@@ -74,7 +77,7 @@ def test_markdown_comes_and_goes_with_the_setting_and_nothing_else_changes(
         assert f"{reading}.md" in twins
     world.umount()
 
-    mounted_with(world, 'readings = ["html"]')
+    mounted_with(world, f'{_NO_PAGES}readings = ["html"]')
     assert known(world) == plain
 
 
