@@ -13,11 +13,14 @@ from dataclasses import replace
 from coursefs.catalog.difference import Changes, difference
 from coursefs.catalog.node import ROOT, SEPARATOR, DesiredNode, Node, Place, Space, digest_of
 from coursefs.catalog.store import Store
+from coursefs.formats.media_center import SEASON_FILE, SHOW_FILE
 from coursefs.model import Kind
 
 #: keys of nodes, which are their names, too
 INDEX, PLAYLIST, DEADLINES, FOLDER = "index.html", "playlist.m3u8", "deadlines.ics", "index.files"
 SCRIPT, STYLE, PROGRESS = "page.js", "page.css", "progress.js"
+#: before the key of the video that an episode's file describes
+EPISODE = "episode/"
 #: before the key of the captions that a script of cues is made from
 CUES = "cues/"
 #: what its folder has as item: one without is a section of the platform, and no item has this key
@@ -31,16 +34,23 @@ _MIME_TYPES = {
     ".ics": "text/calendar",
     ".js": "text/javascript",
     ".css": "text/css",
+    ".nfo": "text/xml",
 }
 
 
 class PageNodes:
-    """Writes the nodes of course pages, if they are shown; `notify` is called with each difference."""
+    """Writes the nodes of course pages, if they are shown, and of what media centres read, if courses are `shows`.
 
-    def __init__(self, store: Store, notify: Callable[[Changes], None], *, are_shown: bool) -> None:
+    `notify` is called with each difference.
+    """
+
+    def __init__(
+        self, store: Store, notify: Callable[[Changes], None], *, are_shown: bool, are_shows: bool = False
+    ) -> None:
         self._store = store
         self._notify = notify
         self._are_shown = are_shown
+        self.are_shows = are_shows
 
     def settle(self) -> None:
         """Give the root its overview, and a page to each course that is listed and has none; makes no request.
@@ -53,9 +63,12 @@ class PageNodes:
             self._take_away(NOWHERE)
         for course in self._store.courses_by_use():
             place = Place(course.place.account, course.key)
-            index = self._store.find(place, INDEX, Space.PAGE)
-            if (index is not None and not index.is_gone) != self._are_shown:
-                self.arrange(course) if self._are_shown else self._take_away(place)
+            if self._has(place, INDEX) != self._are_shown or self._has(place, SHOW_FILE) != self.are_shows:
+                self.arrange(course) if self._are_shown or self.are_shows else self._take_away(place)
+
+    def _has(self, place: Place, key: str) -> bool:
+        node = self._store.find(place, key, Space.PAGE)
+        return node is not None and not node.is_gone
 
     def _take_away(self, place: Place) -> None:
         self._write(Changes(gone=tuple(node for node in self._store.of_place(place) if node.space is Space.PAGE)))
@@ -63,8 +76,11 @@ class PageNodes:
     def arrange(self, course: Node) -> None:
         """Give a course the files of its page, for what is known of it now; makes no request."""
         place = Place(course.place.account, course.key)
-        if self._are_shown and self._store.fetch_log.fetched_ns(place) is not None:
-            self._write(page_changes(self._store, place, course.inode, time.time_ns()))
+        if (self._are_shown or self.are_shows) and self._store.fetch_log.fetched_ns(place) is not None:
+            now = time.time_ns()
+            self._write(
+                page_changes(self._store, place, course.inode, now, are_shown=self._are_shown, are_shows=self.are_shows)
+            )
 
     def _write(self, changes: Changes) -> None:
         """Write a difference; directories keep their mtime, for the platform has changed nothing."""
@@ -89,12 +105,17 @@ class PageNodes:
         return after
 
 
-def page_changes(store: Store, place: Place, directory: int, now_ns: int) -> Changes:
-    """The changes that give a course with this directory its page, for what is known of it now."""
+def page_changes(
+    store: Store, place: Place, directory: int, now_ns: int, *, are_shown: bool = True, are_shows: bool = False
+) -> Changes:
+    """The changes that give a course with this directory its page, and what media centres read, as it is known now."""
     nodes = store.of_place(place)
     own = [node for node in nodes if node.space is Space.PAGE]
     platform = [node for node in nodes if node.space is not Space.PAGE]
-    return _changes(store, own, list(_of_course(store, place, directory, platform)), now_ns)
+    desired = list(_of_course(store, place, directory, platform)) if are_shown else []
+    if are_shows:
+        desired += _of_show(place, directory, platform)
+    return _changes(store, own, desired, now_ns)
 
 
 def overview_changes(store: Store, now_ns: int) -> Changes:
@@ -133,6 +154,24 @@ def _of_course(store: Store, place: Place, directory: int, nodes: list[Node]) ->
             yield _page(place, f"{PLAYLIST}/{node.key}", PLAYLIST, node.inode)
         elif node.kind is Kind.SUBTITLE and node.space is Space.FILE:
             yield _page(place, f"{CUES}{node.key}", cues_name(node), _inode(store, folder))
+
+
+def _of_show(place: Place, directory: int, nodes: list[Node]) -> Iterator[DesiredNode]:
+    """What media centres read: of the course, of each module with videos, and of each video."""
+    yield _page(place, SHOW_FILE, SHOW_FILE, directory)
+    directories = {node.inode: node for node in nodes if node.is_directory}
+    modules: dict[int, Node] = {}
+    for node in nodes:
+        if node.kind is not Kind.VIDEO or node.space is not Space.FILE or node.is_refused:
+            continue
+        yield _page(place, f"{EPISODE}{node.key}", f"{node.name.rpartition('.')[0]}.nfo", node.parent)
+        above = directories.get(node.parent)
+        while above is not None and above.parent != directory:
+            above = directories.get(above.parent)
+        if above is not None:
+            modules[above.inode] = above
+    for module in modules.values():
+        yield _page(place, f"{SEASON_FILE}/{module.key}", SEASON_FILE, module.inode)
 
 
 def _page(place: Place, key: str, name: str, parent: int) -> DesiredNode:

@@ -82,7 +82,7 @@ class Refresher:
         self._guard = LossGuard(store)
         self._provisional: dict[int, set[str]] = {}  # directory -> keys of its items with provisional files
         self._directories = {one.name: account_directory(store, one.name, one.folder) for one in accounts}
-        self.pages = PageNodes(store, self._notify, are_shown=course_pages)
+        self.pages = PageNodes(store, self._notify, are_shown=course_pages, are_shows=layout is Layout.MEDIA_CENTER)
         #: called with the difference of every refresh that changed something
         self.on_change: Callable[[Changes], None] = lambda _: None
         #: asks the server of some bytes for their current version; None: no request is possible
@@ -270,6 +270,8 @@ class Refresher:
                 self._store.items.set_state(stored, now, error)
             news = self._write(changes, now, unchanged=directory.inode if is_first else None)
         self._notify(news)
+        if self.pages.are_shows and (top := self._store.find(Place(account.name), place.course)) is not None:
+            self.pages.arrange(top)  # an episode is to have its file when a media centre finds it
 
     async def refuse(self, node: Node, error: CoursefsError) -> Node | None:
         """Replace a refused file by a page that says so; None if the refusal is not certain.
