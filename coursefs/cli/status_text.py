@@ -68,6 +68,10 @@ def _lines(mount: Mapping[str, Any], view: View) -> Iterator[str]:
         yield f"  indexing in the background: {fill['done']} of {fill['total']} folders{_pause(fill)}"
     network = mount["network"]
     yield f"  network: {output.size(network['rate'])}/s, {output.size(network['received'])} since the start"
+    ahead = mount.get("fetched_ahead")  # an older mount does not have it
+    if ahead and ahead["files"]:
+        before = f"fetched ahead: {counted(ahead['files'], 'file')}, {output.size(ahead['bytes'])}; the last one for "
+        yield view.line(2, before, ahead["lecture"] or "a lecture")
     yield from _section("reading", [_reading(one, view) for one in mount["reading"]])
     yield from _section("commands", [_transfer(one) for one in mount["transfers"]])
     yield from _section("fetching", [_fetching(one, view) for one in mount["fetching"]])

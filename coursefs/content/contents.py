@@ -155,13 +155,14 @@ class Contents:
         version = await self.probe(content)
         await prefetch(self._open_file(content, version), content.remote.identity, progress)
 
-    async def prefetch_beginning(self, content: Content, most: int) -> None:
+    async def prefetch_beginning(self, content: Content, most: int) -> bool:
         """Bring what a player needs to start this film into the cache, at the lowest priority: at most so many bytes.
 
-        These are its index and its beginning.  Raises what `prefetch` raises.
+        These are its index and its beginning.  Returns False where its server knows no ranges, so that asking for more
+        would bring the beginning again.  Raises what `prefetch` raises.
         """
         version = await self.probe(content)
-        await prefetch_beginning(self._open_file(content, version), content.remote.identity, most)
+        return await prefetch_beginning(self._open_file(content, version), content.remote.identity, most)
 
     async def duration(self, content: Content, version: Version) -> float | None:
         """How long a film plays, in seconds, by its cached head and index; None: they do not say it."""

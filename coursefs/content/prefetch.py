@@ -42,8 +42,10 @@ class CacheFull(CoursefsError):
 
 async def prefetch(
     open_file: OpenFile, name: str, progress: Callable[[Progress], None] | None, wanted: Ranges | None = None
-) -> None:
-    """Request the missing bytes of a content, and return when all of it is in the cache; of `wanted`: when that is.
+) -> bool:
+    """Request the missing bytes of a content, or those that are `wanted`; return True when they are in the cache.
+
+    False: the server knows no ranges, so of the parts that are `wanted` only the first one has come.
 
     Bytes that have arrived stay in the cache when this is cancelled or fails; it can be resumed.  Raises `Stale` when
     the platform has another version, `CacheFull` when the cache cannot keep it, and every other `CoursefsError`.
@@ -51,7 +53,9 @@ async def prefetch(
     reader = ReaderState()
     size = open_file.version.size
     reported = -1
+    is_all = wanted is None
     wanted = Ranges.of([Range(0, size)]) if wanted is None else wanted
+    first = next(iter(wanted), Range(0, 0))
     open_file.join()
     try:
         file = await open_file.opened(recheck=True)
@@ -71,7 +75,9 @@ async def prefetch(
             if file.stale:
                 raise Stale("the platform has changed this file")
             if not _missing(wanted, present):
-                return
+                return True
+            if not is_all and present.covers(*first) and any(one.extent is Extent.WHOLE for one, _ in requests):
+                return False
             for request, span in [each for each in requests if each[0].done]:
                 requests.remove((request, span))
                 if request.scope.cancel_called or request.end < span.end or request.received > span.start:
@@ -98,10 +104,11 @@ async def prefetch(
         open_file.leave()
 
 
-async def prefetch_beginning(open_file: OpenFile, name: str, most: int) -> None:
+async def prefetch_beginning(open_file: OpenFile, name: str, most: int) -> bool:
     """Request what a player needs to start a film: its index, and as much of its beginning as `most` bytes allow.
 
-    Raises what `prefetch` raises.
+    Returns False where the server knows no ranges: there is no index then, if it lies at the end.  Raises what
+    `prefetch` raises.
     """
     size = open_file.version.size
     head = Range(0, min(_HEAD, most, size))
@@ -112,7 +119,7 @@ async def prefetch_beginning(open_file: OpenFile, name: str, most: int) -> None:
         index = None if data is None else media.index_of(data, size, most - head.end)
         left = most if index is None else most - max(0, index.end - max(index.start, head.end))
         wanted = [Range(0, min(left, size)), *([index] if index is not None and index.start < index.end else [])]
-        await prefetch(open_file, name, None, Ranges.of(wanted))
+        return await prefetch(open_file, name, None, Ranges.of(wanted))
     finally:
         open_file.leave()
 

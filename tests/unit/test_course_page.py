@@ -108,6 +108,7 @@ def assert_nothing_acts(document: JustHTML) -> None:
         assert elements(document, name) == []
     for one in elements(document, "*"):
         assert not [name for name in one.attrs if name.startswith("on") or name in {"style", "srcdoc", "action"}]
+        assert str(one.attrs.get("data-url", "https:")).startswith(("https:", "http:", "mailto:"))
         href = one.attrs.get("href")
         if href and ":" in href.split("/")[0]:
             assert href.startswith(("https:", "http:", "mailto:")), href

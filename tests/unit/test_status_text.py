@@ -113,6 +113,17 @@ def test_long_lists_are_cut_and_ended_sign_ins_are_said() -> None:
     assert "  campus: 3 courses, not signed in; sign in again" in lines
 
 
+def test_what_was_fetched_ahead_is_said_where_there_is_any() -> None:
+    status = copy.deepcopy(STATUS)
+    status["fetched_ahead"] = {"lecture": None, "files": 0, "bytes": 0}
+    assert lines_of([status], View(NOW)) == lines_of([STATUS], View(NOW))
+    status["fetched_ahead"] = {"lecture": "A/2\x1b.mp4", "files": 3, "bytes": 2**24}
+    line = "  fetched ahead: 3 files, 16.0 MiB; the last one for A/2\N{REPLACEMENT CHARACTER}.mp4"
+    assert line in lines_of([status], View(NOW))
+    status["fetched_ahead"]["lecture"] = None
+    assert "  fetched ahead: 3 files, 16.0 MiB; the last one for a lecture" in lines_of([status], View(NOW))
+
+
 def test_pauses_of_indexing_are_said_and_removed_routes_only_to_developers() -> None:
     status = copy.deepcopy(STATUS)
     status["fill"]["paused"] = True
