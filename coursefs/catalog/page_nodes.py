@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from coursefs.catalog.difference import Changes, difference
 from coursefs.catalog.node import ROOT, SEPARATOR, DesiredNode, Node, Place, Space, digest_of
 from coursefs.catalog.store import Store
+from coursefs.formats.media_center import SEASON_FILE, SHOW_FILE
 from coursefs.model import Kind
 
 #: keys of nodes, which are their names, too
@@ -21,6 +22,8 @@ SCRIPT, STYLE, PROGRESS = "page.js", "page.css", "progress.js"
 #: before the key of the captions that a file is made from: a script of cues, subtitles in the other format, a note
 CUES, SRT, VTT, NOTE = "cues/", "srt/", "vtt/", "note/"
 _OF_CAPTIONS = (CUES, SRT, VTT, NOTE)
+#: before the key of the video that an episode's file describes
+EPISODE = "episode/"
 #: what its folder has as item: one without is a section of the platform, and no item has this key
 _ITEM = f"{SEPARATOR}page"
 #: the place of what is in the root, which belongs to no account
@@ -35,6 +38,7 @@ _MIME_TYPES = {
     ".srt": "application/x-subrip",
     ".vtt": "text/vtt",
     ".md": "text/markdown",
+    ".nfo": "text/xml",
 }
 
 
@@ -44,9 +48,10 @@ class Generated:
 
     pages: bool = False  # course pages, playlists and calendars
     twins: frozenset[str] = frozenset()  # of captions: "srt", "vtt", "md"
+    shows: bool = False  # what media centres read
 
     def __bool__(self) -> bool:
-        return self.pages or bool(self.twins)
+        return self.pages or self.shows or bool(self.twins)
 
 
 class PageNodes:
@@ -58,9 +63,9 @@ class PageNodes:
         self._generated = generated
 
     @property
-    def has_twins(self) -> bool:
-        """Whether there are twins of captions."""
-        return bool(self._generated.twins)
+    def are_beside_files(self) -> bool:
+        """Whether films and captions have generated files beside them, which must be there when they are listed."""
+        return self._generated.shows or bool(self._generated.twins)
 
     def settle(self) -> None:
         """Give the root its overview, and its files to each course that is listed and has none; makes no request.
@@ -73,12 +78,18 @@ class PageNodes:
             self._take_away(NOWHERE)
         for course in self._store.courses_by_use():
             place = Place(course.place.account, course.key)
-            index = self._store.find(place, INDEX, Space.PAGE)
-            is_there = index is not None and not index.is_gone
+            is_same = (
+                self._has(place, INDEX) == self._generated.pages
+                and self._has(place, SHOW_FILE) == self._generated.shows
+            )
             if not self._generated:
                 self._take_away(place)
-            elif is_there != self._generated.pages or self._generated.twins:
+            elif not is_same or self._generated.twins:
                 self.arrange(course)
+
+    def _has(self, place: Place, key: str) -> bool:
+        node = self._store.find(place, key, Space.PAGE)
+        return node is not None and not node.is_gone
 
     def _take_away(self, place: Place) -> None:
         self._write(Changes(gone=tuple(node for node in self._store.of_place(place) if node.space is Space.PAGE)))
@@ -122,6 +133,8 @@ def page_changes(store: Store, place: Place, directory: int, now_ns: int, genera
     for node in platform:
         if node.kind is Kind.SUBTITLE and node.space is Space.FILE:
             desired += _twins(node, generated.twins)
+    if generated.shows:
+        desired += _of_show(place, directory, platform)
     return _changes(store, own, desired, now_ns)
 
 
@@ -180,6 +193,24 @@ def _twins(captions: Node, twins: frozenset[str]) -> Iterator[DesiredNode]:
             yield replace(
                 _page(captions.place, f"{prefix}{captions.key}", f"{stem}.{wanted}", captions.parent), kind=kind
             )
+
+
+def _of_show(place: Place, directory: int, nodes: list[Node]) -> Iterator[DesiredNode]:
+    """What media centres read: of the course, of each module with videos, and of each video."""
+    yield _page(place, SHOW_FILE, SHOW_FILE, directory)
+    directories = {node.inode: node for node in nodes if node.is_directory}
+    modules: dict[int, Node] = {}
+    for node in nodes:
+        if node.kind is not Kind.VIDEO or node.space is not Space.FILE or node.is_refused:
+            continue
+        yield _page(place, f"{EPISODE}{node.key}", f"{node.name.rpartition('.')[0]}.nfo", node.parent)
+        above = directories.get(node.parent)
+        while above is not None and above.parent != directory:
+            above = directories.get(above.parent)
+        if above is not None:
+            modules[above.inode] = above
+    for module in modules.values():
+        yield _page(place, f"{SEASON_FILE}/{module.key}", SEASON_FILE, module.inode)
 
 
 def _page(place: Place, key: str, name: str, parent: int) -> DesiredNode:

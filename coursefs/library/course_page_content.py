@@ -13,8 +13,10 @@ from coursefs.catalog import Node, Place, Store
 from coursefs.catalog import page_nodes as names
 from coursefs.catalog.node import Space, StoredItem, digest_of
 from coursefs.formats.calendars import CalendarEntry, calendar
+from coursefs.formats.media_center import SEASON_FILE
 from coursefs.formats.notes import NoteFacts, transcript_note
 from coursefs.formats.subtitles import subrip, webvtt
+from coursefs.library import media_files
 from coursefs.model import Deadline, Kind
 from coursefs.pages import course_page as pages
 
@@ -54,6 +56,8 @@ class PageSources:
         shown = self._courses[place]
         if node.key == names.INDEX:
             return partial(pages.index_html, shown)
+        if node.key.endswith(".nfo") or node.key.startswith((f"{SEASON_FILE}/", names.EPISODE)):
+            return partial(media_files.nfo, shown, node.key)
         folder = store.node(node.parent)
         return partial(_playlist, shown, node.key, "" if folder is None else folder.name)
 

@@ -18,7 +18,7 @@ from coursefs.settings.rates import Timetable
 _CALLED = {
     "cache": "cache.dir",
     "wanted": "layout.subtitles or layout.video",
-    "layout": "layout.names",
+    "layout": "layout.names or layout.media_center",
     "course_pages": "layout.course_pages",
     "subtitle_formats": "layout.subtitle_formats",
     "max_size": "cache.max_size",

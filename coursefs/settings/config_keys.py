@@ -140,6 +140,7 @@ LAYOUT: Mapping[str, Check] = {
     "voices": _voices,
     "audio_description": _switch,
     "quizzes": _switch,
+    "media_center": _switch,
     "course_pages": _switch,
     "readings": _readings,
     "subtitle_formats": _subtitle_formats,
