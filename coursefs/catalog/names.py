@@ -19,6 +19,7 @@ from unicodedata import normalize
 
 from coursefs.base.characters import is_joined, legible, skeleton
 from coursefs.catalog.node import Space, id_of
+from coursefs.formats.media_center import SEASON_FILE, SHOW_FILE, episode_name
 from coursefs.model import File, Kind, Placement
 
 #: longest name that Linux file systems take, in bytes of UTF-8
@@ -26,7 +27,7 @@ MAX_BYTES = 255
 #: longest stem; the rest is for what files append (`.zh-Hant-TW.srt`, ` (programming assignment).html`)
 STEM_BYTES = MAX_BYTES - 40
 #: files that coursefs adds to a course; no title gets their names
-RESERVED = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics"})
+RESERVED = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics", SHOW_FILE, SEASON_FILE})
 
 #: no name begins with these: a dot hides the file, and programs take a dash for an option
 _NOT_FIRST = "-. "
@@ -39,6 +40,7 @@ class Layout(StrEnum):
 
     TITLE = "title"
     SLUG = "slug"
+    MEDIA_CENTER = "media_center"  # as by title, and items are the episodes of a season: `S01E02 - Introduction`
 
 
 def clean(title: str) -> str:
@@ -102,6 +104,11 @@ def _without_bad_start(name: str) -> str:
 def stem(layout: Layout, *, title: str, slug: str, position: int | None, kind: str) -> str:
     """The common beginning of the names of an item's files; at most `STEM_BYTES`."""
     return fit(directory(layout, title=title, slug=slug, position=position, kind=kind), STEM_BYTES)
+
+
+def episode_stem(season: int, number: int, *, title: str, slug: str, kind: str) -> str:
+    """As `stem`, of the episode of a season."""
+    return fit(episode_name(season, number, clean(title) or clean(slug) or kind.capitalize()), STEM_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from coursefs.catalog import names
 from coursefs.catalog.difference import Changes, difference
 from coursefs.catalog.node import DesiredNode, Place, Space, StoredItem
 from coursefs.catalog.store import Store
+from coursefs.formats.media_center import SPECIALS
 from coursefs.model import Item, Kind, Outline, Section
 
 
@@ -39,8 +40,10 @@ def outline_changes(
     desired_nodes: list[DesiredNode] = []
     stored_items: list[StoredItem] = []
 
+    episodes = _episodes(outline) if layout is names.Layout.MEDIA_CENTER else {}
+
     def walk(directory: int, children: Sequence[Section], items: Sequence[Item]) -> None:
-        stored_items.extend(_stored_items(place, directory, items, before, gone, layout))
+        stored_items.extend(_stored_items(place, directory, items, before, gone, layout, episodes))
         desired = [_desired_name(section, layout) for section in children]
         siblings = store.children(directory)
         shown = {node.id: names.DecidedName(node.wanted, node.name) for node in siblings}
@@ -87,6 +90,28 @@ def is_same(one: StoredItem, other: StoredItem) -> bool:
     )
 
 
+def _stem(item: Item, layout: names.Layout, episode: tuple[int, int] | None) -> str:
+    kind = item.type_name or "item"
+    if episode is not None:
+        return names.episode_stem(*episode, title=item.title, slug=item.slug, kind=kind)
+    return names.stem(layout, title=item.title, slug=item.slug, position=item.position, kind=kind)
+
+
+def _episodes(outline: Outline) -> dict[str, tuple[int, int]]:
+    """Season and number of each item: the seasons are the modules, and what is in none is a special."""
+    found = {item.key: (SPECIALS, number) for number, item in enumerate(outline.items, 1)}
+    for season, module in enumerate(outline.sections, 1):
+        found |= {item.key: (season, number) for number, item in enumerate(_items(module), 1)}
+    return found
+
+
+def _items(section: Section) -> Iterator[Item]:
+    """All items of a section, in order."""
+    for inner in section.sections:
+        yield from _items(inner)
+    yield from section.items
+
+
 def _stored_items(
     place: Place,
     directory: int,
@@ -94,13 +119,10 @@ def _stored_items(
     before: Mapping[str, StoredItem],
     gone: Mapping[str, StoredItem],
     layout: names.Layout,
+    episodes: Mapping[str, tuple[int, int]],
 ) -> Iterator[StoredItem]:
     desired = [
-        names.DesiredName(
-            item.key,
-            names.stem(layout, title=item.title, slug=item.slug, position=item.position, kind=item.type_name or "item"),
-            limit=names.STEM_BYTES,
-        )
+        names.DesiredName(item.key, _stem(item, layout, episodes.get(item.key)), limit=names.STEM_BYTES)
         for item in items
     ]
     shown, former_nodes = (

@@ -43,6 +43,8 @@ class LayoutSettings:
     voices: tuple[str, ...] = ()  # languages of dubbed lectures that are shown besides; ("all",): all of them
     audio_description: bool = False  # also the videos with a spoken description of what is seen
     quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages
+    subtitle_formats: tuple[str, ...] = ()  # "srt", "vtt": made of the other where a platform has one alone
+    media_center: bool = False  # names of episodes, and files for Kodi and Jellyfin
     course_pages: bool = True  # the course page, playlists and calendars
     readings: tuple[str, ...] = ("html",)  # formats; with "md" there is Markdown beside each page
 
@@ -186,12 +188,22 @@ def _from_document(document: dict[str, Any]) -> Settings:
         cache=Cache(**{"directory" if key == "dir" else key: value for key, value in cache.items()}),
         network=Network(**checked(sections.get("network", {}), ("network",), config_keys.NETWORK)),
         refresh=Refresh(**checked(sections.get("refresh", {}), ("refresh",), config_keys.REFRESH)),
-        layout=LayoutSettings(**checked(sections.get("layout", {}), ("layout",), config_keys.LAYOUT)),
+        layout=_layout(checked(sections.get("layout", {}), ("layout",), config_keys.LAYOUT)),
         prefetch=Prefetch(**checked(sections.get("prefetch", {}), ("prefetch",), config_keys.PREFETCH)),
         metrics=Metrics(**checked(sections.get("metrics", {}), ("metrics",), config_keys.METRICS)),
         hooks=Hooks(**checked(sections.get("hooks", {}), ("hooks",), config_keys.HOOKS)),
         accounts={name: _account(name, account) for name, account in accounts.items()},
     )
+
+
+def _layout(values: Mapping[str, Any]) -> LayoutSettings:
+    layout = LayoutSettings(**values)
+    if layout.media_center and layout.names == "slug":
+        raise WrongKey(
+            ("layout", "media_center"),
+            'layout.media_center: expected names = "title" beside it, as episodes have names of their own',
+        )
+    return layout
 
 
 def _account(name: str, account: object) -> AccountSettings:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -102,3 +103,36 @@ def test_subtitles_of_all_languages_have_the_names_that_players_load(
         match[0] for match in found if match and match[1] not in films and f"{match[1]} (video).html" not in names
     ] == []
     assert {".en", ".de"} <= languages
+
+
+@pytest.mark.parametrize("login", [World.login, openedx, sign_in], ids=["coursera", "openedx", "panopto"])
+def test_a_media_centre_finds_each_course_as_a_show_and_each_film_as_an_episode(
+    world: World, login: Callable[[World], None]
+) -> None:
+    login(world)
+    mounted_with(world, _NO_PAGES)
+    before = {entry[0] for entry in known(world).values()}
+    world.umount()
+    mounted_with(world, f"{_NO_PAGES}media_center = true")
+    known(world)
+    found = known(world)
+    assert before <= {entry[0] for entry in found.values()}, "inode numbers stay"
+
+    films = [path for path in found if path.endswith((".mp4", ".webm"))]
+    assert films
+    for film in films:
+        # Kodi and Jellyfin take season and episode from the name of a film
+        match = re.match(r"S(\d+)E(\d+)( - |\.)", film.rpartition("/")[2])
+        assert match is not None, film
+        episode = ET.fromstring(world.path(f"{film.rpartition('.')[0]}.nfo").read_bytes())
+        assert (episode.tag, bool(episode.findtext("title"))) == ("episodedetails", True)
+        assert [int(episode.findtext(tag) or -1) for tag in ("season", "episode")] == [int(match[1]), int(match[2])]
+        show = ET.fromstring(world.path(film.split("/")[0], "tvshow.nfo").read_bytes())
+        assert (show.tag, show.findtext("title")) == ("tvshow", episode.findtext("showtitle"))
+    for path in found:
+        if path.endswith(("/season.nfo", "/tvshow.nfo")):
+            assert ET.fromstring(world.path(path).read_bytes()).findtext("title")
+    world.umount()
+
+    mounted_with(world, _NO_PAGES)
+    assert not [path for path in known(world) if path.endswith(".nfo")]

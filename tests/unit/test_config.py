@@ -365,3 +365,17 @@ def test_other_formats_of_readings_are_an_error_in_one_line(tmp_path: Path, writ
     file.write_text(f"[layout]\nreadings = {written}\n")
     with pytest.raises(UsageError, match=r'config.toml:2: .*layout.readings.*expected \["html"\] or \["html", "md"\]'):
         load(file)
+
+
+def test_a_media_centre_has_names_of_its_own(tmp_path: Path) -> None:
+    assert LayoutSettings().media_center is False
+    file = tmp_path / "config.toml"
+    file.write_text("layout.media_center = true")
+    assert load(file).layout.media_center is True
+    for written, line, wrong in (
+        ('[layout]\nmedia_center = "yes"', 2, "expected true or false"),
+        ('[layout]\nnames = "slug"\nmedia_center = true', 3, 'expected names = "title" beside it'),
+    ):
+        file.write_text(written)
+        with pytest.raises(UsageError, match=f"config.toml:{line}: layout.media_center: {wrong}"):
+            load(file)
