@@ -17,7 +17,7 @@ from coursefs.formats.media_center import SEASON_FILE
 from coursefs.formats.notes import NoteFacts, transcript_note
 from coursefs.formats.subtitles import subrip, webvtt
 from coursefs.library import media_files
-from coursefs.model import Deadline, Kind
+from coursefs.model import LEAVES_TRACES, Deadline, Kind
 from coursefs.pages import course_page as pages
 
 _NUMBER = re.compile(r"^(\d+)[ _](?=.)")
@@ -211,8 +211,11 @@ def course_page(store: Store, course: Node) -> pages.CoursePage:
         elif not node.is_directory and node.kind in _SHOWN:
             files[node.item].append(node)
     items: defaultdict[int, list[StoredItem]] = defaultdict(list)
+    is_partial = False
     for stored in store.items.of_course(place):
         items[stored.directory].append(stored)
+        # what leaves traces on the platform is not asked for by a page
+        is_partial |= stored.fetched_ns is None and LEAVES_TRACES not in stored.item.details
 
     def items_in(directory: int, path: str) -> tuple[pages.PageItem, ...]:
         return tuple(
@@ -244,6 +247,7 @@ def course_page(store: Store, course: Node) -> pages.CoursePage:
         overview="../" * (store.path_of(course).count("/") + 1) + names.INDEX,
         playlist=names.PLAYLIST,
         deadlines=names.DEADLINES,
+        is_partial=is_partial,
     )
 
 

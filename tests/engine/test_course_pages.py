@@ -142,7 +142,8 @@ async def test_listing_costs_nothing_and_reading_asks_for_what_is_missing(tmp_pa
         for name in ("index.html", "playlist.m3u8", "deadlines.ics", "index.files/progress.js"):
             assert (await library.files.attributes((await at(library, f"Birds/{name}")).inode)).size
         assert provider.calls == ["courses", "outline c1"]
-        await read(library, "Birds/index.html")
+        before = (await at(library, "Birds/index.html")).size
+        assert b'id="partial"' not in await read(library, "Birds/index.html") and before is not None
         assert sorted(provider.calls[2:]) == ["files item/a", "files item/b"]
         await read(library, "Birds/index.html")
         await read(library, "index.html")

@@ -75,6 +75,7 @@ class CoursePage:
     overview: str | None = None  # path of the overview of all courses ("../index.html"); None: no link to it
     playlist: str | None = None  # path of the playlist ("playlist.m3u8"); None: no link to it
     deadlines: str | None = None  # path of the calendar ("deadlines.ics"); None: no link to it
+    is_partial: bool = False  # the files of some items are not known yet
 
 
 @dataclass(frozen=True, slots=True)
