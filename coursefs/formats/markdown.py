@@ -29,6 +29,7 @@ _HIGHLIGHT = re.compile(r"=(?==)|(?<==)=|%(?=%)|(?<=%)%")
 _REFERENCE = re.compile(r"&(?=#?\w{1,40};)")
 _LINE_START = re.compile(r"^(\s*)([-+>=])")
 _NUMBER_START = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _BACKQUOTES = re.compile(r"`+")
 _DOLLAR = re.compile(r"(?<!\\)(?:\\\\)*\$")
 _TEX_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
@@ -246,7 +247,7 @@ def _converter() -> Any:
 
         def _emphasis(self, el: Tag, text: str, parent_tags: set[str], sign: str, name: str) -> str:
             words = text.strip()
-            if not words or "\n\n" in text or "_noformat" in parent_tags:
+            if not words or _BLANK_LINE.search(text) or "_noformat" in parent_tags:
                 return text
             left, right = (" " if text[at].isspace() else "" for at in (0, -1))
             marks = (sign, sign)

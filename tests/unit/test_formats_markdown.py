@@ -41,6 +41,7 @@ def words(soup: BeautifulSoup) -> str:
     [
         ("<h2>Head</h2><p>One\n  two</p><p>three<br>four</p>", "## Head\n\nOne two\n\nthree  \nfour"),
         ("<p><b>bold</b> <i>it</i> x<sub>1</sub> 10<sup>6</sup></p>", "**bold** *it* x<sub>1</sub> 10<sup>6</sup>"),
+        ("<p><b>1<br><br>2</b></p>", "1  \n  \n2"),  # emphasis ends with its paragraph
         ("<p><b>Note:</b>this</p>", "<strong>Note:</strong>this"),  # `**Note:**this` is no emphasis
         ("<p>snake_case _x_ 2*3 [a] C# #tag $5 ==a== `x` ~y~ a|b</p>",
          r"snake_case \_x\_ 2\*3 \[a\] C# \#tag \$5 \=\=a\=\= \`x\` \~y\~ a\|b"),
