@@ -80,6 +80,12 @@ def test_what_is_imported_twice_is_there_once() -> None:
     assert before["dtstamp"].dt < after["dtstamp"].dt
 
 
+@pytest.mark.parametrize("changed_ns", [-(2**63), 0, 2**63])
+def test_a_time_of_change_that_cannot_be_is_the_nearest_that_can(changed_ns: int) -> None:
+    (event,) = events(calendar("x", [replace(QUIZ, changed_ns=changed_ns)]))
+    assert 0 <= event["sequence"] < 2**31 and EARLIEST <= event["dtstamp"].dt <= LATEST
+
+
 def test_several_dates_of_one_thing_are_several_entries() -> None:
     again = replace(QUIZ, due_ns=DUE + 7 * 86_400 * SECOND)
     first, second = events(calendar("x", [again, QUIZ]))
