@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from coursefs.catalog.difference import Changes, difference
 from coursefs.catalog.node import ROOT, SEPARATOR, DesiredNode, Node, Place, Space, digest_of
@@ -19,10 +19,11 @@ from coursefs.model import Kind
 #: keys of nodes, which are their names, too
 INDEX, PLAYLIST, DEADLINES, FOLDER = "index.html", "playlist.m3u8", "deadlines.ics", "index.files"
 SCRIPT, STYLE, PROGRESS = "page.js", "page.css", "progress.js"
+#: before the key of the captions that a file is made from: a script of cues, subtitles in the other format, a note
+CUES, SRT, VTT, NOTE = "cues/", "srt/", "vtt/", "note/"
+_OF_CAPTIONS = (CUES, SRT, VTT, NOTE)
 #: before the key of the video that an episode's file describes
 EPISODE = "episode/"
-#: before the key of the captions that a script of cues is made from
-CUES = "cues/"
 #: what its folder has as item: one without is a section of the platform, and no item has this key
 _ITEM = f"{SEPARATOR}page"
 #: the place of what is in the root, which belongs to no account
@@ -34,37 +35,57 @@ _MIME_TYPES = {
     ".ics": "text/calendar",
     ".js": "text/javascript",
     ".css": "text/css",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+    ".md": "text/markdown",
     ".nfo": "text/xml",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What is generated besides the files of the platforms."""
+
+    pages: bool = False  # course pages, playlists and calendars
+    twins: frozenset[str] = frozenset()  # of captions: "srt", "vtt", "md"
+    shows: bool = False  # what media centres read
+
+    def __bool__(self) -> bool:
+        return self.pages or self.shows or bool(self.twins)
+
+
 class PageNodes:
-    """Writes the nodes of course pages, if they are shown, and of what media centres read, if courses are `shows`.
+    """Writes the nodes of generated files; `notify` is called with each difference."""
 
-    `notify` is called with each difference.
-    """
-
-    def __init__(
-        self, store: Store, notify: Callable[[Changes], None], *, are_shown: bool, are_shows: bool = False
-    ) -> None:
+    def __init__(self, store: Store, notify: Callable[[Changes], None], generated: Generated) -> None:
         self._store = store
         self._notify = notify
-        self._are_shown = are_shown
-        self.are_shows = are_shows
+        self._generated = generated
+
+    @property
+    def are_beside_files(self) -> bool:
+        """Whether films and captions have generated files beside them, which must be there when they are listed."""
+        return self._generated.shows or bool(self._generated.twins)
 
     def settle(self) -> None:
-        """Give the root its overview, and a page to each course that is listed and has none; makes no request.
+        """Give the root its overview, and its files to each course that is listed and has none; makes no request.
 
-        If they are not shown, take away those that there are.
+        What is not generated any more is taken away.
         """
-        if self._are_shown:
+        if self._generated.pages:
             self._write(overview_changes(self._store, time.time_ns()))
         else:
             self._take_away(NOWHERE)
         for course in self._store.courses_by_use():
             place = Place(course.place.account, course.key)
-            if self._has(place, INDEX) != self._are_shown or self._has(place, SHOW_FILE) != self.are_shows:
-                self.arrange(course) if self._are_shown or self.are_shows else self._take_away(place)
+            is_same = (
+                self._has(place, INDEX) == self._generated.pages
+                and self._has(place, SHOW_FILE) == self._generated.shows
+            )
+            if not self._generated:
+                self._take_away(place)
+            elif not is_same or self._generated.twins:
+                self.arrange(course)
 
     def _has(self, place: Place, key: str) -> bool:
         node = self._store.find(place, key, Space.PAGE)
@@ -74,13 +95,10 @@ class PageNodes:
         self._write(Changes(gone=tuple(node for node in self._store.of_place(place) if node.space is Space.PAGE)))
 
     def arrange(self, course: Node) -> None:
-        """Give a course the files of its page, for what is known of it now; makes no request."""
+        """Give a course its generated files, for what is known of it now; makes no request."""
         place = Place(course.place.account, course.key)
-        if (self._are_shown or self.are_shows) and self._store.fetch_log.fetched_ns(place) is not None:
-            now = time.time_ns()
-            self._write(
-                page_changes(self._store, place, course.inode, now, are_shown=self._are_shown, are_shows=self.are_shows)
-            )
+        if self._generated and self._store.fetch_log.fetched_ns(place) is not None:
+            self._write(page_changes(self._store, place, course.inode, time.time_ns(), self._generated))
 
     def _write(self, changes: Changes) -> None:
         """Write a difference; directories keep their mtime, for the platform has changed nothing."""
@@ -88,11 +106,12 @@ class PageNodes:
             self._store.write(changes)
             self._notify(changes)
 
-    def outdate_cues(self, captions: Node) -> None:
-        """Forget the size of the script of cues of captions whose bytes have changed: it is made anew when needed."""
-        cues = self._store.find(captions.place, f"{CUES}{captions.key}", Space.PAGE)
-        if cues is not None and not cues.is_gone and cues.size is not None:
-            self._write(Changes(changed=((cues, replace(cues, size=None, etag=None, mtime_ns=time.time_ns())),)))
+    def outdate(self, captions: Node) -> None:
+        """Forget the sizes of what is made of captions whose bytes have changed: it is made anew when needed."""
+        for prefix in _OF_CAPTIONS:
+            made = self._store.find(captions.place, f"{prefix}{captions.key}", Space.PAGE)
+            if made is not None and not made.is_gone and made.size is not None:
+                self._write(Changes(changed=((made, replace(made, size=None, etag=None, mtime_ns=time.time_ns())),)))
 
     def set_bytes(self, node: Node, page: bytes) -> Node:
         """Store size and digest of a page; return its node.  Its mtime changes with its bytes."""
@@ -105,15 +124,16 @@ class PageNodes:
         return after
 
 
-def page_changes(
-    store: Store, place: Place, directory: int, now_ns: int, *, are_shown: bool = True, are_shows: bool = False
-) -> Changes:
-    """The changes that give a course with this directory its page, and what media centres read, as it is known now."""
+def page_changes(store: Store, place: Place, directory: int, now_ns: int, generated: Generated) -> Changes:
+    """The changes that give a course with this directory its generated files, for what is known of it now."""
     nodes = store.of_place(place)
     own = [node for node in nodes if node.space is Space.PAGE]
     platform = [node for node in nodes if node.space is not Space.PAGE]
-    desired = list(_of_course(store, place, directory, platform)) if are_shown else []
-    if are_shows:
+    desired = list(_of_course(store, place, directory, platform)) if generated.pages else []
+    for node in platform:
+        if node.kind is Kind.SUBTITLE and node.space is Space.FILE:
+            desired += _twins(node, generated.twins)
+    if generated.shows:
         desired += _of_show(place, directory, platform)
     return _changes(store, own, desired, now_ns)
 
@@ -136,9 +156,14 @@ def cues_name(captions: Node) -> str:
     return f"{captions.inode:x}.js"
 
 
+def is_of_captions(node: Node) -> bool:
+    """Whether a generated file is made from captions."""
+    return node.key.startswith(_OF_CAPTIONS)
+
+
 def captions_of(store: Store, node: Node) -> Node | None:
-    """The captions that a script of cues is made from; None if they are gone."""
-    found = store.find(node.place, node.key.removeprefix(CUES), Space.FILE)
+    """The captions that a file is made from; None if they are gone."""
+    found = store.find(node.place, node.key.partition("/")[2], Space.FILE)
     return None if found is None or found.is_gone else found
 
 
@@ -156,13 +181,27 @@ def _of_course(store: Store, place: Place, directory: int, nodes: list[Node]) ->
             yield _page(place, f"{CUES}{node.key}", cues_name(node), _inode(store, folder))
 
 
+def _twins(captions: Node, twins: frozenset[str]) -> Iterator[DesiredNode]:
+    """The twins of captions; one in the other format has its name, so a player takes it for the same."""
+    stem, _, extension = captions.name.rpartition(".")
+    for prefix, kind, wanted in (
+        (SRT, Kind.SUBTITLE, "srt"),
+        (VTT, Kind.SUBTITLE, "vtt"),
+        (NOTE, Kind.TRANSCRIPT, "md"),
+    ):
+        if wanted in twins and wanted != extension:
+            yield replace(
+                _page(captions.place, f"{prefix}{captions.key}", f"{stem}.{wanted}", captions.parent), kind=kind
+            )
+
+
 def _of_show(place: Place, directory: int, nodes: list[Node]) -> Iterator[DesiredNode]:
     """What media centres read: of the course, of each module with videos, and of each video."""
     yield _page(place, SHOW_FILE, SHOW_FILE, directory)
     directories = {node.inode: node for node in nodes if node.is_directory}
     modules: dict[int, Node] = {}
     for node in nodes:
-        if node.kind is not Kind.VIDEO or node.space is not Space.FILE or node.is_refused:
+        if node.kind is not Kind.VIDEO or node.space is not Space.FILE:
             continue
         yield _page(place, f"{EPISODE}{node.key}", f"{node.name.rpartition('.')[0]}.nfo", node.parent)
         above = directories.get(node.parent)
@@ -201,7 +240,8 @@ def _changes(store: Store, present: list[Node], desired: list[DesiredNode], now_
         taken.add(inode := store.new_inode(node, taken))
         return inode
 
-    desired = [node for node in desired if _is_free(store, node)]
+    by_name = {(node.parent, node.name): node for node in reversed(desired)}  # captions in two formats have one note
+    desired = [node for node in by_name.values() if _is_free(store, node)]
     # a page that comes back is made anew: of its old bytes nothing is known
     former = {key: replace(node, size=None, etag=None) for key, node in store.former_nodes(desired).items()}
     return difference(present, desired, former_nodes=former, new_inode=new_inode, now_ns=now_ns)

@@ -21,7 +21,7 @@ from coursefs.catalog.markdown_twins import MarkdownTwins
 from coursefs.catalog.names import Layout
 from coursefs.catalog.node import Node, Place, Space, StoredItem
 from coursefs.catalog.outline_nodes import is_same, outline_changes
-from coursefs.catalog.page_nodes import PageNodes
+from coursefs.catalog.page_nodes import Generated, PageNodes
 from coursefs.catalog.refresh_errors import RefreshErrors
 from coursefs.catalog.refused_files import Probe, is_another_served, still_refused
 from coursefs.catalog.store import Store
@@ -69,7 +69,7 @@ class Refresher:
         layout: Layout,
         twins: MarkdownTwins | None = None,
         *,
-        course_pages: bool = False,
+        generated: Generated | None = None,
     ) -> None:
         """`twins`: makes the Markdown of readings; None: there is none."""
         self._store = store
@@ -82,7 +82,8 @@ class Refresher:
         self._guard = LossGuard(store)
         self._provisional: dict[int, set[str]] = {}  # directory -> keys of its items with provisional files
         self._directories = {one.name: account_directory(store, one.name, one.folder) for one in accounts}
-        self.pages = PageNodes(store, self._notify, are_shown=course_pages, are_shows=layout is Layout.MEDIA_CENTER)
+        generated = replace(generated or Generated(), shows=layout is Layout.MEDIA_CENTER)
+        self.pages = PageNodes(store, self._notify, generated)
         #: called with the difference of every refresh that changed something
         self.on_change: Callable[[Changes], None] = lambda _: None
         #: asks the server of some bytes for their current version; None: no request is possible
@@ -270,8 +271,8 @@ class Refresher:
                 self._store.items.set_state(stored, now, error)
             news = self._write(changes, now, unchanged=directory.inode if is_first else None)
         self._notify(news)
-        if self.pages.are_shows and (top := self._store.find(Place(account.name), place.course)) is not None:
-            self.pages.arrange(top)  # an episode is to have its file when a media centre finds it
+        if self.pages.are_beside_files and (top := self._store.find(Place(place.account), place.course)) is not None:
+            self.pages.arrange(top)  # a film is to have its twins when a player finds it
 
     async def refuse(self, node: Node, error: CoursefsError) -> Node | None:
         """Replace a refused file by a page that says so; None if the refusal is not certain.

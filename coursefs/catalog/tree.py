@@ -16,6 +16,7 @@ from coursefs.catalog.markdown_twins import MarkdownTwins
 from coursefs.catalog.names import Layout, is_probe
 from coursefs.catalog.news import News
 from coursefs.catalog.node import ROOT, Node, Place, Space, StoredItem
+from coursefs.catalog.page_nodes import Generated
 from coursefs.catalog.refresher import Refresher, TreeAccount
 from coursefs.catalog.revalidation import Revalidation
 from coursefs.catalog.store import Store
@@ -41,13 +42,13 @@ class Tree:
         *,
         layout: Layout = Layout.TITLE,
         ages: Ages | None = None,
-        course_pages: bool = False,
+        generated: Generated | None = None,
         readings: Sequence[str] = ("html",),
     ) -> None:
         """`readings`: the formats of readings; with "md" there is Markdown beside each page."""
         self.store = store
         twins = MarkdownTwins(store) if "md" in readings else None
-        self.refresher = Refresher(store, accounts, layout, twins, course_pages=course_pages)
+        self.refresher = Refresher(store, accounts, layout, twins, generated=generated)
         self._accounts = {account.name: account for account in accounts}
         self._revalidation = Revalidation(store, self.refresher, self._accounts, tasks, ages or Ages())
 

@@ -43,6 +43,7 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
         ),
         layout=Layout.MEDIA_CENTER if settings.layout.media_center else Layout(settings.layout.names),
         course_pages=settings.layout.course_pages,
+        subtitle_formats=settings.layout.subtitle_formats,
         max_size=settings.cache.max_size if cache_size is None else cache_size,
         min_free=settings.cache.min_free,
         read_timeout=settings.network.read_timeout,

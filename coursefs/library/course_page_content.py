@@ -14,6 +14,8 @@ from coursefs.catalog import page_nodes as names
 from coursefs.catalog.node import Space, StoredItem, digest_of
 from coursefs.formats.calendars import CalendarEntry, calendar
 from coursefs.formats.media_center import SEASON_FILE
+from coursefs.formats.notes import NoteFacts, transcript_note
+from coursefs.formats.subtitles import subrip, webvtt
 from coursefs.library import media_files
 from coursefs.model import Deadline, Kind
 from coursefs.pages import course_page as pages
@@ -35,7 +37,7 @@ class PageSources:
     def of(self, node: Node) -> Callable[[], bytes]:
         """The function that makes a page: what it needs is read now, and it may run in a thread.
 
-        Of the overview and of a course page; for scripts of cues see `cues`.
+        Of the overview and of a course page; for what is made of captions see `of_captions`.
         """
         store, place = self._store, node.place
         if node.key in {names.SCRIPT, names.STYLE}:
@@ -78,9 +80,39 @@ def _of_overview(store: Store, key: str) -> Callable[[], bytes]:
     return partial(pages.overview_html, overview(store, courses))
 
 
-def cues(captions: Node, text: bytes) -> bytes:
-    """The script with the cues of captions."""
-    return pages.cues_js(captions.key, text)
+def of_captions(store: Store, node: Node, text: bytes) -> Callable[[], bytes]:
+    """The function that makes a file of captions: a script of cues, subtitles in the other format, or a note."""
+    prefix, _, key = node.key.partition("/")
+    match f"{prefix}/":
+        case names.SRT:
+            return lambda: subrip(text) or b""
+        case names.VTT:
+            return lambda: webvtt(text) or b"WEBVTT\n"
+        case names.NOTE:
+            facts = _facts(store, node, key)
+            return partial(_note, text, facts)
+        case _:
+            return partial(pages.cues_js, key, text)
+
+
+def _note(captions: bytes, facts: NoteFacts) -> bytes:
+    return (transcript_note(captions, facts) or "").encode()
+
+
+def _facts(store: Store, note: Node, captions: str) -> NoteFacts:
+    """What the front matter of a note of captions says."""
+    found = store.find(note.place, captions, Space.FILE)
+    item = next(
+        (one.item for one in store.items.in_directory(note.parent) if found and one.item.key == found.item), None
+    )
+    course = store.find(Place(note.place.account), note.place.course)
+    if found is None or item is None or course is None:
+        return NoteFacts("")
+    module = found
+    while module.parent not in {course.inode, module.inode} and (above := store.node(module.parent)) is not None:
+        module = above
+    title = _NUMBER.sub("", module.wanted) if module.is_directory else ""
+    return NoteFacts(item.title, _title(store, course), title, item.url, item.duration)
 
 
 def unstored(node: Node, page: bytes) -> Node:

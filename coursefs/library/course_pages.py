@@ -76,7 +76,7 @@ class CoursePages:
         return made, page
 
     async def _made(self, node: Node) -> tuple[Node, bytes]:
-        if not node.key.startswith(names.CUES):
+        if not names.is_of_captions(node):
             page = await threads.run_sync(content.PageSources(self._store).of(node))
             return self._nodes.set_bytes(node, page), page
         captions = names.captions_of(self._store, node)
@@ -84,9 +84,9 @@ class CoursePages:
             text = b"" if captions is None else await self._text(captions)
         except CoursefsError:
             # a listed file can be stat'ed whatever the platform says; its size is not stored
-            page = content.cues(captions or node, b"")
+            page = content.of_captions(self._store, node, b"")()
             return content.unstored(node, page), page
-        page = content.cues(captions or node, text)
+        page = await threads.run_sync(content.of_captions(self._store, node, text))
         return self._nodes.set_bytes(node, page), page
 
     async def _text(self, captions: Node) -> bytes:
@@ -109,7 +109,7 @@ class CoursePages:
     def note_bytes(self, node: Node) -> None:
         """Note that the bytes of a file have changed."""
         if node.kind is Kind.SUBTITLE:
-            self._nodes.outdate_cues(node)
+            self._nodes.outdate(node)
 
     def note_course(self, course: Node) -> None:
         """Note that the due dates of a course have changed."""
@@ -141,7 +141,7 @@ class CoursePages:
             sources = content.PageSources(self._store)
             for node in self._store.of_place(place, (Kind.PAGE,)):
                 # captions that have changed are another version, and a script of cues asks for it when it is opened
-                if node.size is not None and not node.key.startswith(names.CUES):
+                if node.size is not None and not names.is_of_captions(node):
                     await self._make_again(node, sources)
             await self._idle(0.0)
 

@@ -22,6 +22,7 @@ from coursefs.base.foreground import Foreground
 from coursefs.base.supervisor import Supervisor
 from coursefs.catalog import Indexer, Node, Store, Tree, TreeAccount
 from coursefs.catalog.difference import Changes
+from coursefs.catalog.page_nodes import Generated
 from coursefs.content import Contents
 from coursefs.errors import CoursefsError, NotSignedIn, leaf
 from coursefs.library.account_folders import account_folders
@@ -75,13 +76,15 @@ class Library:
         self._supervisor = Supervisor(nursery, self.task_failed)
         folders = account_folders(settings.accounts, store)
         accounts = [TreeAccount(one.name, providers[one.name], folders[one.name]) for one in settings.accounts]
+        twins = {*settings.subtitle_formats, *settings.wanted.readings} - {"html"}
+        generated = Generated(settings.course_pages, frozenset(twins))
         self._tree = Tree(
             store,
             accounts,
             self._supervisor,
             layout=settings.layout,
             ages=settings.ages,
-            course_pages=settings.course_pages,
+            generated=generated,
             readings=settings.wanted.readings,
         )
         self._contents = contents or Contents(
@@ -170,7 +173,7 @@ class Library:
         if settings.fill and not transport.offline:
             self._supervisor.keep_running(self._indexer.run, name="fill")
             self._supervisor.keep_running(due_dates.run, name="due dates")
-        if contents is None and settings.course_pages:
+        if contents is None and generated:
             self._supervisor.keep_running(self._pages.run, name="course pages")
 
     # -- parts -------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class PageRequests:
                     await self._calls.join(("progress", course.inode), lambda: self._ask_progress(course))
                 case names.DEADLINES:
                     await self._ask_due_once(course)
-                case key if not key.startswith(names.CUES):
+                case key if key == names.INDEX or key.startswith(names.PLAYLIST):
                     await self._calls.join(("files", course.inode), lambda: self._list(course))
 
     async def _ask_due_once(self, course: Node) -> None:

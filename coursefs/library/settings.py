@@ -20,6 +20,7 @@ _CALLED = {
     "wanted": "layout.subtitles or layout.video",
     "layout": "layout.names or layout.media_center",
     "course_pages": "layout.course_pages",
+    "subtitle_formats": "layout.subtitle_formats",
     "max_size": "cache.max_size",
     "min_free": "cache.min_free",
     "read_timeout": "network.read_timeout",
@@ -63,6 +64,7 @@ class LibrarySettings:
     offline: bool = False
     ages: Ages | None = None
     fill: bool = False  # index unknown courses in the background
+    subtitle_formats: tuple[str, ...] = ()  # made of the other where a platform has one alone
     course_pages: bool = False  # show the course page, playlists and calendars
     delays: IndexingDelays | None = None
     next: bool = False  # fetch the beginning of the next lecture while one plays

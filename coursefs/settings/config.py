@@ -43,6 +43,7 @@ class LayoutSettings:
     voices: tuple[str, ...] = ()  # languages of dubbed lectures that are shown besides; ("all",): all of them
     audio_description: bool = False  # also the videos with a spoken description of what is seen
     quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages
+    subtitle_formats: tuple[str, ...] = ()  # "srt", "vtt": made of the other where a platform has one alone
     media_center: bool = False  # names of episodes, and files for Kodi and Jellyfin
     course_pages: bool = True  # the course page, playlists and calendars
     readings: tuple[str, ...] = ("html",)  # formats; with "md" there is Markdown beside each page

@@ -89,6 +89,12 @@ def _readings(value: object) -> tuple[str, ...]:
     raise UsageError('expected ["html"] or ["html", "md"]')
 
 
+def _subtitle_formats(value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and all(one in ("srt", "vtt") for one in value):
+        return tuple(sorted({str(one) for one in value}))
+    raise UsageError('expected a list of "srt" and "vtt"')
+
+
 def _voices(value: object) -> tuple[str, ...]:
     return () if value == [] else subtitles_of(value)
 
@@ -137,6 +143,7 @@ LAYOUT: Mapping[str, Check] = {
     "media_center": _switch,
     "course_pages": _switch,
     "readings": _readings,
+    "subtitle_formats": _subtitle_formats,
 }
 PREFETCH: Mapping[str, Check] = {"next": _switch, "next_size": _positive_size}
 HOOKS: Mapping[str, Check] = {"on_news": command_of}

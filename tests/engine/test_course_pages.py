@@ -319,3 +319,37 @@ async def test_a_page_that_cannot_be_made_is_an_error_of_its_reader_alone(
         await until(lambda: "making a course page: unexpected ZeroDivisionError" in caplog.text)
         assert b"Welcome" in await read(library, "Birds/playlist.m3u8")
         assert not library.status().troubles
+
+
+@asynccontextmanager
+async def with_twins(tmp_path: Path, *formats: str, readings: tuple[str, ...] = ("html",)) -> AsyncIterator[Library]:
+    account = AccountSource("school", "school", {}, {})
+    settings = LibrarySettings(
+        tmp_path / "catalogue.sqlite",
+        tmp_path / "cache",
+        [account],
+        Wanted(readings=readings),
+        subtitle_formats=formats,
+    )
+    async with open_library(
+        settings, Transport(http_transport=Cdn()), providers=made_by("school", platform())
+    ) as library:
+        yield library
+
+
+async def test_captions_are_there_in_the_other_format_too(tmp_path: Path) -> None:
+    async with with_twins(tmp_path, "srt", "vtt") as library:
+        assert await names(library, "Birds") == ["01 First", "02 Second"]
+        assert await names(library, "Birds/01 First") == ["01 Hello.en.srt", "01 Hello.en.vtt", "01 Hello.mp4"]
+        vtt = (await read(library, "Birds/01 First/01 Hello.en.vtt")).decode()
+        assert vtt.startswith("WEBVTT") and "00:00:01.000 --> 00:00:02.000" in vtt and "Good morning" in vtt
+    async with with_twins(tmp_path) as library:
+        assert await names(library, "Birds/01 First") == ["01 Hello.en.srt", "01 Hello.mp4"]
+
+
+async def test_captions_are_notes_where_readings_are(tmp_path: Path) -> None:
+    async with with_twins(tmp_path, readings=("html", "md")) as library:
+        assert await names(library, "Birds/01 First") == ["01 Hello.en.md", "01 Hello.en.srt", "01 Hello.mp4"]
+        note = (await read(library, "Birds/01 First/01 Hello.en.md")).decode()
+        assert note.startswith("---\n") and "**0:01** Good morning" in note
+        assert all(line in note for line in ('course: "Birds"', 'module: "First"'))

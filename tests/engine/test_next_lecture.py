@@ -211,20 +211,34 @@ async def test_a_reload_switches_it_on(course: Course1, autojump_clock: trio.tes
         assert library.status().fetched_ahead == FetchedAhead(SECOND, 4, MIB)
 
 
+@pytest.mark.parametrize("begun", ["", "item/b/subtitle.en.srt", "item/b/video"])
 async def test_no_step_is_taken_while_a_program_waits_for_a_read(
-    course: Course1, autojump_clock: trio.testing.MockClock
+    course: Course1, autojump_clock: trio.testing.MockClock, begun: str
 ) -> None:
-    course.cdn.bodies["item/b/attachment.pdfSlides"] = noise(MIB, 9)
-    gate = course.cdn.gates["item/b/attachment.pdfSlides"] = trio.Event()
-    async with course.opened(read_timeout=10 * SECONDS) as library, player(library), trio.open_nursery() as nursery:
-        slides = await library.files.open(await find(library, "Graphics/01 Start/04 Again - Slides.pdf"))
-        nursery.start_soon(slides.read, 0, MIB)
-        await trio.sleep(SECONDS)
-        assert library.status().fetched_ahead == FetchedAhead()
-        gate.set()
+    """`begun`: the content whose first step is on its way when the read begins."""
+    course.show([HELLO, AGAIN])
+    slides = "item/b/attachment.pdfSlides"
+    course.cdn.bodies[slides] = noise(MIB, 9)
+    gates = course.cdn.gates = {name: trio.Event() for name in (slides, begun)}
+    async with (
+        course.opened(read_timeout=10 * SECONDS) as library,
+        trio.open_nursery() as nursery,
+        player(library, "Graphics/01 Part 1/01 Hello.mp4"),
+    ):
+        handle = await library.files.open(await find(library, "Graphics/01 Part 1/04 Again - Slides.pdf"))
+        while begun and not course.fetched(begun):
+            await trio.sleep(0.1)
+        nursery.start_soon(handle.read, 0, MIB)
+        await trio.sleep(1)
+        gates[begun].set()
+        await trio.sleep(SECONDS / 2)
+        assert course.fetched("item/b/subtitle.en.srt") == (KIB if begun else 0)
+        assert course.fetched("item/b/transcript.en.txt") == (KIB if begun == "item/b/video" else 0)
+        assert course.fetched("item/b/video") == (2 * MIB if begun == "item/b/video" else 0)
+        gates[slides].set()
         await trio.sleep(SECONDS / 4)
-        assert library.status().fetched_ahead.lecture == SECOND
-        slides.close()
+        assert library.status().fetched_ahead.bytes == 5 * MIB
+        handle.close()
 
 
 async def test_the_bandwidth_limit_of_the_background_holds(

@@ -291,6 +291,29 @@ def test_a_lecture_that_does_not_play_and_a_transcript_that_is_missing_are_one_s
     chromium.until("searched.textContent === '1 hit; 1 of 3 transcripts cannot be read'")
 
 
+def test_a_page_whose_end_is_missing_is_read_again_once(root: Path, chromium: Browser) -> None:
+    """A file of a mount may grow while it is opened: Chromium reads as much as it had before."""
+    page = next(root.glob("Waves*/index.html"))
+    page.write_bytes(page.read_bytes()[:-400])
+    chromium.visit(page)
+    assert chromium.value("performance.getEntriesByType('navigation')[0].type") == "reload"
+    assert chromium.value("document.querySelectorAll('.item').length") == 8
+    assert chromium.complaints() == []
+
+
+def test_progress_whose_end_is_missing_is_read_again_once(root: Path, chromium: Browser) -> None:
+    script = next(root.glob("Waves*/index.files/progress.js"))
+    script.write_bytes(script.read_bytes()[:30])
+    watch = (
+        "window.added = []; new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach("
+        "node => node.src && added.push(node.src)))).observe(document, {childList: true, subtree: true})"
+    )
+    chromium.call("Page.addScriptToEvaluateOnNewDocument", source=watch)
+    chromium.visit(next(root.glob("Waves*/index.html")))
+    chromium.until("added.some(source => source.endsWith('/progress.js?again'))")
+    click_title(chromium, "What a Wave Is")
+
+
 def test_a_page_opens_at_the_item_and_the_second_of_its_address(page: Browser) -> None:
     page.run("location.hash = document.querySelectorAll('.item')[4].id + '&t=13.5'")
     page.until("document.querySelector('video')?.currentTime === 13.5")

@@ -225,7 +225,7 @@ def test_the_overview_lists_courses_by_account() -> None:
 
 def called(script: bytes, function: str) -> list[Any]:
     """The arguments of the one call that a script is; nothing in it ends a script element or begins markup."""
-    text = script.decode("ascii")
+    text = script.decode("ascii").rstrip() + "\n"
     begin, end = f"coursefs.{function}(", ");\n"
     assert text.startswith(begin) and text.endswith(end) and text.count("\n") == 1
     assert not set(text) & set("<>&")
@@ -278,6 +278,15 @@ def test_progress_is_a_script_that_says_what_is_done_and_due() -> None:
         ],
     }
     assert progress_js(PageProgress({"a": 1, "b": 0})) == progress_js(PageProgress({"b": 0, "a": 1}))
+
+
+def test_the_size_of_a_progress_script_is_the_same_before_and_after_progress_was_asked_for() -> None:
+    due = tuple(PageDeadline(f"Quiz {number}", 10**18, f"quiz {number}") for number in range(40))
+    asked = progress_js(PageProgress({f"item {number}": 1.0 for number in range(200)}, due, 0.5))
+    assert len(asked) == len(progress_js(PageProgress())) == 16 * 1024
+    assert asked.endswith(b" \n")
+    long = progress_js(PageProgress({"x" * 20_000: 1.0}))
+    assert len(long) == 32 * 1024
 
 
 @given(st.dictionaries(_TEXTS, st.floats(), max_size=3), st.integers(-(10**30), 10**30), _TEXTS, _NUMBERS)

@@ -16,6 +16,9 @@ from coursefs.pages.course_page.texts import key_of, line
 
 #: cues of a file, and characters of a cue, that are shown
 _MOST_CUES, _LONGEST_CUE = 50_000, 2_000
+#: bytes that the size of a progress script is a multiple of: it is the same before and after progress was asked for,
+#: so a browser that opens the script meanwhile, and reads as much as it had before, reads all of it
+_STEP = 16 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,7 +57,8 @@ def progress_js(progress: PageProgress) -> bytes:
     done = {key_of(key): _fraction(part) for key, part in progress.done.items() if math.isfinite(part)}
     course = progress.course_done
     whole = None if course is None or not math.isfinite(course) else _fraction(course)
-    return _call("progress", {"course": whole, "done": done, "due": due})
+    script = _call("progress", {"course": whole, "done": done, "due": due})
+    return script.removesuffix(b"\n").ljust(-len(script) // _STEP * -_STEP - 1) + b"\n"
 
 
 def _fraction(part: float) -> float:

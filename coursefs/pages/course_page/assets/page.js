@@ -94,11 +94,13 @@
 
   const known = new Map(); // the cues of files by key
   let progress = { course: null, done: {}, due: [] };
+  let isProgressTold = false;
 
   window.coursefs = {
     cues: (key, cues) => known.set(key, cues),
     progress: (told) => {
       progress = told;
+      isProgressTold = true;
     },
   };
 
@@ -118,6 +120,15 @@
     });
   }
 
+  /** Load a script until it has told what it is for: once more if its end was missing, as below for the page. */
+  async function loadData(url, isTold) {
+    for (const address of [url, `${url}?again`]) {
+      if (!(await load(address))) return false;
+      if (isTold()) return true;
+    }
+    return false;
+  }
+
   const loading = new Map();
 
   /** The cues of a subtitle file: [[start, end, text], …]; none where it cannot be loaded. */
@@ -125,7 +136,7 @@
     if (!loading.has(file.key)) {
       loading.set(
         file.key,
-        load(file.cues).then((loaded) => {
+        loadData(file.cues, () => known.has(file.key)).then((loaded) => {
           if (!loaded) loading.delete(file.key); // it may be there the next time
           return known.get(file.key) ?? [];
         }),
@@ -1115,9 +1126,16 @@
     byId("welcome").hidden = !last && !due.length;
   }
 
+  if (!byId("said")) {
+    // The end of the page is missing: the file grew while it was opened, as when what it lists was asked for then, and
+    // the browser read as much as it had before. So it is read again, once.
+    if (performance.getEntriesByType("navigation")[0]?.type !== "reload") location.reload();
+    return;
+  }
+
   const show = page === "course" ? showCourse : showOverview;
   (page === "course" ? startCourse : showOverview)();
-  load("index.files/progress.js").then((loaded) => {
+  loadData("index.files/progress.js", () => isProgressTold).then((loaded) => {
     if (loaded) show();
   });
 })();
