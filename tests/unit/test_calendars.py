@@ -9,7 +9,7 @@ from typing import Any
 import icalendar
 import pytest
 import vobject
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coursefs.base.due_times import EARLIEST, LATEST
@@ -157,6 +157,7 @@ _ENTRIES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_TEXT, _ENTRIES)
 def test_every_calendar_is_read_by_both_libraries(name: str, entries: list[CalendarEntry]) -> None:
     data = calendar(name, entries)
