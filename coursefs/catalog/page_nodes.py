@@ -201,7 +201,7 @@ def _of_show(place: Place, directory: int, nodes: list[Node]) -> Iterator[Desire
     directories = {node.inode: node for node in nodes if node.is_directory}
     modules: dict[int, Node] = {}
     for node in nodes:
-        if node.kind is not Kind.VIDEO or node.space is not Space.FILE or node.is_refused:
+        if node.kind is not Kind.VIDEO or node.space is not Space.FILE:
             continue
         yield _page(place, f"{EPISODE}{node.key}", f"{node.name.rpartition('.')[0]}.nfo", node.parent)
         above = directories.get(node.parent)

@@ -9,7 +9,7 @@ from typing import Any
 import icalendar
 import pytest
 import vobject
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coursefs.base.due_times import EARLIEST, LATEST
@@ -78,6 +78,12 @@ def test_what_is_imported_twice_is_there_once() -> None:
     assert before["uid"] == after["uid"]
     assert before["sequence"] < after["sequence"] < 2**31
     assert before["dtstamp"].dt < after["dtstamp"].dt
+
+
+@pytest.mark.parametrize("changed_ns", [-(2**63), 0, 2**63])
+def test_a_time_of_change_that_cannot_be_is_the_nearest_that_can(changed_ns: int) -> None:
+    (event,) = events(calendar("x", [replace(QUIZ, changed_ns=changed_ns)]))
+    assert 0 <= event["sequence"] < 2**31 and EARLIEST <= event["dtstamp"].dt <= LATEST
 
 
 def test_several_dates_of_one_thing_are_several_entries() -> None:
@@ -151,6 +157,7 @@ _ENTRIES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_TEXT, _ENTRIES)
 def test_every_calendar_is_read_by_both_libraries(name: str, entries: list[CalendarEntry]) -> None:
     data = calendar(name, entries)
