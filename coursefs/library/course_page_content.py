@@ -186,10 +186,16 @@ def overview(store: Store, shown: Sequence[Node]) -> pages.CoursesOverview:
                 _title(store, node),
                 store.path_of(node),
                 store.items.count(place) if listed else None,
-                node.place.account if len(accounts) > 1 else "",
+                _account(store, node) if len(accounts) > 1 else "",
             )
         )
     return pages.CoursesOverview(courses=tuple(courses), deadlines=names.DEADLINES)
+
+
+def _account(store: Store, course: Node) -> str:
+    """What an account is called: as its folder, if it has one."""
+    folder = store.node(course.parent)
+    return course.place.account if folder is None or folder.kind is Kind.ROOT else folder.name
 
 
 def course_page(store: Store, course: Node) -> pages.CoursePage:
@@ -255,19 +261,33 @@ _ORDER = (Kind.VIDEO, Kind.AUDIO, Kind.READING, Kind.LINK, Kind.SUBTITLE, Kind.T
 _RANKS: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(_ORDER)}
 
 
+#: what an item is whose first file is of this kind; a page that leads to the web says it in its name: "(quiz).html"
+_LABELS = {Kind.VIDEO: "Lecture", Kind.AUDIO: "Recording", Kind.READING: "Reading"}
+_MARKED = re.compile(r"\((?!locked|not available|unavailable)([^()]+)\)\.html$")
+
+
 def _item(stored: StoredItem, files: Sequence[Node], path: str) -> pages.PageItem:
     item = stored.item
     in_order = sorted(files, key=lambda node: (_RANKS.get(node.kind, len(_ORDER)), node.name))
     return pages.PageItem(
         item.key,
         item.title,
-        _CAMEL.sub(" ", item.type_name).replace("_", " ").capitalize(),
+        _label(item.type_name, in_order),
         item.position,
         item.locked,
         item.url,
         item.duration,
         files=tuple(_file(node, stored.stem, path) for node in in_order),
     )
+
+
+def _label(type_name: str, files: Sequence[Node]) -> str:
+    """What an item is, for a person: by its first file, which is in every platform's words the same."""
+    first = files[0] if files else None
+    if first is not None and first.kind in _LABELS:
+        return _LABELS[first.kind]
+    marked = _MARKED.search(first.name) if first is not None and first.kind is Kind.LINK else None
+    return _CAMEL.sub(" ", type_name if marked is None else marked[1]).replace("_", " ").capitalize()
 
 
 def _file(node: Node, stem: str, path: str) -> pages.PageFile:

@@ -17,7 +17,7 @@ import trio
 from coursefs.catalog.node import ROOT
 from coursefs.errors import Unreachable
 from coursefs.library import AccountSource, Library, LibrarySettings, Node, course_pages, open_library
-from coursefs.model import Course, CourseProgress, Deadline, File, Kind, Outline, Placement, Remote, Wanted
+from coursefs.model import Course, CourseProgress, Deadline, File, Kind, Outline, Page, Placement, Remote, Wanted
 from coursefs.pages import course_page
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, made_by, section, video
@@ -353,3 +353,16 @@ async def test_captions_are_notes_where_readings_are(tmp_path: Path) -> None:
         note = (await read(library, "Birds/01 First/01 Hello.en.md")).decode()
         assert note.startswith("---\n") and "**0:01** Good morning" in note
         assert all(line in note for line in ('course: "Birds"', 'module: "First"'))
+
+
+async def test_an_item_is_what_its_files_are_whatever_the_platform_calls_it(tmp_path: Path) -> None:
+    provider = platform()
+    quiz = File("item/b/page", Kind.LINK, Placement.MARKED, "quiz", ".html", "text/html", Page("<p>on the web</p>"))
+    provider.contents["item/b"] = [quiz]
+    second = section("m2", "Second", 2, replace(LATER, type_name="staffGraded"), lecture("c", "Locked", 2))
+    provider.outlines["c1"] = Outline((section("m1", "First", 1, replace(HELLO, type_name="supplement")), second))
+    provider.contents["item/c"] = []
+    async with opened(tmp_path, provider) as library:
+        page = (await read(library, "Birds/index.html")).decode()
+        assert page.count(">Lecture<") == 2 and ">Quiz<" in page
+        assert "Supplement" not in page and "Staff graded" not in page
