@@ -57,3 +57,23 @@ def test_links_of_a_page_lead_beside_it_or_to_the_web(mounted: World, chromium: 
     assert chromium.value("document.title") == "How this course works · Interactive Computer Graphics"
     assert chromium.value("document.compatMode") == "CSS1Compat"
     assert chromium.value("document.querySelectorAll('h1').length") == 1
+
+
+def test_the_page_of_a_course_that_was_never_opened_plays_a_lecture_and_finds_what_is_said(
+    mounted: World, chromium: Browser
+) -> None:
+    page = mounted.path(GRAPHICS, "index.html")
+    page.stat()  # as a browser does, before it opens the page and what the page lists is asked for
+    chromium.visit(page)
+    chromium.until("document.querySelectorAll('#list .item').length === 15 && document.querySelector('.item.done')")
+    chromium.run("document.querySelector('.item[data-icon=video] .title').click()")
+    chromium.until("document.querySelector('video').readyState >= 2 && document.querySelectorAll('.cue').length > 3")
+    cue = "document.querySelectorAll('.cue')[2]"
+    said = chromium.run(f"{cue}.click(); {cue}.textContent")
+    chromium.until(f"{cue}.hasAttribute('aria-current')")
+    assert chromium.value("document.querySelector('video').currentTime") > 1
+    word = max(said.split(), key=len)
+    chromium.run(f"words.value = {word!r}; words.dispatchEvent(new Event('input'))")
+    chromium.until("document.querySelector('#hits .words mark')")
+    assert {urlsplit(url).scheme for url in chromium.requested()} <= {"file", "data"}
+    assert chromium.complaints() == []
