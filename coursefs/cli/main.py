@@ -46,6 +46,7 @@ COMMANDS = {
     "tree": LazyCommand("coursefs.cli.known:tree", "Draw a folder from the catalogue."),
     "size": LazyCommand("coursefs.cli.known:size", "Count the files of a folder and sum up their sizes."),
     "search": LazyCommand("coursefs.cli.search:search", "Search titles, readings, transcripts and captions."),
+    "open": LazyCommand("coursefs.cli.open:open_page", "Open a course page in the browser."),
     "update": LazyCommand("coursefs.cli.update:update", "Refresh the catalogue now."),
     "due": LazyCommand("coursefs.cli.due:due", "List what is due in your courses."),
     "fetch": LazyCommand("coursefs.cli.transfers:fetch", "Fetch contents into the cache, for use without a network."),

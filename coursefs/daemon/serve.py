@@ -19,6 +19,7 @@ from coursefs.base.crash_messages import Defect, told
 from coursefs.daemon import memory, metrics, metrics_server, socket
 from coursefs.daemon.claims import claimed
 from coursefs.daemon.commands import UnderWay, commands
+from coursefs.daemon.opening import Opening
 from coursefs.daemon.readiness import Readiness
 from coursefs.daemon.reloading import Reloading
 from coursefs.daemon.status_report import library_report
@@ -126,7 +127,12 @@ async def _serve(
             return metrics.CONTENT_TYPE, await threads.run_sync(lambda: metrics.text(now))
 
         reloading = Reloading(library, daemon_options.again, readiness.manager, ready)
-        known = {"status": say_status, "reload": reloading.command, **commands(library, under_way)}
+        known = {
+            "status": say_status,
+            "reload": reloading.command,
+            "open": Opening(library).command,
+            **commands(library, under_way),
+        }
         pages = {"/metrics": say_metrics}
         failed = library.task_failed
         control = socket.serving_in(daemon_options.socket_dirs, mountpoint, known, pages, failed)

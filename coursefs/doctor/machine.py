@@ -7,7 +7,8 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from coursefs.doctor.finding import Finding, Severity
@@ -21,6 +22,15 @@ _DEVICE = Path("/dev/fuse")
 _FUSE_CONF = Path("/etc/fuse.conf")
 #: the first kernel with reads of 1 MiB (FUSE_MAX_PAGES)
 _KERNEL = (4, 20)
+#: where programs and desktop files are that cannot read every folder
+_SANDBOXED = {
+    "Snap": [Path("/snap/bin"), Path("/var/lib/snapd/desktop/applications")],
+    "Flatpak": [
+        folder / name
+        for folder in (Path("/var/lib/flatpak/exports"), Path("~/.local/share/flatpak/exports").expanduser())
+        for name in ("bin", "share/applications")
+    ],
+}
 _CONTAINER = "in a container: start it with --device /dev/fuse --cap-add SYS_ADMIN"
 
 
@@ -31,6 +41,35 @@ def machine() -> Iterator[Finding]:
     yield binding()
     yield kernel(os.uname().release, CONNECTIONS)
     yield allow_other(_FUSE_CONF)
+    yield from browser(default_browser(os.environ), _SANDBOXED)
+
+
+def default_browser(environment: Mapping[str, str]) -> str:
+    """The browser that opens pages: a program, or the name of a desktop file; "" where it is not known."""
+    if named := environment.get("BROWSER"):
+        return named
+    try:
+        asked = subprocess.run(
+            ["xdg-settings", "get", "default-web-browser"],  # noqa: S607  # the desktop's own, wherever it is
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip()
+
+
+def browser(name: str, sandboxed: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
+    """Say so where the browser may not read the files beside a page; `sandboxed`: the folders of such programs."""
+    for kind, folders in sandboxed.items():
+        is_program = "/" in name
+        if name and any(Path(name).parent == folder if is_program else (folder / name).exists() for folder in folders):
+            message = f"the default browser is a {kind}: it may not read the files beside a page"
+            yield Finding("browser", Severity.NOTE, message, "coursefs open")
 
 
 def device(path: Path) -> Finding:

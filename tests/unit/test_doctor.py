@@ -198,3 +198,18 @@ def test_lines_for_a_person(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "PROBLEM  FUSE device: /dev/no-fuse is missing"
     assert out[1].startswith("         -> sudo modprobe fuse")
+
+
+def test_a_browser_that_may_not_read_every_folder_is_noted(tmp_path: Path) -> None:
+    snap, flatpak = tmp_path / "snap", tmp_path / "flatpak"
+    for folder, name in ((snap, "firefox_firefox.desktop"), (flatpak, "org.mozilla.firefox.desktop")):
+        folder.mkdir()
+        (folder / name).touch()
+    sandboxed = {"Snap": [snap], "Flatpak": [flatpak]}
+    for name, kind in (("firefox_firefox.desktop", "Snap"), ("org.mozilla.firefox.desktop", "Flatpak")):
+        (found,) = machine.browser(name, sandboxed)
+        assert (found.state, found.advice) == (Severity.NOTE, "coursefs open")
+        assert kind in found.message
+    assert [one.message for one in machine.browser(f"{snap}/firefox", sandboxed)]
+    for name in ("firefox.desktop", "", "/usr/bin/firefox_firefox.desktop"):
+        assert list(machine.browser(name, sandboxed)) == []
