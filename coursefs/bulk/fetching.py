@@ -89,7 +89,7 @@ class Pin:
     async def look(self, found: Found) -> Task | None:
         """See `Job`."""
         node = found.node
-        if node.is_directory:
+        if node.is_directory or node.is_generated:
             return None
         self.files += 1
         if node.identity is None:  # a page that coursefs wrote is in the catalogue, and never evicted

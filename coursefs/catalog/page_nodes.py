@@ -26,6 +26,10 @@ _OF_CAPTIONS = (CUES, SRT, VTT, NOTE)
 EPISODE = "episode/"
 #: what its folder has as item: one without is a section of the platform, and no item has this key
 _ITEM = f"{SEPARATOR}page"
+#: what a page that is complete has as Last-Modified, which no server gives it
+_COMPLETE = 0
+#: ns in which a course becomes known, after it was first listed
+_FIRST_KNOWN_NS = 3600 * 10**9
 #: the place of what is in the root, which belongs to no account
 NOWHERE = Place()
 
@@ -113,15 +117,27 @@ class PageNodes:
             if made is not None and not made.is_gone and made.size is not None:
                 self._write(Changes(changed=((made, replace(made, size=None, etag=None, mtime_ns=time.time_ns())),)))
 
-    def set_bytes(self, node: Node, page: bytes) -> Node:
-        """Store size and digest of a page; return its node.  Its mtime changes with its bytes."""
-        digest, today = digest_of(page), self._store.node(node.inode)
-        if today is None or today.etag == digest:
+    def set_bytes(self, node: Node, page: bytes, *, is_complete: bool) -> Node:
+        """Store size and digest of a page; return its node.  Its mtime changes with its bytes.
+
+        `is_complete`: all that the page shows was asked for.  A page that was not complete keeps its mtime for an hour
+        although its bytes change: a first backup reads it while the course becomes known, and the second is to find
+        nothing new.
+        """
+        digest, today, now = digest_of(page), self._store.node(node.inode), time.time_ns()
+        if today is None or (today.etag, _is_complete(today)) == (digest, is_complete):
             return today or node
-        mtime_ns = today.mtime_ns if today.size is None else time.time_ns()
-        after = replace(today, size=len(page), etag=digest, mtime_ns=mtime_ns)
+        keeps = today.etag in {digest, None} or (not _is_complete(today) and now - today.mtime_ns < _FIRST_KNOWN_NS)
+        mtime_ns = today.mtime_ns if keeps else now
+        after = replace(
+            today, size=len(page), etag=digest, modified_ns=_COMPLETE if is_complete else None, mtime_ns=mtime_ns
+        )
         self._write(Changes(changed=((today, after),)))
         return after
+
+
+def _is_complete(page: Node) -> bool:
+    return page.modified_ns is not None
 
 
 def page_changes(store: Store, place: Place, directory: int, now_ns: int, generated: Generated) -> Changes:

@@ -135,9 +135,11 @@ class Revalidation:
             node = self._store.node(inode)
             if node is None:
                 raise Gone("there is no such file")
-            if node.space is Space.PAGE:
-                return True
-            if node.kind not in _ITEM_DIRECTORIES or node.place.account not in self._accounts:
+            if (
+                node.space is Space.PAGE
+                or node.kind not in _ITEM_DIRECTORIES
+                or node.place.account not in self._accounts
+            ):
                 return False
             due = self._set_fresh_until(
                 inode, self.ages.directory_due_ns(self._store.items.fetch_times(inode), time.time_ns())

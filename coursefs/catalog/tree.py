@@ -102,6 +102,10 @@ class Tree:
     async def children(self, directory: Node) -> Sequence[Node]:
         """The nodes of a directory, by name. Raises the error of the fetch if the directory was never fetched."""
         await self._revalidation.ensure_listed(directory)
+        if directory.space is Space.PAGE and (
+            course := self.store.find(Place(directory.place.account), directory.place.course)
+        ):
+            self.refresher.pages.arrange(course)
         shown = self.store.children(directory.inode)
         if not shown:
             self.node(directory.inode)  # raises `Gone` if the catalogue was replaced: the directory is not empty

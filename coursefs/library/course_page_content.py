@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from coursefs.base.due_times import is_plausible
@@ -27,6 +27,14 @@ _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.[a-z0-9]+$")
 _SHOWN = frozenset(Kind) - {Kind.IMAGE, Kind.PAGE, Kind.FOLDER}
 
 
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """What a page is made from: a function that may run in a thread, and whether all that it shows was asked for."""
+
+    make: Callable[[], bytes]
+    is_complete: bool = True
+
+
 class PageSources:
     """What pages are made from, as the catalogue has it now; a course is read once, for all of its pages."""
 
@@ -34,31 +42,32 @@ class PageSources:
         self._store = store
         self._courses: dict[Place, pages.CoursePage] = {}
 
-    def of(self, node: Node) -> Callable[[], bytes]:
-        """The function that makes a page: what it needs is read now, and it may run in a thread.
-
-        Of the overview and of a course page; for what is made of captions see `of_captions`.
-        """
+    def of(self, node: Node) -> PageSource:
+        """What the overview or a file of a course page is made from; for what is made of captions see `of_captions`."""
         store, place = self._store, node.place
         if node.key in {names.SCRIPT, names.STYLE}:
-            return lambda: pages.assets()[node.key]
+            return PageSource(lambda: pages.assets()[node.key])
         if place == names.NOWHERE:
             return _of_overview(store, node.key)
         course = store.find(Place(place.account), place.course)
         if course is None:
-            return lambda: b""
+            return PageSource(lambda: b"")
+        was_asked = store.due_dates.asked_ns(place) is not None
         if node.key == names.PROGRESS:
-            return partial(pages.progress_js, progress(store, place))
+            return PageSource(partial(pages.progress_js, progress(store, place)), was_asked)
         if node.key == names.DEADLINES:
-            return partial(calendar, _title(store, course), entries(store, course))
+            return PageSource(partial(calendar, _title(store, course), entries(store, course)), was_asked)
         if place not in self._courses:
             self._courses[place] = course_page(store, course)
         shown = self._courses[place]
+        return PageSource(self._of_course(node, shown), not shown.is_partial)
+
+    def _of_course(self, node: Node, shown: pages.CoursePage) -> Callable[[], bytes]:
         if node.key == names.INDEX:
             return partial(pages.index_html, shown)
         if node.key.endswith(".nfo") or node.key.startswith((f"{SEASON_FILE}/", names.EPISODE)):
             return partial(media_files.nfo, shown, node.key)
-        folder = store.node(node.parent)
+        folder = self._store.node(node.parent)
         return partial(_playlist, shown, node.key, "" if folder is None else folder.name)
 
 
@@ -71,13 +80,19 @@ def _playlist(course: pages.CoursePage, key: str, folder: str) -> bytes:
     return b"" if module is None else pages.playlist(module, folder)
 
 
-def _of_overview(store: Store, key: str) -> Callable[[], bytes]:
+def _of_overview(store: Store, key: str) -> PageSource:
     courses = sorted(store.courses_by_use(), key=store.path_of)
+    places = [Place(course.place.account, course.key) for course in courses]
+    if key == names.INDEX:
+        return PageSource(
+            partial(pages.overview_html, overview(store, courses)),
+            all(store.fetch_log.fetched_ns(place) is not None for place in places),
+        )
+    were_asked = all(store.due_dates.asked_ns(place) is not None for place in places)
     if key == names.DEADLINES:
-        return partial(calendar, "Courses", [entry for course in courses for entry in entries(store, course)])
-    if key == names.PROGRESS:
-        return partial(pages.progress_js, _progress_of_all(store, courses))
-    return partial(pages.overview_html, overview(store, courses))
+        due = [entry for course in courses for entry in entries(store, course)]
+        return PageSource(partial(calendar, "Courses", due), were_asked)
+    return PageSource(partial(pages.progress_js, _progress_of_all(store, courses)), were_asked)
 
 
 def of_captions(store: Store, node: Node, text: bytes) -> Callable[[], bytes]:

@@ -77,8 +77,9 @@ class CoursePages:
 
     async def _made(self, node: Node) -> tuple[Node, bytes]:
         if not names.is_of_captions(node):
-            page = await threads.run_sync(content.PageSources(self._store).of(node))
-            return self._nodes.set_bytes(node, page), page
+            source = content.PageSources(self._store).of(node)
+            page = await threads.run_sync(source.make)
+            return self._nodes.set_bytes(node, page, is_complete=source.is_complete), page
         captions = names.captions_of(self._store, node)
         try:
             text = b"" if captions is None else await self._text(captions)
@@ -87,7 +88,7 @@ class CoursePages:
             page = content.of_captions(self._store, node, b"")()
             return content.unstored(node, page), page
         page = await threads.run_sync(content.of_captions(self._store, node, text))
-        return self._nodes.set_bytes(node, page), page
+        return self._nodes.set_bytes(node, page, is_complete=True), page
 
     async def _text(self, captions: Node) -> bytes:
         handle = await self._opened(captions.inode)
@@ -148,7 +149,8 @@ class CoursePages:
     async def _make_again(self, node: Node, sources: content.PageSources) -> None:
         """Make a page; an error costs this page alone, and its reader gets it."""
         try:
-            self._nodes.set_bytes(node, await threads.run_sync(sources.of(node)))
+            source = sources.of(node)
+            self._nodes.set_bytes(node, await threads.run_sync(source.make), is_complete=source.is_complete)
         except CoursefsError as error:
             log.info("%s: the page is as it was: %s", node.name, error)
         except Exception as error:

@@ -63,7 +63,7 @@ async def listed(tree: Tree) -> dict[str, Node]:
 
 
 def facts(tree: Tree, node: Node) -> dict[str, str | None]:
-    root = ET.fromstring(PageSources(tree.store).of(node)())
+    root = ET.fromstring(PageSources(tree.store).of(node).make())
     return {"root": root.tag} | {child.tag: child.text for child in root}
 
 
