@@ -32,6 +32,7 @@ from coursefs.library import ROOT, Handle, Library, Node
 log = logging.getLogger(__name__)
 
 _INDEX = "index.html"
+_ICON = ("favicon.ico",)  # browsers ask for it by themselves, and complain where there is none
 _PIECE = 256 * 1024
 _MOST_AT_ONCE = 32  # requests that are answered; a browser makes six
 _MOST_TOKENS = 64  # the oldest is forgotten
@@ -115,7 +116,9 @@ class WebServer:
         names = names_of(scope["raw_path"])
         with trio.fail_after(self._deadline):
             node = None if names is None else await self._found(names)
-            if names is None or node is None:
+            if names == _ICON and node is None:
+                response = Response(status_code=204)
+            elif names is None or node is None:
                 response = _line(404, "there is no such file")
             elif node.is_directory:
                 response = await self._directory(node, names)

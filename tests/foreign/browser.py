@@ -43,10 +43,10 @@ class Browser:
                 return told["result"]
             self.events.append(told)
 
-    def visit(self, path: Path) -> None:
-        """Open a file and return when it is loaded, with all that it shows."""
+    def visit(self, page: Path | str) -> None:
+        """Open a file, or a URL, and return when it is loaded, with all that it shows."""
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self._wait_for_load()
 
     def follow(self, link: str) -> None:

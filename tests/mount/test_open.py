@@ -81,6 +81,7 @@ def test_a_course_by_its_name_and_the_overview(mounted: World, browser: httpx.Cl
         page = browser.get(url, follow_redirects=True)
         wanted = mounted.mountpoint / (path or folder.name) / "index.html"
         assert page.content == wanted.read_bytes()
+    assert "no-such-course" in mounted.run("open", "no-such-course", status=2).stderr
 
 
 def test_a_video_arrives_whole_and_in_part(mounted: World, browser: httpx.Client) -> None:
