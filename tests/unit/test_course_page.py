@@ -196,7 +196,9 @@ def test_a_course_of_2000_items_is_rendered_in_time_in_proportion_to_its_size() 
 
     took(large(50))
     small = min(took(large(250)) for _ in range(3))
-    assert took(large(2000)) < max(20 * small, 0.2)
+    # in proportion it is eight times as long, and 64 times where each item is compared with every other; a busy machine
+    # makes one of them several times slower
+    assert min(took(large(2000)) for _ in range(3)) < max(30 * small, 1.0)
 
 
 @settings(max_examples=40, deadline=None)
