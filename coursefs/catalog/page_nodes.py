@@ -117,6 +117,15 @@ class PageNodes:
             if made is not None and not made.is_gone and made.size is not None:
                 self._write(Changes(changed=((made, replace(made, size=None, etag=None, mtime_ns=time.time_ns())),)))
 
+    def set_size(self, node: Node, size: int) -> Node:
+        """Store the size of a page that was not made yet; return its node."""
+        today = self._store.node(node.inode)
+        if today is None or today.size is not None:
+            return today or node
+        after = replace(today, size=size)
+        self._write(Changes(changed=((today, after),)))
+        return after
+
     def set_bytes(self, node: Node, page: bytes, *, is_complete: bool) -> Node:
         """Store size and digest of a page; return its node.  Its mtime changes with its bytes.
 

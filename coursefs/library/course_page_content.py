@@ -107,7 +107,25 @@ def of_captions(store: Store, node: Node, text: bytes) -> Callable[[], bytes]:
             facts = _facts(store, node, key)
             return partial(_note, text, facts)
         case _:
-            return partial(pages.cues_js, key, text)
+            return partial(_cues, key, text)
+
+
+def size_of_cues(captions: int) -> int:
+    """The size of the script with the cues of captions of so many bytes: it is known before they are fetched.
+
+    Times are shorter in it than in captions, and a character is at most doubled, but for rare ones.
+    """
+    return 2 * captions + 1024
+
+
+def _cues(key: str, captions: bytes) -> bytes:
+    """The script with the cues of captions, with blanks at its end; without the last cues if it were too long."""
+    size, text = size_of_cues(len(captions)), captions
+    script = pages.cues_js(key, text)
+    while len(script) > size and text:
+        text = text[: len(text) * 3 // 4]
+        script = pages.cues_js(key, text)
+    return script.ljust(size)
 
 
 def _note(captions: bytes, facts: NoteFacts) -> bytes:

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _QUIET = 2.0
 #: seconds after the mount before the pages of all courses are compared with what they show
 _FIRST = 30.0
+#: seconds for which what a course is is not read again for the sizes of its pages
+_A_LOOK = 1.0
 #: bytes of captions that are read for a page; longer ones are no captions
 _MOST_CAPTIONS = 4 * 2**20
 
@@ -37,9 +39,9 @@ _MOST_CAPTIONS = 4 * 2**20
 class CoursePages:
     """Makes the files of course pages.
 
-    `opened(inode)` opens a file, and may raise `CoursefsError`.  `requests` are made when a page is opened; None: no
-    requests.  `settled` returns when programs see the last change.  `idle(seconds)` returns when there was no
-    foreground request for so long.
+    `opened(inode)` opens a file, `attributes(inode)` finds its size; both may raise `CoursefsError`.  `requests` are made
+    when a page is opened; None: no requests.  `settled` returns when programs see the last change.  `idle(seconds)`
+    returns when there was no foreground request for so long.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class CoursePages:
         store: Store,
         nodes: names.PageNodes,
         opened: Callable[[int], Awaitable[Handle]],
+        attributes: Callable[[int], Awaitable[Node]],
         requests: PageRequests | None,
         settled: Callable[[], Awaitable[None]],
         idle: Callable[[float], Awaitable[None]],
@@ -54,15 +57,37 @@ class CoursePages:
         self._store = store
         self._nodes = nodes
         self._opened = opened
+        self._attributes = attributes
         self._requests = requests
         self._settled = settled
         self._idle = idle
         self._changed: set[Place] = set()  # courses that the pages may no longer agree with
         self._wake = trio.Event()
+        self._sources = content.PageSources(store)
+        self._sources_until = float("-inf")  # trio's clock
 
     async def sized(self, node: Node) -> Node:
         """A page with its size; it is made if it never was, from what is known."""
-        return node if node.size is not None else (await self._made(node))[0]
+        if node.size is not None:
+            return node
+        if not node.key.startswith(names.CUES):
+            return (await self._made(node, self._sources_of_now()))[0]
+        # a look at a directory must not fetch all captions: the size of a script of cues is a rule
+        captions = names.captions_of(self._store, node)
+        try:
+            known = (
+                captions if captions is None or captions.size is not None else await self._attributes(captions.inode)
+            )
+        except CoursefsError:
+            return content.unstored(node, content.of_captions(self._store, node, b"")())
+        return self._nodes.set_size(node, content.size_of_cues(0 if known is None else known.size or 0))
+
+    def _sources_of_now(self) -> content.PageSources:
+        """What pages are made from, read once for all that a look at a directory wants to know the size of."""
+        now = trio.current_time()
+        if now >= self._sources_until:
+            self._sources, self._sources_until = content.PageSources(self._store), now + _A_LOOK
+        return self._sources
 
     async def opened(self, node: Node) -> tuple[Node, bytes]:
         """A page as it is now, for a reader: its node and its bytes."""
@@ -70,14 +95,14 @@ class CoursePages:
             await self._requests.before(node)
         if node.key == names.INDEX and (course := self._course(node.place)) is not None:
             self._nodes.arrange(course)
-        made, page = await self._made(node)
+        made, page = await self._made(node, content.PageSources(self._store))
         if made.size != node.size:
             await self._settled()  # the kernel would cut the page where its old version ends
         return made, page
 
-    async def _made(self, node: Node) -> tuple[Node, bytes]:
+    async def _made(self, node: Node, sources: content.PageSources) -> tuple[Node, bytes]:
         if not names.is_of_captions(node):
-            source = content.PageSources(self._store).of(node)
+            source = sources.of(node)
             page = await threads.run_sync(source.make)
             return self._nodes.set_bytes(node, page, is_complete=source.is_complete), page
         captions = names.captions_of(self._store, node)

@@ -114,6 +114,7 @@ class Library:
             store,
             self._tree.refresher.pages,
             self._open,
+            self._attributes,
             None if transport.offline else requests,
             self._until_settled,
             self._foreground.idle,
@@ -354,6 +355,9 @@ class Library:
 
     async def _open(self, inode: int) -> Handle:
         return await self._files.open(inode)
+
+    async def _attributes(self, inode: int) -> Node:
+        return await self._files.attributes(inode)
 
     async def _children(self, inode: int) -> Sequence[Node]:
         return await self._files.children(inode)

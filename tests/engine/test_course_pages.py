@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -66,8 +67,11 @@ def platform() -> Dated:
 class Cdn(httpx.AsyncBaseTransport):
     """Serves captions, in ranges."""
 
+    asked: ClassVar[list[str]] = []
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = CAPTIONS if request.url.path == "/captions" else CAPTIONS.replace(b"morning", b"evening, everyone")
+        self.asked.append(request.headers["range"])
         first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
         part = body[int(first) : int(last or len(body)) + 1]
         headers = {
@@ -160,7 +164,12 @@ async def test_captions_are_a_script_beside_the_page(tmp_path: Path) -> None:
     async with opened(tmp_path, platform()) as library:
         page = (await read(library, "Birds/index.html")).decode()
         (script,) = set(re.findall(r"index\.files/[0-9a-f]+\.js", page))
+        await library.files.attributes((await at(library, "Birds/01 First/01 Hello.en.srt")).inode)
+        Cdn.asked.clear()
+        size = (await library.files.attributes((await at(library, f"Birds/{script}")).inode)).size
+        assert size is not None and Cdn.asked == []  # a look at a directory fetches no captions
         assert b"Good morning" in await read(library, f"Birds/{script}")
+        assert (await at(library, f"Birds/{script}")).size == size and Cdn.asked
         assert script.removeprefix("index.files/") in await names(library, "Birds/index.files")
 
 

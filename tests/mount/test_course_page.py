@@ -102,13 +102,15 @@ def test_calendars_are_read_by_a_calendar_program(three: World) -> None:
 def test_a_look_at_pages_costs_no_request(three: World) -> None:
     for page in pages(three):
         os.listdir(page.parent)
+    for captions in three.mountpoint.rglob("*.srt"):
+        assert captions.stat().st_size
     three.platform.forget()
     for page in pages(three):
         for path in (page, page.parent / "playlist.m3u8", page.parent / "deadlines.ics"):
             assert path.stat().st_size
-        for name in ("page.js", "page.css", "progress.js"):
-            assert (page.parent / "index.files" / name).stat().st_size
-        assert os.listdir(page.parent / "index.files")
+        folder = page.parent / "index.files"
+        assert all((folder / name).stat().st_size for name in os.listdir(folder))
+        assert {"page.js", "page.css", "progress.js"} <= set(os.listdir(folder))
     assert three.platform.requests() == []
 
 
