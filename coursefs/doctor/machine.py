@@ -23,14 +23,9 @@ _FUSE_CONF = Path("/etc/fuse.conf")
 #: the first kernel with reads of 1 MiB (FUSE_MAX_PAGES)
 _KERNEL = (4, 20)
 #: where programs and desktop files are that cannot read every folder
-_SANDBOXED = {
-    "Snap": [Path("/snap/bin"), Path("/var/lib/snapd/desktop/applications")],
-    "Flatpak": [
-        folder / name
-        for folder in (Path("/var/lib/flatpak/exports"), Path("~/.local/share/flatpak/exports").expanduser())
-        for name in ("bin", "share/applications")
-    ],
-}
+_SNAP = (Path("/snap/bin"), Path("/var/lib/snapd/desktop/applications"))
+_FLATPAK = (Path("/var/lib/flatpak/exports/bin"), Path("/var/lib/flatpak/exports/share/applications"))
+_OWN_FLATPAK = (".local/share/flatpak/exports/bin", ".local/share/flatpak/exports/share/applications")
 _CONTAINER = "in a container: start it with --device /dev/fuse --cap-add SYS_ADMIN"
 
 
@@ -41,7 +36,9 @@ def machine() -> Iterator[Finding]:
     yield binding()
     yield kernel(os.uname().release, CONNECTIONS)
     yield allow_other(_FUSE_CONF)
-    yield from browser(default_browser(os.environ), _SANDBOXED)
+    home = os.environ.get("HOME")
+    own = [Path(home, folder) for folder in _OWN_FLATPAK] if home else []
+    yield from browser(default_browser(os.environ), {"Snap": _SNAP, "Flatpak": [*_FLATPAK, *own]})
 
 
 def default_browser(environment: Mapping[str, str]) -> str:

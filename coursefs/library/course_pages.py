@@ -39,9 +39,9 @@ _MOST_CAPTIONS = 4 * 2**20
 class CoursePages:
     """Makes the files of course pages.
 
-    `opened(inode)` opens a file, `attributes(inode)` finds its size; both may raise `CoursefsError`.  `requests` are made
-    when a page is opened; None: no requests.  `settled` returns when programs see the last change.  `idle(seconds)`
-    returns when there was no foreground request for so long.
+    `opened(inode)` opens a file, `attributes(inode)` finds its size; both may raise `CoursefsError`.  `requests` are
+    made when a page is opened; None: no requests.  `settled` returns when programs see the last change.
+    `idle(seconds)` returns when there was no foreground request for so long.
     """
 
     def __init__(
