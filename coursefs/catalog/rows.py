@@ -191,6 +191,7 @@ def require_readable(database: sqlite3.Connection) -> None:
         ("SELECT title, due_ns, key, url, changed_ns, account, course FROM deadline", (*DEADLINE_TYPES, _TEXT, _TEXT)),
         ("SELECT at_ns, account, course FROM deadlines_asked", (_NUMBER, _TEXT, _TEXT)),
         ("SELECT key, account, course FROM finished", (*FINISHED_TYPES, _TEXT, _TEXT)),
+        ("SELECT at_ns, account, course FROM finished_asked", (_NUMBER, _TEXT, _TEXT)),
     ):
         for row in database.execute(statement):
             checked(row, types)

@@ -197,6 +197,14 @@ MIGRATIONS: tuple[str, ...] = (
         key TEXT NOT NULL,                  -- of a section or item
         PRIMARY KEY (account, course, key)
     ) WITHOUT ROWID;
+
+    -- when it was last asked
+    CREATE TABLE finished_asked (
+        account TEXT NOT NULL,
+        course TEXT NOT NULL,
+        at_ns INTEGER NOT NULL,
+        PRIMARY KEY (account, course)
+    ) WITHOUT ROWID;
     """,
 )
 

@@ -332,7 +332,16 @@ class Store:
         """Delete all rows of an account. Its nodes get the same inode numbers if it comes back."""
         with self.transaction():
             self.enrolments.forget(account)
-            for table in ("node", "step", "fetched", "made_with", "deadline", "deadlines_asked", "finished"):
+            for table in (
+                "node",
+                "step",
+                "fetched",
+                "made_with",
+                "deadline",
+                "deadlines_asked",
+                "finished",
+                "finished_asked",
+            ):
                 self._database.write(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._clear_cache()
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from coursefs.cli import completion
+from coursefs.cli import completion, output
 from coursefs.cli.located import located
-from coursefs.cli.output import Globals, clean, pass_globals
+from coursefs.cli.output import Globals, pass_globals
 from coursefs.errors import CoursefsError
 
 
@@ -36,7 +36,7 @@ def open_page(options: Globals, target: str | None, only_print: bool) -> None:
     opener = None if only_print else opener_for(os.environ, shutil.which)
     for url in urls:
         if opener is None or not _started([opener, url]):
-            click.echo(clean(url))
+            click.echo(output.clean(url))
 
 
 def opener_for(environment: Mapping[str, str], which: Callable[[str], str | None]) -> str | None:

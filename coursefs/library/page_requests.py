@@ -7,6 +7,7 @@ made again when the answer is there.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import trio
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: seconds that a reader waits
 _PATIENCE = 3.0
+#: ns for which it is not asked again what is done: a backup reads the page as well
+_KEPT_NS = 15 * 60 * 10**9
 #: directories that are listed at once
 _AT_ONCE = 4
 
@@ -69,8 +72,12 @@ class PageRequests:
 
     async def _ask_progress(self, course: Node) -> None:
         await self._ask_due_once(course)
+        place, now = Place(course.place.account, course.key), time.time_ns()
+        asked = self._store.finished.asked_ns(place)
+        if asked is not None and 0 <= now - asked < _KEPT_NS:
+            return
         try:
-            self._store.finished.replace(Place(course.place.account, course.key), await self._finished(course))
+            self._store.finished.replace(place, await self._finished(course), now)
         except CoursefsError as error:
             log.debug("%s: what is done is not known: %s", course.name, error)
 

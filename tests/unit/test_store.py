@@ -173,8 +173,8 @@ def damaged(path: Path, damage: str) -> None:
         case "empty head":
             data[:100] = bytes(100)
         case "holes":
-            # in the second half are nodes alone: without its schema it is no database, which is noticed earlier
-            for page in range(len(data) // 8192 * 4096, len(data), 3 * 4096):
+            # in the last third are nodes alone: without its schema it is no database, which is noticed earlier
+            for page in range(len(data) * 2 // 3 // 4096 * 4096, len(data), 2 * 4096):
                 data[page : page + 4096] = b"\xff" * 4096
         case "newer" | "other":
             other = sqlite3.connect(path)
