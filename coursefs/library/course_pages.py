@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 _QUIET = 2.0
 #: seconds after the mount before the pages of all courses are compared with what they show
 _FIRST = 30.0
+#: seconds that a page waits for captions; and for how long, and how much less, after it has waited in vain: a program
+#: that reads all pages would wait for each of them on a network that answers nothing
+_PATIENCE, _PAUSE, _AT_ONCE = 10.0, 30.0, 0.5
 #: seconds for which what a course is is not read again for the sizes of its pages
 _A_LOOK = 1.0
 #: bytes of captions that are read for a page; longer ones are no captions
@@ -63,6 +66,7 @@ class CoursePages:
         self._idle = idle
         self._changed: set[Place] = set()  # courses that the pages may no longer agree with
         self._wake = trio.Event()
+        self._no_captions_before = float("-inf")  # trio's clock
         self._sources = content.PageSources(store)
         self._sources_until = float("-inf")  # trio's clock
 
@@ -108,7 +112,8 @@ class CoursePages:
         captions = names.captions_of(self._store, node)
         try:
             text = b"" if captions is None else await self._text(captions)
-        except CoursefsError:
+        except (CoursefsError, trio.TooSlowError):
+            self._no_captions_before = trio.current_time() + _PAUSE
             # a listed file can be stat'ed whatever the platform says; its size is not stored
             page = content.of_captions(self._store, node, b"")()
             return content.unstored(node, page), page
@@ -116,11 +121,13 @@ class CoursePages:
         return self._nodes.set_bytes(node, page, is_complete=True), page
 
     async def _text(self, captions: Node) -> bytes:
-        handle = await self._opened(captions.inode)
-        try:
-            return bytes(await handle.read(0, min(handle.node.size or 0, _MOST_CAPTIONS)))
-        finally:
-            handle.close()
+        """The bytes of captions.  Raises `TooSlowError` after some seconds, and for a while at once after a failure."""
+        with trio.fail_after(_PATIENCE if trio.current_time() >= self._no_captions_before else _AT_ONCE):
+            handle = await self._opened(captions.inode)
+            try:
+                return bytes(await handle.read(0, min(handle.node.size or 0, _MOST_CAPTIONS)))
+            finally:
+                handle.close()
 
     # -- what has changed ------------------------------------------------------------------------------------------
 

@@ -28,8 +28,6 @@ max_size = "6MiB"
 min_free = "1MiB"
 [network]
 read_timeout = "{timeout}s"
-[layout]
-course_pages = false            # what is compared is what the platforms have
 [refresh]
 courses = "2s"
 outline = "2s"
