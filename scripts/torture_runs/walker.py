@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 
 
+_PAGES = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics"})
+
+
 def look(folder: Path, most: int) -> dict[str, list[object]]:
     """Everything below the folder."""
     found: dict[str, list[object]] = {}
@@ -20,7 +23,10 @@ def look(folder: Path, most: int) -> dict[str, list[object]]:
     def failed(error: OSError) -> None:
         found[str(error.filename)] = ["error", error.strerror]
 
-    for directory, _, names in os.walk(folder, onerror=failed):
+    for directory, below, names in os.walk(folder, onerror=failed):
+        # course pages show what has become known: they differ from walk to walk
+        below[:] = [name for name in below if name not in _PAGES]
+        names[:] = [name for name in names if name not in _PAGES]
         found[os.path.relpath(directory, folder)] = [Path(directory).stat().st_ino]
         for name in sorted(names):
             path = Path(directory, name)
