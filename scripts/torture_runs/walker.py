@@ -12,7 +12,6 @@ import os
 import sys
 from pathlib import Path
 
-
 _PAGES = frozenset({"index.html", "index.files", "playlist.m3u8", "deadlines.ics"})
 
 
