@@ -22,7 +22,7 @@ from coursefs.catalog.node import Node, Place, Space
 from coursefs.catalog.refresher import Refresher, TreeAccount
 from coursefs.catalog.store import Store
 from coursefs.errors import CoursefsError, Gone
-from coursefs.model import Kind
+from coursefs.model import LEAVES_TRACES, Kind
 from coursefs.providers.base import FEW
 
 log = logging.getLogger(__name__)
@@ -227,6 +227,21 @@ class Revalidation:
             if (all_known and stored.fetched_ns is not None) or self.ages.item_due_ns(stored, now) < now
         ]
         await self._refresher.files(self.account(place), directory, place, stored_items)
+
+    async def list_without_traces(self, directory: Node) -> None:
+        """Fetch the items of a directory that were never fetched, without those whose fetch a platform records.
+
+        Nothing is asked again that failed lately.
+        """
+        place = Place(directory.place.account, directory.key) if directory.kind is Kind.COURSE else directory.place
+        never = [one for one in self._store.items.in_directory(directory.inode) if one.fetched_ns is None]
+        wanted = [stored for stored in never if LEAVES_TRACES not in stored.item.details]
+        if len(wanted) == len(never):
+            await self.ensure_listed(directory)
+        elif wanted and not self._refresher.errors.failed_lately(place, self.ages.failed):
+            self.forget(directory.inode)
+            await self._refresher.files(self.account(place), directory, place, wanted)
+            self.forget(directory.inode)
 
     async def fetch_provisional(self, directory: Node, place: Place) -> None:
         """Fetch the items with provisional files, a few at a time, until all have final ones."""

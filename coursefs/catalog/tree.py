@@ -224,6 +224,10 @@ class Tree:
                 (place, -directory.inode), lambda: self._revalidation.fetch_provisional(directory, place)
             )
 
+    async def list_without_traces(self, directory: Node) -> None:
+        """Fetch what was never fetched of a directory, without what a platform would record as the learner's visit."""
+        await self._revalidation.list_without_traces(directory)
+
     async def page(self, node: Node) -> bytes:
         """The bytes of a page that coursefs wrote; if it is damaged on disk, its item is fetched again.
 

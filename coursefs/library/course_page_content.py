@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -244,11 +244,15 @@ def course_page(store: Store, course: Node) -> pages.CoursePage:
         elif not node.is_directory and node.kind in _SHOWN:
             files[node.item].append(node)
     items: defaultdict[int, list[StoredItem]] = defaultdict(list)
-    is_partial = False
+    is_partial, left = False, Counter[int]()
     for stored in store.items.of_course(place):
         items[stored.directory].append(stored)
-        # what leaves traces on the platform is not asked for by a page
-        is_partial |= stored.fetched_ns is None and LEAVES_TRACES not in stored.item.details
+        if stored.fetched_ns is None:
+            # what leaves traces on the platform is not asked for by a page
+            if LEAVES_TRACES in stored.item.details:
+                left[stored.directory] += stored.item.locked is None
+            else:
+                is_partial = True
 
     def items_in(directory: int, path: str) -> tuple[pages.PageItem, ...]:
         return tuple(
@@ -267,6 +271,7 @@ def course_page(store: Store, course: Node) -> pages.CoursePage:
                 node.url,
                 sections_in(node.inode, f"{path}{node.name}/"),
                 items_in(node.inode, f"{path}{node.name}/"),
+                left[node.inode],
             )
             for node in found
         )

@@ -109,7 +109,7 @@ class Library:
         self._repair = CatalogueRepair(
             store, self._tree, self._supervisor, lambda: self._settings, self._activity.note, self._activity.over
         )
-        requests = PageRequests(store, self._children, self._finished, self._ask_due, self._supervisor)
+        requests = PageRequests(store, self._tree.list_without_traces, self._finished, self._ask_due, self._supervisor)
         self._pages = CoursePages(
             store,
             self._tree.refresher.pages,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -32,20 +32,21 @@ _AT_ONCE = 4
 class PageRequests:
     """Asks for what the pages of a course show: the files of its items, what is due, and what is done.
 
-    `children(inode)` lists a directory, `finished(course)` asks what the learner has done, `ask_due(course)` asks for
-    due dates; the answers are stored.  `tasks` has the requests, which a reader that is cancelled does not end.
+    `list_directory(node)` lists what leaves no traces in a directory, `finished(course)` asks what the learner has
+    done, `ask_due(course)` asks for due dates; the answers are stored.  `tasks` has the requests, which a reader that
+    is cancelled does not end.
     """
 
     def __init__(
         self,
         store: Store,
-        children: Callable[[int], Awaitable[Sequence[Node]]],
+        list_directory: Callable[[Node], Awaitable[None]],
         finished: Callable[[Node], Awaitable[frozenset[str]]],
         ask_due: Callable[[Node], Awaitable[None]],
         tasks: Tasks,
     ) -> None:
         self._store = store
-        self._children = children
+        self._list_directory = list_directory
         self._finished = finished
         self._ask_due = ask_due
         self._calls: SingleFlight[tuple[str, int], None] = SingleFlight(tasks)
@@ -82,21 +83,19 @@ class PageRequests:
             log.debug("%s: what is done is not known: %s", course.name, error)
 
     async def _list(self, course: Node) -> None:
-        """List the directories of a course that were never listed; not those whose listing a platform records."""
+        """List what was never listed of a course; not what a platform would record."""
         limit = trio.CapacityLimiter(_AT_ONCE)
 
-        async def one(inode: int) -> None:
+        async def one(directory: Node) -> None:
             async with limit:
                 try:
-                    await self._children(inode)
+                    await self._list_directory(directory)
                 except CoursefsError as error:
                     log.debug("%s: a part of it is not known: %s", course.name, error)
 
-        never: dict[int, bool] = {}  # directory -> whether only the user may list it
-        for stored in self._store.items.of_course(Place(course.place.account, course.key)):
-            if stored.fetched_ns is None:
-                never[stored.directory] = never.get(stored.directory, False) or LEAVES_TRACES in stored.item.details
+        items = self._store.items.of_course(Place(course.place.account, course.key))
+        inodes = {one.directory for one in items if one.fetched_ns is None and LEAVES_TRACES not in one.item.details}
         async with trio.open_nursery() as nursery:
-            for inode, leaves_traces in never.items():
-                if not leaves_traces:
-                    nursery.start_soon(one, inode)
+            for inode in sorted(inodes):
+                if (directory := self._store.node(inode)) is not None:
+                    nursery.start_soon(one, directory)

@@ -18,7 +18,19 @@ import trio
 from coursefs.catalog.node import ROOT
 from coursefs.errors import Unreachable
 from coursefs.library import AccountSource, Library, LibrarySettings, Node, course_pages, open_library
-from coursefs.model import Course, CourseProgress, Deadline, File, Kind, Outline, Page, Placement, Remote, Wanted
+from coursefs.model import (
+    LEAVES_TRACES,
+    Course,
+    CourseProgress,
+    Deadline,
+    File,
+    Kind,
+    Outline,
+    Page,
+    Placement,
+    Remote,
+    Wanted,
+)
 from coursefs.pages import course_page
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, made_by, section, video
@@ -376,3 +388,33 @@ async def test_an_item_is_what_its_files_are_whatever_the_platform_calls_it(tmp_
         page = (await read(library, "Birds/index.html")).decode()
         assert page.count(">Lecture<") == 2 and ">Quiz<" in page
         assert "Supplement" not in page and "Staff graded" not in page
+
+
+async def test_a_page_asks_for_nothing_that_the_platform_would_record_as_a_visit(tmp_path: Path) -> None:
+    exercise = replace(lecture("e", "Exercise", 2), details={LEAVES_TRACES: "yes"})
+    locked = replace(lecture("x", "Exam", 3), details={LEAVES_TRACES: "yes"}, locked="opens in May")
+    provider = platform()
+    second = section("m2", "Second", 2, replace(exercise, key="item/f"))
+    provider.outlines["c1"] = Outline((section("m1", "First", 1, HELLO, exercise, locked), second))
+    async with opened(tmp_path, provider) as library:
+        page = (await read(library, "Birds/index.html")).decode()
+        assert [call for call in provider.calls if call.startswith("files")] == ["files item/a"]
+        assert "01%20Hello.mp4" in page and 'id="partial"' not in page
+        assert page.count("The files of 1 item are not listed yet") == 2
+        assert await read(library, "Birds/index.html") == page.encode()
+        assert [call for call in provider.calls if call.startswith("files")] == ["files item/a"]
+        # the learner's own look at the folder does
+        assert "02 Exercise.mp4" in await names(library, "Birds/01 First")
+        assert (await read(library, "Birds/index.html")).decode().count("not listed yet") == 1
+
+
+async def test_what_failed_lately_is_not_asked_for_by_each_look_at_a_page(tmp_path: Path) -> None:
+    provider = platform()
+    exercise = replace(lecture("e", "Exercise", 2), details={LEAVES_TRACES: "yes"})
+    provider.outlines["c1"] = Outline((section("m1", "First", 1, HELLO, exercise),))
+    async with opened(tmp_path, provider) as library:
+        await names(library, "Birds")
+        provider.failure = Unreachable("the network is down")
+        for _ in range(3):
+            assert 'id="partial"' in (await read(library, "Birds/index.html")).decode()
+        assert provider.calls.count("files item/a") == 1

@@ -448,7 +448,8 @@ async def test_a_name_that_is_no_longer_lawful_is_renamed_once_and_keeps_its_ino
         old.execute("UPDATE node SET name = '--dash.files', wanted = '--dash.files' WHERE name = 'dash.files'")
         old.execute("UPDATE step SET stem = '--dash', wanted = '--dash' WHERE key = 'item/d'")
         # of later steps
-        old.executescript("DROP TABLE deadline; DROP TABLE deadlines_asked; DROP TABLE finished")
+        old.executescript("DROP TABLE deadline; DROP TABLE deadlines_asked")
+        old.executescript("DROP TABLE finished; DROP TABLE finished_asked")
         old.execute("ALTER TABLE step DROP COLUMN duration")
         old.execute("UPDATE node SET sum = NULL")  # there was none of names
         old.execute("PRAGMA user_version = 7")  # as before the step that looks for such names

@@ -39,7 +39,7 @@ def pages(world: World) -> list[Path]:
 def links(page: Path) -> list[str]:
     """Everything that a page leads to or loads, and that is no web address."""
     found = html.fromstring(page.read_bytes()).xpath("//@href | //@src | //@data-cues")
-    return [link for link in found if not urlsplit(link).scheme and not link.startswith("#")]
+    return [link for link in found if link and not urlsplit(link).scheme and not link.startswith("#")]
 
 
 def test_every_link_of_every_page_leads_to_a_file_that_can_be_read(three: World) -> None:

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.mount
 
 def test_the_catalogue_is_listed_with_a_mount_and_without_one_and_nothing_is_asked(mounted: World) -> None:
     mounted.run("fetch", mounted.path(VIDEO))
+    assert list(mounted.path(f"{GRAPHICS}/index.files").iterdir())  # what belongs to a page comes when it is looked at
     mounted.platform.forget()
     folder = VIDEO.rpartition("/")[0]
     listed = mounted.run("ls", mounted.path(folder)).stdout

@@ -60,6 +60,7 @@ class PageSection:
     url: str | None = None
     sections: tuple[PageSection, ...] = ()
     items: tuple[PageItem, ...] = ()
+    unlisted: int = 0  # of its items: their files are not known, for the platform would record that they are listed
 
 
 @dataclass(frozen=True, slots=True)

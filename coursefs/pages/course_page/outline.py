@@ -33,12 +33,13 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class OutlineRow:
-    """A step of the outline: a section begins or ends, a list of items begins or ends, or an item."""
+    """A step of the outline: a section begins or ends, a list of items begins or ends, or an item, or a notice."""
 
     opens: bool = False
     closes: bool = False
     starts_list: bool = False
     ends_list: bool = False
+    unlisted: int = 0  # items of which it says that their files are not listed; 0: it is no such notice
     depth: int = 0  # of a section, from 1
     level: int = 2  # of its heading
     id: str = ""
@@ -79,6 +80,8 @@ def rows(page: CoursePage) -> Iterator[OutlineRow]:
             title=line(section.title) or section.kind.title(),
             number="" if section.position is None else f"{section.position:02}",
         )
+        if section.unlisted:
+            yield OutlineRow(unlisted=section.unlisted)
         yield from _items(section.items, taken)
         open_sections.append(iter(section.sections))
 
