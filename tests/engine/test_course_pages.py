@@ -96,13 +96,13 @@ class Cdn(httpx.AsyncBaseTransport):
 
 @asynccontextmanager
 async def opened(
-    tmp_path: Path, provider: FakeProvider, *, shown: bool = True, offline: bool = False
+    tmp_path: Path, provider: FakeProvider, *, shown: bool = True, offline: bool = False, cdn: Cdn | None = None
 ) -> AsyncIterator[Library]:
     account = AccountSource("school", "school", {}, {})
     settings = LibrarySettings(
         tmp_path / "catalogue.sqlite", tmp_path / "cache", [account], Wanted(), course_pages=shown, offline=offline
     )
-    transport = Transport(http_transport=Cdn(), offline=offline)
+    transport = Transport(http_transport=cdn or Cdn(), offline=offline)
     async with open_library(settings, transport, providers=made_by("school", provider)) as library:
         yield library
 
@@ -344,7 +344,9 @@ async def test_a_page_that_cannot_be_made_is_an_error_of_its_reader_alone(
 
 
 @asynccontextmanager
-async def with_twins(tmp_path: Path, *formats: str, readings: tuple[str, ...] = ("html",)) -> AsyncIterator[Library]:
+async def with_twins(
+    tmp_path: Path, *formats: str, readings: tuple[str, ...] = ("html",), provider: FakeProvider | None = None
+) -> AsyncIterator[Library]:
     account = AccountSource("school", "school", {}, {})
     settings = LibrarySettings(
         tmp_path / "catalogue.sqlite",
@@ -354,7 +356,7 @@ async def with_twins(tmp_path: Path, *formats: str, readings: tuple[str, ...] = 
         subtitle_formats=formats,
     )
     async with open_library(
-        settings, Transport(http_transport=Cdn()), providers=made_by("school", platform())
+        settings, Transport(http_transport=Cdn()), providers=made_by("school", provider or platform())
     ) as library:
         yield library
 
@@ -367,6 +369,19 @@ async def test_captions_are_there_in_the_other_format_too(tmp_path: Path) -> Non
         assert vtt.startswith("WEBVTT") and "00:00:01.000 --> 00:00:02.000" in vtt and "Good morning" in vtt
     async with with_twins(tmp_path) as library:
         assert await names(library, "Birds/01 First") == ["01 Hello.en.srt", "01 Hello.mp4"]
+
+
+async def test_captions_in_the_other_format_are_no_empty_file_while_they_cannot_be_fetched(tmp_path: Path) -> None:
+    provider = platform()
+    async with with_twins(tmp_path, "vtt", provider=provider) as library:
+        path = "Birds/01 First/01 Hello.en.vtt"
+        await names(library, "Birds/01 First")
+        provider.failure = Unreachable("no network")
+        assert (await library.files.attributes((await at(library, path)).inode)).size, "it can be looked at"
+        with pytest.raises(Unreachable):
+            await read(library, path)
+        provider.failure = None
+        assert b"morning" in await read(library, path)
 
 
 async def test_captions_are_notes_where_readings_are(tmp_path: Path) -> None:
@@ -418,3 +433,37 @@ async def test_what_failed_lately_is_not_asked_for_by_each_look_at_a_page(tmp_pa
         for _ in range(3):
             assert 'id="partial"' in (await read(library, "Birds/index.html")).decode()
         assert provider.calls.count("files item/a") == 1
+
+
+class Silent(Cdn):
+    """A CDN that answers only when it may."""
+
+    def __init__(self) -> None:
+        self.may_answer = trio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self.may_answer.wait()
+        return await super().handle_async_request(request)
+
+
+async def test_captions_that_do_not_come_are_waited_for_once_and_then_not_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cdn = Silent()
+    provider = platform()
+    provider.contents["item/a"] = [video(HELLO), replace(captions(), size=len(CAPTIONS))]
+    async with opened(tmp_path, provider, cdn=cdn) as library:
+        await names(library, "Birds/01 First")
+        (script,) = [name for name in await names(library, "Birds/index.files") if re.fullmatch(r"[0-9a-f]+\.js", name)]
+
+        async def cues() -> bytes:
+            return await read(library, f"Birds/index.files/{script}")
+
+        monkeypatch.setattr(course_pages, "_PATIENCE", 0.01)
+        monkeypatch.setattr(course_pages, "_AT_ONCE", 0.01)
+        assert b"morning" not in await cues()
+        monkeypatch.setattr(course_pages, "_PATIENCE", float("inf"))
+        assert b"morning" not in await cues(), "the rest of a walk over all pages does not wait"
+        monkeypatch.setattr(course_pages, "_AT_ONCE", float("inf"))
+        cdn.may_answer.set()
+        assert b"morning" in await cues()
