@@ -68,6 +68,7 @@ class Course:
     enrolled_ns: int | None = None  # time of enrolment, ns since 1970
     hidden: bool = False  # not shown: it is on a platform that was shut down, or the learner is not enrolled
     mark: str | None = None  # suffix if another course has the same title (its run); None: the key
+    image: str | None = None  # URL of its picture, which needs no sign-in
     about: About | None = field(default=None, compare=False)  # of a search; not stored
 
 
@@ -245,3 +246,5 @@ class Wanted:
     audio_description: bool = False  # also the videos with a spoken description of what is seen
     quizzes: bool = False  # own answers and feedback of quizzes that were taken, as pages
     readings: tuple[str, ...] = ("html",)  # their formats; with "md" there is Markdown beside each page
+    #: pictures of courses, where they cost a request; no file depends on it, so fingerprints of settings do without it
+    pictures: bool = field(default=False, repr=False)

@@ -28,7 +28,7 @@ class SelectionRule:
         return SelectionRule(self.others, {**self.named, **dict.fromkeys(keys, shown)})
 
 
-_COURSE = "key, slug, title, url, enrolled_ns, hidden, mark"
+_COURSE = "key, slug, title, url, enrolled_ns, hidden, mark, image"
 
 
 class Enrolments:
@@ -58,7 +58,7 @@ class Enrolments:
         with self._database.transaction():
             self._database.write("DELETE FROM course WHERE account = ?", (account,))
             self._database.write_many(
-                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         account,
@@ -70,6 +70,7 @@ class Enrolments:
                         one.hidden,
                         rank,
                         storable(one.mark),
+                        storable(one.image),
                     )
                     for rank, one in enumerate(courses)
                 ],
@@ -139,5 +140,5 @@ class Enrolments:
 
 
 def _course(row: tuple[str, str, str, str | None, int | None, int, str | None]) -> Course:
-    key, slug, title, url, enrolled_ns, hidden, mark = checked(row, COURSE_TYPES)
-    return Course(key, slug, title, url, enrolled_ns, bool(hidden), mark)
+    key, slug, title, url, enrolled_ns, hidden, mark, image = checked(row, COURSE_TYPES)
+    return Course(key, slug, title, url, enrolled_ns, bool(hidden), mark, image)

@@ -38,7 +38,7 @@ _ITEM_TYPES: Types = (
     _NUMBER_OR_NONE, _TEXT_OR_NONE, _REAL_OR_NONE,
 )  # fmt: skip
 #: of a row of `course`, without its account and rank
-COURSE_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE, _NUMBER_OR_NONE, _NUMBER, _TEXT_OR_NONE)
+COURSE_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE, _NUMBER_OR_NONE, _NUMBER, *[_TEXT_OR_NONE] * 2)
 #: rows of one column: when a place was fetched, and the account of a fetched course list
 FETCHED_TYPES: Types = (_NUMBER,)
 LISTED_TYPES: Types = (_TEXT,)
@@ -182,7 +182,7 @@ def require_readable(database: sqlite3.Connection) -> None:
     for row in database.execute(f"SELECT {ITEM_COLUMNS} FROM step"):
         stored_item_of(row)
     for statement, types in (
-        ("SELECT key, slug, title, url, enrolled_ns, hidden, mark, account FROM course", (*COURSE_TYPES, _TEXT)),
+        ("SELECT key, slug, title, url, enrolled_ns, hidden, mark, image, account FROM course", (*COURSE_TYPES, _TEXT)),
         ("SELECT course, shown, account FROM choice", (*SELECTION_TYPES, _TEXT)),
         ("SELECT key, slug, title, url, account FROM added", (*ADDED_TYPES, _TEXT)),
         ("SELECT at_ns, account, course, tag FROM fetched", (_NUMBER, _TEXT, _TEXT, _TEXT_OR_NONE)),

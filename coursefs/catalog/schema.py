@@ -206,6 +206,10 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, course)
     ) WITHOUT ROWID;
     """,
+    """
+    -- the URL of the picture of a course
+    ALTER TABLE course ADD COLUMN image TEXT;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

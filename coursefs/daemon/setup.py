@@ -40,6 +40,7 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
             audio_description=settings.layout.audio_description,
             quizzes=settings.layout.quizzes,
             readings=settings.layout.readings,
+            pictures=settings.layout.media_center,
         ),
         layout=Layout.MEDIA_CENTER if settings.layout.media_center else Layout(settings.layout.names),
         course_pages=settings.layout.course_pages,

@@ -234,6 +234,7 @@ def _account(store: Store, course: Node) -> str:
 def course_page(store: Store, course: Node) -> pages.CoursePage:
     """A course, as far as it was listed."""
     place = Place(course.place.account, course.key)
+    known = store.enrolments.course(place)
     # a reading as Markdown says what its page says
     nodes = [node for node in store.of_place(place) if node.space not in {Space.PAGE, Space.MARKDOWN}]
     directories: defaultdict[int, list[Node]] = defaultdict(list)
@@ -286,6 +287,7 @@ def course_page(store: Store, course: Node) -> pages.CoursePage:
         playlist=names.PLAYLIST,
         deadlines=names.DEADLINES,
         is_partial=is_partial,
+        image=None if known is None else known.image,
     )
 
 

@@ -18,7 +18,7 @@ def nfo(course: CoursePage, key: str) -> bytes:
     """The file with this key (`coursefs.catalog.page_nodes`); b"" of what the course has no longer."""
     if key == SHOW_FILE:
         seasons = [(number, section.title) for section in course.sections if (number := _season(section)) is not None]
-        return show_nfo(Show(course.key, course.title, seasons))
+        return show_nfo(Show(course.key, course.title, seasons, poster_url=course.image))
     if key.startswith(names.EPISODE):
         return _episode_of(course, key.removeprefix(names.EPISODE))
     wanted = key.removeprefix(f"{SEASON_FILE}/")

@@ -67,7 +67,11 @@ class _Bad(Exception):
 def courses(reply: object, known: Iterable[Course] = ()) -> list[Course]:
     """The checked result of `Provider.courses`.  Raises `BadReply` when it is no sequence."""
     before = {course.key: course for course in known}
-    return _each(_sequence(reply, "courses"), _course, before, "course")
+    found = _each(_sequence(reply, "courses"), _course, before, "course")
+    # a picture that an answer leaves out is no news: it may be on a list that could not be asked for
+    return [
+        replace(one, image=before[one.key].image) if one.image is None and one.key in before else one for one in found
+    ]
 
 
 def outline(reply: object, known: Iterable[Item] = ()) -> Outline | None:
@@ -178,6 +182,7 @@ def _course(course: Course) -> Course:
         _number(course.enrolled_ns, _MOST_NS),
         course.hidden is True,
         _optional(course.mark, _TITLE),
+        _optional(course.image, _URL),
     )
 
 

@@ -228,6 +228,9 @@ def changed(course: Course, **fields: object) -> Course:
     return Course(**{**{name: getattr(course, name) for name in course.__slots__}, **fields})
 
 
+IMAGE = "asset-v1:{}+type@asset+block@images_course_image.jpg"
+
+
 def with_apps() -> tuple[Course, ...]:
     """The courses, all of which apps are shown."""
     return tuple(changed(course, mobile_available=True) for course in load())
@@ -295,6 +298,19 @@ async def test_handouts_where_the_home_page_of_a_course_fails() -> None:
         course, items = await opened(provider)
         files = await provider.files(course, [items["Handouts"], items["Updates"]])
         assert all(isinstance(one, BadReply) for one in files.values())  # what is known stays
+
+
+async def test_the_picture_of_a_course_is_that_of_the_list_for_apps_and_asked_for_only_if_it_is_wanted() -> None:
+    async with lms(courses=with_apps()[:1]) as world:
+        for wanted, lists in ((Wanted(), 0), (Wanted(pictures=True), 1)):
+            world.platform.journal.clear()
+            courses = await world.provider(world.learner(), wanted=wanted).courses()
+            assert len(world.asked("/api/mobile/v1/users/")) == lists
+            images = {course.image for course in courses}
+            assert images == {f"{world.addresses.lms}/{IMAGE.format(courses[0].key[10:])}" if lists else None}
+    async with lms(gone=("/api/mobile/",)) as world:
+        courses = await world.provider(world.learner(), wanted=Wanted(pictures=True)).courses()
+        assert courses and not any(course.image for course in courses)
 
 
 async def test_how_the_learner_stands() -> None:

@@ -96,6 +96,7 @@ def test_enrolments(real: Path) -> None:
     for version in ("0.5", "1", "2", "3", "4"):
         rows = replies.enrolments(read(real, f"mobile_v{version}_course_enrollments.json"))
         assert [one.course_id for one in rows] == ["course-v1:RealX+R101+2026"], version
+        assert rows[0].image.startswith("/asset-v1:RealX+R101+2026+type@asset+block@")
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,14 @@ def test_sections_within_sections_have_an_end() -> None:
 
 def test_what_is_right_is_left_as_it_is() -> None:
     assert checking.courses([COURSE, COURSE]) == [COURSE]
+
+
+def test_a_picture_that_an_answer_leaves_out_stays() -> None:
+    before = replace(COURSE, image="https://images.example/1.jpg")
+    after = replace(COURSE, title="Another", image=None)
+    assert checking.courses([after], [before]) == [replace(after, image=before.image)]
+    other = replace(COURSE, image="https://images.example/2.jpg")
+    assert checking.courses([other], [before]) == [other]
     outline = Outline((section("m", "Start", 1, A, B),), (C,), "tag")
     assert checking.outline(outline) == outline and checking.outline(None) is None
     some = (video(A), *reading(A, "<p>", "ear"))

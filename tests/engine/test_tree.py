@@ -451,6 +451,7 @@ async def test_a_name_that_is_no_longer_lawful_is_renamed_once_and_keeps_its_ino
         old.executescript("DROP TABLE deadline; DROP TABLE deadlines_asked")
         old.executescript("DROP TABLE finished; DROP TABLE finished_asked")
         old.execute("ALTER TABLE step DROP COLUMN duration")
+        old.execute("ALTER TABLE course DROP COLUMN image")
         old.execute("UPDATE node SET sum = NULL")  # there was none of names
         old.execute("PRAGMA user_version = 7")  # as before the step that looks for such names
     async with opened(tmp_path, provider) as tree:

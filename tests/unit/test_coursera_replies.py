@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from coursefs.providers.coursera import replies
+from coursefs.providers.coursera.enrolled import enrolled
 from coursefs.providers.coursera.naptime import Envelope
 from coursefs.providers.coursera.replies import CourseAsset, Membership, url_expiry
 from coursefs.providers.coursera.sources import Rendition
@@ -40,6 +41,14 @@ def test_recorded_memberships_are_joined_by_course(platform_replies: Path) -> No
         course_type="v2.ondemand",
     )
     assert course["name"] and course["slug"]
+
+
+def test_a_membership_has_the_picture_of_its_course() -> None:
+    image = "https://images.example/c.jpg"
+    courses = {"c": {"id": "c", "photoUrl": image}, "d": {"id": "d", "photoUrl": "javascript:1"}}
+    found = [replies.membership({"courseId": key}, courses) for key in ("c", "d", "e")]
+    assert [one.image_url for one in found] == [image, "javascript:1", ""]
+    assert [one.image for one in enrolled(found, "https://www.coursera.org")] == [image, None, None]
 
 
 def test_a_recorded_membership_without_its_course_is_kept(platform_replies: Path) -> None:

@@ -30,12 +30,19 @@ def enrolment(course: Course, user: str) -> dict[str, Any]:
 def mobile_enrolment(course: Course) -> dict[str, Any]:
     """One enrolment of `/api/mobile/v1/users/…/course_enrollments/`."""
     details = {"id": course.id, "name": course.name, "number": course.number, "org": course.org}
+    assets = f"/asset-v1:{course.id.removeprefix('course-v1:')}+type@asset+block@"
     return {
         "created": iso(course.enrolled),
         "mode": "audit",
         "is_active": True,
         "certificate": {},
-        "course": {**details, "start": iso(course.start), "end": iso(course.end), "start_type": "timestamp"},
+        "course": {
+            **details,
+            "start": iso(course.start),
+            "end": iso(course.end),
+            "start_type": "timestamp",
+            "course_image": f"{assets}images_course_image.jpg",
+        },
     }
 
 

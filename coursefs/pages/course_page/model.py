@@ -77,6 +77,7 @@ class CoursePage:
     playlist: str | None = None  # path of the playlist ("playlist.m3u8"); None: no link to it
     deadlines: str | None = None  # path of the calendar ("deadlines.ics"); None: no link to it
     is_partial: bool = False  # the files of some items are not known yet
+    image: str | None = None  # URL of its picture: for media centres, a page loads nothing from elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from coursefs.providers.coursera.client import CourseraClient
 from coursefs.providers.coursera.item_types import course_url
 from coursefs.providers.coursera.replies import Membership
 from coursefs.providers.coursera.sign_in import cookie_host
+from coursefs.providers.kit.files import web_host
 
 #: a slug of the platform that was shut down in 2016 ends with the number of a session: `algo-001`
 _SESSION_SLUG = re.compile(r"[a-z0-9]+-0\d\d")
@@ -35,6 +36,7 @@ def _course(membership: Membership, base_url: str) -> Course:
         url=course_url(base_url, slug) if slug else None,
         enrolled_ns=None if since is None else round(since * 1000) * 10**6,
         hidden=not slug or membership.course_type.startswith("v1."),
+        image=membership.image_url if web_host(membership.image_url) else None,
     )
 
 

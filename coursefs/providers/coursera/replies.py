@@ -39,6 +39,7 @@ class Membership:
     name: str
     slug: str
     course_type: str  # v2.ondemand; v1.session: the platform that was shut down in 2016
+    image_url: str = ""  # of its picture, on a host that anybody can ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def membership(element: Json, courses: Mapping[str, Json]) -> Membership:
         name=text(course, "name"),
         slug=text(course, "slug"),
         course_type=text(course, "courseType"),
+        image_url=text(course, "photoUrl"),
     )
 
 

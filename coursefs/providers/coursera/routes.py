@@ -61,7 +61,7 @@ MEMBERSHIPS = Route(
     (
         ("q", "me"),
         ("includes", "courseId,course"),
-        ("fields", "courseId,enrolledTimestamp,role,courses.v1(name,slug,courseType)"),
+        ("fields", "courseId,enrolledTimestamp,role,courses.v1(name,slug,courseType,photoUrl)"),
         ("limit", "100"),
         ("start", "{start}"),
     ),

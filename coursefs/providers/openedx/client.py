@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Self
@@ -73,10 +73,10 @@ class OpenEdxReader:
             page = _next_page(body)
         return tuple({one.course_id: one for one in found}.values())
 
-    async def for_apps(self, username: str) -> frozenset[str]:
-        """The ids of the learner's courses that the platform shows to apps."""
+    async def for_apps(self, username: str) -> Mapping[str, Enrolment]:
+        """The learner's courses that the platform shows to apps, by their ids."""
         body = await self._ask(routes.FOR_APPS, self._enrolment_bucket, username=username)
-        return frozenset(one.course_id for one in replies.enrolments(body))
+        return {one.course_id: one for one in replies.enrolments(body)}
 
     async def blocks(self, course_id: str, username: str) -> Blocks:
         """The complete tree of a course, with one request; some megabytes for a large course."""

@@ -7,7 +7,7 @@ progress on a site that has switched it off, and any request for a course that h
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -36,7 +36,9 @@ class Extras:
         self._pages = pages
         self._username = username
         self._home: SignedReplies[str, Home] = SignedReplies(client.home, lambda _: None, size=_COURSES)
-        self._apps: SignedReplies[str, frozenset[str]] = SignedReplies(self._ask_for_apps, lambda _: None, size=1)
+        self._apps: SignedReplies[str, Mapping[str, Enrolment]] = SignedReplies(
+            self._ask_for_apps, lambda _: None, size=1
+        )
         self._asking_progress = trio.Lock()
         self._progress_missing = 0  # courses in a row without progress
 
@@ -45,7 +47,7 @@ class Extras:
 
         Every learner can read the handouts and the newest update; all updates only in a course that is shown to apps.
         """
-        if item.key == UPDATES and course.key in await self._for_apps():
+        if item.key == UPDATES and course.key in await self.for_apps():
             return await self._pages.updates(course, item, await self._client.updates(course.key))
         try:
             home = await self._home.get(course.key)
@@ -54,22 +56,22 @@ class Extras:
         except NotAllowed:
             return []
         except BadReply:
-            if item.key == HANDOUTS and course.key in await self._for_apps():
+            if item.key == HANDOUTS and course.key in await self.for_apps():
                 return await self._pages.handouts(course, item, await self._client.handouts(course.key))
             raise
         if item.key == HANDOUTS:
             return await self._pages.handouts(course, item, home.handouts)
         return await self._pages.updates(course, item, [Update("", home.welcome)])
 
-    async def _for_apps(self) -> frozenset[str]:
-        """The ids of the courses that are shown to apps; none when the server does not list them."""
+    async def for_apps(self) -> Mapping[str, Enrolment]:
+        """The courses that are shown to apps, by their ids; none when the server does not list them."""
         try:
             return await self._apps.get("")
         except CoursefsError as error:
             if not concerns_one_item(error):
                 raise
-            self._apps.keep("", frozenset())  # no request again for each course
-            return frozenset()
+            self._apps.keep("", {})  # no request again for each course
+            return {}
 
     async def standing(
         self,
@@ -138,5 +140,5 @@ class Extras:
             self._progress_missing = 0
             return found
 
-    async def _ask_for_apps(self, _: str) -> frozenset[str]:
+    async def _ask_for_apps(self, _: str) -> Mapping[str, Enrolment]:
         return await self._client.for_apps(await self._username())

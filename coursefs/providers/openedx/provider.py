@@ -26,6 +26,7 @@ from coursefs.model import (
     Standing,
     Wanted,
 )
+from coursefs.pages.cleaning import link_target
 from coursefs.providers.kit.fields import Json
 from coursefs.providers.kit.fields import text as text_of
 from coursefs.providers.kit.files import page_file
@@ -86,6 +87,7 @@ class OpenEdxProvider:
         self._base_url = session.base_url
         self._username = username
         self._pages = TextPages(session.base_url, wanted)
+        self._wants_pictures = wanted.pictures
         self._expires = expires
         self._enrolments: Mapping[str, Enrolment] = {}  # last listed, by key
         self._limiter = trio.CapacityLimiter(_PAGES_AT_ONCE)
@@ -105,6 +107,11 @@ class OpenEdxProvider:
         """Every course in which the learner is enrolled now, also future and ended courses."""
         enrolments = await self._client.enrolments(await self._name())
         self._enrolments = {one.course_id: one for one in enrolments}
+        if self._wants_pictures and not any(one.image for one in enrolments):  # only the list for apps has them
+            shown = await self._extras.for_apps()
+            enrolments = tuple(
+                replace(one, image=shown[one.course_id].image) if one.course_id in shown else one for one in enrolments
+            )
         return [_course(one, self._base_url) for one in enrolments if one.is_active]
 
     async def outline(self, course: Course, *, tag: str | None = None) -> Outline | None:  # noqa: ARG002  there is none
@@ -364,7 +371,15 @@ def _course(enrolment: Enrolment, base_url: str) -> Course:
         url=course_url(base_url, key),
         enrolled_ns=enrolment.created_ns,
         mark=named.run if named else None,
+        image=_image(enrolment.image, base_url),
     )
+
+
+def _image(address: str, base_url: str) -> str | None:
+    try:
+        return link_target(urljoin(f"{base_url}/", address)) if address else None
+    except ValueError:  # "http://["
+        return None
 
 
 def _listed(entry: Json, base_url: str) -> Course | None:

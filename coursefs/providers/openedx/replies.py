@@ -43,6 +43,7 @@ class Enrolment:
     created_ns: int | None = None
     starts_ns: int | None = None
     ends_ns: int | None = None
+    image: str = ""  # address of the picture of the course, which may be relative; only the API for apps gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def _enrolment(row: Json) -> Enrolment:
         created_ns=time_ns(row.get("created")),
         starts_ns=time_ns(course.get("course_start") or course.get("start")),
         ends_ns=time_ns(course.get("course_end") or course.get("end")),
+        image=text(course, "course_image"),
     )
 
 
