@@ -181,7 +181,11 @@ class Contents:
 
     def cached_bytes(self, content: Content) -> int:
         """How many bytes of a content are cached."""
-        return self._context.store.cached_bytes(content.key)
+        return self.cached_bytes_of(content.key)
+
+    def cached_bytes_of(self, key: Key) -> int:
+        """How many bytes of the content with this key are cached."""
+        return self._context.store.cached_bytes(key)
 
     def complete(self, most: int) -> Iterator[tuple[Key, int]]:
         """The contents of at most so many bytes that are cached completely, with their sizes."""

@@ -25,8 +25,9 @@ _OWN_FILES_ALONE = (
     "default-src 'none'; img-src 'self' data:; media-src 'self'; frame-src 'self'; object-src 'self'; "
     "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-_WITH_SCRIPT = f"{_OWN_FILES_ALONE}; script-src 'self'"
-_NOTHING = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
+_WITH_SCRIPT = f"{_OWN_FILES_ALONE}; script-src 'self'; connect-src 'self'"
+#: the policy of what a browser only reads
+NOTHING = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
 
 
 class NoSuchRange(Exception):
@@ -88,12 +89,12 @@ def shown_as(name: str, mime_type: str | None, *, is_ours: bool, has_script: boo
     if is_ours and kind == "text/html":
         return Shown("text/html; charset=utf-8", _OWN_FILES_ALONE)
     if kind == _NO_IMAGES_THAT_ACT:
-        return Shown(kind, _NOTHING, is_download=True)  # a page can show it as a picture, where it does not act
+        return Shown(kind, NOTHING, is_download=True)  # a page can show it as a picture, where it does not act
     if kind in {"application/x-subrip", "application/json"} or _is_passive_text(kind):
-        return Shown(_PLAIN, _NOTHING)
+        return Shown(_PLAIN, NOTHING)
     if kind.startswith(("video/", "audio/")) or kind in {"application/pdf", "application/ogg"} or _is_picture(kind):
         return Shown(kind, _OWN_FILES_ALONE)
-    return Shown(_DOWNLOAD, _NOTHING, is_download=True)
+    return Shown(_DOWNLOAD, NOTHING, is_download=True)
 
 
 def _is_picture(kind: str) -> bool:

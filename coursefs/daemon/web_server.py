@@ -25,6 +25,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from coursefs.base.crash_messages import log_unforeseen
+from coursefs.daemon.web_live import LIVE, LiveAnswers
 from coursefs.daemon.web_requests import NoSuchRange, Shown, address_of, listing, names_of, shown_as, span_of
 from coursefs.errors import CoursefsError, Gone, leaf
 from coursefs.library import ROOT, Handle, Library, Node
@@ -47,6 +48,7 @@ class WebServer:
     def __init__(self, library: Library) -> None:
         """Raises `OSError` where there is no port."""
         self._files = library.files
+        self._live = LiveAnswers(library, self._found)
         self._deadline = library.read_timeout + _MARGIN
         self._room = trio.CapacityLimiter(_MOST_AT_ONCE)
         self._tokens: deque[str] = deque(maxlen=_MOST_TOKENS)
@@ -115,8 +117,12 @@ class WebServer:
             return
         names = names_of(scope["raw_path"])
         with trio.fail_after(self._deadline):
-            node = None if names is None else await self._found(names)
-            if names == _ICON and node is None:
+            is_live = names is not None and names[:1] == (LIVE,)
+            node = None if names is None or is_live else await self._found(names)
+            if names is not None and is_live:
+                live = await self._live.answer(names, request.query_params, _headers)
+                response = live or _line(404, "there is no such page")
+            elif names == _ICON and node is None:
                 response = Response(status_code=204)
             elif names is None or node is None:
                 response = _line(404, "there is no such file")

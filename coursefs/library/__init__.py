@@ -18,6 +18,7 @@ from coursefs.library.files import Files
 from coursefs.library.handle import Handle
 from coursefs.library.library import Library, open_library
 from coursefs.library.listing import Listed, SearchHit
+from coursefs.library.live_pages import CachedItem, LivePages, PageHit, PageHits
 from coursefs.library.next_lecture import FetchedAhead
 from coursefs.library.search_indexing import SearchProgress
 from coursefs.library.search_texts import FoundText, IndexMissing, forget_index, require_terms, search_texts
@@ -38,6 +39,7 @@ __all__ = [
     "Applied",
     "CacheFull",
     "CacheUse",
+    "CachedItem",
     "Chosen",
     "Cleared",
     "Courses",
@@ -61,11 +63,14 @@ __all__ = [
     "LibrarySettings",
     "LibraryStatus",
     "Listed",
+    "LivePages",
     "Maintenance",
     "News",
     "Node",
     "OpenFileStatus",
     "Outdated",
+    "PageHit",
+    "PageHits",
     "Priority",
     "Progress",
     "Provider",

@@ -13,6 +13,7 @@ from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.files import Files
 from coursefs.library.learner_progress import LearnerProgress, due_modules
 from coursefs.library.listing import STANDINGS_WITHIN, Listed, SearchHit, listed, searched
+from coursefs.library.live_pages import LivePages
 from coursefs.library.settings import LibrarySettings
 from coursefs.library.versions import Versions
 from coursefs.model import Course
@@ -32,6 +33,7 @@ class Courses:
         due_dates: DueDateRefresher,
         settings: Callable[[], LibrarySettings],
         settled: Callable[[], Awaitable[None]],
+        pages: LivePages,
     ) -> None:
         """`providers`: by account; `settings` returns the present ones; `settled`: see `Library.on_change`."""
         self._tree = tree
@@ -44,11 +46,17 @@ class Courses:
         self._settled = settled
         self._selection = CourseSelection(store, tree)
         self._progress = LearnerProgress(providers, store)
+        self._pages = pages
 
     @property
     def accounts(self) -> Sequence[str]:
         """The names of the accounts, in the order of the settings."""
         return [account.name for account in self._settings().accounts]
+
+    @property
+    def pages(self) -> LivePages:
+        """What open course pages ask for."""
+        return self._pages
 
     # -- what there is -----------------------------------------------------------------------------------------------
 

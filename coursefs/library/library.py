@@ -35,6 +35,7 @@ from coursefs.library.due_dates import DueDateRefresher
 from coursefs.library.file_cache import FileCache
 from coursefs.library.files import Files
 from coursefs.library.handle import Handle
+from coursefs.library.live_pages import LivePages
 from coursefs.library.next_lecture import NextLecture
 from coursefs.library.page_requests import PageRequests
 from coursefs.library.search_indexing import SearchIndexing
@@ -152,6 +153,7 @@ class Library:
             due_dates,
             lambda: self._settings,
             self._until_settled,
+            LivePages(store, self._contents, search, self._open, lambda: self._settings, self._supervisor),
         )
         self._indexer = Indexer(self._tree, self._versions.sizes, store, self._foreground.idle, settings.delays)
         self._next_lecture = NextLecture(

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from coursefs.pages.course_page import assets, index_html, progress_js
+from tests.foreign.accessibility import axe, violations
 from tests.foreign.browser import Browser, chromium
 from tests.foreign.study_course import large, progress, tiny_video, write
 
-__all__ = ["chromium"]
+__all__ = ["axe", "chromium"]
 
 pytestmark = [pytest.mark.foreign]
 
@@ -360,37 +360,6 @@ def test_a_page_opens_quickly(items: int, tmp_path: Path, chromium: Browser) -> 
 
 
 # -- accessibility ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, from the registry of npm."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed, so axe-core cannot be fetched")
-    folder = tmp_path_factory.mktemp("axe")
-    command = ["npm", "pack", "axe-core@4", "--silent", "--pack-destination", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90, cwd=folder)
-    except subprocess.TimeoutExpired:
-        pytest.skip("axe-core cannot be fetched from npm: no answer")
-    packed = next(folder.glob("*.tgz"), None)
-    if done.returncode or packed is None:
-        pytest.skip(f"axe-core cannot be fetched from npm: {done.stderr.strip()[:200]}")
-    with tarfile.open(packed) as archive:
-        member = archive.extractfile("package/axe.min.js")
-        assert member
-        return member.read().decode()
-
-
-def violations(browser: Browser, axe: str) -> list[str]:
-    browser.run("document.getAnimations().forEach(animation => animation.finish())")
-    browser.run(f"{axe}; 0")
-    found = browser.run(
-        "axe.run(document, {iframes: false}).then(result => result.violations.flatMap(one =>"
-        " one.nodes.map(node => `${one.id}: ${node.target} ${node.failureSummary}`)))"
-    )
-    assert isinstance(found, list)
-    return found
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -8,12 +8,14 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 import pytest
 
-from tests.mount.world import World
+from tests.mount.test_life import VIDEO
+from tests.mount.world import World, until
 
 pytestmark = pytest.mark.mount
 
@@ -180,3 +182,73 @@ def test_the_browser_is_started_where_there_is_one_and_else_the_address_is_print
     assert (done.stdout, done.stderr) == ("", "")
     opened = subprocess.run(["cat", str(got)], capture_output=True, text=True, timeout=60, check=True).stdout
     assert httpx.get(opened, trust_env=False).status_code == 303
+
+
+def test_a_page_is_told_what_is_cached_and_asks_the_platform_for_nothing(mounted: World, browser: httpx.Client) -> None:
+    origin = signed_in(mounted, browser)
+    video = mounted.path(VIDEO)
+    page = quote(f"/{video.relative_to(mounted.mountpoint).parts[0]}/index.html")
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = browser.get(f"{origin}/-/cached", params={"of": page}).json()
+        return found
+
+    assert video.stat().st_size
+    assert told() == {}
+    with video.open("rb") as file:
+        file.read(4096)
+    (part,) = told().values()
+    assert 0 < part["fraction"] < 1
+    mounted.run("fetch", video)
+    mounted.platform.forget()
+    assert list(told().values()) == [{"fraction": part_of_item(video, mounted), "fetching": False}]
+    assert mounted.platform.requests() == []
+    for of in ("/no/such/page", "", "/../x"):
+        assert browser.get(f"{origin}/-/cached", params={"of": of}).status_code in {200, 404}
+
+
+def part_of_item(video: Path, world: World) -> float:
+    """How much of a lecture is cached, after its video was fetched: not its captions."""
+    stem = video.name.rpartition(".")[0]
+    files = [path for path in video.parent.iterdir() if path.name.startswith(stem)]
+    cached = sum(int(os.getxattr(path, "user.coursefs.cached")) for path in files)
+    return round(cached / sum(path.stat().st_size for path in files), 4)
+
+
+def test_captions_come_as_webvtt_and_nothing_else_does(mounted: World, browser: httpx.Client) -> None:
+    origin = signed_in(mounted, browser)
+    captions = next(mounted.path(VIDEO).parent.glob("*.srt"))
+    path = quote(str(captions.relative_to(mounted.mountpoint)))
+    track = browser.get(f"{origin}/-/captions/{path}")
+    assert track.headers["content-type"] == "text/vtt; charset=utf-8"
+    assert track.text.startswith("WEBVTT\n") and " --> " in track.text
+    for other in (path.removesuffix(".en.srt") + ".mp4", path + "x", "", "..%2f..%2fetc"):
+        assert browser.get(f"{origin}/-/captions/{other}").status_code == 404
+
+
+def test_a_search_in_all_courses_leads_to_the_second_of_a_lecture(mounted: World, browser: httpx.Client) -> None:
+    origin = signed_in(mounted, browser)
+    mounted.run("fetch", *mounted.path(VIDEO).parent.glob("*.srt"))
+
+    def ask(words: str) -> dict[str, Any]:
+        found: dict[str, Any] = browser.get(f"{origin}/-/search", params={"words": words, "limit": "5"}).json()
+        return found
+
+    until(lambda: ask("torus")["complete"], "the index is built")
+    told = ask("torus")["hits"]
+    said = [hit for hit in told if hit["time"] is not None]
+    assert said and all("torus" in hit["text"].lower() for hit in told)
+    address, _, place = said[0]["address"].partition("#")
+    page = browser.get(origin + address).text
+    item, _, second = place.partition("&t=")
+    assert f'id="{item}"' in page
+    assert float(second) == said[0]["time"]
+    assert ask("no-such-word-anywhere") == ask("?!") == {"hits": [], "complete": True}
+    assert len(browser.get(f"{origin}/-/search", params={"words": "the", "limit": "nothing"}).json()["hits"]) > 5
+
+
+def test_what_a_page_asks_is_answered_to_nobody_else(mounted: World) -> None:
+    origin = "http://" + urlsplit(url_of(mounted)).netloc
+    for path in ("live.js", "cached?of=/", "search?words=torus", f"captions/{quote(VIDEO)}", "nothing"):
+        assert httpx.get(f"{origin}/-/{path}", trust_env=False).status_code == 403
+    assert not [name for name in os.listdir(mounted.mountpoint) if name.startswith("-")]

@@ -337,7 +337,7 @@ def test_the_script_and_the_stylesheet_name_nothing_outside() -> None:
     for name, data in assets().items():
         text = data.decode().replace("http://www.w3.org/2000/svg", "")
         assert "http" not in text and "innerHTML" not in text and "eval(" not in text, name
-    assert sorted(assets()) == ["page.css", "page.js"]
+    assert sorted(assets()) == ["live.js", "page.css", "page.js"]
 
 
 def test_a_page_holds_no_progress() -> None:

@@ -8,6 +8,8 @@
         progress.js         progress_js       what is done and due
         <any name>.js       cues_js           one for each subtitle that the page can show
 
+`live.js` is served by `coursefs open` alone: it is for what a page can ask a web server, and no file.
+
 Page and scripts work from `file:`, where a browser neither fetches files nor shows subtitles of a `<track>`: so all
 data are markup or classic scripts, which it loads.
 """
@@ -26,6 +28,7 @@ from coursefs.pages.course_page.model import (
 from coursefs.pages.course_page.playlists import playlist
 from coursefs.pages.course_page.rendering import assets, index_html, overview_html
 from coursefs.pages.course_page.scripts import cues_js, progress_js
+from coursefs.pages.course_page.texts import anchor, key_of
 
 __all__ = [
     "CoursePage",
@@ -37,9 +40,11 @@ __all__ = [
     "PageItem",
     "PageProgress",
     "PageSection",
+    "anchor",
     "assets",
     "cues_js",
     "index_html",
+    "key_of",
     "overview_html",
     "playlist",
     "progress_js",

@@ -20,8 +20,8 @@ from coursefs.pages.course_page.model import CoursePage, CoursesOverview
 from coursefs.pages.course_page.outline import items, rows
 from coursefs.pages.course_page.texts import counted, key_of, length, line, link, seconds_of
 
-#: `file:` is for a page opened from the mount, where browsers give files no origin; 'self' for a web server. Icons of
-#: the stylesheet are `data:` URLs.
+#: `file:` is for a page opened from the mount, where browsers give files no origin; 'self' for a web server, which
+#: live.js asks. Icons of the stylesheet are `data:` URLs.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -29,6 +29,7 @@ POLICY = "; ".join(
         "style-src 'self' file:",
         "img-src 'self' file: data:",
         "media-src 'self' file:",
+        "connect-src 'self'",
         "frame-src 'self' file:",
         "base-uri 'none'",
         "form-action 'none'",
@@ -57,7 +58,8 @@ def index_html(page: CoursePage) -> bytes:
         kind="course",
         page=page,
         title=line(page.title) or "Untitled",
-        language=page.language if page.language and _LANGUAGE.fullmatch(page.language) else "",
+        # the words of the page itself are English; readers of screens need a language
+        language=page.language if page.language and _LANGUAGE.fullmatch(page.language) else "en",
         first="outline",
         first_name="outline",
         facts=_facts(page),
@@ -101,9 +103,9 @@ def overview_html(page: CoursesOverview) -> bytes:
 
 @cache
 def assets() -> Mapping[str, bytes]:
-    """The script and the stylesheet of every page, by their names in `index.files/`."""
+    """The script and the stylesheet of every page, by their names in `index.files/`, and the script of served pages."""
     folder = resources.files("coursefs.pages.course_page") / "assets"
-    return {name: (folder / name).read_bytes() for name in ("page.css", "page.js")}
+    return {name: (folder / name).read_bytes() for name in ("page.css", "page.js", "live.js")}
 
 
 def _rendered(template: str, **values: object) -> bytes:

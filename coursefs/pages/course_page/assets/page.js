@@ -2,7 +2,8 @@
 
    The outline of the course is in the markup: this script reads it from there. It works from file:, where a browser
    refuses to fetch files, so what is loaded later comes as small scripts, which call `coursefs.cues` and
-   `coursefs.progress` below. It asks no network, and needs no library.
+   `coursefs.progress` below. It asks no network, and needs no library. Where `coursefs open` serves the page, live.js
+   adds what only a web server can say.
 
    In this order: helpers, what is remembered, scripts beside the page, progress, outline, the open item, player,
    transcript, what is beside the lecture, search, keyboard, overview. */
@@ -119,6 +120,9 @@
       document.head.append(script);
     });
   }
+
+  /** Whether `coursefs open` serves the page: then live.js was loaded. Another web server has no such file. */
+  const isServed = location.protocol === "file:" ? Promise.resolve(false) : load("/-/live.js");
 
   /** Load a script until it has told what it is for: once more if its end was missing, as below for the page. */
   async function loadData(url, isTold) {
@@ -582,21 +586,39 @@
   async function showCues(file, media) {
     const state = opened;
     state.subtitle = file;
-    const cues = await cuesOf(file);
+    const [cues, hasTracks] = await Promise.all([cuesOf(file), isServed]);
     if (opened !== state || state.subtitle !== file || state.media !== media) return;
     state.cues = cues;
     state.line = -1;
     if (!state.tracks) state.tracks = new Map();
     if (!state.tracks.has(file.key) && cues.length) {
-      const track = media.addTextTrack("subtitles", languageName(file), file.language);
-      for (const [start, end, text] of cues) {
-        // the text of a cue is markup of its own
-        track.addCue(new VTTCue(start, end, text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")));
-      }
-      state.tracks.set(file.key, track);
+      state.tracks.set(file.key, hasTracks ? servedTrack(file, media) : trackOf(file, cues, media));
     }
     setTrackModes();
     if (state.tab === "transcript") showTranscript();
+  }
+
+  /** A text track of WebVTT, which the web server makes of any subtitles. */
+  function servedTrack(file, media) {
+    const { pathname } = new URL(file.href, location.href);
+    const track = make("track", {
+      kind: "subtitles",
+      label: languageName(file),
+      srclang: file.language,
+      src: `/-/captions${pathname}`,
+    });
+    media.append(track);
+    return track.track;
+  }
+
+  /** A text track of cues: browsers load no `<track>` for a page that is a file. */
+  function trackOf(file, cues, media) {
+    const track = media.addTextTrack("subtitles", languageName(file), file.language);
+    for (const [start, end, text] of cues) {
+      // the text of a cue is markup of its own
+      track.addCue(new VTTCue(start, end, text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")));
+    }
+    return track;
   }
 
   function setTrackModes() {
@@ -1133,6 +1155,7 @@
     return;
   }
 
+  window.coursefs.page = { byId, clock, fold, items, make, mark, marked }; // for live.js, which runs after this
   const show = page === "course" ? showCourse : showOverview;
   (page === "course" ? startCourse : showOverview)();
   loadData("index.files/progress.js", () => isProgressTold).then((loaded) => {
