@@ -9,22 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from importlib import resources
 from urllib.parse import urlsplit
 
-import jinja2
 from markupsafe import Markup
 
 from coursefs.pages.cleaning import in_new_tabs, link_target, plain
+from coursefs.pages.template_engine import environment
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("coursefs.pages"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+_templates = cache(environment)
 _STYLE = (resources.files("coursefs.pages") / "templates" / "style.css").read_text(encoding="utf-8")
 
 #: `file:` is for a page opened from the mount, where browsers give files no origin; 'self' for a copy on a web server
@@ -57,23 +51,29 @@ def link_page(*, title: str, what: str, reason: str, url: str | None, course: st
     `what` is its kind for a person ("Quiz"), `reason` a sentence that says why there is no file.
     """
     target = link_target(url)
-    notice = _TEMPLATES.get_template("link.html.jinja").render(
-        what=_line(what), reason=_line(reason), url=target, host=_host(target)
+    notice = (
+        _templates()
+        .get_template("link.html.jinja")
+        .render(what=_line(what), reason=_line(reason), url=target, host=_host(target))
     )
     return _document(title=_line(title) or _line(what), body=Markup(notice), url=None, language="en", course=course)  # noqa: S704 - of our own template
 
 
 def _document(*, title: str, body: Markup, url: str | None, language: str | None, course: str | None) -> str:
     target = link_target(url)
-    return _TEMPLATES.get_template("document.html.jinja").render(
-        title=title,
-        body=body,
-        course=_line(course or ""),
-        language=language if language and _LANGUAGE.fullmatch(language) else "",
-        url=target,
-        host=_host(target),
-        policy=_POLICY,
-        style=Markup(_STYLE),  # noqa: S704 - a file of this package
+    return (
+        _templates()
+        .get_template("document.html.jinja")
+        .render(
+            title=title,
+            body=body,
+            course=_line(course or ""),
+            language=language if language and _LANGUAGE.fullmatch(language) else "",
+            url=target,
+            host=_host(target),
+            policy=_POLICY,
+            style=Markup(_STYLE),  # noqa: S704 - a file of this package
+        )
     )
 
 

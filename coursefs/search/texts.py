@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lxml import etree
-
 from coursefs.pages.captions import Cue, cues, decoded
 from coursefs.pages.cleaning import with_few_attributes
 
@@ -96,6 +94,8 @@ def _of_text(text: str) -> Iterator[Sentence]:
 
 def page_text(markup: str) -> str:
     """The text of an HTML page, a line for each block; formulas without their TeX source."""
+    from lxml import etree  # late: a mount, which has the sentences from a child process, does without its 5 MB
+
     parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(with_few_attributes(markup).encode("utf-8", "replace"), parser)

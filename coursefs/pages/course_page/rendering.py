@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from itertools import groupby
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import jinja2
 
 from coursefs.pages.cleaning import link_target
 from coursefs.pages.course_page.model import CoursePage, CoursesOverview
 from coursefs.pages.course_page.outline import items, rows
 from coursefs.pages.course_page.texts import counted, key_of, length, line, link, seconds_of
+from coursefs.pages.template_engine import environment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 #: `file:` is for a page opened from the mount, where browsers give files no origin; 'self' for a web server, which
 #: live.js asks. Icons of the stylesheet are `data:` URLs.
@@ -37,16 +40,6 @@ POLICY = "; ".join(
 )
 _SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "2.5", "3")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("coursefs.pages"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-_TEMPLATES.filters["path"] = link
-_TEMPLATES.filters["key"] = key_of
 
 
 def index_html(page: CoursePage) -> bytes:
@@ -108,8 +101,15 @@ def assets() -> Mapping[str, bytes]:
     return {name: (folder / name).read_bytes() for name in ("page.css", "page.js", "live.js")}
 
 
+@cache
+def _templates() -> Environment:
+    templates = environment()
+    templates.filters |= {"path": link, "key": key_of}
+    return templates
+
+
 def _rendered(template: str, **values: object) -> bytes:
-    text = _TEMPLATES.get_template(template).render(policy=POLICY, **values)
+    text = _templates().get_template(template).render(policy=POLICY, **values)
     return text.encode("utf-8", "replace")  # a lone surrogate has no UTF-8: write `?`
 
 
