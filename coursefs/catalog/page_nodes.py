@@ -7,7 +7,7 @@ sizes and digests.  No title gets their names (`names.RESERVED`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from coursefs.catalog.difference import Changes, difference
@@ -65,6 +65,7 @@ class PageNodes:
         self._store = store
         self._notify = notify
         self._generated = generated
+        self._ensured: set[Place] = set()  # courses that have their files
 
     @property
     def are_beside_files(self) -> bool:
@@ -72,24 +73,47 @@ class PageNodes:
         return self._generated.shows or bool(self._generated.twins)
 
     def settle(self) -> None:
-        """Give the root its overview, and its files to each course that is listed and has none; makes no request.
+        """Give the root its overview; makes no request.
 
-        What is not generated any more is taken away.
+        What is not generated any more is taken away.  A course that is listed and has no files gets them by `ensure`,
+        when it is looked at: in a large account that takes seconds.  Files beside those of a platform are not looked
+        at one by one, so a course gets these now.
         """
         if self._generated.pages:
             self._write(overview_changes(self._store, time.time_ns()))
-        else:
-            self._take_away(NOWHERE)
+        self._ensured.clear()
+        with_pages = self._store.courses_with_pages()
+        if not self._generated:
+            for place in with_pages:
+                self._take_away(place)
+            return
         for course in self._store.courses_by_use():
             place = Place(course.place.account, course.key)
-            is_same = (
+            is_same = place not in with_pages or (
                 self._has(place, INDEX) == self._generated.pages
                 and self._has(place, SHOW_FILE) == self._generated.shows
             )
-            if not self._generated:
-                self._take_away(place)
-            elif not is_same or self._generated.twins:
+            if self.are_beside_files or not is_same:
                 self.arrange(course)
+
+    def ensure(self, course: Node) -> None:
+        """Give a course its files if it is listed and has none; makes no request."""
+        place = Place(course.place.account, course.key)
+        if self._generated and place not in self._ensured and self._store.fetch_log.fetched_ns(place) is not None:
+            if not self._has(place, INDEX if self._generated.pages else SHOW_FILE):
+                self.arrange(course)
+            self._ensured.add(place)
+
+    def follow(self, course: Node, changes: Changes) -> None:
+        """Give a course the files that a difference of its platform's files asks for."""
+        place = Place(course.place.account, course.key)
+        if self.are_beside_files:
+            self.arrange(course)
+        elif self._generated.pages and self._has(place, INDEX):
+            nodes = (*changes.added, *changes.gone, *(after for _, after in changes.changed))
+            captions = [node.key for node in nodes if node.kind is Kind.SUBTITLE and node.space is Space.FILE]
+            if captions:
+                self._write(cues_changes(self._store, place, course.inode, captions, time.time_ns()))
 
     def _has(self, place: Place, key: str) -> bool:
         node = self._store.find(place, key, Space.PAGE)
@@ -161,6 +185,19 @@ def page_changes(store: Store, place: Place, directory: int, now_ns: int, genera
     if generated.shows:
         desired += _of_show(place, directory, platform)
     return _changes(store, own, desired, now_ns)
+
+
+def cues_changes(store: Store, place: Place, directory: int, captions: Sequence[str], now_ns: int) -> Changes:
+    """The changes that give a course with this directory a script of cues for each of these captions that is there."""
+    folder = _folder(place, directory)
+    own = [store.find(place, f"{CUES}{key}", Space.PAGE) for key in dict.fromkeys(captions)]
+    present = [node for node in own if node is not None and not node.is_gone]
+    desired = [
+        _page(place, f"{CUES}{key}", cues_name(node), _inode(store, folder))
+        for key in dict.fromkeys(captions)
+        if (node := store.find(place, key, Space.FILE)) is not None and not node.is_gone and node.kind is Kind.SUBTITLE
+    ]
+    return _changes(store, present, desired, now_ns)
 
 
 def overview_changes(store: Store, now_ns: int) -> Changes:

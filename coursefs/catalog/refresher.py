@@ -192,7 +192,7 @@ class Refresher:
         now = time.time_ns()
         if outline is None:
             self._store.fetch_log.set_fetched(place, now, tag)
-            self.pages.arrange(directory)
+            self.pages.ensure(directory)
             return
         if self._has_lost_all(place, outline):
             raise self.errors.remember(
@@ -271,8 +271,8 @@ class Refresher:
                 self._store.items.set_state(stored, now, error)
             news = self._write(changes, now, unchanged=directory.inode if is_first else None)
         self._notify(news)
-        if self.pages.are_beside_files and (top := self._store.find(Place(place.account), place.course)) is not None:
-            self.pages.arrange(top)  # a film is to have its twins when a player finds it
+        if (course_directory := self._store.find(Place(place.account), place.course)) is not None:
+            self.pages.follow(course_directory, changes)
 
     async def refuse(self, node: Node, error: CoursefsError) -> Node | None:
         """Replace a refused file by a page that says so; None if the refusal is not certain.
@@ -340,12 +340,12 @@ class Refresher:
 
         `unchanged` is a directory that keeps its mtime. Returns what the kernel must be told. It knows nothing yet of a
         directory's first listing, and invalidating names that it has just looked up would drop pages that are being
-        read.
+        read.  What is generated for a directory is there before its first listing.
         """
         fresh = {node.inode for node in changes.added}
         renamed = (after for before, after in changes.changed if before.name != after.name)
         listed = {node.parent for node in (*changes.added, *changes.gone, *renamed)} - fresh
-        known = {inode for inode in listed if self._store.children(inode)}
+        known = {inode for inode in listed if any(node.space is not Space.PAGE for node in self._store.children(inode))}
         self._store.write(changes)
         for inode in known - {unchanged}:
             self._store.touch(inode, now_ns)

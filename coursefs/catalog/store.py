@@ -45,7 +45,7 @@ from coursefs.model import Kind, Version
 
 #: nodes kept in memory, so that a second walk over a large account reads nothing. A full cache is cleared: tracking the
 #: least recently used node would cost each lookup more than reading nodes again
-_MAX_CACHED_NODES = 1 << 16
+_MAX_CACHED_NODES = 1 << 17
 
 
 class Store:
@@ -386,6 +386,14 @@ class Store:
         return gone
 
     @reading
+    def courses_with_pages(self) -> set[Place]:
+        """The courses that have generated files, and `Place()` if the root has some."""
+        rows = self._database.execute(
+            "SELECT DISTINCT account, course FROM node WHERE name IS NOT NULL AND key LIKE ?",
+            (f"%{id_of('', Space.PAGE)}",),
+        )
+        return {Place(account, course) for account, course in rows}
+
     def courses_by_use(self) -> list[Node]:
         """The directories of all courses, the most recently used one first."""
         rows = self._database.execute(

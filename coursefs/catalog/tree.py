@@ -102,10 +102,8 @@ class Tree:
     async def children(self, directory: Node) -> Sequence[Node]:
         """The nodes of a directory, by name. Raises the error of the fetch if the directory was never fetched."""
         await self._revalidation.ensure_listed(directory)
-        if directory.space is Space.PAGE and (
-            course := self.store.find(Place(directory.place.account), directory.place.course)
-        ):
-            self.refresher.pages.arrange(course)
+        if directory.kind is Kind.COURSE:
+            self.refresher.pages.ensure(directory)
         shown = self.store.children(directory.inode)
         if not shown:
             self.node(directory.inode)  # raises `Gone` if the catalogue was replaced: the directory is not empty
@@ -149,6 +147,8 @@ class Tree:
         node = self.store.child(directory.inode, name)
         if node is None and not is_probe(name):
             await self._revalidation.ensure_listed(directory)
+            if directory.kind is Kind.COURSE:
+                self.refresher.pages.ensure(directory)
             node = self.store.child(directory.inode, name) or self._former(directory.inode, name)
         if node is not None and directory.inode == ROOT and not self._is_shown(node):
             return None

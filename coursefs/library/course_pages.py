@@ -97,8 +97,6 @@ class CoursePages:
         """A page as it is now, for a reader: its node and its bytes."""
         if self._requests is not None:
             await self._requests.before(node)
-        if node.key == names.INDEX and (course := self._course(node.place)) is not None:
-            self._nodes.arrange(course)
         made, page = await self._made(node, content.PageSources(self._store), is_read=True)
         if made.size != node.size:
             await self._settled()  # the kernel would cut the page where its old version ends
@@ -164,19 +162,21 @@ class CoursePages:
         """Make pages again whose courses have changed, until cancelled; pages that were never read are left alone."""
         with trio.move_on_after(_FIRST):
             await self._wake.wait()
-        self._changed |= {_place_of(course) for course in self._store.courses_by_use()}
+        # what has changed at the end of the last mount
+        unknown = {_place_of(course) for course in self._store.courses_by_use()}
         while True:
             self._wake = trio.Event()
             with background_work():
                 await self._idle(_QUIET)
-                await self._refresh()
+                await self._refresh(unknown)
+            unknown = set()
             await self._wake.wait()
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, unknown: set[Place]) -> None:
         places, self._changed = self._changed, set()
-        for place in (*sorted(places - {names.NOWHERE}, key=repr), names.NOWHERE):
+        for place in (*sorted((places | unknown) - {names.NOWHERE}, key=repr), names.NOWHERE):
             if (course := self._course(place)) is not None:
-                self._nodes.arrange(course)
+                (self._nodes.arrange if place in places else self._nodes.ensure)(course)
             sources = content.PageSources(self._store)
             for node in self._store.of_place(place, (Kind.PAGE,)):
                 # captions that have changed are another version, and a script of cues asks for it when it is opened

@@ -9,6 +9,7 @@ from pathlib import Path
 from coursefs.catalog import Layout, Node, Place, Store
 from coursefs.catalog.difference import Changes
 from coursefs.catalog.node import ROOT, Space, StoredItem, candidates, locator_of
+from coursefs.catalog.page_nodes import Generated, PageNodes
 from coursefs.library.settings import AccountSource, shape_of
 from coursefs.model import Course, Item, Kind, Remote, Wanted
 
@@ -29,6 +30,10 @@ def make(catalogue: Path, account: str) -> None:
             store.fetch_log.set_fetched(Place(account), now)
             for course in courses:
                 _write(store, account, course, now)
+        pages = PageNodes(store, lambda _: None, Generated(pages=True))
+        with store.transaction():
+            for node in store.courses_by_use():
+                pages.ensure(node)  # as when its outline was listed
     finally:
         store.close()
 

@@ -467,3 +467,19 @@ async def test_captions_that_do_not_come_are_waited_for_once_and_then_not_as_lon
         monkeypatch.setattr(course_pages, "_AT_ONCE", float("inf"))
         cdn.may_answer.set()
         assert b"morning" in await cues()
+
+
+async def test_the_first_listing_of_a_directory_is_no_change_although_its_page_is_there(tmp_path: Path) -> None:
+    """The kernel would drop the pages of a file that is being read, and a backup would see another date."""
+    async with opened(tmp_path, platform()) as library:
+        told: set[str] = set()
+        library.on_change(lambda _, names: told.update(name for _, name in names))
+        root = library.files.node(ROOT)
+        shown = set(await names(library)) | set(await names(library, "Birds"))
+        before = await at(library, "Birds/01 First")
+        shown |= set(await names(library, "Birds/01 First"))
+        platforms = {name for name in shown if name.startswith(("Birds", "0"))}
+        assert {"Birds", "01 First", "01 Hello.mp4"} < platforms
+        assert not platforms & told
+        assert (await at(library, "Birds/01 First")).mtime_ns == before.mtime_ns
+        assert library.files.node(ROOT).mtime_ns == root.mtime_ns
