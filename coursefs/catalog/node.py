@@ -170,17 +170,24 @@ _FIRST = 256
 _LAST = 2**63 - 1
 
 
-def candidates(*stable_id: str) -> Iterator[int]:
+#: so many of the largest inode numbers are for generated files
+_GENERATED = 2**52
+
+
+def candidates(*stable_id: str, is_generated: bool = False) -> Iterator[int]:
     """Inode numbers for a stable id, in order of preference: positive, below 2**63, the same on every machine.
 
-    They are below 2**63 because some programs and file formats store inode numbers as signed 64-bit integers.
+    They are below 2**63 because some programs and file formats store inode numbers as signed 64-bit integers. Those of
+    generated files are the largest: a backup that reads a directory by inode number (borg) comes to them when it has
+    listed everything that they show.
     """
+    first = _LAST - _GENERATED if is_generated else _FIRST
     text = "\x00".join(stable_id).encode(errors="surrogatepass")
     for attempt in range(256):
         digest = hashlib.blake2b(text, digest_size=8, salt=attempt.to_bytes(8, "big")).digest()
-        yield _FIRST + int.from_bytes(digest, "big") % (_LAST - _FIRST)
+        yield first + int.from_bytes(digest, "big") % (_LAST - first)
 
 
-def choose(is_taken: Callable[[int], bool], *stable_id: str) -> int:
+def choose(is_taken: Callable[[int], bool], *stable_id: str, is_generated: bool = False) -> int:
     """The first candidate that is not taken."""
-    return next(number for number in candidates(*stable_id) if not is_taken(number))
+    return next(number for number in candidates(*stable_id, is_generated=is_generated) if not is_taken(number))

@@ -276,6 +276,7 @@ class Store:
             desired_node.place.account,
             desired_node.place.course,
             desired_node.key,
+            is_generated=desired_node.space is Space.PAGE,
         )
 
     @writing
