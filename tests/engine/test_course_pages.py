@@ -483,3 +483,12 @@ async def test_the_first_listing_of_a_directory_is_no_change_although_its_page_i
         assert not platforms & told
         assert (await at(library, "Birds/01 First")).mtime_ns == before.mtime_ns
         assert library.files.node(ROOT).mtime_ns == root.mtime_ns
+
+
+async def test_a_program_that_reads_by_inode_number_comes_to_generated_files_last(tmp_path: Path) -> None:
+    """As borg does: it is to find the scripts of captions that the lessons before them have brought."""
+    async with opened(tmp_path, platform()) as library:
+        for path in ("", "Birds", "Birds/01 First"):
+            children = await library.files.children((await at(library, path)).inode if path else ROOT)
+            last = max(node.inode for node in children if not node.is_generated and node.name != "index.files")
+            assert all(node.inode > last for node in children if node.is_generated or node.name == "index.files")

@@ -8,14 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.foreign.accessibility import axe, violations
 from tests.foreign.browser import Browser, chromium
-from tests.foreign.test_course_page import NOW_SHOWN, click_title, look_for
+from tests.foreign.test_course_page import DESKTOP, NOW_SHOWN, PHONE, click_title, look_for
 from tests.mount.conftest import demo_platform, world
 from tests.mount.test_account_folders import login_openedx
 from tests.mount.test_loss_guard import sign_in_to_panopto
 from tests.mount.world import World
 
-__all__ = ["chromium", "demo_platform", "world"]
+__all__ = ["axe", "chromium", "demo_platform", "world"]
 
 pytestmark = [pytest.mark.foreign, pytest.mark.mount]
 
@@ -42,11 +43,22 @@ def course_of(browser: Browser, world: World) -> None:
     pytest.fail("no course has captions")
 
 
+@pytest.mark.parametrize("size, dark", [(DESKTOP, False), (PHONE, True)], ids=["desktop light", "phone dark"])
 @pytest.mark.parametrize("name", SIGN_IN)
-def test_a_lecture_of_a_mount_plays_and_what_it_says_is_found(world: World, chromium: Browser, name: str) -> None:
+def test_a_lecture_of_a_mount_plays_and_what_it_says_is_found(
+    world: World, chromium: Browser, axe: str, name: str, size: tuple[int, int], dark: bool
+) -> None:
+    def check(state: str) -> None:
+        assert violations(chromium, axe) == [], state
+        assert chromium.value("document.documentElement.scrollWidth") <= size[0], state
+
+    chromium.window(*size, dark=dark)
     SIGN_IN[name](world)
     world.mount()
+    chromium.visit(world.path("index.html"))
+    check("overview")
     course_of(chromium, world)
+    check("course")
     first = "[...document.querySelectorAll('.item')].find(item => item.querySelector('[data-cues]'))"
     title = chromium.value(f"{first}.querySelector('.title').textContent")
     click_title(chromium, title)
@@ -55,6 +67,7 @@ def test_a_lecture_of_a_mount_plays_and_what_it_says_is_found(world: World, chro
     said = chromium.value("[...document.querySelectorAll('.cue')].at(-1).textContent")
     chromium.run("[...document.querySelectorAll('.cue')].at(-1).click()")
     chromium.until(f"({NOW_SHOWN}) !== undefined")
+    check("lecture")
     assert chromium.value("document.querySelector('video').currentTime") > 1
     look_for(chromium, max(said.split(), key=len).strip(".,:;!?"))
     assert chromium.value("searched.textContent").split()[0] != "0"

@@ -13,9 +13,15 @@
     return reply.json();
   }
 
+  const wait = (milliseconds) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, milliseconds);
+    });
+
   // -- what is cached ------------------------------------------------------------------------------------------------
 
-  const CACHED_EVERY = 3000; // milliseconds
+  const CACHED_EVERY = 3000; // milliseconds; twice as long after each failure
+  const MOST_PAUSE = 60000;
 
   function cachedText({ fraction, fetching }) {
     if (fraction >= 1) return "cached";
@@ -38,17 +44,17 @@
   async function watchCached() {
     const facts = byId("course-done").parentElement;
     facts.append(make("span", { id: "course-cached" }));
+    let pause = CACHED_EVERY;
     for (;;) {
       if (!document.hidden) {
         try {
           showCached(await ask("cached", { of: location.pathname }));
+          pause = CACHED_EVERY;
         } catch {
-          // the mount has ended, or is busy: what is shown stays
+          pause = Math.min(2 * pause, MOST_PAUSE); // the mount has ended, or is busy: what is shown stays
         }
       }
-      await new Promise((resolve) => {
-        setTimeout(resolve, CACHED_EVERY);
-      });
+      await wait(pause);
     }
   }
 
@@ -79,9 +85,7 @@
     byId("searched").textContent = "";
     if (!words.length) byId("hits").replaceChildren();
     if (!words.length) return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, 300);
-    }); // the next letter is often on its way
+    await wait(300); // the next letter is often on its way
     for (;;) {
       if (run !== searching) return;
       let told;
@@ -97,9 +101,7 @@
       byId("hits").replaceChildren(...hits.map((one) => hit(one, words)));
       byId("searched").textContent = `${count} in what is cached${complete ? "" : "; the search index is being built"}`;
       if (complete) return;
-      await new Promise((resolve) => {
-        setTimeout(resolve, INDEXING_TAKES);
-      });
+      await wait(INDEXING_TAKES);
     }
   }
 
