@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import NamedTuple
 
-from coursefs.pages.mathml import mathml
-
 _LENGTH = 4000  # characters; longer formulas stay as they are
 _ALWAYS = re.compile(rf"(?<!\\)\$\$(?P<double>(?:\\\$|[^$]){{1,{_LENGTH}}}?)\$\$")
 _FLAGGED = re.compile(
@@ -80,5 +78,7 @@ def with_formulas(text: str, *, flagged: bool) -> str:
 
 
 def _html(formula: Formula, written: str) -> str:
+    from coursefs.pages.mathml import mathml  # late: most mounts render no formula, and do without the library's 2 MB
+
     shown = mathml(formula.source.strip(), display=formula.opening == r"\[")
     return f'<code class="math">{escape(written, quote=False)}</code>' if shown is None else shown
