@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import product
+from zlib import crc32
 
 from coursefs.catalog.node import SEPARATOR, Node, Place, Space, StoredItem
 from coursefs.model import Item, Kind
@@ -51,6 +52,10 @@ DEADLINE_TYPES: Types = (_TEXT, _NUMBER, *[_TEXT_OR_NONE] * 2, _NUMBER)
 #: of a row of `finished`, without its account and course
 FINISHED_TYPES: Types = (_TEXT,)
 ADDED_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE)
+
+
+#: of the columns of a node that may be NULL: size, modified_ns, etag, url and identity
+_OPTIONAL_TYPES = frozenset(product(*[_NUMBER_OR_NONE] * 2, *[_TEXT_OR_NONE] * 3))
 
 
 class BadRow(ValueError):
@@ -104,12 +109,15 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
         "".join((name, wanted, account, course, key, item))
         inode | parent | mtime | is_hint
         if (
-            type(size) not in _NUMBER_OR_NONE or type(modified) not in _NUMBER_OR_NONE
-            or type(etag) not in _TEXT_OR_NONE or type(url) not in _TEXT_OR_NONE
-            or type(identity) not in _TEXT_OR_NONE or "/" in name or "\0" in name
+            (type(size), type(modified), type(etag), type(url), type(identity)) not in _OPTIONAL_TYPES
+            or "/" in name or "\0" in name
             or (
                 sum_ is not None
-                and sum_ != sum_of(inode, parent, name, wanted, account, course, key, kind, item, identity, locator)
+                # as `sum_of`, without its call: a walk checks thousands of rows
+                and sum_ != crc32(
+                    f"{inode}\0{parent}\0{name}\0{wanted}\0{account}\0{course}\0{key}\0{kind}\0{item}\0{identity}"
+                    f"\0{locator}".encode()
+                )
                 and (identity is None or sum_ != _first_sum_of(identity, locator))
             )
         ):  # fmt: skip
@@ -122,18 +130,14 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
         )  # fmt: skip
 
 
-#: eleven columns, as quickly as Python can join them: a walk checks thousands of rows
-_SUMMED = "\0".join(["%s"] * 11)
-
-
 def sum_of(*columns: object) -> int:
     """A checksum of what a node is: a damaged locator would fetch another file's bytes, a damaged name is not found."""
-    return zlib.crc32((_SUMMED % columns).encode())
+    return crc32("\0".join(map(str, columns)).encode())
 
 
 def _first_sum_of(identity: str, locator: str | None) -> int:
     """The checksum of rows that were written before it was over all columns."""
-    return zlib.crc32(f"{identity}\0{locator}".encode())
+    return crc32(f"{identity}\0{locator}".encode())
 
 
 def row_of(node: Node) -> tuple[object, ...]:

@@ -395,6 +395,7 @@ class Store:
         )
         return {Place(account, course) for account, course in rows}
 
+    @reading
     def courses_by_use(self) -> list[Node]:
         """The directories of all courses, the most recently used one first."""
         rows = self._database.execute(
