@@ -80,6 +80,19 @@ async def test_prefetch_of_more_than_the_cache_can_keep(tmp_path: Path, max_size
         assert contents._context.overflow.used == 0
 
 
+@pytest.mark.logs
+async def test_prefetch_of_what_is_in_memory_because_the_cache_is_full_ends(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY[: 300 * KIB]) as b, b.contents(max_size=0) as contents:
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
+        assert await reader.read(0, 300 * KIB) == b.server.body
+        await settled(contents)
+        asked = len(b.server.requests)
+        with trio.fail_after(20), pytest.raises(CoursefsError, match="no room"):
+            await contents.prefetch(CONTENT)
+        assert len(b.server.requests) == asked
+        reader.close()
+
+
 async def test_prefetch_of_a_file_that_is_gone(tmp_path: Path) -> None:
     async def gone(request: Request) -> None:
         await request.send(404, {}, b"")
