@@ -48,6 +48,33 @@ def test_written_bytes_can_be_read(store: CacheStore) -> None:
     assert read(store, file, 5, len(DATA) + 1) is None
 
 
+def test_a_piece_is_read_from_the_disk_once_by_a_sequential_reader_and_then_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart a piece is checked as a whole: reading it again for each part of it would cost too much."""
+    first = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+    put(first)
+    first.close()
+    from_disk: list[tuple[int, int]] = []
+    blocking = DataFile.read
+
+    def spy(self: DataFile, start: int, end: int) -> memoryview:
+        from_disk.append((start, end))
+        return blocking(self, start, end)
+
+    monkeypatch.setattr(DataFile, "read", spy)
+    for step in (100_000, len(DATA)):
+        from_disk.clear()
+        store = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+        file = store.acquire(KEY, Version(len(DATA)))
+        (piece,) = file.pieces()
+        for start in range(0, len(DATA), step):
+            assert read(store, file, start, start + step) == DATA[start : start + step]
+            assert (file._recent.get(piece) is not None) == (start + step < len(DATA))
+        assert from_disk == [(0, len(DATA))]
+        store.close()
+
+
 def test_pieces_never_overlap(store: CacheStore) -> None:
     file = store.acquire(KEY, Version(len(DATA)))
     for start, end in [(1000, 2000), (3000, 4000), (500, 3500), (0, len(DATA))]:
