@@ -333,6 +333,29 @@ def test_a_version_whose_row_cannot_be_deleted_is_replaced(tmp_path: Path, monke
     later.close()
 
 
+@pytest.mark.logs
+def test_pieces_of_an_old_version_that_could_not_be_deleted_are_not_taken_from_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: IndexDatabase, *_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+    old = put(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexDatabase, "remove_pieces", full)
+        assert store.drop(old, old.pieces()) == []
+    new = put(store, version=Version(len(DATA), '"new"'))
+    assert old.stale
+    assert store.drop(old, []) == []
+    assert store.totals() == (len(DATA), 1)
+    store.close()
+    later = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+    file = later.acquire(KEY, new.version)
+    assert read(later, file, 0, len(DATA)) == DATA
+    later.close()
+
+
 def test_on_a_full_disk_clear_frees_bytes_before_it_deletes_rows(
     store: CacheStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
