@@ -356,6 +356,20 @@ def test_pieces_of_an_old_version_that_could_not_be_deleted_are_not_taken_from_t
     later.close()
 
 
+@pytest.mark.logs
+def test_what_stands_in_the_place_of_a_data_file_is_deleted_and_not_followed(store: CacheStore, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(DATA)
+    first = put(store)
+    store.release(first)
+    first.data.path.unlink()
+    first.data.path.symlink_to(precious)
+    file = store.acquire(KEY, first.version)
+    assert read(store, file, 0, 10) is None
+    assert not os.path.lexists(file.data.path)
+    assert precious.read_bytes() == DATA
+
+
 def test_on_a_full_disk_clear_frees_bytes_before_it_deletes_rows(
     store: CacheStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
