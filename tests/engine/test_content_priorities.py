@@ -294,6 +294,19 @@ async def test_without_a_cache_ten_readers_share_a_budget_of_memory(tmp_path: Pa
         assert contents._context.overflow.used == 0
 
 
+async def test_reads_that_need_no_plan_count_for_the_read_ahead_that_follows(tmp_path: Path) -> None:
+    async with bench(tmp_path, noise(40 * MIB)) as b, b.contents() as contents:
+        await contents.prefetch_beginning(CONTENT, 26 * MIB)
+        asked = len(b.server.requests)
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
+        for start in range(0, 9 * MIB, 128 * KIB):  # the first two MiB without a plan: so much is cached after them
+            assert await read_as_mount(reader, start, 128 * KIB) == b.server.body[start : start + 128 * KIB]
+        await settled(contents)
+        assert b.server.ranges[asked:], "a program that has read 9 MiB goes on"
+        assert [span for span in b.server.ranges[asked:] if span and span[0] == 26 * MIB]
+        reader.close()
+
+
 async def test_a_player_that_reads_two_places_alternately_stays_sequential(tmp_path: Path) -> None:
     body = noise(40 * MIB)
     async with bench(tmp_path, body) as b, b.contents() as contents:
