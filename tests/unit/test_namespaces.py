@@ -141,6 +141,23 @@ async def test_an_error_while_looking_ends_no_mount(
     assert trio.current_time() > 20
 
 
+async def test_that_a_mount_is_gone_is_noticed_at_once_without_a_look_at_every_change(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some machines mount and unmount all the time: five looks a second are enough."""
+    looks = 0
+
+    def is_listed(table: Path, device: tuple[int, int]) -> bool:
+        nonlocal looks
+        looks += 1
+        return looks <= 50
+
+    monkeypatch.setattr(namespaces, "_lists", is_listed)
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", lambda _: trio.lowlevel.checkpoint())
+    await namespaces._until_unmounted((0, 35))
+    assert trio.current_time() == pytest.approx(10.0)
+
+
 async def test_a_mount_that_is_there_is_left_alone(autojump_clock: trio.testing.MockClock) -> None:
     there = mountinfo.at(Path("/"))
     assert there is not None
