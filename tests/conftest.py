@@ -90,9 +90,22 @@ def no_unexpected_log_lines(request: pytest.FixtureRequest, caplog: pytest.LogCa
 def own_logging() -> Iterator[None]:
     """What a command of the test sets up for its log lines ends with the test."""
     logger = logging.getLogger("coursefs")
-    handlers, level = logger.handlers, logger.level
+    handlers, propagate, levels = logger.handlers, logger.propagate, _levels()
     yield
-    logger.handlers, logger.level = handlers, level
+    logger.handlers, logger.propagate = handlers, propagate
+    for name, level in _levels().items():  # `cache verify` sets that of a package
+        if level != levels.get(name, logging.NOTSET):
+            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+
+
+def _levels() -> dict[str, int]:
+    """The level of each logger of coursefs."""
+    known = logging.root.manager.loggerDict.items()
+    return {
+        name: logger.level
+        for name, logger in known
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] == "coursefs"
+    }
 
 
 @pytest.fixture

@@ -82,8 +82,8 @@ class _Connection(sqlite3.Connection):
     """
 
     _index = ""  # its path; "": it is not watched
-    _inode = (0, 0)  # device and number
-    _size = 0  # the largest that was seen
+    _inode: tuple[int, int]  # device and number, while it is watched
+    _size: int  # the largest that was seen
 
     def watch_index(self, path: Path) -> None:
         """Compare the index of this database, which is mapped by now, before each statement from here on."""

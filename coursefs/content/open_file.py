@@ -240,6 +240,11 @@ class OpenFile:
             present = present.add(*request.in_memory)
         return present
 
+    def is_in_overflow(self, start: int, end: int) -> bool:
+        """Whether all these bytes are in the overflow buffer, because the cache could not keep them."""
+        pieces = self._context.overflow.pieces(self).items()
+        return Ranges.of(Range(at, at + len(data)) for at, data in pieces).covers(start, end)
+
     def _gap(self, file: CachedFile, start: int, end: int) -> int | None:
         """The first of these bytes that is not available; None: all are."""
         first = self._available(file).first_missing(start)

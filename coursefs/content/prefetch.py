@@ -80,8 +80,10 @@ async def prefetch(
                 return False
             for request, span in [each for each in requests if each[0].done]:
                 requests.remove((request, span))
-                if request.scope.cancel_called or request.end < span.end or request.received > span.start:
-                    # cut by a reader's request, or preempted: its missing bytes may be requested again
+                # It was cut or preempted, or has left its bytes to a request that brings all of the file, which may be
+                # cancelled before it does: what is missing may be requested again.  Not what is in memory because the
+                # cache cannot keep it: a request for that would end at once, again and again.
+                if not open_file.is_in_overflow(request.received, span.end):
                     requested = requested.remove(request.received, span.end)
                 if request.error is not None:
                     raise type(request.error)(*request.error.args) from request.error

@@ -80,6 +80,19 @@ async def test_prefetch_of_more_than_the_cache_can_keep(tmp_path: Path, max_size
         assert contents._context.overflow.used == 0
 
 
+@pytest.mark.logs
+async def test_prefetch_of_what_is_in_memory_because_the_cache_is_full_ends(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY[: 300 * KIB]) as b, b.contents(max_size=0) as contents:
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
+        assert await reader.read(0, 300 * KIB) == b.server.body
+        await settled(contents)
+        asked = len(b.server.requests)
+        with trio.fail_after(20), pytest.raises(CoursefsError, match="no room"):
+            await contents.prefetch(CONTENT)
+        assert len(b.server.requests) == asked
+        reader.close()
+
+
 async def test_prefetch_of_a_file_that_is_gone(tmp_path: Path) -> None:
     async def gone(request: Request) -> None:
         await request.send(404, {}, b"")
@@ -279,6 +292,19 @@ async def test_without_a_cache_ten_readers_share_a_budget_of_memory(tmp_path: Pa
         )
         await settled(contents)
         assert contents._context.overflow.used == 0
+
+
+async def test_reads_that_need_no_plan_count_for_the_read_ahead_that_follows(tmp_path: Path) -> None:
+    async with bench(tmp_path, noise(40 * MIB)) as b, b.contents() as contents:
+        await contents.prefetch_beginning(CONTENT, 26 * MIB)
+        asked = len(b.server.requests)
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
+        for start in range(0, 9 * MIB, 128 * KIB):  # the first two MiB without a plan: so much is cached after them
+            assert await read_as_mount(reader, start, 128 * KIB) == b.server.body[start : start + 128 * KIB]
+        await settled(contents)
+        assert b.server.ranges[asked:], "a program that has read 9 MiB goes on"
+        assert [span for span in b.server.ranges[asked:] if span and span[0] == 26 * MIB]
+        reader.close()
 
 
 async def test_a_player_that_reads_two_places_alternately_stays_sequential(tmp_path: Path) -> None:

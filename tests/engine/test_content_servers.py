@@ -22,7 +22,7 @@ from coursefs.errors import (
     Unreachable,
 )
 from coursefs.model import Source, Version
-from tests.engine.content_bench import CONTENT, MIB, bench, content, noise, settled, until, waiting
+from tests.engine.content_bench import CONTENT, MIB, bench, content, noise, open_files, settled, until, waiting
 from tests.engine.content_server import Handler, Request, Server
 
 BODY = noise(3 * MIB + 777)
@@ -199,6 +199,37 @@ async def test_no_ranges_the_body_is_streamed_once(tmp_path: Path) -> None:
         assert tail == [BODY[-10:]]
         assert await b.read_all(contents) == BODY
         assert len(b.server.requests) == 2
+
+
+async def test_no_ranges_a_fetch_goes_on_when_the_reader_that_it_relied_on_is_closed(tmp_path: Path) -> None:
+    """The reader's response brings the whole file, so the fetch leaves its bytes to it; then the player is closed."""
+    body = BODY[: MIB + 500_000]
+    fetching, published = trio.Event(), trio.Event()
+
+    async def for_the_reader(request: Request) -> None:
+        await fetching.wait()
+        head = f'HTTP/1.1 200 X\r\nETag: "one"\r\nContent-Length: {len(body)}\r\n\r\n'
+        await request.stream.send_all(head.encode() + body[: MIB + 4096])
+        await trio.sleep_forever()
+
+    async def for_the_fetch(request: Request) -> None:
+        fetching.set()
+        await published.wait()
+        await request.send(200, MEDIA, body)
+
+    async with bench(tmp_path, body) as b, b.contents() as contents:
+        b.server.always = answer(200, body, etag='"one"', content_type="video/mp4")
+        reader = contents.open(CONTENT, await contents.probe(CONTENT))
+        b.server.next.extend([for_the_reader, for_the_fetch])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reader.read, 0, 4096)
+            await b.server.asked(2)
+            nursery.start_soon(contents.prefetch, CONTENT)
+            await until(lambda: contents.cached_bytes(CONTENT) == MIB)
+            published.set()
+            await until(lambda: len(open_files(contents)[0].requests) == 1)
+            reader.close()
+        assert contents.cached_bytes(CONTENT) == len(body)
 
 
 async def test_no_ranges_and_many_at_once(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import httpx
@@ -236,6 +237,20 @@ async def test_pages_are_the_same_after_a_restart_and_change_with_the_course_alo
         assert now.inode == nodes["Birds/index.html"].inode and now.mtime_ns > nodes["Birds/index.html"].mtime_ns
         assert await read(library, "Birds/index.files/page.js") == before["Birds/index.files/page.js"]
         assert await at(library, "Birds/index.files/page.js") == nodes["Birds/index.files/page.js"]
+
+
+@pytest.mark.parametrize(("minutes", "changes"), [(59, False), (61, True)])
+async def test_a_page_whose_course_becomes_known_keeps_its_mtime_for_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int, changes: bool
+) -> None:
+    async with opened(tmp_path, platform()) as library:
+        node, pages = await at(library, "Birds/index.html"), library._tree.refresher.pages
+        first = pages.set_bytes(node, b"of what is known", is_complete=False)
+        assert (first.size, first.mtime_ns) == (16, node.mtime_ns)
+        now = node.mtime_ns + minutes * 60 * 10**9
+        monkeypatch.setattr("coursefs.catalog.page_nodes.time", SimpleNamespace(time_ns=lambda: now))
+        later = pages.set_bytes(first, b"of more that is known", is_complete=False)
+        assert (later.size, later.mtime_ns) == (21, now if changes else node.mtime_ns)
 
 
 @pytest.fixture

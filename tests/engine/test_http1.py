@@ -383,6 +383,27 @@ async def test_a_thread_receives_bytes_that_come_without_a_pause(is_secure: bool
         assert there.connections == 1
 
 
+async def test_every_byte_of_a_body_is_counted_once() -> None:
+    """Also those that a thread has received: they are counted by the event loop, at the latest at the end."""
+    data = bytes(1_000_000)
+    async with host(saying(OK + b"Content-Length: %d\r\n\r\n" % len(data) + data)) as there, client() as http:
+        counts: list[int] = []
+        async with http.stream("GET", there.url) as response:
+            body, buffer = body_of(response), memoryview(bytearray(len(data)))
+            body.arrived = counts.append
+            taken = await body.receive_into(buffer[:100_000])
+            assert counts == [taken]
+            while taken < 500_000:
+                taken += await trio.to_thread.run_sync(body.fill, buffer[taken:500_000])
+            assert sum(counts) < taken, "a thread must not call it"
+            taken += await body.receive_into(buffer[taken:])
+            assert sum(counts) == taken
+            while taken < len(data):
+                taken += await trio.to_thread.run_sync(body.fill, buffer[taken:])
+        assert sum(counts) == len(data)
+        assert 0 not in counts
+
+
 async def test_an_error_in_the_thread_is_raised_afterwards() -> None:
     async def script(stream: trio.abc.Stream, _: bytes) -> None:
         await stream.send_all(OK + b"Content-Length: 100000\r\n\r\n" + bytes(50_000))

@@ -13,7 +13,7 @@ from coursefs.base.foreground import Foreground
 from coursefs.catalog import Indexer, IndexingDelays, Node, Place, Sizes, Store, Tree, TreeAccount
 from coursefs.errors import CoursefsError, NotAllowed, NotSignedIn, Unreachable
 from coursefs.model import LEAVES_TRACES, Course, File, Item, Outline, Version
-from tests.engine.fakes import FakeProvider, lecture, section
+from tests.engine.fakes import FakeProvider, lecture, reading, section
 from tests.engine.test_tree import opened, walk
 
 PACE = IndexingDelays(first=60, pause=3, quiet=2, again=3600, failed=300)
@@ -61,6 +61,47 @@ async def test_everything_is_indexed_the_last_used_course_first(
         assert (await walk(tree, "One", "01 Start", "01 A.mp4")).size == 1000
         await trio.sleep(7200)
         assert len(provider.calls) == 4 and len(filling.measured) == 4  # nothing that is fresh is asked for again
+        nursery.cancel_scope.cancel()
+
+
+async def test_it_pauses_for_each_item_and_each_size_that_it_has_asked_for(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Timed(FakeProvider):
+        async def _asked(self, what: str) -> None:
+            asked_at[what] = trio.current_time()
+            await FakeProvider._asked(self, what)
+
+    asked_at: dict[str, float] = {}
+    usual, filling = provider_of_two(), Filling()
+    provider = Timed(usual.listed, usual.outlines)
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        fill = Indexer(tree, Sizes(tree.store, filling.probe, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        await trio.sleep(600)
+        first, second = sorted(time for what, time in asked_at.items() if what.startswith("outline"))
+        files = min(time for what, time in asked_at.items() if what.startswith("files"))
+        assert first <= files <= first + PACE.quiet, "an outline is no item"
+        assert 4 * PACE.pause <= second - files <= 4 * PACE.pause + PACE.quiet, "two films, and the sizes of both"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_folder_of_files_beside_a_reading_is_no_section(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    provider, filling = provider_of_two(), Filling()
+    read = lecture("c1r", "Read", 1)
+    provider.outlines["c1"] = Outline((section("c1m", "Start", 1, read),))
+    provider.contents[read.key] = reading(read, "<p>Look", "ear")
+    async with opened(tmp_path, provider) as tree, trio.open_nursery() as nursery:
+        await tree.children(tree.node(1))
+        fill = Indexer(tree, Sizes(tree.store, filling.probe, nursery), tree.store, filling.foreground.idle, PACE)
+        nursery.start_soon(fill.run)
+        for _ in range(2):  # the second round knows the folder
+            await trio.sleep(3600)
+            assert (fill.progress.state, fill.progress.done, fill.progress.total) == ("done", 2, 2)
+        assert (await walk(tree, "One", "01 Start", "01 Read.files", "ear.png")).identity is not None
         nursery.cancel_scope.cancel()
 
 

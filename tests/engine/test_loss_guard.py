@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import trio
 
-from coursefs.catalog import Tree
+from coursefs.catalog import Tree, TreeAccount
 from coursefs.catalog.loss_guard import kinds_lost, outline_loss
 from coursefs.catalog.node import ROOT, Node, Place, StoredItem
-from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn
+from coursefs.errors import BadReply, CoursefsError, Gone, NotAllowed, NotSignedIn
 from coursefs.library.accounts import updated
 from coursefs.model import Course, File, Identity, Item, Kind, Outline, Page, Placement
 from tests.engine.fakes import FakeProvider, lecture, reading, section, video
-from tests.engine.test_tree import COURSE, listing, opened
+from tests.engine.test_tree import COURSE, listing, opened, walk
 
 NOTES = [lecture(key, f"Note {key}", number) for number, key in enumerate("abcdef", 1)]
 EARS = Course("c2", "ears", "Ears")
@@ -115,6 +116,37 @@ async def test_pages_whose_own_session_is_dead_lose_nothing_although_the_api_kno
             provider.answers_left = None
             assert await update(tree) is None, "the refresh is repeated, and all is well"
             assert tree.refresher.trouble("coursera") is None
+
+
+async def test_files_of_an_account_that_is_taken_out_while_a_loss_is_checked_are_not_used(tmp_path: Path) -> None:
+    @dataclass
+    class Slow(Campus):
+        asked: trio.Event = field(default_factory=trio.Event)
+        go_on: trio.Event = field(default_factory=trio.Event)
+
+        async def whoami(self) -> Identity:
+            self.asked.set()
+            await self.go_on.wait()
+            return await Campus.whoami(self)
+
+    usual = campus()
+    provider = Slow(listed=usual.listed, outlines=usual.outlines)
+    async with opened(tmp_path, provider) as tree:
+        await looked_at(tree)
+        provider.locked_texts = {NOTES[0].key}
+        directory = await walk(tree, "Graphics", "01 Start")
+        before = tree.store.items.in_directory(directory.inode)
+
+        async def ask() -> None:
+            with pytest.raises(Gone, match="no longer in the settings"):
+                await tree.refresher.files(TreeAccount("coursera", provider), directory, before[0].place, before)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await provider.asked.wait()
+            tree.refresher.hide(["coursera"])
+            provider.go_on.set()
+        assert tree.store.items.in_directory(directory.inode) == before
 
 
 async def test_a_text_that_is_really_locked_is_followed_within_one_refresh(tmp_path: Path) -> None:

@@ -104,7 +104,9 @@ async def test_lookup_gives_no_size_before_getattr_has_learned_it(provider: Fake
         exact = await operations.getattr(found.st_ino, CTX)
         assert (exact.st_size, exact.attr_timeout, exact.st_blocks) == (len(BYTES), KEPT, len(BYTES) // 512)
         assert (exact.st_uid, exact.st_gid, exact.st_mode) == (1000, 1001, stat.S_IFREG | 0o640)
-        assert exact.st_mtime_ns == exact.st_ctime_ns == found.st_mtime_ns
+        changed_ns = operations._library.files.node(found.st_ino).mtime_ns
+        assert 0 < changed_ns == exact.st_mtime_ns == exact.st_ctime_ns == found.st_mtime_ns
+        assert exact.st_nlink == (await find(operations, "Graphics")).st_nlink == 1
         page = await find(operations, *PAGE)
         assert (page.st_size, page.st_blocks, page.attr_timeout) == (len("<p>Hello</p>"), 1, KEPT)
 

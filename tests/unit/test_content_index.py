@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from coursefs.content.identity import Key
+from coursefs.content.index import Index
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.store import CacheStore
 from coursefs.model import Version
@@ -174,6 +175,16 @@ def test_impossible_rows_are_damage_too(
     assert len(list((directory / "v1").glob("record.sqlite.damaged-*"))) == 1
     use(store)
     store.close()
+
+
+def test_the_index_in_memory_is_closed_when_that_on_disk_is_used(tmp_path: Path) -> None:
+    index = Index()
+    in_memory = index.database
+    assert in_memory.pins() == set()
+    index.begin(tmp_path / "record.sqlite")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        in_memory.pins()
+    index.close()
 
 
 def test_a_time_in_the_future_is_not_believed(tmp_path: Path, filled: Path) -> None:

@@ -48,6 +48,33 @@ def test_written_bytes_can_be_read(store: CacheStore) -> None:
     assert read(store, file, 5, len(DATA) + 1) is None
 
 
+def test_a_piece_is_read_from_the_disk_once_by_a_sequential_reader_and_then_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart a piece is checked as a whole: reading it again for each part of it would cost too much."""
+    first = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+    put(first)
+    first.close()
+    from_disk: list[tuple[int, int]] = []
+    blocking = DataFile.read
+
+    def spy(self: DataFile, start: int, end: int) -> memoryview:
+        from_disk.append((start, end))
+        return blocking(self, start, end)
+
+    monkeypatch.setattr(DataFile, "read", spy)
+    for step in (100_000, len(DATA)):
+        from_disk.clear()
+        store = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+        file = store.acquire(KEY, Version(len(DATA)))
+        (piece,) = file.pieces()
+        for start in range(0, len(DATA), step):
+            assert read(store, file, start, start + step) == DATA[start : start + step]
+            assert (file._recent.get(piece) is not None) == (start + step < len(DATA))
+        assert from_disk == [(0, len(DATA))]
+        store.close()
+
+
 def test_pieces_never_overlap(store: CacheStore) -> None:
     file = store.acquire(KEY, Version(len(DATA)))
     for start, end in [(1000, 2000), (3000, 4000), (500, 3500), (0, len(DATA))]:
@@ -304,6 +331,43 @@ def test_a_version_whose_row_cannot_be_deleted_is_replaced(tmp_path: Path, monke
     assert later.totals() == (1000, 1)
     assert len(list((tmp_path / "cache/v1").glob("??/*"))) == 1
     later.close()
+
+
+@pytest.mark.logs
+def test_pieces_of_an_old_version_that_could_not_be_deleted_are_not_taken_from_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: IndexDatabase, *_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+    old = put(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexDatabase, "remove_pieces", full)
+        assert store.drop(old, old.pieces()) == []
+    new = put(store, version=Version(len(DATA), '"new"'))
+    assert old.stale
+    assert store.drop(old, []) == []
+    assert store.totals() == (len(DATA), 1)
+    store.close()
+    later = CacheStore(tmp_path / "cache", max_size=2**20, min_free=0)
+    file = later.acquire(KEY, new.version)
+    assert read(later, file, 0, len(DATA)) == DATA
+    later.close()
+
+
+@pytest.mark.logs
+def test_what_stands_in_the_place_of_a_data_file_is_deleted_and_not_followed(store: CacheStore, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(DATA)
+    first = put(store)
+    store.release(first)
+    first.data.path.unlink()
+    first.data.path.symlink_to(precious)
+    file = store.acquire(KEY, first.version)
+    assert read(store, file, 0, 10) is None
+    assert not os.path.lexists(file.data.path)
+    assert precious.read_bytes() == DATA
 
 
 def test_on_a_full_disk_clear_frees_bytes_before_it_deletes_rows(

@@ -1,13 +1,16 @@
-"""What is mounted where."""
+"""What is mounted where, and who may unmount it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from coursefs.errors import UsageError
-from coursefs.mount import mountinfo
+from coursefs.errors import CoursefsError, UsageError
+from coursefs.mount import mountinfo, mountpoint
+from coursefs.mount.holders import Holder
+from coursefs.mount.mountpoint import Life, unmount
 
 TEXT = rb"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 40 22 0:35 / /home/me/my\040courses ro,nosuid shared:1 - fuse.coursefs coursefs ro,user_id=1000
@@ -74,3 +77,72 @@ def test_nothing_is_asked_of_an_automount_point(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(mountinfo, "mounted", lambda: mountinfo.parse(AUTOMOUNT))
     monkeypatch.setattr(Path, "readlink", lambda path: pytest.fail(f"{path} was asked"))
     assert mountinfo.absolute(Path("/home/me/courses")) == Path("/home/me/courses")
+
+
+HERE = Path("/home/me/my courses")
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """A mount of the user 1000 that is in use; returns how it was unmounted: lazily or not."""
+    tried: list[bool] = []
+
+    def command(path: Path, *, lazily: bool) -> None:
+        tried.append(lazily)
+        if not lazily:
+            raise mountpoint._Busy(f"{path}: is in use")
+
+    monkeypatch.setattr(mountinfo, "mounted", lambda: mountinfo.parse(TEXT))
+    monkeypatch.setattr(mountpoint, "_unmount", command)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    return tried
+
+
+@pytest.mark.parametrize(("user", "may"), [(0, True), (1000, True), (1001, False)])
+def test_a_mount_is_unmounted_by_its_user_and_by_root(
+    monkeypatch: pytest.MonkeyPatch, busy: list[bool], user: int, may: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    if may:
+        assert not unmount(HERE, lazily=True), "a program may go on using it"
+        assert busy == [True]
+    else:
+        with pytest.raises(CoursefsError, match=r"was mounted by .+, and cannot be unmounted by you; try: sudo "):
+            unmount(HERE, lazily=True)
+        assert busy == []
+    unmount(Path("/home/me"), lazily=True)  # nothing is mounted there: that is said by the command
+
+
+def test_what_is_in_use_stays_mounted_and_who_uses_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, busy: list[bool]
+) -> None:
+    monkeypatch.setattr(mountpoint, "life", lambda path: Life.ANSWERS)
+    users = [Holder(os.getpid(), "coursefs", "."), Holder(7, "mpv", "01 Intro.mp4")]
+    monkeypatch.setattr(mountpoint, "holders", lambda path: users)
+    advice = "close that and try again, or: coursefs umount --lazy '/home/me/my courses'"
+    with pytest.raises(CoursefsError) as caught:
+        unmount(HERE)
+    assert str(caught.value) == f"{HERE}: is in use by mpv (7: 01 Intro.mp4); {advice}"
+    users[1:] = [Holder(pid, "sh", ".") for pid in range(10**9, 10**9 + 7)]
+    with pytest.raises(CoursefsError, match=r"1000000004: its working directory\) and 2 more; close"):
+        unmount(HERE)
+    del users[1:]
+    with pytest.raises(CoursefsError) as caught:
+        unmount(HERE)
+    assert str(caught.value) == f"{HERE}: is in use; {advice}"
+    assert busy == [False] * 3
+
+
+@pytest.mark.parametrize("life", [Life.SILENT, Life.GONE])
+def test_what_does_not_answer_is_unmounted_although_it_is_in_use(
+    monkeypatch: pytest.MonkeyPatch, busy: list[bool], life: Life
+) -> None:
+    monkeypatch.setattr(mountpoint, "life", lambda path: life)
+    assert not unmount(HERE), "a program may go on using it"
+    assert busy == [False, True]
+
+
+def test_what_nobody_uses_is_unmounted(monkeypatch: pytest.MonkeyPatch, busy: list[bool]) -> None:
+    monkeypatch.setattr(mountpoint, "_unmount", lambda path, *, lazily: busy.append(lazily))
+    assert unmount(HERE)
+    assert busy == [False]

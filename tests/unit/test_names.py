@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -142,6 +144,13 @@ def test_long_names_keep_their_extension_and_their_suffix() -> None:
     assert len(long.suffixed("abc").encode()) <= MAX_BYTES
 
 
+def test_a_file_can_have_the_longest_name_that_there_is(tmp_path: Path) -> None:
+    long = DesiredName("item/abc", "a" * 300, ".mp4")
+    for name in (long.name, long.suffixed("abc")):
+        assert len(name) == MAX_BYTES
+        (tmp_path / name).touch()
+
+
 def test_fit_cuts_no_character_in_two() -> None:
     assert fit("e\u0301" * 10, 7) == "e\u0301e\u0301"
     assert fit("x👩\u200d🏫", 9) == "x"
@@ -159,6 +168,16 @@ def test_equal_names_seen_together_all_get_their_id() -> None:
         "i/b": "talk (b).mp4",
         "i/c": "Other.mp4",
     }
+
+
+def test_an_id_that_is_too_long_for_a_name_is_a_digest_of_it_no_longer_than_needed() -> None:
+    keys = [f"i/{letter * 41}" for letter in "ab"]
+    first, second = (hashlib.blake2b(key.encode()).hexdigest() for key in keys)
+    twins = [(key, "Talk") for key in keys]
+    assert _decide(*twins) == {keys[0]: f"Talk ({first[:6]}).mp4", keys[1]: f"Talk ({second[:6]}).mp4"}
+    names = _decide(*twins, ("i/c", f"Talk ({first[:6]})"))
+    assert names[keys[0]] == f"Talk ({first[:8]}).mp4", "the short one is another file's name"
+    assert names[keys[1]] == f"Talk ({second[:6]}).mp4"
 
 
 def test_a_name_that_was_shown_stays_and_the_newcomer_gets_the_suffix() -> None:

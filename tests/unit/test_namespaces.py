@@ -1,4 +1,4 @@
-"""Who keeps an unmounted file system alive, and whether its process ends."""
+"""Who keeps a mount busy, or an unmounted file system alive, and whether its process ends."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import trio.testing
 
 from coursefs.base import threads
 from coursefs.mount import mountinfo, namespaces
+from coursefs.mount.holders import Holder, holders, is_open
 from coursefs.mount.namespaces import Process, elsewhere, is_used, named, should_end
 
 
@@ -107,6 +108,35 @@ def test_the_working_folder_of_a_process_counts(tmp_path: Path) -> None:
     assert not is_used(mountinfo.Mounted(tmp_path, "fuse.coursefs", "coursefs", (0, 35), number + 1), tmp_path)
 
 
+def test_who_has_a_mount_open_and_which_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = OURS.mountpoint
+    monkeypatch.setattr(mountinfo, "mounted", lambda: [OURS])
+    for pid, name, held in (
+        (30, "mpv", {"fd/3": "/dev/pts/1", "fd/4": f"{here}/Birds/01 Intro.mp4", "cwd": "/"}),
+        (4, "sh", {"cwd": str(here)}),
+        (200, "viewer", {"cwd": f"{here} and more"}),
+        (100, "editor", {"fd/3": f"{here}/Birds/Notes.md (deleted)"}),
+    ):
+        process(tmp_path, pid, name, name.encode(), ROOT)
+        (tmp_path / str(pid) / "fd").mkdir()
+        for link, target in held.items():
+            (tmp_path / str(pid) / link).symlink_to(target)
+    (tmp_path / "200" / "maps").write_text(f"7f00-7f01 r--p 00000000 00:23 12   {here}/Birds/02 Next.pdf\n")
+    (tmp_path / "meminfo").touch()
+    found = holders(here, tmp_path)
+    assert found == [
+        Holder(4, "sh", "."),
+        Holder(30, "mpv", "Birds/01 Intro.mp4"),
+        Holder(100, "editor", "Birds/Notes.md"),
+        Holder(200, "viewer", "Birds/02 Next.pdf"),
+    ]
+    assert [str(one) for one in found[:2]] == ["sh (4: its working directory)", "mpv (30: Birds/01 Intro.mp4)"]
+    assert all(is_open(here, one.what, tmp_path) for one in found)
+    assert not is_open(here, "Birds/03 End.mp4", tmp_path)
+    monkeypatch.setattr(mountinfo, "mounted", list)
+    assert is_open(here, "Birds/03 End.mp4", tmp_path), "after an unmount nobody knows"
+
+
 def test_a_process_in_the_same_namespace_sees_the_same() -> None:
     there = mountinfo.at(Path("/"))
     assert there is not None
@@ -139,6 +169,23 @@ async def test_an_error_while_looking_ends_no_mount(
         )
     assert errors == []
     assert trio.current_time() > 20
+
+
+async def test_that_a_mount_is_gone_is_noticed_at_once_without_a_look_at_every_change(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some machines mount and unmount all the time: five looks a second are enough."""
+    looks = 0
+
+    def is_listed(table: Path, device: tuple[int, int]) -> bool:
+        nonlocal looks
+        looks += 1
+        return looks <= 50
+
+    monkeypatch.setattr(namespaces, "_lists", is_listed)
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", lambda _: trio.lowlevel.checkpoint())
+    await namespaces._until_unmounted((0, 35))
+    assert trio.current_time() == pytest.approx(10.0)
 
 
 async def test_a_mount_that_is_there_is_left_alone(autojump_clock: trio.testing.MockClock) -> None:

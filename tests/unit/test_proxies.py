@@ -68,6 +68,25 @@ def test_what_cannot_be_used_is_said_without_what_it_holds(value: str) -> None:
         assert "secret" not in shown
 
 
+@pytest.mark.parametrize(
+    ("scheme", "shown"),
+    [
+        ("socks4", "socks4"),
+        ("SOCKS4A", "SOCKS4A"),
+        ("ninechars", "ninechars"),
+        ("tencharsss", "what it says"),
+        ("pass-word", "what it says"),
+        ("ätherweb", "what it says"),
+        ("", "what it says"),
+    ],
+)
+def test_an_unknown_kind_is_named_if_it_is_a_word_of_at_most_nine_letters(scheme: str, shown: str) -> None:
+    """What is longer, or no word, may be a password that stands in the wrong place."""
+    assert url(https_proxy=f"{scheme}://proxy:1") == (
+        f"unknown kind of proxy {shown}: use http, https, socks5 or socks5h"
+    )
+
+
 def test_a_password_is_shown_nowhere() -> None:
     proxy = proxies_from({"https_proxy": "http://me:secret@proxy:3128"}).of("x.org", 443)
     assert proxy is not None

@@ -47,6 +47,12 @@ def test_shape_and_lengths_stay() -> None:
     assert list(redacted) == ["elements", "url", "byUser", "ok"]
 
 
+def test_of_a_number_kind_sign_and_length_stay() -> None:
+    redacted = redact_json([7, 90210, -42, 2**70, 0.93, -1e9, True, None])
+    assert redacted == [1, 11111, -11, 10**18 // 9, 1.5, 1.5, True, None]
+    assert [type(one) for one in redacted[4:6]] == [float, float]
+
+
 def test_an_unknown_field_keeps_its_name_beside_known_ones_and_an_id_does_not() -> None:
     redacted = redact_json({"name": "x", "newThing": 1, "course-v1:A+B+C": 2, "user17": 3}, KNOWN)
     assert list(redacted) == ["name", "newThing", "xxxxxx-x0:X+X+X", "xxxx00"]

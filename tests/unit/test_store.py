@@ -12,7 +12,7 @@ import pytest
 from coursefs.catalog import opening, schema
 from coursefs.catalog.difference import Changes
 from coursefs.catalog.enrolments import SelectionRule
-from coursefs.catalog.node import ROOT, DesiredNode, Node, Place, Space, StoredItem, digest_of, locator_of
+from coursefs.catalog.node import ROOT, DesiredNode, Node, Place, Space, StoredItem, digest_of, distrusted, locator_of
 from coursefs.catalog.store import Store
 from coursefs.errors import CatalogueDamaged, CatalogueError
 from coursefs.model import Course, Deadline, Item, Kind, Remote, Version
@@ -57,6 +57,20 @@ def test_nodes_come_back_after_a_restart(tmp_path: Path) -> None:
     store.write(Changes(changed=((b, replace(b, name="c.html")),)))
     assert store.page(302) == b"<p>"
     assert store.totals() == (3, 1003)
+    store.close()
+
+
+def test_a_damaged_page_is_marked_at_once_and_once(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    page = Node(302, 300, "b.html", "b.html", PLACE, "item/i2/page", Kind.READING, 7, size=3, page=b"<p>")
+    store.write(Changes(added=(replace(page, etag=digest_of(b"<p>")),)))
+    (shown,) = store.children(300)
+    for _ in range(2):
+        store.distrust_page(shown)
+        (shown,) = store.children(300)
+        assert shown == store.node(302)
+        assert shown.etag == distrusted(digest_of(b"<p>"))
+        assert store.page(302) is None
     store.close()
 
 

@@ -49,6 +49,13 @@ def test_pauses_grow_to_a_limit_and_obey_the_server(attempt: int, after: float |
     assert pause(attempt + 1, None, jitter) >= pause(attempt, None, jitter)
 
 
+def test_the_pauses_in_seconds() -> None:
+    longest = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+    assert [pause(attempt, None, 1.0) for attempt in range(1, 8)] == longest
+    assert [pause(attempt, None, 0.0) for attempt in range(1, 8)] == [wait / 2 for wait in longest]
+    assert pause(1, 3.0, 1.0) == 3.0
+
+
 def test_retry_after_in_both_forms() -> None:
     assert retry_after_seconds("7", 0) == 7
     assert retry_after_seconds("Thu, 01 Jan 1970 00:01:40 GMT", 90) == 10
