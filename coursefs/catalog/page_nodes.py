@@ -81,6 +81,8 @@ class PageNodes:
         """
         if self._generated.pages:
             self._write(overview_changes(self._store, time.time_ns()))
+        else:
+            self._take_away(NOWHERE)
         self._ensured.clear()
         with_pages = self._store.courses_with_pages()
         if not self._generated:

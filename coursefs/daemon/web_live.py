@@ -11,6 +11,7 @@ No file of the mount has such a path: no name begins with a dash.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -69,7 +70,7 @@ class LiveAnswers:
 
     async def _search(self, query: Mapping[str, str]) -> dict[str, Any]:
         limit = query.get("limit", "")
-        most = min(int(limit), _MOST_HITS) if limit.isascii() and limit.isdecimal() else _MOST_HITS
+        most = min(int(limit), _MOST_HITS) if re.fullmatch("[0-9]{1,4}", limit) else _MOST_HITS
         try:
             found = await self._pages.find(query.get("words", ""), max(most, 1))
         except UsageError:  # nothing but punctuation, which may become a word with the next letter

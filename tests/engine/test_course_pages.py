@@ -507,3 +507,11 @@ async def test_a_program_that_reads_by_inode_number_comes_to_generated_files_las
             children = await library.files.children((await at(library, path)).inode if path else ROOT)
             last = max(node.inode for node in children if not node.is_generated and node.name != "index.files")
             assert all(node.inode > last for node in children if node.is_generated or node.name == "index.files")
+
+
+async def test_without_pages_the_overview_goes_although_other_files_are_generated(tmp_path: Path) -> None:
+    async with opened(tmp_path, platform()) as library:
+        assert "index.html" in await names(library)
+    async with with_twins(tmp_path, "vtt") as library:
+        assert await names(library) == ["Birds"]
+        assert await names(library, "Birds") == ["01 First", "02 Second"]
