@@ -234,10 +234,11 @@ class Revalidation:
         Nothing is asked again that failed lately.
         """
         place = Place(directory.place.account, directory.key) if directory.kind is Kind.COURSE else directory.place
-        never = [one for one in self._store.items.in_directory(directory.inode) if one.fetched_ns is None]
-        wanted = [stored for stored in never if LEAVES_TRACES not in stored.item.details]
-        if len(wanted) == len(never):
-            await self.ensure_listed(directory)
+        items = self._store.items.in_directory(directory.inode)
+        silent = [stored for stored in items if LEAVES_TRACES not in stored.item.details]
+        wanted = [stored for stored in silent if stored.fetched_ns is None]
+        if len(silent) == len(items):
+            await self.ensure_listed(directory)  # which also refreshes what is old
         elif wanted and not self._refresher.errors.failed_lately(place, self.ages.failed):
             self.forget(directory.inode)
             await self._refresher.files(self.account(place), directory, place, wanted)

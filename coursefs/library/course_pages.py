@@ -127,11 +127,7 @@ class CoursePages:
     async def _text(self, captions: Node) -> bytes:
         """The bytes of captions.  Raises `TooSlowError` after some seconds, and for a while at once after a failure."""
         with trio.fail_after(_PATIENCE if trio.current_time() >= self._no_captions_before else _AT_ONCE):
-            handle = await self._opened(captions.inode)
-            try:
-                return bytes(await handle.read(0, min(handle.node.size or 0, _MOST_CAPTIONS)))
-            finally:
-                handle.close()
+            return await read_captions(await self._opened(captions.inode))
 
     # -- what has changed ------------------------------------------------------------------------------------------
 
@@ -201,3 +197,11 @@ class CoursePages:
 def _place_of(node: Node) -> Place:
     """The course that a node belongs to; of the root and of the folder of an account, the account."""
     return Place(node.place.account, node.key) if node.kind is Kind.COURSE else node.place
+
+
+async def read_captions(handle: Handle) -> bytes:
+    """The bytes of captions that were opened, which are closed; the first 4 MiB of what is longer, and is none."""
+    try:
+        return bytes(await handle.read(0, min(handle.node.size or 0, _MOST_CAPTIONS)))
+    finally:
+        handle.close()

@@ -153,7 +153,9 @@ class Library:
             due_dates,
             lambda: self._settings,
             self._until_settled,
-            LivePages(store, self._contents, search, self._open, lambda: self._settings, self._supervisor),
+            LivePages(
+                store, self._contents, self._cache.make_searchable, self._open, lambda: self._settings, self._supervisor
+            ),
         )
         self._indexer = Indexer(self._tree, self._versions.sizes, store, self._foreground.idle, settings.delays)
         self._next_lecture = NextLecture(

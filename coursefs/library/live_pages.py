@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote
 
 import trio
@@ -22,8 +23,8 @@ from coursefs.content import Contents
 from coursefs.content.identity import Key
 from coursefs.errors import CoursefsError, Gone
 from coursefs.formats.subtitles import webvtt
+from coursefs.library.course_pages import read_captions
 from coursefs.library.handle import Handle
-from coursefs.library.search_indexing import SearchIndexing
 from coursefs.library.search_texts import FoundText, IndexMissing, require_terms, search_texts
 from coursefs.library.settings import LibrarySettings
 from coursefs.library.stored_tree import StoredTree
@@ -34,8 +35,6 @@ log = logging.getLogger(__name__)
 
 #: seconds that a search waits for the index to have what was cached last
 _PATIENCE = 1.0
-#: bytes of captions that are converted; longer ones are no captions
-_MOST_CAPTIONS = 4 * 2**20
 _NO_CUES = b"WEBVTT\n"
 
 
@@ -66,29 +65,37 @@ class PageHits:
     is_complete: bool = True  # the index has all that was cached when the search began
 
 
+class MakesSearchable(Protocol):
+    """Brings the search index up to date; raises `CoursefsError`."""
+
+    async def __call__(self, *, again: bool, is_background: bool) -> None: ...
+
+
 class LivePages:
     """Answers what an open course page asks for.
 
-    `opened(inode)` opens a file; `settings` returns the present ones.
+    `make_searchable`: `FileCache.make_searchable`; `opened(inode)` opens a file; `settings` returns the present ones.
     """
 
     def __init__(
         self,
         store: Store,
         contents: Contents,
-        search: SearchIndexing,
+        make_searchable: MakesSearchable,
         opened: Callable[[int], Awaitable[Handle]],
         settings: Callable[[], LibrarySettings],
         tasks: Tasks,
     ) -> None:
         self._store = store
         self._contents = contents
-        self._search = search
+        self._make_searchable = make_searchable
         self._opened = opened
         self._settings = settings
         self._tasks = tasks
         self._updated: trio.Event | None = None  # set when the update of the index that runs now has ended
         self._failure: CoursefsError | None = None  # of the last update
+        self._files: dict[str, list[Node]] = {}  # of the course that was asked for last
+        self._files_state: tuple[Place, int] | None = None
 
     @property
     def script(self) -> bytes:
@@ -99,12 +106,8 @@ class LivePages:
         """The items of the course of a file of which 1 % is cached, or something fetched, by the keys of its page."""
         place = Place(node.place.account, node.key) if node.kind is Kind.COURSE else node.place
         fetching = {one.key for one in self._contents.fetching() if one.runs}
-        files: defaultdict[str, list[Node]] = defaultdict(list)
-        for file in self._store.of_place(place):
-            if file.identity is not None:
-                files[file.item].append(file)
         found: dict[str, CachedItem] = {}
-        for item, of_item in files.items():
+        for item, of_item in self._files_of(place).items():
             keys = [Key(file.place.account, file.identity or "") for file in of_item]
             cached = sum(map(self._contents.cached_bytes_of, keys))
             is_fetching = not fetching.isdisjoint(keys)
@@ -115,16 +118,24 @@ class LivePages:
                 found[pages.key_of(item)] = CachedItem(fraction, is_fetching)
         return found
 
+    def _files_of(self, place: Place) -> dict[str, list[Node]]:
+        """The platform's files of a course by their items; read again only after the catalogue has changed."""
+        state = (place, self._store.changes)
+        if self._files_state != state:
+            files: defaultdict[str, list[Node]] = defaultdict(list)
+            for file in self._store.of_place(place):
+                if file.identity is not None:
+                    files[file.item].append(file)
+            self._files, self._files_state = dict(files), state
+        return self._files
+
     async def find(self, text: str, limit: int) -> PageHits:
         """The hits of a search in all courses, the best first; in the index as it is after a second at most.
 
         Raises `UsageError` for a search without words, and `CoursefsError` if there is no index and none can be built.
         """
         require_terms(text)
-        if self._updated is None:
-            self._updated = trio.Event()
-            self._tasks.start_soon(self._update, name="search index")
-        ended = self._updated
+        ended = self._begin_update(again=False)
         with trio.move_on_after(_PATIENCE):
             await ended.wait()
         settings = self._settings()
@@ -134,22 +145,34 @@ class LivePages:
         except IndexMissing:
             if ended.is_set() and self._failure is not None:
                 raise self._failure from None
+            if ended.is_set():  # the index was up to date, and has been deleted or damaged since
+                self._begin_update(again=True)
             return PageHits(is_complete=False)
         tree = StoredTree(self._store, accounts)
         return PageHits([await self._hit(tree, one) for one in found], ended.is_set())
 
-    async def _update(self) -> None:
-        """Bring the search index up to date."""
-        assert self._updated is not None
-        self._failure = None
-        try:
-            await self._search.update(is_background=False)  # a person waits
-        except CoursefsError as error:
-            log.info("%s", error)
-            self._failure = error
-        finally:
-            self._updated.set()
-            self._updated = None
+    def _begin_update(self, *, again: bool) -> trio.Event:
+        """Start to bring the search index up to date, if that does not run yet; the event is set when it has ended.
+
+        `again`: build it from nothing.
+        """
+        if self._updated is not None:
+            return self._updated
+        ended = self._updated = trio.Event()
+
+        async def update() -> None:
+            self._failure = None
+            try:
+                await self._make_searchable(again=again, is_background=False)  # a person waits
+            except CoursefsError as error:
+                log.info("%s", error)
+                self._failure = error
+            finally:
+                self._updated = None
+                ended.set()
+
+        self._tasks.start_soon(update, name="search index")
+        return ended
 
     async def _hit(self, tree: StoredTree, found: FoundText) -> PageHit:
         node: Node | None = tree.node(ROOT)
@@ -168,9 +191,5 @@ class LivePages:
         """
         if node.kind is not Kind.SUBTITLE:
             raise Gone("these are no captions")
-        handle = await self._opened(node.inode)
-        try:
-            data = bytes(await handle.read(0, min(handle.node.size or 0, _MOST_CAPTIONS)))
-        finally:
-            handle.close()
+        data = await read_captions(await self._opened(node.inode))
         return await threads.run_sync(webvtt, data) or _NO_CUES

@@ -11,14 +11,16 @@ import hashlib
 import re
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from coursefs.pages.cleaning import in_new_tabs, link_target, plain
-from coursefs.pages.template_engine import environment
 
-_templates = cache(environment)
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _STYLE = (resources.files("coursefs.pages") / "templates" / "style.css").read_text(encoding="utf-8")
 
 #: `file:` is for a page opened from the mount, where browsers give files no origin; 'self' for a copy on a web server
@@ -33,6 +35,23 @@ _POLICY = "; ".join(
     )
 )
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+
+
+def environment() -> Environment:
+    """The templates of this package: everything is escaped, and a value that is missing is an error."""
+    import jinja2  # late: a mount whose courses are known renders nothing at its start, and starts earlier without it
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("coursefs.pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+_templates = cache(environment)
 
 
 def document(*, title: str, body: str, url: str | None, language: str | None = None, course: str | None = None) -> str:

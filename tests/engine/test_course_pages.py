@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ import trio
 
 from coursefs.catalog.node import ROOT
 from coursefs.errors import Unreachable
-from coursefs.library import AccountSource, Library, LibrarySettings, Node, course_pages, open_library
+from coursefs.library import AccountSource, Library, LibrarySettings, Node, PageHits, course_pages, open_library
 from coursefs.model import (
     LEAVES_TRACES,
     Course,
@@ -515,3 +515,36 @@ async def test_without_pages_the_overview_goes_although_other_files_are_generate
     async with with_twins(tmp_path, "vtt") as library:
         assert await names(library) == ["Birds"]
         assert await names(library, "Birds") == ["01 First", "02 Second"]
+
+
+async def test_a_page_refreshes_nothing_that_the_platform_would_record_although_it_was_listed_once(
+    tmp_path: Path,
+) -> None:
+    exercise = replace(lecture("e", "Exercise", 2), details={LEAVES_TRACES: "yes"})
+    provider = platform()
+    provider.outlines["c1"] = Outline((section("m1", "First", 1, HELLO, exercise),))
+    async with opened(tmp_path, provider) as library:
+        await names(library, "Birds/01 First")
+    with closing(sqlite3.connect(tmp_path / "catalogue.sqlite")) as catalogue, catalogue:
+        catalogue.execute("UPDATE step SET fetched_ns = 0 WHERE key = 'item/e'")
+        catalogue.execute("UPDATE step SET fetched_ns = NULL WHERE key = 'item/a'")
+    provider.calls.clear()
+    async with opened(tmp_path, provider) as library:
+        await read(library, "Birds/index.html")
+        assert [call for call in provider.calls if call.startswith("files")] == ["files item/a"]
+
+
+async def test_a_search_of_a_page_builds_an_index_again_that_was_deleted(tmp_path: Path) -> None:
+    async with opened(tmp_path, platform()) as library:
+        await names(library, "Birds/01 First")
+        courses = library.courses
+
+        async def found() -> PageHits:
+            with trio.fail_after(60):
+                while not (hits := await courses.pages.find("hello", 5)).is_complete:
+                    pass
+            return hits
+
+        assert [hit.address.partition("#")[0] for hit in (await found()).hits] == ["/Birds/index.html"]
+        (tmp_path / "search.sqlite").unlink()
+        assert (await found()).hits

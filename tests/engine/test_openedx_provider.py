@@ -308,9 +308,10 @@ async def test_the_picture_of_a_course_is_that_of_the_list_for_apps_and_asked_fo
             assert len(world.asked("/api/mobile/v1/users/")) == lists
             images = {course.image for course in courses}
             assert images == {f"{world.addresses.lms}/{IMAGE.format(courses[0].key[10:])}" if lists else None}
-    async with lms(gone=("/api/mobile/",)) as world:
-        courses = await world.provider(world.learner(), wanted=Wanted(pictures=True)).courses()
-        assert courses and not any(course.image for course in courses)
+    for missing in ({"gone": ("/api/mobile/",)}, {"site": Site(broken={"/api/mobile/v1/users/"})}):
+        async with lms(**missing) as world:
+            courses = await world.provider(world.learner(), wanted=Wanted(pictures=True)).courses()
+            assert courses and not any(course.image for course in courses)
 
 
 async def test_how_the_learner_stands() -> None:

@@ -40,3 +40,9 @@ def violations(browser: Browser, axe: str) -> list[str]:
     )
     assert isinstance(found, list)
     return found
+
+
+def require_accessible(browser: Browser, axe: str, width: int, state: str) -> None:
+    """Require that axe-core finds nothing, and that nothing is wider than the window."""
+    assert violations(browser, axe) == [], state
+    assert browser.value("document.documentElement.scrollWidth") <= width, state

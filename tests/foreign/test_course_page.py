@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from coursefs.pages.course_page import assets, index_html, progress_js
-from tests.foreign.accessibility import axe, violations
+from tests.foreign.accessibility import axe, require_accessible
 from tests.foreign.browser import Browser, chromium
 from tests.foreign.study_course import large, progress, tiny_video, write
 
@@ -367,10 +368,7 @@ def test_a_page_opens_quickly(items: int, tmp_path: Path, chromium: Browser) -> 
 def test_no_one_is_kept_out(root: Path, chromium: Browser, axe: str, size: tuple[int, int], dark: bool) -> None:
     """axe-core finds nothing, and nothing is wider than the window: course, lecture, reading, search, overview."""
 
-    def check(state: str) -> None:
-        assert violations(chromium, axe) == [], state
-        assert chromium.value("document.documentElement.scrollWidth") <= size[0], state
-
+    check = partial(require_accessible, chromium, axe, size[0])
     chromium.window(*size, dark=dark)
     open_course(chromium, root)
     check("course")

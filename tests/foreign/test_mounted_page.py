@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.foreign.accessibility import axe, violations
+from tests.foreign.accessibility import axe, require_accessible
 from tests.foreign.browser import Browser, chromium
 from tests.foreign.test_course_page import DESKTOP, NOW_SHOWN, PHONE, click_title, look_for
 from tests.mount.conftest import demo_platform, world
@@ -28,13 +28,12 @@ SIGN_IN: Mapping[str, Callable[[World], None]] = {
 CUES = "document.querySelectorAll('.cue').length"
 
 
-def course_of(browser: Browser, world: World) -> None:
-    """Open a course that has a lecture with captions, as a person finds it: from the overview."""
-    browser.visit(world.path("index.html"))
+def open_course(browser: Browser) -> None:
+    """Open a course that has a lecture with captions, as a person finds it: from the overview, which is open."""
     courses = browser.value("[...document.querySelectorAll('a[href$=\"/index.html\"]')].map(a => a.href)")
     assert courses
     for course in courses:
-        browser.visit(Path(unquote(urlsplit(course).path)))
+        browser.visit(course)
         for _ in range(10):
             if browser.value("document.querySelector('#partial') !== null"):
                 browser.follow("#partial a")
@@ -48,16 +47,13 @@ def course_of(browser: Browser, world: World) -> None:
 def test_a_lecture_of_a_mount_plays_and_what_it_says_is_found(
     world: World, chromium: Browser, axe: str, name: str, size: tuple[int, int], dark: bool
 ) -> None:
-    def check(state: str) -> None:
-        assert violations(chromium, axe) == [], state
-        assert chromium.value("document.documentElement.scrollWidth") <= size[0], state
-
+    check = partial(require_accessible, chromium, axe, size[0])
     chromium.window(*size, dark=dark)
     SIGN_IN[name](world)
     world.mount()
     chromium.visit(world.path("index.html"))
     check("overview")
-    course_of(chromium, world)
+    open_course(chromium)
     check("course")
     first = "[...document.querySelectorAll('.item')].find(item => item.querySelector('[data-cues]'))"
     title = chromium.value(f"{first}.querySelector('.title').textContent")

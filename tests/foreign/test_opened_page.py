@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.foreign.accessibility import axe, violations
+from tests.foreign.accessibility import axe, require_accessible
 from tests.foreign.browser import Browser, chromium
 from tests.foreign.test_course_page import DESKTOP, NOW_SHOWN, PHONE, click_title, look_for
-from tests.foreign.test_mounted_page import CUES, SIGN_IN
+from tests.foreign.test_mounted_page import CUES, SIGN_IN, open_course
 from tests.mount.conftest import demo_platform, world
 from tests.mount.world import World
 
@@ -22,14 +23,7 @@ WITH_CUES = "[...document.querySelectorAll('.item')].find(item => item.querySele
 
 def open_lecture(browser: Browser) -> str:
     """Open a lecture with captions, as a person finds it from the overview; its title."""
-    courses = browser.value("[...document.querySelectorAll('a[href$=\"/index.html\"]')].map(a => a.href)")
-    for course in courses:
-        browser.visit(course)
-        for _ in range(10):
-            if browser.value("document.querySelector('#partial') !== null"):
-                browser.follow("#partial a")
-        if browser.value("document.querySelectorAll('[data-cues]').length"):
-            break
+    open_course(browser)
     title: str = browser.value(f"{WITH_CUES}.querySelector('.title').textContent")
     click_title(browser, title)
     browser.until(f"document.querySelector('video').readyState >= 2 && {CUES} > 1")
@@ -48,10 +42,7 @@ def everywhere(browser: Browser, words: str) -> None:
 def test_what_a_page_can_do_where_it_is_served(
     world: World, chromium: Browser, axe: str, name: str, size: tuple[int, int], dark: bool
 ) -> None:
-    def check(state: str) -> None:
-        assert violations(chromium, axe) == [], state
-        assert chromium.value("document.documentElement.scrollWidth") <= size[0], state
-
+    check = partial(require_accessible, chromium, axe, size[0])
     chromium.window(*size, dark=dark)
     SIGN_IN[name](world)
     world.mount()

@@ -18,7 +18,7 @@ from coursefs.pages.cleaning import link_target
 from coursefs.pages.course_page.model import CoursePage, CoursesOverview
 from coursefs.pages.course_page.outline import items, rows
 from coursefs.pages.course_page.texts import counted, key_of, length, line, link, seconds_of
-from coursefs.pages.template_engine import environment
+from coursefs.pages.documents import environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,7 +51,7 @@ def index_html(page: CoursePage) -> bytes:
         kind="course",
         page=page,
         title=line(page.title) or "Untitled",
-        # the words of the page itself are English; readers of screens need a language
+        # the words of the page itself are English, and screen readers need a language
         language=page.language if page.language and _LANGUAGE.fullmatch(page.language) else "en",
         first="outline",
         first_name="outline",

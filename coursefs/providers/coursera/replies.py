@@ -39,7 +39,7 @@ class Membership:
     name: str
     slug: str
     course_type: str  # v2.ondemand; v1.session: the platform that was shut down in 2016
-    image_url: str = ""  # of its picture, on a host that anybody can ask
+    image_url: str = ""  # of its picture, which needs no sign-in
 
 
 @dataclass(frozen=True, slots=True)

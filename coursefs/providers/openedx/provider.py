@@ -108,7 +108,12 @@ class OpenEdxProvider:
         enrolments = await self._client.enrolments(await self._name())
         self._enrolments = {one.course_id: one for one in enrolments}
         if self._wants_pictures and not any(one.image for one in enrolments):  # only the list for apps has them
-            shown = await self._extras.for_apps()
+            try:
+                shown = await self._extras.for_apps()
+            except NotSignedIn:
+                raise
+            except CoursefsError:  # the courses are known; only their pictures are not
+                shown = {}
             enrolments = tuple(
                 replace(one, image=shown[one.course_id].image) if one.course_id in shown else one for one in enrolments
             )

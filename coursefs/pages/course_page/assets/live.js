@@ -62,6 +62,7 @@
 
   const MOST_HITS = 100;
   const INDEXING_TAKES = 2000; // milliseconds, until it is asked again
+  const MOST_ASKED = 100;
   const HASH = "#find=";
   let searching = 0; // the number of the search that runs
 
@@ -86,7 +87,7 @@
     if (!words.length) byId("hits").replaceChildren();
     if (!words.length) return;
     await wait(300); // the next letter is often on its way
-    for (;;) {
+    for (let asked = 0; asked < MOST_ASKED; asked += 1) {
       if (run !== searching) return;
       let told;
       try {
