@@ -149,7 +149,7 @@ def as_table(rows: Collection[Row], figures: Figures) -> str:
                 {True: "reached", False: "NOT REACHED", None: ""}[is_reached],
             ]
         )
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def notes_as_text(figures: Figures) -> str:
@@ -176,7 +176,8 @@ def _number(figure: float) -> str:
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Cells as a table in Markdown, the first line as its head."""
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     rows = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines

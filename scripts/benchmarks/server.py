@@ -3,7 +3,7 @@
 It runs as a process of its own and is told nothing through HTTP that a real one would not be: whoever started it asks
 for its counters through standard input (`count`), and ends it by closing that.
 
-    python -m benchmarks.server ROOT near|far
+    python -m benchmarks.server ROOT LINK     (see `benchmarks.link.LINKS`)
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
-from benchmarks.link import FAR, NEAR, Connection, Limits, Pipe
+from benchmarks.link import LINKS, Connection, Limits, Pipe
 
-LINKS = {"near": NEAR, "far": FAR}
-#: bytes that are handed to a limited link at once: 5 ms of one connection
+#: bytes that are handed to a limited link at once, at most: 5 ms of a good connection
 _SHAPED = 32 * 1024
+#: the same of a thin link, in seconds, and at least one packet
+_STEP_SECONDS, _PACKET = 0.005, 1460
 #: bytes that are handed to the kernel at once where nothing is limited
 _UNSHAPED = 4 * 2**20
 
@@ -42,20 +43,27 @@ class Counters:
     requests: int = 0
     connections: int = 0
     body_bytes: int = 0
+    by_path: dict[str, int] = field(default_factory=dict)  # bytes of bodies
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, *, requests: int = 0, connections: int = 0, body_bytes: int = 0) -> None:
-        """Count."""
+    def add(self, *, requests: int = 0, connections: int = 0, body_bytes: int = 0, path: str = "") -> None:
+        """Count; `path`: of which file the bytes are."""
         with self._lock:
             self.requests += requests
             self.connections += connections
             self.body_bytes += body_bytes
+            self.by_path[path] = self.by_path.get(path, 0) + body_bytes
 
     def as_json(self) -> str:
         """The counters, on one line."""
         with self._lock:
             return json.dumps(
-                {"requests": self.requests, "connections": self.connections, "body_bytes": self.body_bytes}
+                {
+                    "requests": self.requests,
+                    "connections": self.connections,
+                    "body_bytes": self.body_bytes,
+                    **{name: count for name, count in self.by_path.items() if name},
+                }
             )
 
 
@@ -70,7 +78,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.root = root.resolve()
         self.limits = limits
         self.counters = Counters()
-        self._shared = Pipe(limits.total_rate)
+        self._shared = Pipe(limits.total_rate, stall_every=limits.stall_every, stall=limits.stall)
         self._shared_lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -88,6 +96,11 @@ class Server(socketserver.ThreadingTCPServer):
         with self._shared_lock:
             arrived = link.arrived_at(size, time.monotonic())
         _sleep_until(arrived)
+
+    def broken_off(self, link: Connection) -> None:
+        """A client has closed its connection in the middle of a body."""
+        with self._shared_lock:
+            link.broken_off(time.monotonic())
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is nothing to speak of; anything else is."""
@@ -169,13 +182,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_part(self, file: BinaryIO, start: int, end: int) -> None:
         limits = self.server.limits
-        step = _UNSHAPED if limits.connection_rate is None and limits.total_rate is None else _SHAPED
+        step = _step(limits)
         while start < end:
             self.server.wait_for(self._link, min(step, end - start))
-            sent = os.sendfile(self.connection.fileno(), file.fileno(), start, min(step, end - start))
+            try:
+                sent = os.sendfile(self.connection.fileno(), file.fileno(), start, min(step, end - start))
+            except ConnectionError:
+                self.server.broken_off(self._link)
+                raise
             if not sent:
                 raise ConnectionError("the file is shorter than it was")
-            self.server.counters.add(body_bytes=sent)
+            self.server.counters.add(body_bytes=sent, path=unquote(urlsplit(self.path).path))
             start += sent
 
     def _head(self, status: HTTPStatus, headers: dict[str, str]) -> None:
@@ -200,6 +217,13 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     start = int(first)
     end = min(int(last) + 1, size) if last else size
     return (start, end) if start < end else None
+
+
+def _step(limits: Limits) -> int:
+    """Bytes that are handed to a link at once."""
+    if limits.total_rate is None:
+        return _UNSHAPED if limits.connection_rate is None else _SHAPED
+    return max(_PACKET, min(_SHAPED, int(limits.total_rate * _STEP_SECONDS)))
 
 
 @contextmanager

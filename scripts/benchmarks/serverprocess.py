@@ -19,12 +19,16 @@ class ServerProcess:
     _process: subprocess.Popen[str]
 
     def count(self) -> Mapping[str, int]:
-        """What it was asked and has sent so far: `requests`, `connections`, `body_bytes`."""
+        """What it was asked and has sent so far: `requests`, `connections`, `body_bytes`, and bytes by path."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("count\n")
         self._process.stdin.flush()
         counters: Mapping[str, int] = json.loads(self._process.stdout.readline())
         return counters
+
+    def bytes_of(self, path: str) -> int:
+        """How many bytes of this file it has sent."""
+        return self.count().get(path, 0)
 
 
 @contextmanager

@@ -106,7 +106,7 @@ class Coursefs:
     def mount(self, url: str, home: Path) -> Iterator[Mounted]:
         """See `Tool`."""
         path = _mountpoint(home)
-        environment = self._environment(url, home)
+        environment = self.environment(url, home)
 
         def pid() -> int:
             (status,) = json.loads(_coursefs(environment, "status", "--json", str(path)))["mounts"]
@@ -124,7 +124,7 @@ class Coursefs:
             finally:
                 _unmount(path)
 
-    def _environment(self, url: str, home: Path) -> dict[str, str]:
+    def environment(self, url: str, home: Path) -> dict[str, str]:
         """A home of its own, and a folder that looks like an installed distribution to importlib.metadata."""
         site = home / "site"
         dist_info = site / "coursefs_bench-1.dist-info"
