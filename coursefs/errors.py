@@ -94,6 +94,13 @@ class Stale(CoursefsError):
     errno = _errno.ESTALE
 
 
+class ReadByPages(Exception):  # nothing has failed
+    """These bytes take long to come: they are to be read again, page by page, as far as they are needed.
+
+    No `CoursefsError`, because nothing has failed.  Only for a caller that does so: the kernel's page cache.
+    """
+
+
 class CatalogueError(CoursefsError):
     """The catalogue database cannot be read or written: a disk error, or a value that SQLite cannot store."""
 

@@ -14,8 +14,8 @@ import trio
 from cachetools import LRUCache
 
 from coursefs.base.supervisor import Supervisor
-from coursefs.content import media
 from coursefs.content.engine_context import DiskThreads, EngineContext
+from coursefs.content.film import film_duration
 from coursefs.content.identity import Content, Key
 from coursefs.content.maintenance import CacheUse, Cleared, Maintenance, Verified, open_store
 from coursefs.content.open_file import OpenFile
@@ -50,9 +50,6 @@ _SLOTS = 24
 _READING_THREADS = 8
 _WRITING_THREADS = 4
 _RECEIVING_THREADS = 4
-#: first bytes of a film and of its index, which say how long it plays
-_HEAD = 64 * 2**10
-_HEADER = 4 * 2**10
 #: contents whose current URL is kept
 _URL_CACHES = 1024
 
@@ -142,9 +139,9 @@ class Contents:
             return recorded
         return await self._probe.run(content, known)
 
-    def open(self, content: Content, version: Version) -> Reader:
-        """A reader of this version of the content; makes no request before the first read."""
-        return Reader(self._open_file(content, version), self._read_timeout)
+    def open(self, content: Content, version: Version, *, by_pages: bool = False) -> Reader:
+        """A reader of this version of the content; makes no request before the first read.  `by_pages`: `Reader`."""
+        return Reader(self._open_file(content, version), self._read_timeout, by_pages=by_pages)
 
     async def prefetch(self, content: Content, progress: Callable[[Progress], None] | None = None) -> None:
         """Bring all of a content into the cache, at a lower priority than reads.
@@ -169,13 +166,7 @@ class Contents:
         open_file = self._open_file(content, version)
         open_file.join()
         try:
-            size = version.size
-            head = await open_file.cached(0, min(_HEAD, size))
-            place = None if head is None else media.index_of(head, size)
-            index = (
-                None if place is None else await open_file.cached(place.start, min(place.start + _HEADER, place.end))
-            )
-            return None if head is None else media.duration_of(head, index or b"")
+            return await film_duration(open_file.cached, version.size)
         finally:
             open_file.leave()
 
@@ -304,6 +295,7 @@ class Contents:
                 self._url_cache(content),
                 self._transport,
                 self._context.supervisor,
+                self._scheduler.link,
                 streams=self._scheduler.per_group,
                 patience=self._read_timeout,
                 confirmed=lambda: self._context.store.index.confirm(content.key, version),

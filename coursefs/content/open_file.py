@@ -13,14 +13,17 @@ from coursefs.base.crash_messages import log_unforeseen
 from coursefs.content import media, planner
 from coursefs.content.cached_file import CachedFile
 from coursefs.content.engine_context import DiskBusy, EngineContext
+from coursefs.content.failed_reads import FailedReads
+from coursefs.content.film import RESERVE, Playing, film_rate
 from coursefs.content.identity import Key
+from coursefs.content.link import Pace
 from coursefs.content.planner import Extent, Plan, State, ThroughputMeter
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.range_client import RangeClient
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.scheduler import Priority, QueuedRequest
-from coursefs.errors import BadReply, CoursefsError, Stale, without_variables
+from coursefs.errors import BadReply, CoursefsError, Stale
 from coursefs.model import Version
 
 log = logging.getLogger(__name__)
@@ -30,45 +33,10 @@ log = logging.getLogger(__name__)
 _LOST = 4
 
 
-#: seconds after a failure within which a read of the same bytes is taken for a repetition of the failed one
-_SAME = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRead:
-    """A read of the bytes from `start` to `end` that failed; times in seconds of one clock."""
-
-    start: int
-    end: int
-    began: float
-    ended: float
-    error: CoursefsError
-
-
-class FailedReads:
-    """The reads of one file that failed a moment ago, with whose deadline a repeated read continues.
-
-    When a read-ahead of the kernel fails, the kernel reads the first page once more before it reports the error, and so
-    does every other program that waits for that page.  With a full read timeout for each of these reads, a program
-    would wait twice as long as configured.  So a read that begins within a second after a failure has only the time
-    that is left of the failed one.  A later read has its own timeout.
-    """
-
-    def __init__(self) -> None:
-        self._failed: list[FailedRead] = []
-
-    def add(self, failed: FailedRead) -> None:
-        """Remember a read that failed now."""
-        self._failed = [one for one in self._failed if failed.ended - one.ended < _SAME]
-        without_variables(failed.error)
-        self._failed.append(failed)
-
-    def before(self, start: int, end: int, now: float) -> FailedRead | None:
-        """The failed read that a read of these bytes at `now` repeats; None: it repeats none."""
-        if not self._failed:
-            return None
-        same = [one for one in self._failed if one.start < end and start < one.end and now - one.ended < _SAME]
-        return min(same, key=lambda one: one.began, default=None)
+#: seconds until it is looked up again how long a film plays
+_LOOK_AGAIN = 5.0
+#: seconds that a read takes over a thin link from which on it is made page by page
+_LONG = 0.2
 
 
 @dataclass(eq=False, slots=True)
@@ -77,6 +45,7 @@ class ReaderState:
 
     state: State = field(default_factory=State)
     plan_valid_for: Range = field(default=Range(0, 0))  # reads in here need no new plan where their bytes are cached
+    playing: Playing | None = None  # since when it reads on
 
 
 class OpenFile:
@@ -104,9 +73,12 @@ class OpenFile:
         self._opening = trio.Lock()
         self._requests: list[RangeRequest] = []
         self._throughput = ThroughputMeter()
+        self._film_rate: float | None = None  # bytes a second that a player needs; None: not known
+        self._film_look = 0.0  # when to look for it again
         self._is_media_index_requested = False
         self.changed = trio.Event()  # set when more was saved or a request has ended, and replaced by a new one
         self.failed_reads = FailedReads()
+        self._by_pages = Ranges()  # see `is_slow`
         self.uncached = 0  # pieces that could not be written to the cache
         self._lost = 0  # reads of cached bytes for which the disk did not return them
 
@@ -165,19 +137,41 @@ class OpenFile:
         span = Range(start, end)
         file.in_use.append(span)  # keeps the pieces from being evicted between their arrival and this read
         try:
+            if self._is_contended and self._film_rate is None and trio.current_time() >= self._film_look:
+                self._film_look = trio.current_time() + _LOOK_AGAIN
+                self._film_rate = await film_rate(self.cached, self.version.size)
             present, in_flight = self._available(file), self._in_flight()
-            limit = self._context.overflow.read_ahead_limit(self, planner.most_ahead(self._throughput.rate))
-            size = self.version.size
-            plan = planner.plan(reader.state, start, end, present, in_flight, size=size, most_ahead=limit)
+            limit = self._context.overflow.read_ahead_limit(self, self._most_ahead())
+            size, pace = self.version.size, self.pace
+            plan = planner.plan(reader.state, start, end, present, in_flight, size=size, most_ahead=limit, pace=pace)
             reader.state, reader.plan_valid_for = plan.state, plan.valid_for
-            self._apply(plan, reader)
+            if reader.playing is None or reader.playing.start != plan.run_start:
+                reader.playing = Playing(plan.run_start, trio.current_time())
+            self._apply(plan, reader, is_early=self._is_early(reader, start))
             data = await self._wait(file, reader, start, end)
+            self._by_pages = self._by_pages.remove(start, end)
             if start == 0 and not self._is_media_index_requested:
                 self._is_media_index_requested = True
                 self._read_ahead_media_index(file, reader, data)
             return data
         finally:
             file.in_use.remove(span)
+
+    async def is_slow(self, start: int, end: int) -> bool:
+        """Whether a caller that reads page by page should do so here; True once for the same bytes.
+
+        The kernel reads ahead in large steps, and a program that waits for the first page of such a read waits for all
+        of it.  After an error the kernel reads each page that a program needs once more, on its own.  That read must
+        not fail, so bytes for which this was True are remembered until they have been read.
+        """
+        pace = self.pace
+        if end - start <= planner.PAGE or not pace.is_thin:
+            return False
+        missing = await self.missing(start, end)
+        if missing <= pace.brings(_LONG, 0) or self._by_pages.missing(start, end) != (Range(start, end),):
+            return False
+        self._by_pages = self._by_pages.add(start, end)
+        return True
 
     async def missing(self, start: int, end: int) -> int:
         """How many of these bytes are neither on disk nor in memory."""
@@ -219,11 +213,12 @@ class OpenFile:
             request = self._request_for(gap)
             if request is None:
                 present, in_flight = self._available(file), self._in_flight()
-                for span in planner.needed(gap, end, present, in_flight, size=self.version.size):
+                for span in planner.needed(gap, end, present, in_flight, size=self.version.size, pace=self.pace):
                     self.start(span, reader, Priority.READ)
                 continue
             # A read-ahead that a read waits for now must not stay queued behind other reads.
-            self._context.scheduler.promote(request.queued)
+            if not self._is_early(reader, gap):
+                self._context.scheduler.promote(request.queued)
             await request.wait(min(end, request.end), reader)
             if request.error is not None and self._gap(file, start, end) is not None:
                 # A new object: several reads may wait for one request, and each adds its own traceback.
@@ -294,15 +289,39 @@ class OpenFile:
         bringing = [request for request in self._requests if request.brings(offset)]
         return max(bringing, key=lambda request: request.in_flight.position, default=None)
 
-    def _apply(self, plan: Plan, reader: ReaderState) -> None:
+    # The link
+
+    @property
+    def pace(self) -> Pace:
+        """What is known of the link."""
+        return self._context.scheduler.link.pace
+
+    @property
+    def _is_contended(self) -> bool:
+        """Whether a background request wants a part of a thin link."""
+        return self.pace.is_thin and self._context.scheduler.has_background
+
+    def _is_early(self, reader: ReaderState, offset: int) -> bool:
+        """Whether a player has read so much more than it has played that the background may have its share."""
+        if self._film_rate is None or reader.playing is None or not self._is_contended:
+            return False
+        return reader.playing.is_early(offset, self._film_rate, trio.current_time())
+
+    def _most_ahead(self) -> int:
+        """The limit of the read-ahead, in bytes."""
+        if self._is_contended and self._film_rate is not None:
+            return int(RESERVE * self._film_rate)
+        return planner.most_ahead(self._throughput.rate)
+
+    def _apply(self, plan: Plan, reader: ReaderState, *, is_early: bool) -> None:
         """Drop and start range requests as planned."""
         for request in [each for each in self._requests if each.in_flight in plan.drop]:
             request.remove_owner(reader)
         for span in plan.needed:
-            self.start(span, reader, Priority.READ)
+            self.start(span, reader, Priority.BACKGROUND if is_early else Priority.READ)
         # With single-use URLs each request costs a URL: neighbouring ranges become one request.
         for span in Ranges.of(plan.ahead) if self._client.is_single_use else plan.ahead:
-            self.start(span, reader, Priority.AHEAD)
+            self.start(span, reader, Priority.BACKGROUND if is_early else Priority.AHEAD)
 
     def _read_ahead_media_index(self, file: CachedFile, reader: ReaderState, head: memoryview) -> None:
         """Request the index of a film, wherever it lies: a player that reads the head needs it next."""
@@ -329,15 +348,20 @@ class OpenFile:
                 other.cut(span.start)
         if priority is Priority.READ and self._context.scheduler.is_full(self):
             self._preempt()
+        queued = QueuedRequest(self, priority, (id(reader), reader.playing), span.end - span.start)
         request = RangeRequest(
-            span.start, span.end, QueuedRequest(self, priority), self._save, self._context.buffers, keep=keep
+            span.start, span.end, queued, self._save, self._context.buffers, keep=keep, arrived=self._arrived
         )
+        queued.preempt = request.scope.cancel
         request.owners.add(reader)
         self._requests.append(request)
         self.join()
         self._context.scheduler.enqueue(request.queued)
         supervisor.start_soon(self._run, request, name=f"fetch {span.start}-{span.end}")
         return request
+
+    def _arrived(self, request: RangeRequest, count: int) -> None:
+        self._context.scheduler.arrived(request.queued, count, request.end - request.received)
 
     def _is_expected(self, request: RangeRequest) -> bool:
         """Whether the missing bytes of a request are available, or in the body of a request that brings everything."""

@@ -10,7 +10,7 @@ import trio
 
 from coursefs.content import media
 from coursefs.content.open_file import OpenFile, ReaderState
-from coursefs.content.planner import MIB, Extent
+from coursefs.content.planner import ALIGN, MIB, Extent
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.scheduler import Priority
@@ -18,6 +18,8 @@ from coursefs.errors import CoursefsError, Stale
 
 #: bytes of one request: small, because a read that comes has to share the link until it ends
 _REQUEST = 2 * MIB
+#: the same over a thin link, in seconds
+_REQUEST_SECONDS = 1.0
 #: requests of one prefetch in flight or queued
 _MOST_REQUESTS = 6
 #: seconds between two reports of the bytes that have arrived of unfinished pieces
@@ -88,7 +90,8 @@ async def prefetch(
                 if request.error is not None:
                     raise type(request.error)(*request.error.args) from request.error
             expected = Ranges.of((*present, *((request.start, request.end) for request in open_file.requests)))
-            spans = _spans(_missing(wanted, Ranges.of((*expected, *requested))))
+            most_bytes = max(open_file.pace.brings(_REQUEST_SECONDS, _REQUEST) // ALIGN, 1) * ALIGN
+            spans = _spans(_missing(wanted, Ranges.of((*expected, *requested))), min(most_bytes, _REQUEST))
             if open_file.uncached != uncached or (not spans and not requests and _missing(wanted, expected)):
                 raise CacheFull(open_file.why_uncached)
             # The first request runs alone until its first bytes: without ranges it brings the whole file.
@@ -131,8 +134,6 @@ def _missing(wanted: Ranges, present: Ranges) -> tuple[Range, ...]:
     return tuple(gap for span in wanted for gap in present.missing(*span))
 
 
-def _spans(gaps: tuple[Range, ...]) -> list[Range]:
-    """The gaps in ranges of one request each."""
-    return [
-        Range(start, min(start + _REQUEST, gap.end)) for gap in gaps for start in range(gap.start, gap.end, _REQUEST)
-    ]
+def _spans(gaps: tuple[Range, ...], most: int) -> list[Range]:
+    """The gaps in ranges of one request each, of at most so many bytes."""
+    return [Range(start, min(start + most, gap.end)) for gap in gaps for start in range(gap.start, gap.end, most)]

@@ -16,6 +16,7 @@ import trio
 
 from coursefs.base.supervisor import Tasks
 from coursefs.content.identity import Content, expects_html, has_validator, is_doubtful, same
+from coursefs.content.link import Link
 from coursefs.content.planner import FIRST, SKIP, Extent
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.range_response import (
@@ -104,8 +105,8 @@ _CONNECTIONS = 3
 class RangeClient:
     """Fetches bytes of one version of one content from its server.
 
-    `tasks` runs the making of connections ahead, `streams` in all at most; `confirmed` is called whenever a reply
-    shows that the server still has this version.
+    `tasks` runs the making of connections ahead, `streams` in all at most; `link` is told what arrives; `confirmed` is
+    called whenever a reply shows that the server still has this version.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class RangeClient:
         url_cache: UrlCache,
         transport: Transport,
         tasks: Tasks,
+        link: Link,
         *,
         streams: int,
         patience: float,
@@ -125,6 +127,7 @@ class RangeClient:
         self._url_cache = url_cache
         self._transport = transport
         self._tasks = tasks
+        self._link = link
         self._patience = patience
         self._confirmed = confirmed
         self._connections_ahead = min(_CONNECTIONS, streams - 1)
@@ -149,9 +152,8 @@ class RangeClient:
         """
 
         async def attempt(source: Source) -> bool:
-            if request.queued.priority is Priority.READ and not self._is_connected and not source.once:
-                self._is_connected = True
-                self._tasks.start_soon(self._connect_ahead, source, name="connect ahead")
+            if not source.once:
+                self._keep_connected(source, request.queued.priority)
             return await self._attempt(source, request, is_expected)
 
         await with_retries(
@@ -162,10 +164,23 @@ class RangeClient:
             patience=self._patience,
         )
 
-    async def _connect_ahead(self, source: Source) -> None:
-        """Have connections ready for the requests after the first: making one takes as long as a reply."""
+    def _keep_connected(self, source: Source, priority: Priority) -> None:
+        """Have connections ready for the requests after the first: making one takes as long as a reply.
+
+        Over a thin link there is always one more than in use: a jump breaks off the requests in flight.
+        """
+        count = 0
+        if priority is Priority.READ and not self._is_connected:
+            self._is_connected = True
+            count = self._connections_ahead
+        elif priority is not Priority.BACKGROUND and self._link.pace.is_thin:
+            count = min(1, self._connections_ahead)
+        if count:
+            self._tasks.start_soon(self._connect_ahead, source, count, name="connect ahead")
+
+    async def _connect_ahead(self, source: Source, count: int) -> None:
         with suppress(Exception):  # for example an unusable URL: the request fails with it as well, and reports it
-            await self._transport.connect_ahead(source.url, self._connections_ahead)
+            await self._transport.connect_ahead(source.url, count)
 
     async def _attempt(
         self, source: Source, request: RangeRequest, is_expected: Callable[[RangeRequest], bool]
@@ -191,7 +206,9 @@ class RangeClient:
             return True
         self._url_cache.consume(source)
         headers = {**source.headers, **self._range(source, request)}
+        asked = trio.current_time()
         async with self._transport.stream(source.url, headers=headers, bulk=True) as response:
+            self._link.answered(trio.current_time() - asked)
             html = expects_html(self._content, source)
             where = urlsplit(source.url).hostname or ""
             ranged = check(
@@ -246,7 +263,8 @@ class RangeClient:
         bandwidth = limit_of(self._transport.bandwidth)
         body = body_with_length(response)
         if body is not None and offset == request.received:
-            return await _receive_into(body, request, bandwidth)
+            with self._link.receiving(trio.current_time):
+                return await _receive_into(body, request, bandwidth)
         framed = is_framed(response)
         async with body_of(response) as chunks:
             async for chunk in chunks:

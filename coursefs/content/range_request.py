@@ -67,7 +67,9 @@ class RangeRequest:
         buffers: BufferPool,
         *,
         keep: bool = False,
+        arrived: Callable[[RangeRequest, int], None] = lambda *_: None,
     ) -> None:
+        """`arrived` is called with this request and the number of bytes that have come from the server."""
         self.start = start
         self.end = end
         self.queued = queued
@@ -84,6 +86,7 @@ class RangeRequest:
         self._buffer: bytearray | None = None
         self._buffer_start = start  # offset in the file of its first byte
         self._waiting: list[tuple[int, trio.Event]] = []
+        self._arrived = arrived
 
     @property
     def in_flight(self) -> InFlight:
@@ -132,6 +135,7 @@ class RangeRequest:
         `cut` may have moved the end meanwhile: bytes beyond it are ignored.
         """
         self.received = min(self.received + count, self.end)
+        self._arrived(self, count)
         if self.received == self.end or self.received % PIECE == 0:
             await self.flush()  # before `_publish`: see above
         self._publish()
@@ -156,6 +160,7 @@ class RangeRequest:
             self._buffer_start, memoryview(self._buffer or b"")[:size].toreadonly(), complete, patient=self._is_patient
         )
         self.received = min(self.received + count, self.end)
+        self._arrived(self, count)
         self._publish()
         if count == len(space):  # else nothing was saved: the bytes stay in the buffer for the rest of the piece
             self._reset_buffer()
@@ -183,6 +188,7 @@ class RangeRequest:
             await waiter[1].wait()
         finally:
             self._waiting.remove(waiter)
+            self._cancel_if_unneeded()  # it may have lost its owners meanwhile
 
     def cut(self, end: int) -> None:
         """End this request earlier, because another one brings the bytes from `end` on.
@@ -214,8 +220,7 @@ class RangeRequest:
     def remove_owner(self, owner: object) -> None:
         """This reader no longer needs it.  Cancels the request when no other owns it or waits for it."""
         self.owners.discard(owner)
-        if not self.owners and not self._waiting:
-            self.scope.cancel()
+        self._cancel_if_unneeded()
 
     def finish(self, error: CoursefsError | None) -> None:
         """The request has ended, with this error where it failed; wakes every waiter."""
@@ -227,6 +232,10 @@ class RangeRequest:
     @property
     def _is_patient(self) -> bool:
         return self.queued.priority is Priority.BACKGROUND
+
+    def _cancel_if_unneeded(self) -> None:
+        if not self.owners and not self._waiting:
+            self.scope.cancel()
 
     def _reset_buffer(self) -> None:
         """The buffered bytes were saved: readers find them in the cache or the overflow buffer from now on."""

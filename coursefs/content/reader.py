@@ -7,8 +7,9 @@ import time
 import trio
 
 from coursefs.content import planner
-from coursefs.content.open_file import FailedRead, OpenFile, ReaderState
-from coursefs.errors import CoursefsError, NoAnswer
+from coursefs.content.failed_reads import FailedRead
+from coursefs.content.open_file import OpenFile, ReaderState
+from coursefs.errors import CoursefsError, NoAnswer, ReadByPages
 
 #: longer reads are split into steps of this many bytes, each with a deadline of its own
 _STEP = 2**20
@@ -20,9 +21,11 @@ _LEAST = 0.1
 class Reader:
     """Reads one version of one content.  Any number of its reads may run at once."""
 
-    def __init__(self, open_file: OpenFile, read_timeout: float) -> None:
+    def __init__(self, open_file: OpenFile, read_timeout: float, *, by_pages: bool = False) -> None:
+        """`by_pages`: a read may raise `ReadByPages`."""
         self._open_file = open_file
         self._timeout = read_timeout
+        self._by_pages = by_pages
         self._state = ReaderState()
         self._closed = False
 
@@ -34,7 +37,7 @@ class Reader:
         Raises `NoAnswer` when a MiB of them does not arrive within the read timeout, `Stale` when the platform has
         another version, or another `CoursefsError`.  Within a second after a read of the same bytes failed it has only
         the time that was left of that one's timeout (`FailedReads`).  A cancelled read also cancels the range requests
-        that no other reader needs.
+        that no other reader needs.  With `by_pages` a read over a thin link may raise `ReadByPages`.
         """
         if offset < 0 or length < 0 or self._closed:
             raise ValueError("read of a closed file, or of a negative range")
@@ -42,6 +45,8 @@ class Reader:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._open_file.join()
         try:
+            if self._by_pages and await self._open_file.is_slow(offset, end):
+                raise ReadByPages
             parts = [await self._step(start, min(start + _STEP, end)) for start in range(offset, end, _STEP)]
         except trio.Cancelled:
             self._open_file.cancel_requests(self._state)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
+
+from coursefs.content.link import Link
+
+#: over a thin link a request begins so many round trips, and seconds, before those before it end: one until its first
+#: bytes come, the others because a server begins slowly (slow start, RFC 5681)
+_ROUND_TRIPS, _OVERLAP = 3, 0.1
+#: what runs in the background is cancelled for a read where it would take more seconds than this
+_SHORT = 0.5
 
 
 class Priority(enum.IntEnum):
@@ -21,10 +29,15 @@ class Priority(enum.IntEnum):
 
 @dataclass(eq=False, slots=True)
 class QueuedRequest:
-    """A range request that waits for a scheduler slot or holds one; `group` is its file."""
+    """A range request that waits for a scheduler slot or holds one; `group` is its file, `run` who reads on in it."""
 
     group: Hashable
     priority: Priority
+    run: Hashable = None
+    #: bytes that are still to come
+    remaining: int = 0
+    #: cancels a request in the background, which is made again later
+    preempt: Callable[[], None] = lambda: None
     _granted: trio.Event = field(default_factory=trio.Event)
     #: set when a read waits for its bytes, though it was made for something less urgent
     promoted: trio.Event = field(default_factory=trio.Event)
@@ -46,12 +59,20 @@ class Scheduler:
       `READ` finds one free;
     * `BACKGROUND` gets half of all slots, or a single one while there is any other request.
 
+    Over a thin link requests follow one another, each begun when the one before it is about to end (`Link`): side by
+    side they would only share the link, and the bytes that a program waits for would come late.  There
+
+    * a `READ` waits for no other request but a `READ` of the same run;
+    * `AHEAD` and `BACKGROUND` wait for all others;
+    * a `READ` that begins cancels what runs in the background.
+
     For the event loop only: no lock is needed, because nothing here awaits between looking and changing.
     """
 
     def __init__(self, *, total: int, per_group: int) -> None:
         self._total = total
         self.per_group = per_group
+        self.link = Link()
         self._running: list[QueuedRequest] = []
         self._waiting: list[QueuedRequest] = []
 
@@ -62,6 +83,17 @@ class Scheduler:
         """
         self._waiting.append(queued)
         self._admit()
+        if queued.priority is Priority.READ and self.link.pace.is_thin:
+            for one in self._running:
+                if one.priority is Priority.BACKGROUND and one.remaining > self.link.pace.brings(_SHORT, 0):
+                    one.preempt()
+
+    def arrived(self, queued: QueuedRequest, size: int, remaining: int) -> None:
+        """Report `size` bytes of a running request that have arrived, and how many are still to come."""
+        queued.remaining = remaining
+        self.link.arrived(size, trio.current_time())
+        if self._waiting and self.link.most_connections is not None:
+            self._admit()
 
     @asynccontextmanager
     async def slot(self, queued: QueuedRequest) -> AsyncIterator[None]:
@@ -81,6 +113,11 @@ class Scheduler:
             queued.promoted.set()
             self._admit()
 
+    @property
+    def has_background(self) -> bool:
+        """Whether there are requests in the background, running or queued."""
+        return any(one.priority is Priority.BACKGROUND for one in (*self._running, *self._waiting))
+
     def is_full(self, group: Hashable) -> bool:
         """Whether one more request for this file would have to wait for another request of the file to end."""
         return sum(queued.group == group for queued in self._running) >= self.per_group
@@ -92,12 +129,19 @@ class Scheduler:
             self._running.append(queued)
             queued._granted.set()
 
+    def _soon(self) -> int:
+        """The most bytes still to come when the next request begins over a thin link."""
+        pace = self.link.pace
+        return pace.brings(_ROUND_TRIPS * pace.round_trip + _OVERLAP, 0)
+
     def _next(self) -> QueuedRequest | None:
         """The queued request that gets a slot now; None: no slot is free for any of them."""
         of_group = Counter(queued.group for queued in self._running)
         of_priority = Counter(queued.priority for queued in self._running)
         is_foreground = any(queued.priority is not Priority.BACKGROUND for queued in (*self._running, *self._waiting))
         running = len(self._running)
+        most = self.link.most_connections
+        soon = self._soon()
         has_slot = {
             Priority.READ: running < self._total,
             Priority.AHEAD: running < self._total - self._total // 4,
@@ -106,7 +150,14 @@ class Scheduler:
         }
 
         def may_run(queued: QueuedRequest) -> bool:
-            reserved = 0 if queued.priority is Priority.READ else 1
+            is_read = queued.priority is Priority.READ
+            if most is not None:
+                rivals = self._running
+                if is_read:
+                    rivals = [one for one in rivals if one.run == queued.run and one.priority is Priority.READ]
+                if len(rivals) >= most and sum(one.remaining for one in rivals) > soon:
+                    return False
+            reserved = 0 if is_read else 1
             # at least one slot a file, also with `streams = 1`: else read-ahead and prefetch would never run
             return has_slot[queued.priority] and of_group[queued.group] < max(1, self.per_group - reserved)
 

@@ -130,10 +130,11 @@ class Files:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def open(self, inode: int, *, is_watched: bool = False) -> Handle:
+    async def open(self, inode: int, *, is_watched: bool = False, by_pages: bool = False) -> Handle:
         """Open a file for reading.  Raises the error of finding its size.
 
-        `is_watched`: a program opens it, so where it is a video it matters whether a person plays it.
+        `is_watched`: a program opens it, so where it is a video it matters whether a person plays it; `by_pages`: reads
+        may raise `ReadByPages`, after which the caller reads page by page.
 
         A version that was not confirmed for a day is revalidated first, so that a changed file is opened in its new
         version.  An open of a known file waits at most some seconds for this.
@@ -147,7 +148,7 @@ class Files:
             source = await self._tree.page(node)
             node = self._tree.node(inode)
         else:
-            source = self._contents.open(content, version)
+            source = self._contents.open(content, version, by_pages=by_pages)
 
         def is_current() -> bool:
             now = self._tree.node(inode)

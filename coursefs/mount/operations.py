@@ -15,7 +15,7 @@ import pyfuse3
 import trio
 
 from coursefs.base import threads
-from coursefs.errors import NotAllowed, NotSignedIn
+from coursefs.errors import NotAllowed, NotSignedIn, ReadByPages
 from coursefs.library import Handle, Library, Node
 from coursefs.mount.attributes import KEPT, PROGRESS, Attributes, ExtendedAttributes, absent
 from coursefs.mount.guard import answered, at_once, guarded
@@ -178,7 +178,8 @@ class Operations(pyfuse3.Operations):
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
             raise pyfuse3.FUSEError(errno.EROFS)
-        handle = await self._files.open(inode, is_watched=True)
+        # With its page cache the kernel reads a page once more after an error, before it reports one.
+        handle = await self._files.open(inode, is_watched=True, by_pages=not flags & os.O_DIRECT)
         number = next(self._numbers)
         self._handles[number] = handle
         # the kernel keeps its page cache across opens, and drops it when size or mtime change
@@ -197,6 +198,8 @@ class Operations(pyfuse3.Operations):
             waiting.add(patience)
             try:
                 return await file.read(off, size)
+            except ReadByPages:
+                raise pyfuse3.FUSEError(errno.EINTR) from None
             finally:
                 waiting.discard(patience)
                 if not waiting:

@@ -453,7 +453,7 @@ async def test_a_read_repeated_at_once_does_not_wait_again(tmp_path: Path, monke
             assert len(b.server.requests) == asked
             b.server.always = None
             assert await other.read(2 * MIB, 10) == BODY[2 * MIB : 2 * MIB + 10], "other bytes have their own time"
-            monkeypatch.setattr("coursefs.content.open_file._SAME", 0.0)
+            monkeypatch.setattr("coursefs.content.failed_reads._SAME", 0.0)
             assert await reader.read(0, 10) == BODY[:10], "a later read begins again"
             reader.close()
             other.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from tests.mount.world import Platform, World
 
 COURSE, FOLDER = "Cinema", "Films"
 _STEP = 64 * 1024
+_SMALL = 4 * 1024
 _SHORT = 2**20
 _ROOT = Path(__file__).resolve().parents[2]
 _ENTRY_POINTS = "[coursefs.providers]\nbench = benchmarks.provider:PLATFORM\n"
@@ -45,6 +47,8 @@ class Film:
     #: how far bodies are sent; the rest when `go_on` is set
     gate: int | None = None
     go_on: threading.Event = field(default_factory=threading.Event)
+    #: bytes a second, for all who receive it together; None: as quick as the machine is
+    rate: float | None = None
     requests: int = 0
 
 
@@ -58,6 +62,7 @@ class Cinema(ThreadingHTTPServer):
         self.films = films
         self.sent: Counter[str] = Counter()  # bytes of bodies, by film
         self.guard = threading.Lock()
+        self.link = threading.Lock()  # held while bytes pass over a link with a rate
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -111,7 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, name: str, film: Film, body: bytes, start: int, end: int) -> None:
         while start < end:
-            until = min(start + _STEP, end)
+            until = min(start + (_STEP if film.rate is None else _SMALL), end)
+            if film.rate is not None:
+                with self.server.link:
+                    time.sleep((until - start) / film.rate)
             if film.gate is not None and until > film.gate:
                 film.go_on.wait()
             part = body[start:until]

@@ -564,7 +564,7 @@ async def test_opening_ends_at_the_deadline_whatever_hangs(
     something below never answers could not be killed.
     """
 
-    async def never(inode: int, *, is_watched: bool) -> Handle:
+    async def never(inode: int, **_: object) -> Handle:
         await trio.sleep_forever()
         raise AssertionError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coursefs.content.open_file import FailedRead, FailedReads
+from coursefs.content.failed_reads import FailedRead, FailedReads
 from coursefs.errors import NoAnswer
 
 FAILED = FailedRead(1000, 2000, began=10.0, ended=15.0, error=NoAnswer("no answer"))

@@ -19,9 +19,11 @@ class Driver:
         self.queued: dict[str, QueuedRequest] = {}
         self._scopes: dict[str, trio.CancelScope] = {}
 
-    async def enter(self, name: str, *, urgent: bool = False, group: str = "file", background: bool = False) -> None:
+    async def enter(
+        self, name: str, *, urgent: bool = False, group: str = "file", background: bool = False, remaining: int = 0
+    ) -> None:
         priority = Priority.READ if urgent else Priority.BACKGROUND if background else Priority.AHEAD
-        self.queued[name] = QueuedRequest(group, priority)
+        self.queued[name] = QueuedRequest(group, priority, group, remaining)
         self._scopes[name] = trio.CancelScope()
         self.scheduler.enqueue(self.queued[name])
         self.nursery.start_soon(self._drive, name)

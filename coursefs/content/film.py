@@ -1,0 +1,47 @@
+"""Whether a program that plays a film has read more of it than it needs for now (pure, but for `film_rate`).
+
+Players read as much as they get.  Over a thin link a `fetch` in the background would then get nothing for as long as a
+film is played, though the film needs only a part of the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from coursefs.content import media
+
+#: seconds of the film that a player has before the background gets a share
+RESERVE = 10.0
+#: first bytes of a film and of its index, which say how long it plays
+HEAD = 64 * 2**10
+HEADER = 4 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A reader that reads on from offset `start` since `began`, in seconds of any one clock."""
+
+    start: int
+    began: float
+
+    def is_early(self, offset: int, rate: float, now: float) -> bool:
+        """Whether a read at this offset is for later than `RESERVE`, of a film of so many bytes a second."""
+        return offset - self.start > rate * (now - self.began + RESERVE)
+
+
+Cached = Callable[[int, int], Awaitable[memoryview | None]]
+
+
+async def film_duration(cached: Cached, size: int) -> float | None:
+    """How long a film of `size` bytes plays, in seconds, by its cached head and index; None: they do not say it."""
+    head = await cached(0, min(HEAD, size))
+    place = None if head is None else media.index_of(head, size)
+    index = None if place is None else await cached(place.start, min(place.start + HEADER, place.end))
+    return None if head is None else media.duration_of(head, index or b"")
+
+
+async def film_rate(cached: Cached, size: int) -> float | None:
+    """The mean rate of a film in bytes a second; None: not known."""
+    duration = await film_duration(cached, size)
+    return size / duration if duration else None

@@ -1,0 +1,251 @@
+"""The planner and the scheduler over a thin link, and the film that is played over it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from coursefs.content.film import RESERVE, Playing, film_rate
+from coursefs.content.link import THIN, Link, Pace
+from coursefs.content.planner import ALIGN, KIB, MIB, PAGE, InFlight, State, follow, needed, plan
+from coursefs.content.ranges import Range, Ranges
+from coursefs.content.scheduler import Priority, QueuedRequest, Scheduler
+from coursefs.model import KERNEL_READ_AHEAD
+from tests.unit.test_content_media import box, mvhd
+from tests.unit.test_content_scheduler import Driver
+
+SIZE = 100 * MIB
+NOTHING = Ranges()
+SLOW = Pace(300e3, 0.15)
+QUICK = Pace(3 * THIN, 0.05)
+
+
+def read(state: State, start: int, end: int, in_flight: list[InFlight], pace: Pace, present: Ranges = NOTHING) -> State:
+    return plan(state, start, end, present, in_flight, size=SIZE, pace=pace).state
+
+
+def in_order(start: int, end: int, *, step: int = 128 * KIB) -> State:
+    """The state of a reader that has read from `start` to `end`."""
+    state = State()
+    for at in range(start, end, step):
+        state = follow(state, at, at + step)
+    return state
+
+
+# The planner
+
+
+def test_a_jump_begins_at_the_page_that_is_needed() -> None:
+    start = 50 * MIB + 70_000
+    (asked,) = needed(start, start + 10, NOTHING, [], size=SIZE, pace=SLOW)
+    assert 0 <= start - asked.start < PAGE
+    assert asked.end - asked.start == pytest.approx(600e3, abs=ALIGN), "two seconds of the link"
+    assert needed(start, start + 10, NOTHING, [], size=SIZE, pace=QUICK)[0].start == 50 * MIB
+
+
+@pytest.mark.parametrize("ahead", [100 * KIB, 300 * KIB, MIB])
+def test_a_gap_is_received_only_where_that_is_quicker_than_a_request(ahead: int) -> None:
+    one = InFlight(10 * MIB, 20 * MIB)
+    takes = ahead / 300e3
+    asked = needed(10 * MIB + ahead, 10 * MIB + ahead + PAGE, NOTHING, [one], size=SIZE, pace=SLOW)
+    assert bool(asked) == (takes > 0.15 + 0.25)
+    assert not needed(10 * MIB + ahead, 10 * MIB + ahead + PAGE, NOTHING, [one], size=SIZE, pace=QUICK)
+
+
+def test_a_jump_drops_what_was_left_behind() -> None:
+    state = in_order(0, 8 * MIB)
+    ahead = [InFlight(8 * MIB, 9 * MIB), InFlight(9 * MIB, 10 * MIB)]
+    assert plan(state, 8 * MIB, 8 * MIB + PAGE, NOTHING, ahead, size=SIZE, pace=SLOW).drop == ()
+    assert plan(state, 60 * MIB, 60 * MIB + PAGE, NOTHING, ahead, size=SIZE, pace=SLOW).drop == tuple(ahead)
+
+
+@pytest.mark.parametrize("pace", [Pace(), QUICK])
+def test_a_jump_keeps_what_a_quick_link_brings_at_once(pace: Pace) -> None:
+    state = in_order(0, 8 * MIB)
+    ahead = [InFlight(8 * MIB, 9 * MIB), InFlight(9 * MIB, 10 * MIB)]
+    assert plan(state, 60 * MIB, 60 * MIB + PAGE, NOTHING, ahead, size=SIZE, pace=pace).drop == ()
+
+
+def test_a_reader_that_alternates_keeps_the_requests_of_both_places() -> None:
+    sound, picture = 10 * MIB, 60 * MIB
+    in_flight = [InFlight(sound + 200 * KIB, sound + MIB), InFlight(picture + 200 * KIB, picture + MIB)]
+    state, dropped = State(), []
+    for number in range(8):
+        for place in (sound, picture):
+            at = place + number * 16 * KIB
+            made = plan(state, at, at + 16 * KIB, NOTHING, in_flight, size=SIZE, pace=SLOW)
+            state = made.state
+            dropped.append(made.drop)
+    assert any(dropped[:4]), "at first it is taken for a jump"
+    assert not any(dropped[6:]), "then it has come back often enough"
+
+
+def test_coming_back_once_is_no_alternating() -> None:
+    """A player looks at the index at the end of a film, and plays from the beginning; later it seeks."""
+    state = in_order(0, 256 * KIB)
+    state = read(state, SIZE - MIB, SIZE - MIB + PAGE, [], SLOW)
+    for at in range(256 * KIB, 8 * MIB, 128 * KIB):
+        state = follow(state, at, at + 128 * KIB)
+    ahead = InFlight(8 * MIB, 10 * MIB)
+    assert plan(state, 60 * MIB, 60 * MIB + PAGE, NOTHING, [ahead], size=SIZE, pace=SLOW).drop == (ahead,)
+
+
+def test_the_kernels_read_ahead_is_no_jump() -> None:
+    """It may read a window that is there already, while the program waits for a page before it."""
+    state = in_order(0, 4 * MIB)
+    ahead = InFlight(4 * MIB, 8 * MIB)
+    window = 4 * MIB + KERNEL_READ_AHEAD
+    made = plan(state, window, window + KERNEL_READ_AHEAD, NOTHING, [ahead], size=SIZE, pace=SLOW)
+    assert made.drop == () and made.run_start == 0
+    late = plan(made.state, 4 * MIB, 4 * MIB + PAGE, NOTHING, [ahead], size=SIZE, pace=SLOW)
+    assert late.drop == () and late.run_start == 0
+
+
+def test_a_short_jump_forward_does_not_wait_for_what_lies_before() -> None:
+    state = in_order(0, 4 * MIB)
+    ahead = InFlight(4 * MIB, 8 * MIB)
+    place = 4 * MIB + 800 * KIB
+    made = plan(state, place, place + PAGE, NOTHING, [ahead], size=SIZE, pace=SLOW)
+    assert [asked.start for asked in made.needed] == [place]
+    in_flight = [InFlight(4 * MIB, place), InFlight(place, made.needed[0].end)]  # the first was cut
+    again = plan(made.state, place + PAGE, place + 2 * PAGE, NOTHING, in_flight, size=SIZE, pace=SLOW)
+    assert again.drop == (in_flight[0],)
+    made = plan(state, place, place + PAGE, NOTHING, [ahead], size=SIZE, pace=QUICK)
+    assert made.needed == () and made.drop == ()
+
+
+def test_a_short_jump_forward_to_what_nobody_fetches_is_one() -> None:
+    state = in_order(0, 4 * MIB)
+    made = plan(state, 4 * MIB + 800 * KIB, 5 * MIB, NOTHING, [], size=SIZE, pace=SLOW)
+    assert made.run_start == 4 * MIB + 800 * KIB
+
+
+def test_read_ahead_is_large_from_the_beginning() -> None:
+    """A server begins each response slowly, so short requests would never have the whole link."""
+    start = 50 * MIB
+    state = read(State(), start, start + PAGE, [], SLOW)
+    first = InFlight(start + 100 * KIB, start + 600 * KIB)
+    made = plan(state, start + PAGE, start + 2 * PAGE, NOTHING, [first], size=SIZE, pace=SLOW)
+    assert made.ahead[0].start == first.end
+    assert sum(end - begin for begin, end in made.ahead) >= 1.4e6
+    later = [first, *(InFlight(*span) for span in made.ahead)]
+    again = plan(made.state, start + 2 * PAGE, start + 3 * PAGE, NOTHING, later, size=SIZE, pace=SLOW)
+    assert (again.ahead, again.drop) == ((), ()), "it is not dropped again"
+
+
+# The scheduler
+
+
+def thin(driver: Driver, *, rate: float = 300e3) -> Driver:
+    driver.scheduler.link.rate = rate
+    driver.scheduler.link.answered(0.1)
+    return driver
+
+
+async def arrive(driver: Driver, name: str, remaining: int) -> None:
+    """So many bytes of this request are still to come."""
+    driver.scheduler.arrived(driver.queued[name], 0, remaining)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def enter(driver: Driver, name: str, size: int = MIB, **kind: object) -> None:
+    await driver.enter(name, remaining=size, **kind)  # type: ignore[arg-type]  # passed on
+
+
+async def test_requests_follow_one_another(nursery: trio.Nursery) -> None:
+    driver = thin(Driver(nursery, total=24, per_group=6))
+    for name in ("first", "second", "third"):
+        await enter(driver, name)
+    assert driver.running == ["first"]
+    await arrive(driver, "first", 200_000)
+    assert driver.running == ["first"], "there is time"
+    await arrive(driver, "first", 100_000)
+    assert driver.running == ["first", "second"], "until the second one is at its full rate the first one has ended"
+    await driver.leave("first")
+    assert driver.running == ["second"]
+
+
+@pytest.mark.parametrize("rate", [None, 3.0 * THIN])
+async def test_over_another_link_they_do_not_wait(nursery: trio.Nursery, rate: float | None) -> None:
+    driver = Driver(nursery, total=24, per_group=6)
+    driver.scheduler.link.rate = rate
+    for name in ("first", "second", "third"):
+        await enter(driver, name)
+    assert driver.running == ["first", "second", "third"]
+
+
+async def test_a_read_does_not_wait_for_read_ahead_nor_for_another_file(nursery: trio.Nursery) -> None:
+    driver = thin(Driver(nursery, total=24, per_group=6))
+    await enter(driver, "ahead")
+    await enter(driver, "read", urgent=True)
+    await enter(driver, "other", urgent=True, group="another")
+    assert driver.running == ["ahead", "read", "other"]
+    await enter(driver, "next", urgent=True)
+    assert "next" not in driver.running, "the kernel's next read comes after the one before it"
+    await driver.leave("read")
+    assert "next" in driver.running
+
+
+async def test_a_read_cancels_what_runs_in_the_background(nursery: trio.Nursery) -> None:
+    driver = thin(Driver(nursery, total=24, per_group=6))
+    cancelled: list[str] = []
+    await enter(driver, "fetch", background=True, group="another")
+    driver.queued["fetch"].preempt = lambda: cancelled.append("fetch")
+    await enter(driver, "ahead")
+    assert not cancelled
+    await arrive(driver, "fetch", 100_000)
+    await enter(driver, "soon", urgent=True)
+    assert not cancelled, "it ends in a moment"
+    await arrive(driver, "fetch", MIB)
+    await enter(driver, "read", urgent=True, group="third")
+    assert cancelled == ["fetch"]
+
+
+def test_the_background_is_known() -> None:
+    scheduler = Scheduler(total=24, per_group=6)
+    scheduler.enqueue(QueuedRequest("file", Priority.AHEAD))
+    assert not scheduler.has_background
+    scheduler.enqueue(QueuedRequest("file", Priority.BACKGROUND))
+    assert scheduler.has_background
+
+
+# The film
+
+
+def test_a_player_is_early_when_it_has_more_than_its_reserve() -> None:
+    playing = Playing(1000, 50.0)
+    assert not playing.is_early(1000 + int(RESERVE * 100e3), 100e3, 50.0)
+    assert playing.is_early(1001 + int(RESERVE * 100e3), 100e3, 50.0)
+    assert not playing.is_early(1001 + int(RESERVE * 100e3), 100e3, 51.0), "a second was played"
+
+
+def a_film(seconds: int) -> bytes:
+    """A MP4 of which nothing but the boxes and the duration is right; its index comes last."""
+    header = mvhd(seconds * 1000, 1000)
+    index = (8 + len(header)).to_bytes(4, "big") + b"moov" + header
+    picture = bytes(400_000)
+    return box(b"ftyp", 32) + (8 + len(picture)).to_bytes(4, "big") + b"mdat" + picture + index
+
+
+async def test_the_rate_of_a_film() -> None:
+    body, is_there = a_film(10), False
+
+    async def cached(start: int, end: int) -> memoryview | None:
+        return memoryview(body)[start:end] if is_there else None
+
+    assert await film_rate(cached, len(body)) is None
+    is_there = True
+    assert await film_rate(cached, len(body)) == pytest.approx(len(body) / 10)
+    body = a_film(0)
+    assert await film_rate(cached, len(body)) is None
+
+
+def test_a_link_is_thin_below_a_bound() -> None:
+    assert Pace(THIN - 1).is_thin and not Pace(THIN).is_thin and not Link().pace.is_thin
+
+
+def test_ranges_are_whole_pages() -> None:
+    start = 33 * MIB + 12_345
+    (asked,) = needed(start, start + 5 * PAGE, NOTHING, [], size=SIZE, pace=Pace(20e3, 0.3))
+    assert asked.start % PAGE == asked.end % PAGE == 0
+    assert Range(start, start + 5 * PAGE) == Range(max(asked.start, start), min(asked.end, start + 5 * PAGE))
