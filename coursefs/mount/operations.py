@@ -18,8 +18,10 @@ from coursefs.base import threads
 from coursefs.errors import NotAllowed, NotSignedIn
 from coursefs.library import Handle, Library, Node
 from coursefs.mount.attributes import KEPT, PROGRESS, Attributes, ExtendedAttributes, absent
-from coursefs.mount.guard import answered, at_once, guarded
+from coursefs.mount.callers import Callers
+from coursefs.mount.guard import answered, at_once
 from coursefs.mount.options import MountOptions
+from coursefs.mount.pending_signals import is_ending
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +43,17 @@ class Operations(pyfuse3.Operations):
     enable_acl = False
 
     def __init__(
-        self, library: Library, options: MountOptions, *, is_held: Callable[[str], bool] | None = None
+        self,
+        library: Library,
+        options: MountOptions,
+        *,
+        is_held: Callable[[str], bool] | None = None,
+        is_ending: Callable[[int], bool] = is_ending,
     ) -> None:
-        """`is_held` tells whether any process has the file at a path open, and may block; None: not knowable."""
+        """`is_held` tells whether any process has the file at a path open, and may block; None: not knowable.
+
+        `is_ending` tells whether a signal ends a thread, by its number.
+        """
         super().__init__()
         self._is_held = is_held
         self._reads: dict[int, set[trio.CancelScope]] = {}  # cancel scopes of waiting reads, by file
@@ -55,7 +65,9 @@ class Operations(pyfuse3.Operations):
         self._attributes = Attributes(options)
         self._numbers = itertools.count(1)
         self._handles: dict[int, Handle] = {}
+        self._openers: dict[int, int] = {}  # the thread that opened a file, as `RequestContext.pid`
         self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
+        self._callers = Callers(lambda watch: library.start(watch, name="watch waiting programs"), is_ending)
         self._looking = trio.CapacityLimiter(_LOOKING)
 
     @property
@@ -84,7 +96,7 @@ class Operations(pyfuse3.Operations):
             return absent()
         node = self._files.known_child(parent_inode, text)
         if node is None:
-            with trio.fail_after(self.deadline):
+            with self._callers.patience(self.deadline, ctx.pid):
                 node = await self._files.child(parent_inode, text)
         return absent(text) if node is None else self._attributes.of(node)
 
@@ -93,7 +105,7 @@ class Operations(pyfuse3.Operations):
         node = self._files.node(inode)
         if not node.is_directory and node.size is None:
             try:
-                with trio.fail_after(self.deadline):
+                with self._callers.patience(self.deadline, ctx.pid):
                     node = await self._files.attributes(inode)
             except NotSignedIn:
                 raise
@@ -130,7 +142,7 @@ class Operations(pyfuse3.Operations):
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
         children = self._files.known_children(inode)
         if children is None:
-            with trio.fail_after(self.deadline):
+            with self._callers.patience(self.deadline, ctx.pid):
                 children = await self._files.children(inode)
         number = next(self._numbers)
         self._listings[number] = (self._files.node(inode), children)
@@ -174,13 +186,15 @@ class Operations(pyfuse3.Operations):
 
     # -- files ---------------------------------------------------------------------------------------------------
 
-    @guarded
+    @answered
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
             raise pyfuse3.FUSEError(errno.EROFS)
-        handle = await self._files.open(inode, is_watched=True)
+        with self._callers.patience(self.deadline, ctx.pid):
+            handle = await self._files.open(inode, is_watched=True)
         number = next(self._numbers)
         self._handles[number] = handle
+        self._openers[number] = ctx.pid
         # the kernel keeps its page cache across opens, and drops it when size or mtime change
         return pyfuse3.FileInfo(fh=number, keep_cache=True)
 
@@ -196,7 +210,8 @@ class Operations(pyfuse3.Operations):
             waiting = self._reads.setdefault(fh, set())
             waiting.add(patience)
             try:
-                return await file.read(off, size)
+                with self._callers.told(self._openers.get(fh, 0), functools.partial(self._give_up_soon, fh)):
+                    return await file.read(off, size)
             finally:
                 waiting.discard(patience)
                 if not waiting:
@@ -205,14 +220,19 @@ class Operations(pyfuse3.Operations):
     @answered
     async def flush(self, fh: int) -> None:
         """Nothing to write; but a process with this file open has closed it, or was killed."""
+        self._give_up_soon(fh)
+
+    def _give_up_soon(self, fh: int) -> None:
+        """Look whether a process has this file open, if it has reads that wait."""
         if fh in self._reads and self._is_held is not None:
             give_up = functools.partial(self._give_up_unless_held, fh, self._is_held)
             self._library.start(give_up, name="give up reads")
 
     async def _give_up_unless_held(self, fh: int, is_held: Callable[[str], bool]) -> None:
-        """Cancel the reads of a file that no process has open any more.
+        """Cancel the reads of a file that no process has open any more but such as a signal ends.
 
-        The kernel does not say that a reader was killed, and releases its file only after the reads are answered.
+        The kernel does not say that a reader was killed, and releases its file only after the reads are answered. A
+        reader past the page cache (O_DIRECT) closes it only then.
         """
         file = self._handles.get(fh)
         if file is None:
@@ -236,6 +256,7 @@ class Operations(pyfuse3.Operations):
     @at_once
     def release(self, fh: int) -> None:
         handle = self._handles.pop(fh, None)
+        self._openers.pop(fh, None)
         if handle is not None:
             handle.close()
 
@@ -249,7 +270,7 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
         node = self._files.node(inode)
         if name == PROGRESS:
-            with trio.fail_after(self.deadline):
+            with self._callers.patience(self.deadline, ctx.pid):
                 value = await self._extended.progress(node)
         else:
             value = self._extended.read(node, name)

@@ -27,12 +27,13 @@ from coursefs.mount.attributes import KEPT, KEPT_PROBE, PROGRESS
 from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
+from coursefs.mount.pending_signals import is_ending
 from coursefs.mount.session import mount
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section
 
 BYTES = bytes(range(256)) * 64
-CTX = cast(pyfuse3.RequestContext, None)  # no handler looks at it
+CTX = cast(pyfuse3.RequestContext, SimpleNamespace(pid=0))  # as of a program in another PID namespace
 HELLO, READ = lecture("a", "Hello", 1), lecture("b", "Read", 2)
 
 
@@ -75,12 +76,13 @@ async def opened(
     *,
     read_timeout: float = 60.0,
     is_held: Callable[[str], bool] | None = None,
+    is_ending: Callable[[int], bool] = is_ending,
 ) -> AsyncIterator[Operations]:
     accounts = [AccountSource("fake", "fake", {}, {})]
     settings = LibrarySettings(path / "catalogue", path / "cache", accounts, Wanted(), read_timeout=read_timeout)
     platforms = made_by("fake", provider)
     async with open_library(settings, Transport(http_transport=cdn), providers=platforms) as library:
-        yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held)
+        yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held, is_ending=is_ending)
 
 
 async def find(operations: Operations, *names: str) -> pyfuse3.EntryAttributes:
@@ -555,13 +557,76 @@ async def test_every_request_has_a_deadline(
             assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
 
 
+KILLED = cast(pyfuse3.RequestContext, SimpleNamespace(pid=7))
+KILLED_REQUESTS: dict[str, Callable[[Operations, int], Awaitable[Any]]] = {
+    "lookup": lambda operations, _: operations.lookup(pyfuse3.ROOT_INODE, b"Graphics", KILLED),
+    "opendir": lambda operations, _: operations.opendir(pyfuse3.ROOT_INODE, KILLED),
+    "getattr": lambda operations, video: operations.getattr(video, KILLED),
+    "open": lambda operations, video: operations.open(video, os.O_RDONLY, KILLED),
+    "getxattr": lambda operations, video: operations.getxattr(video, PROGRESS, KILLED),
+}
+
+
+@pytest.mark.parametrize("name", KILLED_REQUESTS)
+async def test_a_request_ends_with_the_program_that_made_it(
+    provider: FakeProvider,
+    tmp_path: Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    async def never(node: object) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async with opened(tmp_path, provider, HungCdn(), is_ending=lambda thread: thread == KILLED.pid) as operations:
+        video = 0
+        if name in {"lookup", "opendir"}:
+            provider.gate = trio.Event()
+        else:
+            video = (await find(operations, *VIDEO)).st_ino
+        monkeypatch.setattr(operations._extended, "progress", never)
+        started = trio.current_time()
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await KILLED_REQUESTS[name](operations, video)
+        assert caught.value.errno == errno.EINTR
+        assert trio.current_time() - started <= 0.3
+        if provider.gate is not None:  # what it asked for is not lost to others
+            provider.gate.set()
+            assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+
+
+@pytest.mark.parametrize("opener", [KILLED, CTX])
+async def test_a_read_past_the_page_cache_ends_with_the_program_that_opened_the_file(
+    provider: FakeProvider, tmp_path: Path, opener: pyfuse3.RequestContext
+) -> None:
+    """The kernel does not close the file of such a program before its read is answered."""
+    cdn, asked = SilentCdn(), []
+
+    def held(path: str) -> bool:
+        asked.append(path)
+        return False
+
+    killed = opener is KILLED
+    async with opened(
+        tmp_path, provider, cdn, is_held=held, is_ending=lambda thread: thread == KILLED.pid, read_timeout=1.0
+    ) as operations:
+        video = await find(operations, *VIDEO)
+        file = await operations.open(video.st_ino, os.O_RDONLY, opener)
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.read(file.fh, 0, 10)
+        assert caught.value.errno == errno.ETIMEDOUT
+        assert asked == (["/".join(VIDEO)] if killed else [])
+        await operations.release(file.fh)
+
+
 async def test_opening_ends_at_the_deadline_whatever_hangs(
     provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`guarded` gives `open` a deadline of its own, beyond those of the layers below.
+    """`open` has a deadline of its own, beyond those of the layers below.
 
-    A handler does not learn that its caller was killed: without the deadline a program that opens a file while
-    something below never answers could not be killed.
+    A program in another PID namespace is not seen to be killed: without the deadline it could not be while something
+    below never answers.
     """
 
     async def never(inode: int, *, is_watched: bool) -> Handle:
