@@ -9,6 +9,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,6 +24,7 @@ from coursefs.daemon.status_report import library_report
 from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
 from coursefs.library import AccountSource, Handle, LibrarySettings, open_library
 from coursefs.model import Course, CourseProgress, Outline, Wanted
+from coursefs.mount import mountinfo, namespaces
 from coursefs.mount.attributes import KEPT, KEPT_PROBE, PROGRESS
 from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
@@ -683,6 +685,41 @@ async def test_who_looks_for_a_reader_in_a_stuck_proc_gives_up(
             assert await trio.to_thread.run_sync(lambda: "others go on") == "others go on"
         finally:
             stuck.set()
+
+
+class Wakes(trio.abc.Instrument):
+    """The times at which a task became runnable."""
+
+    def __init__(self) -> None:
+        self.at: set[float] = set()
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        self.at.add(trio.current_time())
+
+
+@pytest.mark.parametrize("has_open_video", [False, True])
+async def test_an_idle_mount_wakes_at_most_once_in_ten_seconds(
+    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock, has_open_video: bool
+) -> None:
+    """With a player that is paused, too."""
+    root = mountinfo.at(Path("/"))
+    assert root is not None
+    watch = partial(namespaces.until_left, root, open_files=lambda: 0, sees_everybody=True)
+    async with opened(tmp_path, provider, Cdn()) as operations, trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        video = await find(operations, *VIDEO)
+        await find(operations, *PAGE)
+        file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
+        await operations.read(file.fh, 0, 10)
+        if not has_open_video:
+            await operations.release(file.fh)
+        await trio.sleep(120)
+        wakes = Wakes()
+        trio.lowlevel.add_instrument(wakes)
+        await trio.sleep(3600)
+        trio.lowlevel.remove_instrument(wakes)
+        nursery.cancel_scope.cancel()
+    assert len(wakes.at) <= 360
 
 
 async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None:
