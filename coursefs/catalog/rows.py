@@ -10,7 +10,8 @@ from functools import lru_cache
 from itertools import product
 from zlib import crc32
 
-from coursefs.catalog.node import SEPARATOR, Node, Place, Space, StoredItem
+from coursefs.catalog.node import DIRECTORIES, SEPARATOR, Node, Place, Space, StoredItem
+from coursefs.catalog.packed_listing import Entry
 from coursefs.model import Item, Kind
 
 #: columns of a node, without its page
@@ -102,9 +103,28 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
     """The nodes of rows of `READ_COLUMNS`; equal texts share one object. Raises `BadRow` or `TypeError`."""
     kept: dict[str, str] = {}
     once = kept.setdefault
-    for row in rows:
+    for row in _sound(rows):
         (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-         is_hint, identity, locator, sum_, is_gone) = row  # fmt: skip
+         is_hint, identity, locator, _, is_gone) = row  # fmt: skip
+        key, _, space = key.partition(SEPARATOR)
+        yield Node(
+            inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
+            once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
+            bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
+        )  # fmt: skip
+
+
+def entries_of(rows: Iterable[tuple]) -> Iterator[Entry]:  # type: ignore[type-arg]  # as above
+    """What a listing tells of rows of `READ_COLUMNS`. Raises `BadRow` or `TypeError`."""
+    for inode, _, name, _, _, _, _, kind, mtime, _, _, _, size, *_ in _sound(rows):
+        yield inode, name.encode(), _KINDS[kind] in DIRECTORIES, size, mtime
+
+
+def _sound(rows: Iterable[tuple]) -> Iterator[tuple]:  # type: ignore[type-arg]  # as above
+    """The rows of `READ_COLUMNS`, each of which is as it was written. Raises `BadRow` or `TypeError`."""
+    for row in rows:
+        (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, _, size, etag, modified,
+         is_hint, identity, locator, sum_, _) = row  # fmt: skip
         # these raise `TypeError` for a wrong type; cheaper than checks, because a walk reads thousands of rows
         "".join((name, wanted, account, course, key, item))
         inode | parent | mtime | is_hint
@@ -122,12 +142,7 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
             )
         ):  # fmt: skip
             raise BadRow("it is not what was written")
-        key, _, space = key.partition(SEPARATOR)
-        yield Node(
-            inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
-            once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
-            bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
-        )  # fmt: skip
+        yield row
 
 
 def sum_of(*columns: object) -> int:

@@ -16,7 +16,7 @@ import trio
 
 from coursefs.base import threads
 from coursefs.errors import NotAllowed, NotSignedIn
-from coursefs.library import Handle, Library, Node
+from coursefs.library import Handle, Library, PackedListing
 from coursefs.mount.attributes import KEPT, PROGRESS, Attributes, ExtendedAttributes, absent
 from coursefs.mount.callers import Callers
 from coursefs.mount.guard import answered, at_once
@@ -66,7 +66,7 @@ class Operations(pyfuse3.Operations):
         self._numbers = itertools.count(1)
         self._handles: dict[int, Handle] = {}
         self._openers: dict[int, int] = {}  # the thread that opened a file, as `RequestContext.pid`
-        self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
+        self._listings: dict[int, tuple[int, PackedListing]] = {}  # of open directories, with their inode numbers
         self._callers = Callers(lambda watch: library.start(watch, name="watch waiting programs"), is_ending)
         self._looking = trio.CapacityLimiter(_LOOKING)
 
@@ -140,41 +140,47 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
-        children = self._files.known_children(inode)
-        if children is None:
+        listing = self._files.known_listing(inode)
+        if listing is None:
             with self._callers.patience(self.deadline, ctx.pid):
                 children = await self._files.children(inode)
+            directory = self._files.node(inode)
+            listing = self._files.known_listing(inode) or PackedListing.of(directory.parent, children)
         number = next(self._numbers)
-        self._listings[number] = (self._files.node(inode), children)
+        self._listings[number] = (inode, listing)
         return number
 
     @at_once
     def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
-        directory, children = self._listings[fh]
+        directory, listing = self._listings[fh]
         first = max(0, start_id - _FIRST_OFFSET + 1)
-        if start_id > 1 and first >= len(children):  # the kernel asks once more after the last one
+        if start_id > 1 and first >= listing.length:  # the kernel asks once more after the last one
             return
         fill, reply = self._attributes.fill, pyfuse3.readdir_reply
-        entry = self._attributes.of(directory)
+        # of `.` and `..` the kernel uses only inode and type
+        entry = fill(self._attributes.blank(), directory, None, 0, is_directory=True)
         if start_id < 1 and not reply(token, b".", entry, 1):
             return
-        entry.st_ino = directory.parent  # of `.` and `..` the kernel uses only inode and type
+        entry.st_ino = listing.parent
         if start_id < 2 and not reply(token, b"..", entry, 2):
             return
-        numbered = enumerate(itertools.islice(children, first, None), first + _FIRST_OFFSET)
-        if self._files.known_children(directory.inode) is children:
-            for number, node in numbered:
-                if not reply(token, node.name.encode(), fill(entry, node), number):
+        number = first + _FIRST_OFFSET
+        if self._files.known_listing(directory) is listing:
+            for inode, name, is_directory, size, mtime_ns in listing.entries(first):
+                if not reply(token, name, fill(entry, inode, size, mtime_ns, is_directory), number):
                     return
+                number += 1
             return
-        for number, listed in numbered:
+        for inode, name, *_ in listing.entries(first):
             # Use the nodes of now, not of opendir: the kernel was already told of later changes, so an old size or a
             # removed name must not enter its cache again.
-            node = self._files.node(listed.inode)
-            is_there = not node.is_gone and (node.parent, node.name) == (listed.parent, listed.name)
+            node = self._files.node(inode)
+            is_there = not node.is_gone and (node.parent, node.name.encode()) == (directory, name)
             entry.entry_timeout = KEPT if is_there else 0.0
-            if not reply(token, listed.name.encode(), fill(entry, node), number):
+            fill(entry, node.inode, node.size, node.mtime_ns, node.is_directory)
+            if not reply(token, name, entry, number):
                 return
+            number += 1
 
     @at_once
     def releasedir(self, fh: int) -> None:

@@ -22,7 +22,7 @@ import trio.testing
 
 from coursefs.daemon.status_report import library_report
 from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
-from coursefs.library import AccountSource, Handle, LibrarySettings, open_library
+from coursefs.library import AccountSource, Handle, LibrarySettings, PackedListing, open_library
 from coursefs.model import Course, CourseProgress, Outline, Wanted
 from coursefs.mount import mountinfo, namespaces
 from coursefs.mount.attributes import KEPT, KEPT_PROBE, PROGRESS
@@ -170,7 +170,7 @@ async def test_an_empty_directory_is_listed_by_one_entry_at_a_time(
     async with opened(tmp_path, provider, Cdn()) as operations:
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
-        operations._listings[number] = (operations._listings[number][0], ())
+        operations._listings[number] = (operations._listings[number][0], PackedListing.of(pyfuse3.ROOT_INODE, ()))
         for asked_from in (0, 1, 2):
             await operations.readdir(number, asked_from, cast(pyfuse3.ReaddirToken, None))
         assert replies == [(b".", 1), (b"..", 2)]
