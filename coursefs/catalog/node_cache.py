@@ -10,8 +10,8 @@ from coursefs.catalog.packed_listing import PackedListing
 #: nodes that are kept, of a KiB each. A full cache is cleared: tracking the least recently used node would cost each
 #: lookup more than reading nodes again
 _MAX_NODES = 1 << 13
-#: bytes of packed listings that are kept: those of half a million files
-_MAX_PACKED = 48 << 20
+#: bytes of packed listings that are kept: those of half a million files with their course pages
+_MAX_PACKED = 64 << 20
 #: bytes that the table needs for a listing
 _OF_A_LISTING = 128
 

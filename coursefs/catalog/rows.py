@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
+from typing import TypeAlias
 from zlib import crc32
 
 from coursefs.catalog.node import DIRECTORIES, SEPARATOR, Node, Place, Space, StoredItem
@@ -34,7 +35,7 @@ ITEM_COLUMNS = (
 _TEXT, _NUMBER, _NONE = frozenset({str}), frozenset({int}), frozenset({type(None)})
 _REAL_OR_NONE = frozenset({float}) | _NONE
 _TEXT_OR_NONE, _NUMBER_OR_NONE = (_TEXT | _NONE), (_NUMBER | _NONE)
-Types = Sequence[frozenset[type]]
+Types: TypeAlias = tuple[frozenset[type], ...]
 _ITEM_TYPES: Types = (
     *[_TEXT] * 3, _NUMBER, *[_TEXT] * 4, _NUMBER_OR_NONE, _TEXT, *[_TEXT_OR_NONE] * 2, _TEXT,
     _NUMBER_OR_NONE, _TEXT_OR_NONE, _REAL_OR_NONE,
@@ -65,9 +66,14 @@ class BadRow(ValueError):
 
 def checked(row: tuple, types: Types) -> tuple:  # type: ignore[type-arg]  # as below
     """Return the row if its columns have these types. Raises `BadRow`."""
-    if len(row) != len(types) or not all(type(value) in kinds for value, kinds in zip(row, types, strict=True)):
+    if not _fits(tuple(map(type, row)), types):
         raise BadRow("a column has a type that it never has")
     return row
+
+
+@lru_cache(1024)  # thousands of rows have few different types
+def _fits(found: tuple[type, ...], types: Types) -> bool:
+    return len(found) == len(types) and all(one in kinds for one, kinds in zip(found, types, strict=True))
 
 
 def insert(table: str, columns: str) -> str:
@@ -176,11 +182,11 @@ def stored_item_of(row: tuple) -> StoredItem:  # type: ignore[type-arg]  # as ab
     """The item of a row of `ITEM_COLUMNS`. Raises `BadRow`."""
     (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
      error, duration) = checked(row, _ITEM_TYPES)  # fmt: skip
-    found = json.loads(details)
+    found = {} if details == "{}" else json.loads(details)
     if not isinstance(found, dict):
         raise BadRow("details that are none")
     item = Item(key, title, slug, position, type_name, url, locked, found, duration)
-    return StoredItem(Place(account, course), directory, stem, wanted, item, fetched, error)
+    return StoredItem(_place(account, course), directory, stem, wanted, item, fetched, error)
 
 
 def row_of_item(stored: StoredItem) -> tuple[object, ...]:
