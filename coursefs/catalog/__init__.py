@@ -18,6 +18,7 @@ from coursefs.catalog.indexing import Indexer, IndexingDelays
 from coursefs.catalog.names import Layout
 from coursefs.catalog.news import News
 from coursefs.catalog.node import Node, Place
+from coursefs.catalog.packed_listing import PackedListing
 from coursefs.catalog.refresher import TreeAccount
 from coursefs.catalog.sizes import Sizes
 from coursefs.catalog.store import Store
@@ -31,6 +32,7 @@ __all__ = [
     "Layout",
     "News",
     "Node",
+    "PackedListing",
     "Place",
     "SelectionRule",
     "Sizes",

@@ -215,7 +215,7 @@ class Refresher:
         """Whether an outline is empty although the course had items, or sections."""
         if outline.items or any(_holds_items(section) for section in outline.sections):
             return False
-        return bool(self._store.items.of_course(place) or (not outline.sections and self._has_nodes(place)))
+        return bool(self._store.items.count(place) or (not outline.sections and self._has_nodes(place)))
 
     def _has_nodes(self, place: Place) -> bool:
         return any(node.space is not Space.PAGE for node in self._store.of_place(place))

@@ -32,7 +32,9 @@ _RECHECK_AFTER = 60 * SECOND
 #: kinds of directories that contain only sections and files, no courses
 _ITEM_DIRECTORIES = frozenset({Kind.MODULE, Kind.LESSON, Kind.FOLDER})
 #: directories whose due time is cached
-_MAX_FRESH = 1 << 16
+_MAX_FRESH = 1 << 17
+#: due time of a directory that is made from the catalogue alone
+_NEVER_DUE = 2**63 - 1
 #: seconds that the root waits for an account that was never listed if it can show others
 _ROOT_PATIENCE = 3.0
 
@@ -135,15 +137,13 @@ class Revalidation:
             node = self._store.node(inode)
             if node is None:
                 raise Gone("there is no such file")
-            if (
-                node.space is Space.PAGE
-                or node.kind not in _ITEM_DIRECTORIES
-                or node.place.account not in self._accounts
-            ):
+            if node.space is Space.PAGE:  # the catalogue is all that it is made from
+                due = _NEVER_DUE
+            elif node.kind not in _ITEM_DIRECTORIES or node.place.account not in self._accounts:
                 return False
-            due = self._set_fresh_until(
-                inode, self.ages.directory_due_ns(self._store.items.fetch_times(inode), time.time_ns())
-            )
+            else:
+                due = self.ages.directory_due_ns(self._store.items.fetch_times(inode), time.time_ns())
+            self._set_fresh_until(inode, due)
         return time.time_ns() < due
 
     def _set_fresh_until(self, inode: int, due_ns: int) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
+from typing import TypeAlias
 from zlib import crc32
 
-from coursefs.catalog.node import SEPARATOR, Node, Place, Space, StoredItem
+from coursefs.catalog.node import DIRECTORIES, SEPARATOR, Node, Place, Space, StoredItem
+from coursefs.catalog.packed_listing import Entry
 from coursefs.model import Item, Kind
 
 #: columns of a node, without its page
@@ -33,7 +35,7 @@ ITEM_COLUMNS = (
 _TEXT, _NUMBER, _NONE = frozenset({str}), frozenset({int}), frozenset({type(None)})
 _REAL_OR_NONE = frozenset({float}) | _NONE
 _TEXT_OR_NONE, _NUMBER_OR_NONE = (_TEXT | _NONE), (_NUMBER | _NONE)
-Types = Sequence[frozenset[type]]
+Types: TypeAlias = tuple[frozenset[type], ...]
 _ITEM_TYPES: Types = (
     *[_TEXT] * 3, _NUMBER, *[_TEXT] * 4, _NUMBER_OR_NONE, _TEXT, *[_TEXT_OR_NONE] * 2, _TEXT,
     _NUMBER_OR_NONE, _TEXT_OR_NONE, _REAL_OR_NONE,
@@ -64,9 +66,14 @@ class BadRow(ValueError):
 
 def checked(row: tuple, types: Types) -> tuple:  # type: ignore[type-arg]  # as below
     """Return the row if its columns have these types. Raises `BadRow`."""
-    if len(row) != len(types) or not all(type(value) in kinds for value, kinds in zip(row, types, strict=True)):
+    if not _fits(tuple(map(type, row)), types):
         raise BadRow("a column has a type that it never has")
     return row
+
+
+@lru_cache(1024)  # thousands of rows have few different types
+def _fits(found: tuple[type, ...], types: Types) -> bool:
+    return len(found) == len(types) and all(one in kinds for one, kinds in zip(found, types, strict=True))
 
 
 def insert(table: str, columns: str) -> str:
@@ -102,9 +109,28 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
     """The nodes of rows of `READ_COLUMNS`; equal texts share one object. Raises `BadRow` or `TypeError`."""
     kept: dict[str, str] = {}
     once = kept.setdefault
-    for row in rows:
+    for row in _sound(rows):
         (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-         is_hint, identity, locator, sum_, is_gone) = row  # fmt: skip
+         is_hint, identity, locator, _, is_gone) = row  # fmt: skip
+        key, _, space = key.partition(SEPARATOR)
+        yield Node(
+            inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
+            once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
+            bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
+        )  # fmt: skip
+
+
+def entries_of(rows: Iterable[tuple]) -> Iterator[Entry]:  # type: ignore[type-arg]  # as above
+    """What a listing tells of rows of `READ_COLUMNS`. Raises `BadRow` or `TypeError`."""
+    for inode, _, name, _, _, _, _, kind, mtime, _, _, _, size, *_ in _sound(rows):
+        yield inode, name.encode(), _KINDS[kind] in DIRECTORIES, size, mtime
+
+
+def _sound(rows: Iterable[tuple]) -> Iterator[tuple]:  # type: ignore[type-arg]  # as above
+    """The rows of `READ_COLUMNS`, each of which is as it was written. Raises `BadRow` or `TypeError`."""
+    for row in rows:
+        (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, _, size, etag, modified,
+         is_hint, identity, locator, sum_, _) = row  # fmt: skip
         # these raise `TypeError` for a wrong type; cheaper than checks, because a walk reads thousands of rows
         "".join((name, wanted, account, course, key, item))
         inode | parent | mtime | is_hint
@@ -122,12 +148,7 @@ def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]
             )
         ):  # fmt: skip
             raise BadRow("it is not what was written")
-        key, _, space = key.partition(SEPARATOR)
-        yield Node(
-            inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
-            once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
-            bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
-        )  # fmt: skip
+        yield row
 
 
 def sum_of(*columns: object) -> int:
@@ -161,11 +182,11 @@ def stored_item_of(row: tuple) -> StoredItem:  # type: ignore[type-arg]  # as ab
     """The item of a row of `ITEM_COLUMNS`. Raises `BadRow`."""
     (account, course, key, directory, stem, wanted, title, slug, position, type_name, url, locked, details, fetched,
      error, duration) = checked(row, _ITEM_TYPES)  # fmt: skip
-    found = json.loads(details)
+    found = {} if details == "{}" else json.loads(details)
     if not isinstance(found, dict):
         raise BadRow("details that are none")
     item = Item(key, title, slug, position, type_name, url, locked, found, duration)
-    return StoredItem(Place(account, course), directory, stem, wanted, item, fetched, error)
+    return StoredItem(_place(account, course), directory, stem, wanted, item, fetched, error)
 
 
 def row_of_item(stored: StoredItem) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ What guards what:
 * All statements run on the event loop of that process, and no transaction contains an await. So tasks need no lock, and
   a reader sees a directory as it was before a refresh or after it.
 * `Store.transaction` covers all rows of one refresh: nodes, items, fetch times. If it fails, the caches are cleared.
-* `_nodes` and `_listings` are invalidated by the method that writes.
+* `NodeCache` is invalidated by the method that writes.
 * At most one refresh of a directory is in progress (`coursefs.base.single_flight`, used by `tree`).
 
 A statement takes some ten microseconds on pages that are in memory, less than a hop to a thread would. With
@@ -32,9 +32,12 @@ from coursefs.catalog.failures import reading, write_error, writing
 from coursefs.catalog.finished import Finished
 from coursefs.catalog.item_store import FetchLog, ItemStore
 from coursefs.catalog.node import DesiredNode, Node, Place, Space, digest_of, distrusted, id_of
+from coursefs.catalog.node_cache import NodeCache
+from coursefs.catalog.packed_listing import PackedListing
 from coursefs.catalog.rows import (
     READ_COLUMNS,
     UPSERT_NODE,
+    entries_of,
     node_of,
     nodes_of,
     require_readable,
@@ -43,9 +46,7 @@ from coursefs.catalog.rows import (
 from coursefs.errors import CatalogueDamaged, CatalogueError, CoursefsError
 from coursefs.model import Kind, Version
 
-#: nodes kept in memory, so that a second walk over a large account reads nothing. A full cache is cleared: tracking the
-#: least recently used node would cost each lookup more than reading nodes again
-_MAX_CACHED_NODES = 1 << 17
+_CHILDREN = f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name"
 
 
 class Store:
@@ -69,8 +70,7 @@ class Store:
         self._database.on_reset = self._reset
         #: called after a damaged database was replaced by an empty one, with the readable nodes of the old root
         self.on_reset: Callable[[Sequence[Node], CoursefsError], None] = lambda *_: None
-        self._nodes: dict[int, Node] = {}  # at least every node of the cached listings
-        self._listings: dict[int, tuple[Node, ...]] = {}
+        self._cache = NodeCache()
         self._shown: list[Node] = []
         self.enrolments = Enrolments(self._database)
         self.items = ItemStore(self._database)
@@ -91,13 +91,13 @@ class Store:
 
     def _reset(self, why: CoursefsError) -> None:
         """Called by the database after it replaced a damaged file."""
-        self._clear_cache()
+        self._cache.clear()
         self._make_root()
         self.on_reset(self._shown, why)
 
     def _note_shown(self) -> None:
         """Remember the nodes of the root before a damaged database is set aside: the kernel knows their names."""
-        self._shown = [node for node in self._nodes.values() if node.parent == inodes.ROOT]
+        self._shown = self._cache.shown
         with suppress(Exception):  # as far as the damaged file can be read
             statement = f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent"
             for row in self._database.execute(statement, (inodes.ROOT,)):
@@ -140,34 +140,22 @@ class Store:
             with self._database.transaction():
                 yield
         except sqlite3.Error as error:
-            self._clear_cache()
+            self._cache.clear()
             raise write_error(self._database, error) from None
         except BaseException:
-            self._clear_cache()
+            self._cache.clear()
             raise
 
-    def _cache(self, nodes: Sequence[Node]) -> None:
-        if len(self._nodes) + len(nodes) > _MAX_CACHED_NODES:
-            self._clear_cache()
-        self._nodes.update({node.inode: node for node in nodes})
-
-    def _clear_cache(self) -> None:
-        self._nodes.clear()
-        self._listings.clear()
-
-    def _invalidate(self, *inodes: int) -> None:
-        """Drop these nodes from the cache, and the listings that contain them."""
-        for inode in inodes:
-            node = self._nodes.pop(inode, None)
-            self._listings.pop(inode, None)
-            if node is not None:
-                self._listings.pop(node.parent, None)
+    def _invalidate(self, inode: int) -> None:
+        """Drop a node from the cache, and the listings that contain it."""
+        row = self._database.execute("SELECT parent FROM node WHERE inode = ?", (inode,)).fetchone()
+        self._cache.invalidate(inode, None if row is None else row[0])
 
     # -- nodes ---------------------------------------------------------------------------------------------------
 
     def node(self, inode: int) -> Node | None:
         """The node with this inode number, also if it is gone from the tree: a program may still have it open."""
-        return self._nodes.get(inode) or self._read_node(inode)
+        return self._cache.node(inode) or self._read_node(inode)
 
     @reading
     def _read_node(self, inode: int) -> Node | None:
@@ -175,7 +163,7 @@ class Store:
         if row is None:
             return None
         node = node_of(row)
-        self._cache((node,))
+        self._cache.add((node,))
         return node
 
     def path_of(self, node: Node) -> str:
@@ -197,18 +185,25 @@ class Store:
 
     def children(self, parent: int) -> tuple[Node, ...]:
         """The nodes of a directory, by name; the same tuple object until one of them changes."""
-        listing = self._listings.get(parent)
+        listing = self._cache.listing(parent)
         return self._read_children(parent) if listing is None else listing
 
     @reading
     def _read_children(self, parent: int) -> tuple[Node, ...]:
-        rows = self._database.execute(
-            f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name",
-            (parent,),
-        )
-        listing = tuple(nodes_of(rows))
-        self._cache(listing)
-        self._listings[parent] = listing
+        listing = tuple(nodes_of(self._database.execute(_CHILDREN, (parent,))))
+        self._cache.add_listing(parent, listing)
+        return listing
+
+    def packed_listing(self, directory: int) -> PackedListing:
+        """The entries of a directory, by name; the same object until one of them changes."""
+        return self._cache.packed(directory) or self._read_packed(directory)
+
+    @reading
+    def _read_packed(self, directory: int) -> PackedListing:
+        node = self.node(directory)
+        entries = entries_of(self._database.execute(_CHILDREN, (directory,)))
+        listing = PackedListing.of_entries(inodes.ROOT if node is None else node.parent, entries)
+        self._cache.add_packed(directory, listing)
         return listing
 
     @reading
@@ -291,7 +286,7 @@ class Store:
                 self._database.write(UPSERT_NODE, row_of(node))
             moved = (node for pair in changes.changed for node in pair)
             for node in (*changes.gone, *changes.added, *moved):
-                self._invalidate(node.inode, node.parent)
+                self._cache.invalidate(node.inode, node.parent)
 
     @writing
     def set_version(self, inode: int, version: Version, mtime_ns: int) -> None:
@@ -344,7 +339,7 @@ class Store:
                 "finished_asked",
             ):
                 self._database.write(f"DELETE FROM {table} WHERE account = ?", (account,))
-        self._clear_cache()
+        self._cache.clear()
 
     @writing
     def set_fingerprint(self, account: str, fingerprint: str, user: str | None) -> None:

@@ -16,6 +16,7 @@ from coursefs.catalog.markdown_twins import MarkdownTwins
 from coursefs.catalog.names import Layout, is_probe
 from coursefs.catalog.news import News
 from coursefs.catalog.node import ROOT, Node, Place, Space, StoredItem
+from coursefs.catalog.packed_listing import PackedListing
 from coursefs.catalog.page_nodes import Generated
 from coursefs.catalog.refresher import Refresher, TreeAccount
 from coursefs.catalog.revalidation import Revalidation
@@ -164,9 +165,9 @@ class Tree:
         node = None if inode is None else self.store.node(inode)
         return node if node is not None and node.is_refused and node.parent == directory else None
 
-    def known_children(self, inode: int) -> Sequence[Node] | None:
-        """The nodes of a fresh directory; None if `children` must be called."""
-        return self.store.children(inode) if self._revalidation.is_fresh(inode) else None
+    def known_listing(self, inode: int) -> PackedListing | None:
+        """The entries of a fresh directory; None if `children` must be called."""
+        return self.store.packed_listing(inode) if self._revalidation.is_fresh(inode) else None
 
     def known_child(self, inode: int, name: str) -> Node | None:
         """The node with this name, without a request; None if `child` must be called."""

@@ -10,6 +10,7 @@ that.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,8 +24,8 @@ class Index:
     """The rows of the database in memory, by key, with their sums and the pins.
 
     Methods that only look, and `confirm` and `touch`, never wait and may be called from any thread: they rely on
-    single operations of a `dict` being atomic.  Everything else waits for the disk, needs the store's lock, and raises
-    `sqlite3.Error`, or any exception where the database is damaged (`is_damage`).
+    single operations of a `dict` or an `OrderedDict` being atomic.  Everything else waits for the disk, needs the
+    store's lock, and raises `sqlite3.Error`, or any exception where the database is damaged (`is_damage`).
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,8 @@ class Index:
             raise
         used, edges = sum(row.cached for row in rows.values()), sum(row.edges for row in rows.values())
         self.database, self._rows, self._pins = database, rows, pins
+        #: keys, the least recently read first
+        self._by_read = OrderedDict.fromkeys(sorted(rows, key=lambda key: rows[key].read_ns))
         self.used, self.edges = used, edges  # bytes
         self.changes += 1
         self._touched.clear()
@@ -81,6 +84,10 @@ class Index:
     def rows(self) -> list[tuple[Key, IndexRow]]:
         """A copy of all rows."""
         return list(self._rows.items())
+
+    def by_read(self) -> list[Key]:
+        """A copy of all keys, the least recently read first."""
+        return list(self._by_read)
 
     def version(self, key: Key) -> Version | None:
         """The recorded version of a content; None: there is none."""
@@ -106,6 +113,8 @@ class Index:
         if row is not None and row.version == version:
             row.read_ns = time.time_ns()
             self._touched.add(key)
+            with suppress(KeyError):  # another thread has removed it since
+                self._by_read.move_to_end(key)
 
     def confirm(self, key: Key, version: Version) -> None:
         """Note that the platform confirmed this version now; `save_times` writes it."""
@@ -127,11 +136,14 @@ class Index:
     def add(self, key: Key, version: Version) -> IndexRow:
         """Add a row for a content that has none."""
         row = self._rows[key] = self.database.add_file(key, version, time.time_ns())
+        self._by_read.pop(key, None)
+        self._by_read[key] = None
         return row
 
     def forget(self, key: Key) -> IndexRow:
         """Remove the row of a content from memory and return it; `IndexDatabase.remove_file` must follow."""
         row = self._rows.pop(key)
+        self._by_read.pop(key, None)
         self.changes += 1
         self.used -= row.cached
         self.edges -= row.edges

@@ -6,9 +6,12 @@ players, scanners and thumbnailers read them again and again.  Pinned files and 
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from coursefs.content.cache_folder import CacheFolder
 from coursefs.content.cached_file import CachedFile, Piece
@@ -44,25 +47,29 @@ def excess(*, used: int, incoming: int, max_size: int, free: int, min_free: int)
     return max(0, used + incoming - max_size, incoming + min_free - free)
 
 
-def choose(
-    candidates: Iterable[EvictionCandidate], wanted: int, *, favour_edges: bool = True
-) -> list[EvictionCandidate]:
-    """The least recently read candidates with at least `wanted` bytes in all, or all that there are (pure).
+Order: TypeAlias = Callable[[EvictionCandidate], tuple[int, Key, bool, int]]
 
-    `favour_edges`: edges stay a month longer; for a cache that has room for more than edges.  The last candidate may
-    be larger than needed: a part of it is enough then.
+
+def order(*, favour_edges: bool) -> Order:
+    """The key by which candidates are evicted one after the other: the least recently read first (pure).
+
+    `favour_edges`: edges stay a month longer; for a cache that has room for more than edges.
     """
+    favour = _FAVOUR if favour_edges else 0
+    return lambda each: (each.read_ns + favour * each.edge, each.key, each.edge, each.start or 0)
 
-    def order(each: EvictionCandidate) -> tuple[int, Key, bool, int]:
-        favour = _FAVOUR if each.edge and favour_edges else 0
-        return each.read_ns + favour, each.key, each.edge, each.start or 0
 
+def choose(candidates: Iterable[EvictionCandidate], wanted: int) -> list[EvictionCandidate]:
+    """The first candidates with at least `wanted` bytes in all, or all that there are (pure).
+
+    Looks at no more of them.  The last one may be larger than needed: a part of it is enough then.
+    """
     chosen: list[EvictionCandidate] = []
-    for candidate in sorted(candidates, key=order):
-        if wanted <= 0:
-            break
+    for candidate in candidates if wanted > 0 else ():
         chosen.append(candidate)
         wanted -= candidate.size
+        if wanted <= 0:
+            break
     return chosen
 
 
@@ -95,8 +102,16 @@ class Quota:
     def victims(self, files: Mapping[tuple[Key, Version], CachedFile], wanted: int) -> list[EvictionCandidate]:
         """What to evict for so many bytes, in this order."""
         # Where edges alone fill a quarter of the cache, favouring them would leave no room for what is being read.
-        favour = self._index.edges <= self.max_size // 4
-        return choose(self._candidates(files), wanted, favour_edges=favour)
+        key = order(favour_edges=self._index.edges <= self.max_size // 4)
+        closed, now_ns = self._index.by_read(), time.time_ns()
+        streams = (
+            self._closed(closed, files, now_ns, edge=False),
+            self._closed(closed, files, now_ns, edge=True),
+            sorted(self._open(files), key=key),
+        )
+        # Each is in order already, so no more is looked at than leaves: the lock is held over this, and a cache may
+        # have a hundred thousand files.
+        return choose(heapq.merge(*streams, key=key), wanted)
 
     def pieces_of(self, candidate: EvictionCandidate, file: CachedFile, wanted: int) -> list[Piece]:
         """The pieces of a candidate with `wanted` bytes in all, the last one of the file first."""
@@ -110,19 +125,26 @@ class Quota:
                 wanted -= piece.size
         return victims
 
-    def _candidates(self, files: Mapping[tuple[Key, Version], CachedFile]) -> Iterator[EvictionCandidate]:
-        for key, row in self._index.rows():
-            if self._index.is_pinned(key) or not row.cached:
+    def _closed(
+        self, keys: Iterable[Key], files: Mapping[tuple[Key, Version], CachedFile], now_ns: int, *, edge: bool
+    ) -> Iterator[EvictionCandidate]:
+        """The edges of closed files, or everything else of them: by their sums, as their pieces are not in memory."""
+        for key in keys:
+            row = self._index.row(key)
+            if row is None or row.read_ns > now_ns or self._index.is_pinned(key):
                 continue
             file = files.get((key, row.version))
-            if file is None or not file.users:
-                # By their sums in the index: the pieces of a closed file are not in memory.
-                for size, edge in ((row.cached - row.edges, False), (row.edges, True)):
-                    if size:
-                        yield EvictionCandidate(key, None, size, row.read_ns, edge)
+            size = row.edges if edge else row.cached - row.edges
+            if size and (file is None or not file.users):
+                yield EvictionCandidate(key, None, size, row.read_ns, edge)
+
+    def _open(self, files: Mapping[tuple[Key, Version], CachedFile]) -> Iterator[EvictionCandidate]:
+        """The pieces of open files that no read waits for."""
+        for (key, version), file in list(files.items()):
+            if not file.users or self._index.version(key) != version or self._index.is_pinned(key):
                 continue
             wanted = Ranges.of(list(file.in_use))
             for piece in file.pieces():
                 if wanted.missing(piece.start, piece.end) == ((piece.start, piece.end),):  # no read waits for any of it
-                    edge = is_edge(piece.start, piece.end, row.version.size)
+                    edge = is_edge(piece.start, piece.end, version.size)
                     yield EvictionCandidate(key, piece.start, piece.size, piece.read_ns, edge)

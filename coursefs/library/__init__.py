@@ -4,7 +4,7 @@
 that their methods take and return, and the functions that commands call without a mount.
 """
 
-from coursefs.catalog import Ages, IndexingDelays, Layout, News, Node
+from coursefs.catalog import Ages, IndexingDelays, Layout, News, Node, PackedListing
 from coursefs.catalog.names import is_probe
 from coursefs.catalog.node import ROOT
 from coursefs.content import CacheFull, CacheUse, Cleared, Fetching, Maintenance, Progress, Verified, open_cache
@@ -69,6 +69,7 @@ __all__ = [
     "Node",
     "OpenFileStatus",
     "Outdated",
+    "PackedListing",
     "PageHit",
     "PageHits",
     "Priority",

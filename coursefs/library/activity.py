@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import trio
@@ -146,9 +147,9 @@ class Activity:
             self._watched = trio.Event()
         return reading
 
-    async def until_watched(self) -> None:
-        """Return when a program has a video open."""
-        while not any(reading.pattern is not None for reading in self._open.values()):
+    async def until_watched(self, seen: AbstractSet[Reading] = frozenset()) -> None:
+        """Return when a program has a video open, other than those that were seen."""
+        while not any(reading.pattern is not None and reading not in seen for reading in self._open.values()):
             await self._watched.wait()
 
     def closed(self, reading: Reading) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import trio
 
 from coursefs.base.foreground import Foreground
-from coursefs.catalog import Node, Place, Store, Tree
+from coursefs.catalog import Node, PackedListing, Place, Store, Tree
 from coursefs.content import Contents, Reader
 from coursefs.library.activity import Activity
 from coursefs.library.course_pages import CoursePages
@@ -98,9 +98,12 @@ class Files:
         with self._foreground.request():
             return await self._tree.children(node)
 
-    def known_children(self, inode: int) -> Sequence[Node] | None:
-        """The children of a directory if they are known and fresh; None: call `children`."""
-        return self._tree.known_children(inode)
+    def known_listing(self, inode: int) -> PackedListing | None:
+        """What a listing of a directory tells, if it is known and fresh; None: call `children`.
+
+        The same object until one of the entries changes.
+        """
+        return self._tree.known_listing(inode)
 
     async def child(self, inode: int, name: str) -> Node | None:
         """The node of this name in a directory, or None; its size may be unknown."""

@@ -31,8 +31,9 @@ from coursefs.model import LEAVES_TRACES, Kind
 
 log = logging.getLogger(__name__)
 
-#: seconds between two looks at the videos that programs have open
+#: seconds between two looks at the videos that programs have open: at least; and at most, when they read nothing
 _LOOK_EVERY = 1.0
+_LOOK_SELDOM = 30.0
 #: seconds in which no program waited for a read, before each step
 _QUIET = 0.2
 #: bytes of a film for each step: a read that comes has to share the link until it ends
@@ -89,13 +90,20 @@ class NextLecture:
     async def run(self) -> None:
         """Watch and fetch, until cancelled."""
         while True:
-            await self._activity.until_watched()
-            await trio.sleep(_LOOK_EVERY)
+            await self._activity.until_watched(self._done)
+            await trio.sleep(self._pause())
             for reading in self._activity.readings if self._settings().next else ():
                 if reading not in self._done and await self._is_past_middle(reading):
                     self._done.add(reading)
                     with background_work():
                         await self._fetch_after(reading)
+
+    def _pause(self) -> float:
+        """Seconds until the next look: a paused player does not keep the machine awake."""
+        now = trio.current_time()
+        open_ = (reading.pattern for reading in self._activity.readings if reading not in self._done)
+        rests = min((pattern.unread(now) for pattern in open_ if pattern is not None), default=0.0)
+        return min(max(_LOOK_EVERY, rests / 4), _LOOK_SELDOM)
 
     async def _is_past_middle(self, reading: Reading) -> bool:
         node, pattern = self._store.node(reading.inode), reading.pattern

@@ -101,6 +101,10 @@ class ReadPattern:
         """For how long the program has waited for nothing, in seconds."""
         return 0.0 if self._waiting else now - self._last
 
+    def unread(self, now: float) -> float:
+        """For how long the program has read nothing, in seconds."""
+        return now - max(self._last, self.opened)
+
     @property
     def last(self) -> ReadRun | None:
         """The run that was read last."""

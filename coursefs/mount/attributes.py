@@ -39,7 +39,7 @@ class Attributes:
         A file whose size was never probed has size 0 and no cache timeout: the kernel calls `getattr` before a program
         sees it, which probes the size. The size of a refused file stays 0.
         """
-        return self.fill(self.blank(), node)
+        return self.fill(self.blank(), node.inode, node.size, node.mtime_ns, node.is_directory)
 
     def blank(self) -> pyfuse3.EntryAttributes:
         """The attributes that all nodes of a mount share."""
@@ -52,24 +52,31 @@ class Attributes:
         entry.st_rdev = 0
         return entry
 
-    def fill(self, entry: pyfuse3.EntryAttributes, node: Node) -> pyfuse3.EntryAttributes:
-        """Fill an attributes object with those of a node and return it: a listing reuses one for thousands."""
-        size, kept, mode, step = node.size, KEPT, self._file_mode, _READING_STEP
+    def fill(
+        self,
+        entry: pyfuse3.EntryAttributes,
+        inode: int,
+        size: int | None,
+        mtime_ns: int,
+        is_directory: bool,  # by position: a listing calls it thousands of times
+    ) -> pyfuse3.EntryAttributes:
+        """Fill an attributes object and return it: a listing reuses one for thousands."""
+        kept, mode, step = KEPT, self._file_mode, _READING_STEP
         if size is None:
             size = 0
-            if node.is_directory:
+            if is_directory:
                 mode, step = self._directory_mode, _LISTING_STEP
             else:
                 kept = 0.0
-        entry.st_ino = node.inode
+        entry.st_ino = inode
         entry.st_mode = mode
         entry.st_blksize = step
         entry.attr_timeout = kept
         entry.st_size = size
         # never 0 for a file with bytes, cached or not: `tar -S` would archive it as a hole
         entry.st_blocks = -(-size // _BLOCK)
-        if entry.st_mtime_ns != node.mtime_ns:  # often equal, and setting it is slow
-            entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = node.mtime_ns
+        if entry.st_mtime_ns != mtime_ns:  # often equal, and setting it is slow
+            entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = mtime_ns
         return entry
 
 

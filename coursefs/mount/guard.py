@@ -1,4 +1,4 @@
-"""The guard of every FUSE handler: a deadline for each kernel request, and an errno for every exception."""
+"""The guard of every FUSE handler: an errno for every exception."""
 
 from __future__ import annotations
 
@@ -32,23 +32,12 @@ S = TypeVar("S", bound=HasDeadline)
 Handler: TypeAlias = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 
-def guarded(handler: Handler[S, P, R]) -> Handler[S, P, R]:
-    """The handler with a deadline, and with an errno in place of every exception.
-
-    An exception other than `FUSEError` that leaves a pyfuse3 handler ends the session and the mount. A handler is not
-    told that its caller was killed, and without a deadline that caller would stay unkillable.
-    """
-
-    @functools.wraps(handler)
-    async def in_time(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with trio.fail_after(self.deadline):
-            return await handler(self, *args, **kwargs)
-
-    return answered(in_time)
-
-
 def answered(handler: Handler[S, P, R]) -> Handler[S, P, R]:
-    """As `guarded`, for a handler that sets its own deadline where it waits."""
+    """The handler with an errno in place of every exception.
+
+    An exception other than `FUSEError` that leaves a pyfuse3 handler ends the session and the mount. A handler sets its
+    deadline where it waits (`Callers.patience`).
+    """
 
     @functools.wraps(handler)
     async def safe(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

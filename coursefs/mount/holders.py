@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursefs.mount import mountinfo
+from coursefs.mount.pending_signals import is_ending
 
 _PROC = Path("/proc")
 _DELETED = " (deleted)"
@@ -30,12 +31,13 @@ class Holder:
 def is_open(mountpoint: Path, path: str, proc: Path = _PROC) -> bool:
     """Whether any process has the file at this path below the mount point open or mapped into memory.
 
+    A process that a signal is ending does not count: it may wait for this file in a system call.
     True if that cannot be known: after an unmount, paths in /proc no longer show which mount they belong to.
     """
     if mountinfo.at(mountpoint) is None:
         return True
     pids = [each for each in os.listdir(proc) if each.isdecimal()]  # noqa: PTH208  # names, not paths
-    return any(path == what for pid in pids for what in _held(proc / pid, mountpoint))
+    return any(path in _held(proc / pid, mountpoint) and not is_ending(int(pid), proc) for pid in pids)
 
 
 def holders(mountpoint: Path, proc: Path = _PROC) -> list[Holder]:

@@ -27,10 +27,13 @@ _PROC = Path("/proc")
 _GRACE = 2.0
 #: seconds between two checks for users of an unmounted file system
 _LOOK_AGAIN = 5.0
-#: seconds between two checks of the mount table: at most, because a change between a check and the next wait gives no
-#: event; at least, because some machines mount and unmount all the time
-_AT_MOST = 10.0
-_AT_LEAST = 0.2
+#: seconds between two checks of the mount table without an event: a change between the last look for one and the next
+#: wait, some microseconds, gives none
+_AT_MOST = 60.0
+#: seconds from a change of the mount table to the check; doubled with each change that follows, up to the second one,
+#: because some machines mount and unmount all the time
+_SOON = 0.2
+_LATE = 10.0
 _NAMED = 3
 
 
@@ -125,7 +128,7 @@ async def until_left(mount: Mounted, *, open_files: Callable[[], int], sees_ever
                 await trio.sleep(_LOOK_AGAIN)
         except Exception as error:  # for example no descriptor or thread left: that must not end the mount
             log.debug("cannot tell which processes use the mount: %s", error)
-            await trio.sleep(_AT_MOST)
+            await trio.sleep(_LATE)
         else:
             return
 
@@ -136,11 +139,17 @@ async def _until_unmounted(device: tuple[int, int]) -> None:
     path = Path("/proc/self/mountinfo")
     with path.open("rb") as table, select.epoll() as events:  # noqa: ASYNC230  # the kernel's memory, no disk
         events.register(table, select.EPOLLPRI)
+        pause = _SOON
         while _lists(path, device):
-            with trio.move_on_after(_AT_MOST):
-                await trio.lowlevel.wait_readable(events.fileno())
-            events.poll(0)
-            await trio.sleep(_AT_LEAST)
+            if not events.poll(0):  # else it has changed during the pause, or while it was read
+                began = trio.current_time()
+                with trio.move_on_after(_AT_MOST):
+                    await trio.lowlevel.wait_readable(events.fileno())
+                events.poll(0)
+                if trio.current_time() - began >= _LATE:
+                    pause = _SOON
+            await trio.sleep(pause)
+            pause = min(2 * pause, _LATE)
 
 
 def _lists(table: Path, device: tuple[int, int]) -> bool:

@@ -16,10 +16,12 @@ import trio
 
 from coursefs.base import threads
 from coursefs.errors import NotAllowed, NotSignedIn, ReadByPages
-from coursefs.library import Handle, Library, Node
+from coursefs.library import Handle, Library, PackedListing
 from coursefs.mount.attributes import KEPT, PROGRESS, Attributes, ExtendedAttributes, absent
-from coursefs.mount.guard import answered, at_once, guarded
+from coursefs.mount.callers import Callers
+from coursefs.mount.guard import answered, at_once
 from coursefs.mount.options import MountOptions
+from coursefs.mount.pending_signals import is_ending
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +43,17 @@ class Operations(pyfuse3.Operations):
     enable_acl = False
 
     def __init__(
-        self, library: Library, options: MountOptions, *, is_held: Callable[[str], bool] | None = None
+        self,
+        library: Library,
+        options: MountOptions,
+        *,
+        is_held: Callable[[str], bool] | None = None,
+        is_ending: Callable[[int], bool] = is_ending,
     ) -> None:
-        """`is_held` tells whether any process has the file at a path open, and may block; None: not knowable."""
+        """`is_held` tells whether any process has the file at a path open, and may block; None: not knowable.
+
+        `is_ending` tells whether a signal ends a thread, by its number.
+        """
         super().__init__()
         self._is_held = is_held
         self._reads: dict[int, set[trio.CancelScope]] = {}  # cancel scopes of waiting reads, by file
@@ -55,7 +65,9 @@ class Operations(pyfuse3.Operations):
         self._attributes = Attributes(options)
         self._numbers = itertools.count(1)
         self._handles: dict[int, Handle] = {}
-        self._listings: dict[int, tuple[Node, Sequence[Node]]] = {}
+        self._openers: dict[int, int] = {}  # the thread that opened a file, as `RequestContext.pid`
+        self._listings: dict[int, tuple[int, PackedListing]] = {}  # of open directories, with their inode numbers
+        self._callers = Callers(lambda watch: library.start(watch, name="watch waiting programs"), is_ending)
         self._looking = trio.CapacityLimiter(_LOOKING)
 
     @property
@@ -84,7 +96,7 @@ class Operations(pyfuse3.Operations):
             return absent()
         node = self._files.known_child(parent_inode, text)
         if node is None:
-            with trio.fail_after(self.deadline):
+            with self._callers.patience(self.deadline, ctx.pid):
                 node = await self._files.child(parent_inode, text)
         return absent(text) if node is None else self._attributes.of(node)
 
@@ -93,7 +105,7 @@ class Operations(pyfuse3.Operations):
         node = self._files.node(inode)
         if not node.is_directory and node.size is None:
             try:
-                with trio.fail_after(self.deadline):
+                with self._callers.patience(self.deadline, ctx.pid):
                     node = await self._files.attributes(inode)
             except NotSignedIn:
                 raise
@@ -128,41 +140,47 @@ class Operations(pyfuse3.Operations):
 
     @answered
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
-        children = self._files.known_children(inode)
-        if children is None:
-            with trio.fail_after(self.deadline):
+        listing = self._files.known_listing(inode)
+        if listing is None:
+            with self._callers.patience(self.deadline, ctx.pid):
                 children = await self._files.children(inode)
+            directory = self._files.node(inode)
+            listing = self._files.known_listing(inode) or PackedListing.of(directory.parent, children)
         number = next(self._numbers)
-        self._listings[number] = (self._files.node(inode), children)
+        self._listings[number] = (inode, listing)
         return number
 
     @at_once
     def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
-        directory, children = self._listings[fh]
+        directory, listing = self._listings[fh]
         first = max(0, start_id - _FIRST_OFFSET + 1)
-        if start_id > 1 and first >= len(children):  # the kernel asks once more after the last one
+        if start_id > 1 and first >= listing.length:  # the kernel asks once more after the last one
             return
         fill, reply = self._attributes.fill, pyfuse3.readdir_reply
-        entry = self._attributes.of(directory)
+        # of `.` and `..` the kernel uses only inode and type
+        entry = fill(self._attributes.blank(), directory, None, 0, is_directory=True)
         if start_id < 1 and not reply(token, b".", entry, 1):
             return
-        entry.st_ino = directory.parent  # of `.` and `..` the kernel uses only inode and type
+        entry.st_ino = listing.parent
         if start_id < 2 and not reply(token, b"..", entry, 2):
             return
-        numbered = enumerate(itertools.islice(children, first, None), first + _FIRST_OFFSET)
-        if self._files.known_children(directory.inode) is children:
-            for number, node in numbered:
-                if not reply(token, node.name.encode(), fill(entry, node), number):
+        number = first + _FIRST_OFFSET
+        if self._files.known_listing(directory) is listing:
+            for inode, name, is_directory, size, mtime_ns in listing.entries(first):
+                if not reply(token, name, fill(entry, inode, size, mtime_ns, is_directory), number):
                     return
+                number += 1
             return
-        for number, listed in numbered:
+        for inode, name, *_ in listing.entries(first):
             # Use the nodes of now, not of opendir: the kernel was already told of later changes, so an old size or a
             # removed name must not enter its cache again.
-            node = self._files.node(listed.inode)
-            is_there = not node.is_gone and (node.parent, node.name) == (listed.parent, listed.name)
+            node = self._files.node(inode)
+            is_there = not node.is_gone and (node.parent, node.name.encode()) == (directory, name)
             entry.entry_timeout = KEPT if is_there else 0.0
-            if not reply(token, listed.name.encode(), fill(entry, node), number):
+            fill(entry, node.inode, node.size, node.mtime_ns, node.is_directory)
+            if not reply(token, name, entry, number):
                 return
+            number += 1
 
     @at_once
     def releasedir(self, fh: int) -> None:
@@ -174,14 +192,16 @@ class Operations(pyfuse3.Operations):
 
     # -- files ---------------------------------------------------------------------------------------------------
 
-    @guarded
+    @answered
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
             raise pyfuse3.FUSEError(errno.EROFS)
-        # With its page cache the kernel reads a page once more after an error, before it reports one.
-        handle = await self._files.open(inode, is_watched=True, by_pages=not flags & os.O_DIRECT)
+        with self._callers.patience(self.deadline, ctx.pid):
+            # With its page cache the kernel reads a page once more after an error, before it reports one.
+            handle = await self._files.open(inode, is_watched=True, by_pages=not flags & os.O_DIRECT)
         number = next(self._numbers)
         self._handles[number] = handle
+        self._openers[number] = ctx.pid
         # the kernel keeps its page cache across opens, and drops it when size or mtime change
         return pyfuse3.FileInfo(fh=number, keep_cache=True)
 
@@ -197,7 +217,8 @@ class Operations(pyfuse3.Operations):
             waiting = self._reads.setdefault(fh, set())
             waiting.add(patience)
             try:
-                return await file.read(off, size)
+                with self._callers.told(self._openers.get(fh, 0), functools.partial(self._give_up_soon, fh)):
+                    return await file.read(off, size)
             except ReadByPages:
                 raise pyfuse3.FUSEError(errno.EINTR) from None
             finally:
@@ -208,14 +229,19 @@ class Operations(pyfuse3.Operations):
     @answered
     async def flush(self, fh: int) -> None:
         """Nothing to write; but a process with this file open has closed it, or was killed."""
+        self._give_up_soon(fh)
+
+    def _give_up_soon(self, fh: int) -> None:
+        """Look whether a process has this file open, if it has reads that wait."""
         if fh in self._reads and self._is_held is not None:
             give_up = functools.partial(self._give_up_unless_held, fh, self._is_held)
             self._library.start(give_up, name="give up reads")
 
     async def _give_up_unless_held(self, fh: int, is_held: Callable[[str], bool]) -> None:
-        """Cancel the reads of a file that no process has open any more.
+        """Cancel the reads of a file that no process has open any more but such as a signal ends.
 
-        The kernel does not say that a reader was killed, and releases its file only after the reads are answered.
+        The kernel does not say that a reader was killed, and releases its file only after the reads are answered. A
+        reader past the page cache (O_DIRECT) closes it only then.
         """
         file = self._handles.get(fh)
         if file is None:
@@ -239,6 +265,7 @@ class Operations(pyfuse3.Operations):
     @at_once
     def release(self, fh: int) -> None:
         handle = self._handles.pop(fh, None)
+        self._openers.pop(fh, None)
         if handle is not None:
             handle.close()
 
@@ -252,7 +279,7 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
         node = self._files.node(inode)
         if name == PROGRESS:
-            with trio.fail_after(self.deadline):
+            with self._callers.patience(self.deadline, ctx.pid):
                 value = await self._extended.progress(node)
         else:
             value = self._extended.read(node, name)

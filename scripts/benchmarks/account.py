@@ -1,4 +1,4 @@
-"""A large account that exists in the catalogue alone: two hundred courses with fifty thousand files."""
+"""A large account that exists in the catalogue alone: by itself two hundred courses with fifty thousand files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from coursefs.library.settings import AccountSource, shape_of
 from coursefs.model import Course, Item, Kind, Remote, Wanted
 
 COURSES, MODULES, LESSONS = 200, 5, 5
-FILES = COURSES * MODULES * LESSONS * 10
+FILES_OF_COURSE = MODULES * LESSONS * 10
+FILES = COURSES * FILES_OF_COURSE
 
 
-def make(catalogue: Path, account: str) -> None:
+def make(catalogue: Path, account: str, number_of_courses: int = COURSES, *, pages: bool = True) -> None:
     """Write the catalogue of an account all of which was listed a moment ago."""
     store = Store(catalogue)
     now = time.time_ns()
-    courses = [Course(f"c{number:03d}", f"course-{number}", f"Course {number:03d}") for number in range(COURSES)]
+    courses = [
+        Course(f"c{number:03d}", f"course-{number}", f"Course {number:03d}") for number in range(number_of_courses)
+    ]
     try:
         with store.transaction():
             shape = shape_of(Layout.TITLE, Wanted(), AccountSource(account, "coursera", {}, {}))
@@ -30,10 +33,11 @@ def make(catalogue: Path, account: str) -> None:
             store.fetch_log.set_fetched(Place(account), now)
             for course in courses:
                 _write(store, account, course, now)
-        pages = PageNodes(store, lambda _: None, Generated(pages=True))
-        with store.transaction():
-            for node in store.courses_by_use():
-                pages.ensure(node)  # as when its outline was listed
+        if pages:
+            page_nodes = PageNodes(store, lambda _: None, Generated(pages=True))
+            with store.transaction():
+                for node in store.courses_by_use():
+                    page_nodes.ensure(node)  # as when its outline was listed
     finally:
         store.close()
 

@@ -101,6 +101,7 @@ class Coursefs:
     """`coursefs mount` as a user has it, with the benchmark's provider installed."""
 
     name: str = "coursefs"
+    settings: str = ""  # more lines of the settings file
 
     @contextmanager
     def mount(self, url: str, home: Path) -> Iterator[Mounted]:
@@ -133,7 +134,8 @@ class Coursefs:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (dist_info / "entry_points.txt").write_text(_ENTRY_POINTS, encoding="ascii")
         (dist_info / "METADATA").write_text(_METADATA, encoding="ascii")
-        settings.write_text(f'[accounts.bench]\nprovider = "{provider.NAME}"\nbase_url = "{url}"\n', encoding="ascii")
+        account = f'[accounts.bench]\nprovider = "{provider.NAME}"\nbase_url = "{url}"\n'
+        settings.write_text(account + self.settings, encoding="ascii")
         own = {name: value for name, value in os.environ.items() if not name.startswith(("COURSE", "XDG_", "PYTHON"))}
         return own | {
             "HOME": str(home),

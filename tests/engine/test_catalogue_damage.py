@@ -189,7 +189,7 @@ async def test_a_damaged_page_is_never_served_and_comes_back_as_it_was(tmp_path:
         before = await walk(tree, "Graphics", "01 Start", "01 Hello.html")
         page = await tree.page(before)
         corrupt(tmp_path / "catalogue.sqlite", "UPDATE node SET page = ? WHERE page IS NOT NULL", (b"<p>texT",))
-        tree.store._clear_cache()
+        tree.store._cache.clear()
         provider.failure = Unreachable("no network")
         for _ in range(2):
             with pytest.raises(CoursefsError, match="no network"):
@@ -222,7 +222,7 @@ async def test_a_row_that_cannot_be_read_under_a_tree_is_asked_for_again(tmp_pat
         tree.store.on_reset = lambda *_: tree.reset()
         await trio.testing.wait_all_tasks_blocked()  # or what is refreshed now would mend it
         _execute(tmp_path / "catalogue.sqlite", statement)
-        tree.store._clear_cache()
+        tree.store._cache.clear()
         tree._revalidation.forget()
         for _ in range(3):
             with suppress(CatalogueDamaged):
@@ -240,7 +240,7 @@ async def test_checksums_of_an_older_version_are_believed(tmp_path: Path) -> Non
         before = await walk(tree, "Graphics", "01 Start", "01 Hello.mp4")
         old = zlib.crc32(f"{before.identity}\0{before.locator}".encode())
         corrupt(tmp_path / "catalogue.sqlite", "UPDATE node SET sum = ? WHERE kind = 'video'", (old,))
-        tree.store._clear_cache()
+        tree.store._cache.clear()
         assert await walk(tree, "Graphics", "01 Start", "01 Hello.mp4") == before
 
 

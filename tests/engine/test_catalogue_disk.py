@@ -226,10 +226,9 @@ async def test_a_library_whose_catalogue_is_damaged_while_it_is_open_recovers_by
         other.commit()
         other.close()
         course = await _find(library._tree, "mine", "Graphics")
-        library._store._listings.clear()
-        for inode in list(library._store._nodes):
-            if inode not in {ROOT, course.parent}:
-                del library._store._nodes[inode]
+        kept = [library._tree.node(inode) for inode in (ROOT, course.parent)]
+        library._store._cache.clear()
+        library._store._cache.add(kept)
         with pytest.raises(CatalogueError):
             await library.files.children(course.inode)
         assert library.notice is not None and library._activity.troubles[-1].path == "catalogue"

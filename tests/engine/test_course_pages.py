@@ -509,6 +509,14 @@ async def test_a_program_that_reads_by_inode_number_comes_to_generated_files_las
             assert all(node.inode > last for node in children if node.is_generated or node.name == "index.files")
 
 
+async def test_a_folder_of_generated_files_is_listed_from_memory(tmp_path: Path) -> None:
+    async with opened(tmp_path, platform()) as library:
+        folder = await at(library, "Birds/index.files")
+        listing = library.files.known_listing(folder.inode)
+        assert listing is not None and listing.length == len(await library.files.children(folder.inode)) > 0
+        assert library.files.known_listing(folder.inode) is listing
+
+
 async def test_without_pages_the_overview_goes_although_other_files_are_generated(tmp_path: Path) -> None:
     async with opened(tmp_path, platform()) as library:
         assert "index.html" in await names(library)

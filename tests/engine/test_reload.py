@@ -119,9 +119,9 @@ async def test_a_folder_of_an_account_that_was_signed_out_lists_nothing(tmp_path
         assert course is not None
         module = (await library.files.children(course.inode))[0]
         assert await library.files.children(module.inode)
-        assert library.files.known_children(module.inode)
+        assert library.files.known_listing(module.inode)
         library.apply(replace(settings(tmp_path), accounts=[]))
-        assert library.files.known_children(module.inode) is None
+        assert library.files.known_listing(module.inode) is None
         with pytest.raises(Gone):
             await library.files.children(module.inode)
 

@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from coursefs.base.foreground import background_work
-from coursefs.catalog import Ages, Layout, Node, Place, Store, Tree, TreeAccount
+from coursefs.catalog import Ages, Layout, Node, PackedListing, Place, Store, Tree, TreeAccount
 from coursefs.catalog.difference import Changes
 from coursefs.catalog.node import ROOT
 from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn, Unreachable
@@ -385,24 +385,24 @@ async def test_enrolments_of_an_account_that_is_gone_are_not_shown(tmp_path: Pat
 async def test_what_is_known_and_fresh_needs_no_waiting(tmp_path: Path) -> None:
     async with opened(tmp_path, provider_of(HELLO)) as tree:
         lesson = await walk(tree, "Graphics", "01 Start")
-        assert tree.known_children(lesson.inode) is None
+        assert tree.known_listing(lesson.inode) is None
         await tree.children(lesson)
-        assert tree.known_children(lesson.inode) == await tree.children(lesson)
+        assert tree.known_listing(lesson.inode) == PackedListing.of(lesson.parent, await tree.children(lesson))
         assert tree.known_child(lesson.inode, "01 Hello.mp4") == await walk(
             tree, "Graphics", "01 Start", "01 Hello.mp4"
         )
         assert tree.known_child(lesson.inode, "nothing") is None
         course = await walk(tree, "Graphics")
-        assert tree.known_children(course.inode) == await tree.children(course)
+        assert tree.known_listing(course.inode) == PackedListing.of(course.parent, await tree.children(course))
         await tree.update_course(course)
-        assert tree.known_children(course.inode) is None, "the outline may be another one now"
+        assert tree.known_listing(course.inode) is None, "the outline may be another one now"
         await tree.children(tree.node(ROOT))
-        assert tree.known_children(ROOT) is None, "what accounts have is looked up each time"
+        assert tree.known_listing(ROOT) is None, "what accounts have is looked up each time"
     async with opened(tmp_path, provider_of(HELLO), ages=NOW) as tree:
         for names in (["Graphics"], ["Graphics", "01 Start"]):
             directory = await walk(tree, *names)
             await tree.children(directory)
-            assert tree.known_children(directory.inode) is None
+            assert tree.known_listing(directory.inode) is None
 
 
 async def test_who_looks_into_a_course_is_noticed_once_a_minute(
@@ -411,10 +411,10 @@ async def test_who_looks_into_a_course_is_noticed_once_a_minute(
     async with opened(tmp_path, provider_of(HELLO)) as tree:
         course = await walk(tree, "Graphics")
         await tree.children(course)
-        assert tree.known_children(course.inode) is not None
+        assert tree.known_listing(course.inode) is not None
         later = time.time_ns() + 61 * 10**9
         monkeypatch.setattr("coursefs.catalog.revalidation.time.time_ns", lambda: later)
-        assert tree.known_children(course.inode) is None
+        assert tree.known_listing(course.inode) is None
 
 
 async def test_what_no_program_waits_for_is_no_look_into_a_course(tmp_path: Path) -> None:
@@ -422,9 +422,9 @@ async def test_what_no_program_waits_for_is_no_look_into_a_course(tmp_path: Path
         course = await walk(tree, "Graphics")
         with background_work():
             await tree.children(course)
-        assert tree.known_children(course.inode) is None, "who looks next is to be noted"
+        assert tree.known_listing(course.inode) is None, "who looks next is to be noted"
         await tree.children(course)
-        assert tree.known_children(course.inode) is not None
+        assert tree.known_listing(course.inode) is not None
 
 
 async def test_a_name_that_is_no_longer_lawful_is_renamed_once_and_keeps_its_inode(tmp_path: Path) -> None:

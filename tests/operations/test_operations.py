@@ -9,6 +9,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,18 +22,20 @@ import trio.testing
 
 from coursefs.daemon.status_report import library_report
 from coursefs.errors import CoursefsError, Gone, NoAnswer, NotAllowed, NotSignedIn, Unreachable
-from coursefs.library import AccountSource, Handle, LibrarySettings, open_library
+from coursefs.library import AccountSource, Handle, LibrarySettings, PackedListing, open_library
 from coursefs.model import Course, CourseProgress, Outline, Wanted
+from coursefs.mount import mountinfo, namespaces
 from coursefs.mount.attributes import KEPT, KEPT_PROBE, PROGRESS
 from coursefs.mount.guard import answered
 from coursefs.mount.operations import Operations
 from coursefs.mount.options import MountOptions
+from coursefs.mount.pending_signals import is_ending
 from coursefs.mount.session import mount
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, lecture, made_by, reading, section
 
 BYTES = bytes(range(256)) * 64
-CTX = cast(pyfuse3.RequestContext, None)  # no handler looks at it
+CTX = cast(pyfuse3.RequestContext, SimpleNamespace(pid=0))  # as of a program in another PID namespace
 HELLO, READ = lecture("a", "Hello", 1), lecture("b", "Read", 2)
 
 
@@ -75,12 +78,13 @@ async def opened(
     *,
     read_timeout: float = 60.0,
     is_held: Callable[[str], bool] | None = None,
+    is_ending: Callable[[int], bool] = is_ending,
 ) -> AsyncIterator[Operations]:
     accounts = [AccountSource("fake", "fake", {}, {})]
     settings = LibrarySettings(path / "catalogue", path / "cache", accounts, Wanted(), read_timeout=read_timeout)
     platforms = made_by("fake", provider)
     async with open_library(settings, Transport(http_transport=cdn), providers=platforms) as library:
-        yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held)
+        yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held, is_ending=is_ending)
 
 
 async def find(operations: Operations, *names: str) -> pyfuse3.EntryAttributes:
@@ -166,7 +170,7 @@ async def test_an_empty_directory_is_listed_by_one_entry_at_a_time(
     async with opened(tmp_path, provider, Cdn()) as operations:
         directory = await find(operations, "Graphics", "01 Start")
         number = await operations.opendir(directory.st_ino, CTX)
-        operations._listings[number] = (operations._listings[number][0], ())
+        operations._listings[number] = (operations._listings[number][0], PackedListing.of(pyfuse3.ROOT_INODE, ()))
         for asked_from in (0, 1, 2):
             await operations.readdir(number, asked_from, cast(pyfuse3.ReaddirToken, None))
         assert replies == [(b".", 1), (b"..", 2)]
@@ -555,13 +559,75 @@ async def test_every_request_has_a_deadline(
             assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
 
 
+KILLED = cast(pyfuse3.RequestContext, SimpleNamespace(pid=7))
+KILLED_REQUESTS: dict[str, Callable[[Operations, int], Awaitable[Any]]] = {
+    "lookup": lambda operations, _: operations.lookup(pyfuse3.ROOT_INODE, b"Graphics", KILLED),
+    "opendir": lambda operations, _: operations.opendir(pyfuse3.ROOT_INODE, KILLED),
+    "getattr": lambda operations, video: operations.getattr(video, KILLED),
+    "open": lambda operations, video: operations.open(video, os.O_RDONLY, KILLED),
+    "getxattr": lambda operations, video: operations.getxattr(video, PROGRESS, KILLED),
+}
+
+
+@pytest.mark.parametrize("name", KILLED_REQUESTS)
+async def test_a_request_ends_with_the_program_that_made_it(
+    provider: FakeProvider,
+    tmp_path: Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    async def never(node: object) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async with opened(tmp_path, provider, HungCdn(), is_ending=lambda thread: thread == KILLED.pid) as operations:
+        video = 0
+        if name in {"lookup", "opendir"}:
+            provider.gate = trio.Event()
+        else:
+            video = (await find(operations, *VIDEO)).st_ino
+        monkeypatch.setattr(operations._extended, "progress", never)
+        started = trio.current_time()
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await KILLED_REQUESTS[name](operations, video)
+        assert caught.value.errno == errno.EINTR
+        assert trio.current_time() - started <= 0.3
+        if provider.gate is not None:  # what it asked for is not lost to others
+            provider.gate.set()
+            assert await operations.opendir(pyfuse3.ROOT_INODE, CTX)
+
+
+@pytest.mark.parametrize("opener", [KILLED, CTX])
+async def test_a_read_past_the_page_cache_ends_with_the_program_that_opened_the_file(
+    provider: FakeProvider, tmp_path: Path, opener: pyfuse3.RequestContext
+) -> None:
+    """The kernel does not close the file of such a program before its read is answered."""
+    cdn, asked = SilentCdn(), []
+
+    def held(path: str) -> bool:
+        asked.append(path)
+        return False
+
+    killed, ending = opener is KILLED, lambda thread: thread == KILLED.pid
+    timeout = 60.0 if killed else 1.0
+    async with opened(tmp_path, provider, cdn, is_held=held, is_ending=ending, read_timeout=timeout) as operations:
+        video = await find(operations, *VIDEO)
+        file = await operations.open(video.st_ino, os.O_RDONLY, opener)
+        with pytest.raises(pyfuse3.FUSEError) as caught:
+            await operations.read(file.fh, 0, 10)
+        assert caught.value.errno == errno.ETIMEDOUT
+        assert asked == (["/".join(VIDEO)] if killed else [])
+        await operations.release(file.fh)
+
+
 async def test_opening_ends_at_the_deadline_whatever_hangs(
     provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`guarded` gives `open` a deadline of its own, beyond those of the layers below.
+    """`open` has a deadline of its own, beyond those of the layers below.
 
-    A handler does not learn that its caller was killed: without the deadline a program that opens a file while
-    something below never answers could not be killed.
+    A program in another PID namespace is not seen to be killed: without the deadline it could not be while something
+    below never answers.
     """
 
     async def never(inode: int, **_: object) -> Handle:
@@ -618,6 +684,40 @@ async def test_who_looks_for_a_reader_in_a_stuck_proc_gives_up(
             assert await trio.to_thread.run_sync(lambda: "others go on") == "others go on"
         finally:
             stuck.set()
+
+
+class Wakes(trio.abc.Instrument):
+    """The times at which a task became runnable."""
+
+    def __init__(self) -> None:
+        self.at: set[float] = set()
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        self.at.add(trio.current_time())
+
+
+@pytest.mark.parametrize("has_open_video", [False, True])
+async def test_an_idle_mount_wakes_at_most_once_in_ten_seconds(
+    provider: FakeProvider, tmp_path: Path, autojump_clock: trio.testing.MockClock, has_open_video: bool
+) -> None:
+    """With a player that is paused, too."""
+    root = mountinfo.at(Path("/"))
+    assert root is not None
+    watch = partial(namespaces.until_left, root, open_files=lambda: 0, sees_everybody=True)
+    async with opened(tmp_path, provider, Cdn()) as operations, trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        video = await find(operations, *VIDEO)
+        await find(operations, *PAGE)
+        file = await operations.open(video.st_ino, os.O_RDONLY, CTX)
+        if not has_open_video:
+            await operations.release(file.fh)
+        await trio.sleep(120)
+        wakes = Wakes()
+        trio.lowlevel.add_instrument(wakes)
+        await trio.sleep(3600)
+        trio.lowlevel.remove_instrument(wakes)
+        nursery.cancel_scope.cancel()
+    assert len(wakes.at) <= 360
 
 
 async def test_statfs_and_xattrs(provider: FakeProvider, tmp_path: Path) -> None:

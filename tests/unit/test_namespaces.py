@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 from collections.abc import Callable
@@ -51,6 +52,7 @@ def process(proc: Path, pid: int, name: str, command: bytes, table: bytes) -> No
     (folder / "cmdline").write_bytes(command)
     (folder / "mountinfo").write_bytes(table)
     (folder / "maps").touch()
+    (folder / "status").write_text("State:\tS (sleeping)\nSigPnd:\t0000000000000000\n")
     (folder / "fdinfo" / "3").write_text("pos:\t0\nflags:\t0100000\nmnt_id:\t40\nino:\t2\n")
 
 
@@ -133,6 +135,8 @@ def test_who_has_a_mount_open_and_which_file(tmp_path: Path, monkeypatch: pytest
     assert [str(one) for one in found[:2]] == ["sh (4: its working directory)", "mpv (30: Birds/01 Intro.mp4)"]
     assert all(is_open(here, one.what, tmp_path) for one in found)
     assert not is_open(here, "Birds/03 End.mp4", tmp_path)
+    (tmp_path / "30" / "status").write_text("State:\tD (disk sleep)\nSigPnd:\t0000000000000100\n")
+    assert not is_open(here, "Birds/01 Intro.mp4", tmp_path), "it is killed, and waits for a read"
     monkeypatch.setattr(mountinfo, "mounted", list)
     assert is_open(here, "Birds/03 End.mp4", tmp_path), "after an unmount nobody knows"
 
@@ -174,18 +178,37 @@ async def test_an_error_while_looking_ends_no_mount(
 async def test_that_a_mount_is_gone_is_noticed_at_once_without_a_look_at_every_change(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some machines mount and unmount all the time: five looks a second are enough."""
-    looks = 0
+    """Some machines mount and unmount all the time: a look in ten seconds is enough there."""
+    looks: list[float] = []
 
     def is_listed(table: Path, device: tuple[int, int]) -> bool:
-        nonlocal looks
-        looks += 1
-        return looks <= 50
+        looks.append(trio.current_time())
+        return len(looks) <= 50
+
+    async def change_soon(_: int) -> None:
+        await trio.sleep(1)
 
     monkeypatch.setattr(namespaces, "_lists", is_listed)
-    monkeypatch.setattr(trio.lowlevel, "wait_readable", lambda _: trio.lowlevel.checkpoint())
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", change_soon)
+    began = trio.current_time()
     await namespaces._until_unmounted((0, 35))
-    assert trio.current_time() == pytest.approx(10.0)
+    assert looks[1] - began == pytest.approx(1.2)
+    assert [after - before for before, after in itertools.pairwise(looks[-10:])] == pytest.approx([11.0] * 9)
+
+
+async def test_while_nothing_is_mounted_the_table_is_looked_at_once_a_minute(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def is_listed(table: Path, device: tuple[int, int]) -> bool:
+        looks.append(trio.current_time())
+        return len(looks) < 5
+
+    monkeypatch.setattr(namespaces, "_lists", is_listed)
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", lambda _: trio.sleep_forever())
+    await namespaces._until_unmounted((0, 35))
+    assert all(60 <= after - before < 61 for before, after in itertools.pairwise(looks))
 
 
 async def test_a_mount_that_is_there_is_left_alone(autojump_clock: trio.testing.MockClock) -> None:

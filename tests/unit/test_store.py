@@ -103,7 +103,7 @@ def test_a_listing_is_the_same_object_until_something_in_it_changes(tmp_path: Pa
 
 
 def test_a_full_node_cache_is_cleared_and_nodes_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coursefs.catalog.store._MAX_CACHED_NODES", 3)
+    monkeypatch.setattr("coursefs.catalog.node_cache._MAX_NODES", 3)
     store = store_at(tmp_path)
     nodes = [video(301 + number, f"{number}.mp4", f"item/i{number}/video") for number in range(6)]
     store.write(Changes(added=tuple(nodes)))

@@ -20,7 +20,8 @@
 
   // -- what is cached ------------------------------------------------------------------------------------------------
 
-  const CACHED_EVERY = 3000; // milliseconds; twice as long after each failure
+  const CACHED_EVERY = 3000; // milliseconds; twice as long after each failure, and while nothing changes
+  const UNCHANGED_PAUSE = 12000;
   const MOST_PAUSE = 60000;
 
   function cachedText({ fraction, fetching }) {
@@ -45,11 +46,15 @@
     const facts = byId("course-done").parentElement;
     facts.append(make("span", { id: "course-cached" }));
     let pause = CACHED_EVERY;
+    let before = "";
     for (;;) {
       if (!document.hidden) {
         try {
-          showCached(await ask("cached", { of: location.pathname }));
-          pause = CACHED_EVERY;
+          const told = await ask("cached", { of: location.pathname });
+          const text = JSON.stringify(told);
+          pause = text === before ? Math.min(2 * pause, UNCHANGED_PAUSE) : CACHED_EVERY;
+          before = text;
+          showCached(told);
         } catch {
           pause = Math.min(2 * pause, MOST_PAUSE); // the mount has ended, or is busy: what is shown stays
         }
