@@ -1,7 +1,7 @@
-"""How coursefs was installed (pipx, uv, a system package or pip), and the command that adds a package.
+"""How coursefs was installed: the command lines that start it again, and the one that adds a package.
 
-It is here because a message about a missing package must fit the installation: `pip install` fails beside pipx and on
-Debian.
+It is here because both must fit the installation: the self-contained folder has an interpreter that must not see the
+packages of the machine, and `pip install` fails beside pipx and on Debian.
 """
 
 from __future__ import annotations
@@ -20,6 +20,28 @@ class Installation:
     base_prefix: Path = Path(sys.base_prefix)
     executable: str = sys.executable
     package: Path = Path(__file__).parent.parent  # the folder of coursefs
+
+
+#: the option of the interpreter (`-X coursefs-program=PATH`) by which the launcher of the self-contained folder names
+#: itself; an option and not a variable, because other programs that we start inherit variables
+_PROGRAM_OPTION = "coursefs-program"
+
+
+def own_command(module: str = "coursefs") -> list[str]:
+    """The command line that runs a module of this installation in a process of its own.
+
+    The process sees the same packages as this one. Without the variables of Python (`PYTHONPATH` and so on) if this
+    one ignores them; never with modules of the current folder.
+    """
+    program = own_program()
+    kept = ["-X", f"{_PROGRAM_OPTION}={program}"] if program else []
+    return [sys.executable, "-I" if sys.flags.isolated else "-P", *kept, "-m", module]
+
+
+def own_program() -> str | None:
+    """The path of the launcher of the self-contained folder; None in every other installation."""
+    program = sys._xoptions.get(_PROGRAM_OPTION)
+    return program if isinstance(program, str) else None
 
 
 def command_for(package: str, system_package: str, where: Installation | None = None) -> str:

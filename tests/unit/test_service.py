@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from coursefs.cli import service
 from coursefs.cli.main import main
 from coursefs.daemon.readiness import NOTIFY_VARIABLE, Manager
 from coursefs.daemon.systemd_unit import escaped_path, quoted, unit
@@ -53,6 +54,12 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
         check=False,
     )
     assert [line for line in done.stderr.splitlines() if "coursefs" in line] == []
+
+
+def test_the_unit_starts_the_launcher_of_the_self_contained_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the interpreter in it, whose place in a one-file program changes with the version."""
+    monkeypatch.setitem(sys._xoptions, "coursefs-program", "/opt/coursefs/coursefs")
+    assert service._program() == ["/opt/coursefs/coursefs"]
 
 
 @pytest.fixture
