@@ -26,7 +26,7 @@ from pathlib import Path
 #: Berkeley DB: AGPL) may not be passed on with an MIT program
 _LEFT_OUT = frozenset(
     """test idlelib tkinter turtledemo turtle.py lib2to3 ensurepip pydoc_data curses dbm venv site-packages
-    dist-packages sitecustomize.py EXTERNALLY-MANAGED __pycache__""".split()
+    dist-packages cgi.py cgitb.py sitecustomize.py EXTERNALLY-MANAGED __pycache__""".split()
 )
 _LEFT_OUT_BINARIES = re.compile(
     r"(_tkinter|readline|_g?dbm|_curses|_curses_panel|nis|ossaudiodev|xxlimited|xxlimited_35|_xxtestfuzz|_ctypes_test"
@@ -58,6 +58,7 @@ def main(wheels: Path, folder: Path, documents: Path | None) -> None:
     site = _packages_folder(interpreter)
     _install(wheels, site)
     _copy_libraries(python)
+    _make_unexecutable(python)
     _compile(interpreter, python)
     for name, module in _PROGRAMS.items():
         launcher = folder / name
@@ -107,6 +108,13 @@ def _install(wheels: Path, site: Path) -> None:
     for pattern in _LEFT_OUT_OF_PACKAGES:
         for file in site.rglob(pattern):
             file.unlink()
+
+
+def _make_unexecutable(python: Path) -> None:
+    """Modules of the standard library that are programs, too, name interpreters that the machine need not have."""
+    for file in (python / "lib").rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
 
 
 def _copy_libraries(python: Path) -> None:
