@@ -1,11 +1,12 @@
-"""How coursefs was installed: the command lines that start it again, and the one that adds a package.
+"""How coursefs was installed: with what, the command lines that start it again, and the one that adds a package.
 
-It is here because both must fit the installation: the self-contained folder has an interpreter that must not see the
+It is here because these must fit the installation: the self-contained folder has an interpreter that must not see the
 packages of the machine, and `pip install` fails beside pipx and on Debian.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -55,3 +56,43 @@ def command_for(package: str, system_package: str, where: Installation | None = 
         return f"sudo apt install {system_package}"
     user = "" if where.prefix != where.base_prefix else " --user"
     return f"{shlex.quote(where.executable or 'python3')} -m pip install{user} {package}"
+
+
+#: packages whose versions matter for a bug report: the kernel's requests, the event loop, HTTP
+_REPORTED = ("pyfuse3", "trio", "httpx", "httpcore", "h11", "lxml", "keyring")
+
+
+def installed_versions() -> list[str]:
+    """A line for each thing that coursefs runs with and on; nothing in them is personal."""
+    import platform  # all of these are seldom needed, and slow to import
+    import sqlite3
+    import ssl
+
+    system = os.uname()
+    return [
+        f"installed as    {_kind(Installation())}",
+        f"Python          {platform.python_implementation()} {platform.python_version()}",
+        f"system          {system.sysname} {system.release} {system.machine}, {' '.join(platform.libc_ver())}",
+        *(f"{name:<15} {_version(name)}" for name in _REPORTED),
+        f"SQLite          {sqlite3.sqlite_version}",
+        f"TLS             {ssl.OPENSSL_VERSION}",
+    ]
+
+
+def _kind(where: Installation) -> str:
+    if own_program():
+        return "self-contained program"
+    if (where.prefix / "pipx_metadata.json").exists():
+        return "pipx"
+    if (where.prefix / "uv-receipt.toml").exists():
+        return "uv tool"
+    return "system's Python" if where.prefix == where.base_prefix else "virtual environment"
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # as above
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -16,6 +16,7 @@ import click
 
 from coursefs import __version__
 from coursefs.base import crash_messages
+from coursefs.base.installation import installed_versions
 from coursefs.base.logs import TerminalSafeFormatter
 from coursefs.cli import output, streams
 from coursefs.cli.lazy import LazyCommand, LazyGroup
@@ -76,8 +77,13 @@ _ALIASES = {"unmount": "umount"}
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="coursefs", message="%(prog)s %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="Show log messages.")
+@click.option(
+    "--version",
+    "show_version",
+    is_flag=True,
+    help="Show the version; with --verbose also what it runs on, for a bug report.",
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -87,12 +93,15 @@ _ALIASES = {"unmount": "umount"}
 )
 @click.option("--demo", is_flag=True, help="Practise: the command is for the sample courses of coursefs demo.")
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, config: Path | None, demo: bool) -> None:
+def cli(ctx: click.Context, verbose: bool, show_version: bool, config: Path | None, demo: bool) -> None:
     """Your courses are a folder.
 
     \b
     Example: coursefs demo
     """
+    if show_version:
+        click.echo("\n".join([f"coursefs {__version__}", *(installed_versions() if verbose else [])]))
+        ctx.exit()
     if config is not None and ctx.invoked_subcommand not in _MAKES_SETTINGS and not absolute(expanded(config)).exists():
         raise UsageError(f"{config}: no such settings file (named by --config or COURSEFS_CONFIG)")
     if demo and (config is not None or ctx.invoked_subcommand in _NOT_FOR_DEMO):
