@@ -155,7 +155,6 @@ def test_a_relative_cache_folder_is_below_the_folder_of_the_caller(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.login()
-    world.environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     (tmp_path / "a, b").mkdir()
     monkeypatch.chdir(tmp_path / "a, b")
     world.mount("-o", "cache_dir=my cache")
