@@ -136,6 +136,12 @@ def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (default: of `sys.argv`) and return the exit status of the process."""
+    if "t" in sys.abiflags:
+        output.error(
+            "coursefs does not run on a free-threaded build of Python: pyfuse3 and others switch the lock on again;"
+            " use an ordinary build, or the self-contained program"
+        )
+        return 1
     if arguments is None:
         streams.ensure()
     given = list(sys.argv[1:] if arguments is None else arguments)

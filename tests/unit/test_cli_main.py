@@ -56,6 +56,16 @@ async def _in_a_nursery(error: BaseException) -> None:
         inner.start_soon(fail)
 
 
+def test_a_free_threaded_build_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "abiflags", "t")
+    assert main(["--version"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "free-threaded" in err
+
+
 @pytest.mark.parametrize("typed", ["--version --verbose", "-v --version", "--version -v mount"])
 def test_version_for_a_bug_report(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(typed.split()) == 0
