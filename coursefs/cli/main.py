@@ -26,10 +26,6 @@ from coursefs.settings.paths import absolute, expanded
 
 log = logging.getLogger(__name__)
 
-# Where rich and pygments are installed, httpx imports its own command-line program, which takes 30 ms of each command
-# that makes requests, and 4 MB of a mount. Without this module it does as if they were not.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: an import fails
-
 #: first field of an fstab line, and so the first argument when mount.fuse(8) calls `coursefs`; not a command's name
 _SOURCE = "coursefs"
 #: commands that make a settings file that is missing
