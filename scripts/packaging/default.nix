@@ -1,10 +1,10 @@
 # For Nix: packs the self-contained folder of a release.  UNTRIED: nix does not run where this was written.
-#   nix-build --arg release ./dist/coursefs-0.1.0-x86_64.tar.xz scripts/packaging
+#   nix-build --arg release ./dist/coursefs-0.2.0-x86_64.tar.xz scripts/packaging
 { release, pkgs ? import <nixpkgs> { } }:
 
 pkgs.stdenv.mkDerivation {
   pname = "coursefs";
-  version = "0.1.0";
+  version = "0.2.0";
   src = release;
   nativeBuildInputs = [ pkgs.autoPatchelfHook ];
   dontStrip = true; # nothing is left to strip, and some libraries would not survive it
