@@ -16,6 +16,7 @@ import click
 
 from coursefs import __version__
 from coursefs.base import crash_messages
+from coursefs.base.installation import installed_versions
 from coursefs.base.logs import TerminalSafeFormatter
 from coursefs.cli import output, streams
 from coursefs.cli.lazy import LazyCommand, LazyGroup
@@ -24,10 +25,6 @@ from coursefs.errors import UsageError
 from coursefs.settings.paths import absolute, expanded
 
 log = logging.getLogger(__name__)
-
-# Where rich and pygments are installed, httpx imports its own command-line program, which takes 30 ms of each command
-# that makes requests, and 4 MB of a mount. Without this module it does as if they were not.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: an import fails
 
 #: first field of an fstab line, and so the first argument when mount.fuse(8) calls `coursefs`; not a command's name
 _SOURCE = "coursefs"
@@ -76,8 +73,13 @@ _ALIASES = {"unmount": "umount"}
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="coursefs", message="%(prog)s %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="Show log messages.")
+@click.option(
+    "--version",
+    "show_version",
+    is_flag=True,
+    help="Show the version; with --verbose also what it runs on, for a bug report.",
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -87,12 +89,15 @@ _ALIASES = {"unmount": "umount"}
 )
 @click.option("--demo", is_flag=True, help="Practise: the command is for the sample courses of coursefs demo.")
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, config: Path | None, demo: bool) -> None:
+def cli(ctx: click.Context, verbose: bool, show_version: bool, config: Path | None, demo: bool) -> None:
     """Your courses are a folder.
 
     \b
     Example: coursefs demo
     """
+    if show_version:
+        click.echo("\n".join([f"coursefs {__version__}", *(installed_versions() if verbose else [])]))
+        ctx.exit()
     if config is not None and ctx.invoked_subcommand not in _MAKES_SETTINGS and not absolute(expanded(config)).exists():
         raise UsageError(f"{config}: no such settings file (named by --config or COURSEFS_CONFIG)")
     if demo and (config is not None or ctx.invoked_subcommand in _NOT_FOR_DEMO):
@@ -127,6 +132,12 @@ def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (default: of `sys.argv`) and return the exit status of the process."""
+    if "t" in sys.abiflags:
+        output.error(
+            "coursefs does not run on a free-threaded build of Python: pyfuse3 and others switch the lock on again;"
+            " use an ordinary build, or the self-contained program"
+        )
+        return 1
     if arguments is None:
         streams.ensure()
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -51,3 +51,7 @@ def main() -> int:
     """Run the helper on `sys.argv` and give the exit status of the process."""
     streams.ensure()
     return run(helper, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

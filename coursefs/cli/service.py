@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from coursefs.base.installation import own_command, own_program
 from coursefs.cli import completion, output
 from coursefs.cli.lazy import Group
 from coursefs.cli.mount import global_options
@@ -190,7 +191,9 @@ def _instance(mountpoint: Path) -> str:
 
 def _program() -> list[str]:
     """The command line of this coursefs, with absolute paths."""
+    if program := own_program():
+        return [program]
     called = absolute(Path(sys.argv[0]))
     if called.name == "coursefs" and os.access(called, os.X_OK) and called.is_file():
         return [str(called)]
-    return [sys.executable, "-m", "coursefs"]
+    return own_command()

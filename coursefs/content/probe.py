@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-import httpx
 import trio
 from cachetools import LRUCache
 
@@ -24,6 +23,7 @@ from coursefs.content.sniffing import BEGINNING, require_file
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.model import Source, Version
 from coursefs.transport.body import body_of, is_framed
+from coursefs.transport.http_library import httpx
 
 log = logging.getLogger(__name__)
 

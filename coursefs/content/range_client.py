@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from urllib.parse import urlsplit
 
-import httpx
 import trio
 
 from coursefs.base.supervisor import Tasks
@@ -38,6 +37,7 @@ from coursefs.transport.backoff import pause
 from coursefs.transport.bandwidth import Bandwidth, limit_of
 from coursefs.transport.body import Inflate, body_of, content_coding, is_framed
 from coursefs.transport.http1 import Body, body_with_length
+from coursefs.transport.http_library import httpx
 
 #: attempts in a row that bring nothing, before giving up: about 8 s of pauses
 _ATTEMPTS = 6

@@ -16,13 +16,12 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-import httpx
-
 from coursefs.content.identity import Content, expects_html
 from coursefs.content.range_response import Part, UrlRefused, Whole
 from coursefs.errors import BadReply
 from coursefs.model import Source
 from coursefs.transport.body import beginning_of
+from coursefs.transport.http_library import httpx
 
 #: bytes that are checked: blanks and a byte order mark may come first
 BEGINNING = 512

@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from coursefs.base.atomic_files import open_private, private_folder
+from coursefs.base.installation import own_command
 from coursefs.daemon.readiness import READY_VARIABLE, Report
 from coursefs.errors import CoursefsError, NoAnswer
 
@@ -38,7 +38,7 @@ def start(arguments: Sequence[str], log: Path, deadline: float, *, own_session: 
     try:
         with _opened(log) as messages:
             process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "coursefs", *arguments],
+                [*own_command(), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=messages,
                 stderr=messages,

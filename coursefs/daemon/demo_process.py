@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from coursefs.base.installation import own_command
 from coursefs.errors import CoursefsError
 from coursefs.library import AccountSource
 
@@ -29,8 +29,8 @@ def demo_accounts() -> Iterator[list[AccountSource]]:
 
     Raises `CoursefsError` if they do not start.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "coursefs.demo", "--until-stdin-closes"],
+    process = subprocess.Popen(  # noqa: S603
+        [*own_command("coursefs.demo"), "--until-stdin-closes"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # a Ctrl-C must reach only us: the platforms are needed until we have unmounted

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 NAME = "coursefs@.service"
 
 _TEMPLATE = """\
-# Written by `coursefs service install`; removed by `coursefs service uninstall`.
+{origin}
 # Its own settings go into a drop-in: systemctl{manager} edit coursefs@.service
 [Unit]
 Description=Courses at %f
@@ -29,6 +29,8 @@ RestartPreventExitStatus=2 3
 [Install]
 WantedBy={target}
 """
+_WRITTEN = "# Written by `coursefs service install`; removed by `coursefs service uninstall`."
+_PACKAGED = '# Mount at {when}: systemctl{manager} enable --now "coursefs@$(systemd-escape --path FOLDER)"'
 _NETWORK = """\
 Wants=network-online.target
 After=network-online.target
@@ -40,7 +42,19 @@ def unit(command: Sequence[str], options: str = "", *, for_system: bool = False)
 
     `command` is the command line of coursefs, with the absolute path of the program; `options` are mount options.
     """
+    return _text(_WRITTEN, command, options, for_system=for_system)
+
+
+def packaged_unit(command: Sequence[str], *, for_system: bool) -> str:
+    """The text of the unit as a package of a distribution brings it: nobody has to install it, only to enable it."""
+    when = "the start of the machine" if for_system else "every login"
+    origin = _PACKAGED.format(when=when, manager="" if for_system else " --user")
+    return _text(origin, command, "", for_system=for_system)
+
+
+def _text(origin: str, command: Sequence[str], options: str, *, for_system: bool) -> str:
     return _TEMPLATE.format(
+        origin=origin,
         command=" ".join(map(quoted, command)),
         options=f" -o {quoted(options)}" if options else "",
         manager="" if for_system else " --user",

@@ -22,6 +22,7 @@ import trio
 from trio import Process
 
 from coursefs.base import threads
+from coursefs.base.installation import own_command
 from coursefs.content.identity import Key
 from coursefs.errors import CoursefsError
 from coursefs.search import MOST_BYTES, forget, index_path
@@ -189,7 +190,7 @@ async def _child() -> AsyncIterator[Process]:
     environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         child: Process = await trio.lowlevel.open_process(
-            [sys.executable, "-P", "-m", "coursefs.search.process"],
+            own_command("coursefs.search.process"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import trio
 
 from coursefs.base.crash_messages import log_unforeseen
+from coursefs.base.installation import own_command
 from coursefs.errors import BadReply, CoursefsError
 from coursefs.pages.formulas import formulas
 
@@ -92,7 +93,7 @@ class TextWorker:
             try:
                 with trio.fail_after(limits.wall):
                     done = await trio.run_process(
-                        [sys.executable, "-P", "-m", "coursefs.pages.worker_process"],
+                        own_command("coursefs.pages.worker_process"),
                         stdin=request,
                         capture_stdout=True,
                         stderr=subprocess.DEVNULL,

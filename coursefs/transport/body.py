@@ -10,11 +10,11 @@ import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
-import httpx
 import trio
 
 from coursefs.errors import BadReply
 from coursefs.transport.http1 import http1_body
+from coursefs.transport.http_library import httpx
 
 #: the most bytes in one part of a decompressed body
 _PART = 64 * 1024

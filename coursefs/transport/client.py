@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
-import httpx
 import trio
 
 from coursefs import __version__
@@ -31,6 +30,7 @@ from coursefs.transport.body import body_of
 from coursefs.transport.graphql import require_reading
 from coursefs.transport.hosts import Origin, Reach, reach_of, require_safe_url
 from coursefs.transport.http1 import Http1Transport, OutOfReach, body_with_length, http1_body, within
+from coursefs.transport.http_library import httpx
 from coursefs.transport.parsing import MOST_TEXT, parse_json
 from coursefs.transport.proxies import Proxies, proxies_from
 from coursefs.transport.proxy_transport import ProxyTransport

@@ -11,8 +11,9 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 import h11
-import httpx
 import trio
+
+from coursefs.transport.http_library import httpx
 
 #: bytes of one receive for heads, and for bodies that go through h11
 STEP = 64 * 1024

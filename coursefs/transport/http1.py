@@ -18,11 +18,11 @@ from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 import h11
-import httpx
 import trio
 
 from coursefs.transport.connection import STEP, Connection, HostPort, Timeouts, translated
 from coursefs.transport.hosts import Reach, reach_of
+from coursefs.transport.http_library import httpx
 
 log = logging.getLogger(__name__)
 

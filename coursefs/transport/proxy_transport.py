@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpcore
-import httpx
 import trio
 
 from coursefs.errors import UsageError
+from coursefs.transport.http_library import httpx
 from coursefs.transport.proxies import Proxies, Proxy
 
 _VERSION, _CONNECT = 5, 1

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import httpx
 from cachetools import LRUCache
+
+from coursefs.transport.http_library import httpx
 
 #: seconds over which throughput is averaged: long enough to be steady, short enough to be current
 _WINDOW = 5

@@ -172,7 +172,7 @@ def visit(folder: Path, films: dict[str, Film], settings: str = "") -> Iterator[
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: coursefs-bench\nVersion: 1\n")
     mountpoint = folder / "courses"
     mountpoint.mkdir()
-    search = [str(site.parent), str(_ROOT / "scripts"), str(_ROOT)]
+    search = [str(site.parent), str(_ROOT / "scripts")]
     with Cinema(films) as cinema:
         thread = threading.Thread(target=cinema.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

@@ -9,7 +9,6 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from coursefs.errors import CoursefsError
 from coursefs.mount import mountinfo
 from coursefs.mount.mountpoint import prepare
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.test_tree import GRAPHICS
 from tests.mount.world import LIMIT, World, has_ended, until
@@ -120,7 +120,7 @@ def test_a_failed_mount_gives_the_reason_and_wakes_waiting_processes(world: Worl
 
 
 def test_mounting_by_hand_does_not_trigger_the_automounter(world: World, automounter: Automounter) -> None:
-    command = [sys.executable, "-m", "coursefs", "mount", str(world.mountpoint)]
+    command = [*PROGRAM, "mount", str(world.mountpoint)]
     subprocess.run(command, env=world.environment, check=True, timeout=LIMIT, start_new_session=True)
     assert GRAPHICS in os.listdir(world.mountpoint)
     assert not automounter.is_asked()
@@ -132,7 +132,7 @@ def test_a_dead_mount_on_it_is_taken_away_without_looking_below(world: World, au
     pid = world.pid
     os.kill(pid, signal.SIGKILL)
     until(lambda: has_ended(pid), "the process ended")
-    command = [sys.executable, "-m", "coursefs", "mount", str(world.mountpoint)]
+    command = [*PROGRAM, "mount", str(world.mountpoint)]
     subprocess.run(command, env=world.environment, check=True, timeout=LIMIT, start_new_session=True)
     assert not automounter.is_asked()
     assert GRAPHICS in os.listdir(world.mountpoint)
@@ -142,7 +142,7 @@ def test_a_dead_mount_on_it_is_taken_away_without_looking_below(world: World, au
 def test_questions_about_a_mount_point_wake_no_automount(world: World, automounter: Automounter) -> None:
     for arguments in (["status", str(world.mountpoint)], ["umount", str(world.mountpoint)]):
         done = subprocess.run(
-            [sys.executable, "-m", "coursefs", *arguments],
+            [*PROGRAM, *arguments],
             env=world.environment,
             stderr=subprocess.PIPE,
             text=True,

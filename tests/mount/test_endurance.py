@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pytest
 
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.test_tree import expected_files
 from tests.mount.world import LIMIT, World, has_ended, platform_names, until
@@ -190,7 +191,7 @@ def test_damage_of_the_catalogue_under_a_mount_is_made_good(mounted: World, stat
         other.execute("UPDATE node SET size = 'large' WHERE kind = 'video'")
     other.commit()
     other.close()
-    subprocess.run([sys.executable, "-m", "coursefs", "update", "all"], env=mounted.environment, check=False)
+    subprocess.run([*PROGRAM, "update", "all"], env=mounted.environment, check=False)
 
     def is_whole() -> bool:
         try:
@@ -227,7 +228,7 @@ def test_a_second_signal_leaves_neither_mount_nor_socket(mounted: World, pause: 
 
 def test_signals_until_the_very_end_do_not_change_the_exit_status(world: World) -> None:
     world.login()
-    command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
+    command = [*PROGRAM, "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, env=world.environment, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: world.is_mounted and bool(platform_names(world.mountpoint)), "the mount was there")
         while process.poll() is None:
@@ -251,7 +252,7 @@ def test_a_log_on_a_full_disk_leaves_no_dead_mount(world: World) -> None:
 def test_a_mount_in_the_background_comes_whatever_descriptors_its_command_has(world: World, redirections: str) -> None:
     world.login()
     command = f'exec "$@" {redirections}'
-    arguments = [sys.executable, "-m", "coursefs", "mount", str(world.mountpoint)]
+    arguments = [*PROGRAM, "mount", str(world.mountpoint)]
     done = subprocess.run(
         ["bash", "-c", command, "bash", *arguments], env=world.environment, timeout=LIMIT, check=False
     )
@@ -276,7 +277,7 @@ def _listens(pid: int) -> bool:
 def test_a_signal_before_it_is_mounted_ends_it_whole(world: World) -> None:
     world.login()
     world.platform.faults(api_delay=60.0)
-    command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
+    command = [*PROGRAM, "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, env=world.environment, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: _listens(process.pid), "it hears signals")
         process.send_signal(signal.SIGTERM)

@@ -7,11 +7,11 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.test_transfers import running
 from tests.mount.test_tree import GRAPHICS
@@ -72,7 +72,7 @@ def test_on_a_terminal_an_update_says_that_it_waits(world: World) -> None:
     world.login()
     ours, terminal = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "coursefs", "update"],
+        [*PROGRAM, "update"],
         stdout=subprocess.PIPE,
         stderr=terminal,
         env={**world.environment, "TERM": "xterm", "COLUMNS": "100"},

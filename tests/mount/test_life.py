@@ -6,12 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.mount.program import PROGRAM
 from tests.mount.test_tree import GRAPHICS, expected_files
 from tests.mount.world import LIMIT, World, has_ended, platform_names, until
 
@@ -178,7 +178,7 @@ def test_signed_urls_that_have_ended_are_renewed_unnoticed(mounted: World) -> No
 
 def test_in_the_foreground_it_ends_with_ctrl_c(world: World) -> None:
     world.login()
-    command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
+    command = [*PROGRAM, "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=world.environment) as process:
         until(lambda: world.is_mounted and bool(platform_names(world.mountpoint)), "the mount was there")
         process.send_signal(signal.SIGINT)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.mount.program import PROGRAM
 from tests.mount.world import COURSES, LIMIT, Platform, World, platform, platform_names
 
 LOCALES = {"de_DE": "ISO-8859-1", "zh_CN": "GBK", "ru_RU": "KOI8-R"}
@@ -54,7 +54,7 @@ def foreign(world: World, locales: Path, request: pytest.FixtureRequest) -> Worl
 
 def run(world: World, *arguments: str | bytes | Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "coursefs", *arguments],
+        [*PROGRAM, *arguments],
         capture_output=True,
         timeout=LIMIT,
         env=world.environment,

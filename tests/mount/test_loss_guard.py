@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.mount.portal import Change, Portal, emptied, missing, portal, portal_before, refused, unchanged
+from tests.mount.program import PROGRAM
 from tests.mount.world import LIMIT, PAGES, World, program
 
 pytestmark = pytest.mark.mount
@@ -98,7 +98,7 @@ def backup(world: World, to: Path) -> dict[str, str]:
 
 def update(world: World) -> tuple[int, str]:
     """Refresh everything; the exit status, and what is said."""
-    program_ = [sys.executable, "-m", "coursefs", "update"]
+    program_ = [*PROGRAM, "update"]
     done = subprocess.run(program_, env=world.environment, capture_output=True, text=True, timeout=LIMIT, check=False)
     return done.returncode, done.stderr
 

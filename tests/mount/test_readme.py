@@ -18,7 +18,7 @@ pytestmark = pytest.mark.mount
 #: have a test of their own, because they need a terminal or a systemd
 _ELSEWHERE = ("coursefs status --watch", "coursefs service ")
 #: what is foreign in the README's blocks, and is not to be typed here
-_FOREIGN = ("git ", "scripts/", "sudo ", "coursefs  /home")
+_FOREIGN = ("git ", "scripts/", "sudo ", "coursefs  /home", "install ")  # "install": typed by scripts/test-artefacts
 
 
 def _lines() -> list[str]:

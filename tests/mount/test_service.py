@@ -6,13 +6,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.world import LIMIT, World, has_ended, until
 
@@ -29,7 +29,7 @@ def test_the_service_manager_hears_of_every_step(world: World, tmp_path: Path) -
         manager.settimeout(LIMIT)
         manager.bind(str(tmp_path / "notify"))
         environment = {**world.environment, "NOTIFY_SOCKET": str(tmp_path / "notify")}
-        command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
+        command = [*PROGRAM, "mount", "-f", str(world.mountpoint)]
         with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
             assert manager.recv(1000).decode().startswith("READY=1\nSTATUS=")
             assert os.listdir(world.mountpoint)
@@ -88,7 +88,7 @@ def test_umount_of_a_busy_mount_says_who_holds_it(mounted: World) -> None:
 
 def test_umount_from_within_does_not_name_itself(mounted: World) -> None:
     def umount(*before: str) -> subprocess.CompletedProcess[str]:
-        command = [*before, sys.executable, "-m", "coursefs", "umount", "."]
+        command = [*before, *PROGRAM, "umount", "."]
         return subprocess.run(
             command, cwd=mounted.mountpoint, env=mounted.environment, capture_output=True, text=True, check=False
         )

@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +19,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.world import LIMIT, World, until
 
@@ -117,7 +117,7 @@ def test_watch_goes_on_until_ctrl_c(mounted: World, columns: int) -> None:
 
 def _watch(mounted: World, columns: int) -> None:
     ours, terminal = pty.openpty()
-    command = ["env", "--default-signal=INT", sys.executable, "-m", "coursefs", "status", "--watch"]
+    command = ["env", "--default-signal=INT", *PROGRAM, "status", "--watch"]
     command.append(str(mounted.mountpoint))
     environment = {**mounted.environment, "TERM": "xterm", "COLUMNS": str(columns)}
     with subprocess.Popen(command, stdout=terminal, stderr=subprocess.PIPE, env=environment) as process:

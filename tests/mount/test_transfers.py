@@ -9,13 +9,13 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.test_tree import GRAPHICS, expected_files
 from tests.mount.world import LIMIT, PAGES, World, until
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.mount
 def running(world: World, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """A command that goes on while the test does."""
     with subprocess.Popen(
-        [sys.executable, "-m", "coursefs", *map(str, arguments)],
+        [*PROGRAM, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -77,7 +77,7 @@ def test_fetched_it_is_read_without_a_network(mounted: World, tmp_path: Path) ->
 
 def test_paths_are_those_of_the_mount_and_reasons_are_one_line(mounted: World) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "coursefs", "fetch", "02 Depth/01 A Torus in Motion.mp4"],
+        [*PROGRAM, "fetch", "02 Depth/01 A Torus in Motion.mp4"],
         cwd=mounted.path(VIDEO).parent.parent,
         env=mounted.environment,
         capture_output=True,
@@ -243,7 +243,7 @@ def test_on_a_terminal_there_are_bars_and_they_leave_nothing_behind(mounted: Wor
     mounted.platform.faults(cdn_stall=100_000)
     main, terminal = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "coursefs", "fetch", str(mounted.path(VIDEO))],
+        [*PROGRAM, "fetch", str(mounted.path(VIDEO))],
         stdout=subprocess.PIPE,
         stderr=terminal,
         text=True,

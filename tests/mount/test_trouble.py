@@ -17,6 +17,7 @@ import pytest
 
 from coursefs.daemon.claims import claimed
 from coursefs.mount import mountinfo
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.world import LIMIT, World, has_ended, until
 
@@ -55,7 +56,7 @@ def test_clients_of_the_control_socket_that_go_at_once_do_not_end_the_mount(moun
 
 def test_closing_the_terminal_unmounts(world: World) -> None:
     world.login()
-    command = [sys.executable, "-m", "coursefs", "mount", "-f", str(world.mountpoint)]
+    command = [*PROGRAM, "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, env=world.environment) as process:
         until(lambda: world.is_mounted and bool(os.listdir(world.mountpoint)), "the mount was there")
         process.send_signal(signal.SIGHUP)
@@ -154,7 +155,6 @@ def test_a_relative_cache_folder_is_below_the_folder_of_the_caller(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.login()
-    world.environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     (tmp_path / "a, b").mkdir()
     monkeypatch.chdir(tmp_path / "a, b")
     world.mount("-o", "cache_dir=my cache")
@@ -188,7 +188,7 @@ def test_without_a_session_folder_the_socket_lies_however_deep(world: World, tmp
 def test_why_it_may_not_be_mounted_is_in_the_words_of_fusermount(world: World) -> None:
     world.login()
     done = subprocess.run(
-        ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-m", "coursefs", "mount", str(world.mountpoint)],
+        ["setpriv", "--bounding-set=-sys_admin", *PROGRAM, "mount", str(world.mountpoint)],
         capture_output=True,
         text=True,
         timeout=LIMIT,

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import logging
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -53,6 +54,29 @@ async def _in_a_nursery(error: BaseException) -> None:
     async with trio.open_nursery() as nursery, trio.open_nursery() as inner:
         nursery.start_soon(trio.sleep_forever)
         inner.start_soon(fail)
+
+
+def test_a_free_threaded_build_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "abiflags", "t")
+    assert main(["--version"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "free-threaded" in err
+
+
+@pytest.mark.parametrize("typed", ["--version --verbose", "-v --version", "--version -v mount"])
+def test_version_for_a_bug_report(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(typed.split()) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"coursefs {__version__}"
+    told = dict(line.split(maxsplit=1) for line in lines if not line.startswith("installed"))
+    assert lines[0].startswith("installed as ")
+    assert told["Python"] == f"{platform.python_implementation()} {platform.python_version()}"
+    assert {"system", "pyfuse3", "trio", "httpx", "SQLite", "TLS"} <= told.keys()
+    assert "not installed" not in told.values()
+    assert str(Path.home()) not in " ".join(lines)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -181,6 +181,21 @@ def test_what_the_facade_is_made_of_is_private(name: str, module: str) -> None:
     assert 5 < len([one for one in vars(getattr(library, name)) if not one.startswith("_")]) <= _MOST_NAMES
 
 
+def _imports_httpx(tree: ast.AST) -> bool:
+    """Whether a module imports httpx itself, anywhere in it."""
+    return any(
+        (isinstance(node, ast.Import) and any(one.name.split(".")[0] == "httpx" for one in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "httpx")
+        for node in ast.walk(tree)
+    )
+
+
+def test_one_module_imports_httpx() -> None:
+    """So that its fork can take its place by one line."""
+    importing = [path for path in sorted(_ROOT.rglob("*.py")) if _imports_httpx(ast.parse(path.read_text()))]
+    assert [str(path.relative_to(_ROOT)) for path in importing] == ["transport/http_library.py"]
+
+
 # -- optional packages -----------------------------------------------------------------------------------------------
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from coursefs.cli import service
 from coursefs.cli.main import main
 from coursefs.daemon.readiness import NOTIFY_VARIABLE, Manager
-from coursefs.daemon.systemd_unit import escaped_path, quoted, unit
+from coursefs.daemon.systemd_unit import escaped_path, packaged_unit, quoted, unit
 
 
 @pytest.mark.parametrize(
@@ -38,12 +39,16 @@ def test_paths_are_escaped_as_systemd_does(path: str) -> None:
     assert escaped_path(path) == done.stdout.strip()
 
 
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+COMMAND = [sys.executable, "-m", "coursefs", "--config", "/a b/%$x"]
+
+
+@pytest.mark.parametrize("text", [unit(COMMAND, "umask=077"), packaged_unit(COMMAND, for_system=False)])
+def test_systemd_understands_the_unit(text: str, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd is not installed")
     instance = tmp_path / "coursefs@home-me-courses.service"
-    instance.write_text(unit([sys.executable, "-m", "coursefs", "--config", "/a b/%$x"], "umask=077"))
+    instance.write_text(text)
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(
         [program, "--user", "--man=no", "verify", str(instance)],
@@ -53,6 +58,19 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
         check=False,
     )
     assert [line for line in done.stderr.splitlines() if "coursefs" in line] == []
+
+
+def test_a_packaged_unit_says_how_to_enable_it_and_does_the_same() -> None:
+    for for_system, enable in ((False, "systemctl --user enable --now"), (True, "systemctl enable --now")):
+        first, *packaged = packaged_unit(["/usr/bin/coursefs"], for_system=for_system).splitlines()
+        assert enable in first
+        assert packaged == unit(["/usr/bin/coursefs"], for_system=for_system).splitlines()[1:]
+
+
+def test_the_unit_starts_the_launcher_of_the_self_contained_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the interpreter in it, whose place in a one-file program changes with the version."""
+    monkeypatch.setitem(sys._xoptions, "coursefs-program", "/opt/coursefs/coursefs")
+    assert service._program() == ["/opt/coursefs/coursefs"]
 
 
 @pytest.fixture

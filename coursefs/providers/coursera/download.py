@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-import httpx
 import trio
 
 from coursefs.base import threads
@@ -19,6 +18,7 @@ from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, Stale, Unre
 from coursefs.transport import Transport
 from coursefs.transport.backoff import RETRIED_STATUSES, pause
 from coursefs.transport.body import body_of
+from coursefs.transport.http_library import httpx
 from coursefs.transport.parsing import count_of, sendable
 
 #: called after each chunk that is saved: the chunk, bytes so far, bytes in total (0: not known), name of the file

@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
 import trio
 
 from coursefs import model
@@ -37,6 +36,7 @@ from coursefs.providers.panopto.routes import EndpointLimiters, Route
 from coursefs.providers.panopto.tokens import REFUSED, Tokens, granted
 from coursefs.transport import Reply, Transport
 from coursefs.transport.body import body_of
+from coursefs.transport.http_library import httpx
 from coursefs.transport.parsing import count_of
 
 T = TypeVar("T", Folder, Recording, Playlist)
