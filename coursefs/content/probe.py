@@ -120,7 +120,9 @@ class Probe:
         count = 0 if source.once else 1  # bytes to ask for; 0: all
         while True:
             headers = {**source.headers, **({"Range": f"bytes=0-{count - 1}"} if count else {})}
-            async with self._context.transport.stream(source.url, headers=headers, bulk=True) as response:
+            async with self._context.transport.stream(
+                source.url, headers=headers, may_repeat=not source.once
+            ) as response:
                 if count and response.status_code == 416 and "content-range" not in response.headers:
                     count = 0  # an empty file has no first byte, and some servers do not say its size here (Open edX)
                     continue
@@ -138,9 +140,7 @@ class Probe:
 
     async def _head(self, content: Content, source: Source) -> Version | None:
         """The version by HEAD, which does not consume a single-use URL; None where the server does not support it."""
-        async with self._context.transport.stream(
-            source.url, headers=source.headers, method="HEAD", bulk=True
-        ) as response:
+        async with self._context.transport.stream(source.url, headers=source.headers, method="HEAD") as response:
             is_redirected = str(response.url) != source.url  # to a URL whose signature may be for GET alone
             if response.status_code in {405, 501} or (response.status_code == 403 and is_redirected):
                 return None

@@ -87,8 +87,9 @@ async def with_retries(
         if progress() != received:
             received, failures, renewed, began = progress(), 0, False, trio.current_time()
         failures += 1
-        wait = pause(failures, after, random.random())
-        if failures >= _ATTEMPTS or trio.current_time() + wait > began + patience:
+        wait = pause(transport.paced(failures), after, random.random())
+        is_late = trio.current_time() + wait > began + patience
+        if is_late or (failures >= _ATTEMPTS and not transport.is_settling):
             raise error
         await trio.sleep(wait)
 
@@ -191,7 +192,8 @@ class RangeClient:
             return True
         self._url_cache.consume(source)
         headers = {**source.headers, **self._range(source, request)}
-        async with self._transport.stream(source.url, headers=headers, bulk=True) as response:
+        may_repeat = not source.once  # a URL for a single use is used up by a request whose answer is lost
+        async with self._transport.stream(source.url, headers=headers, may_repeat=may_repeat) as response:
             html = expects_html(self._content, source)
             where = urlsplit(source.url).hostname or ""
             ranged = check(

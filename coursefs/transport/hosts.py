@@ -6,9 +6,9 @@ import enum
 import ipaddress
 import socket
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from coursefs.errors import UsageError
+from coursefs.errors import BadReply, UsageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -105,3 +105,24 @@ def require_safe_url(url: str) -> Origin:
     if origin.scheme == "http" and not is_loopback(origin.host):
         raise UsageError(f"{origin.host}: plain http:// is accepted for this machine only, use https://")
     return origin
+
+
+def redirected(url: str, target: str, by: Origin, reach: Reach) -> tuple[str, Origin]:
+    """The target of a redirect from `url`, and its origin.  Raises `BadReply` where it is not safe.
+
+    A redirect must not lead from https to plain http, nor to addresses that fewer can reach than the redirecting host:
+    a public platform must not make us send requests to a router, a printer or a server on this machine.
+    """
+    try:
+        there = urljoin(url, target)
+        origin = require_safe_url(there)
+    except (ValueError, UsageError):
+        raise BadReply(f"{by.host}: redirects to an address that is not safe") from None
+    if origin != by and (origin.scheme < by.scheme or reach_of(origin.host) > reach):
+        raise misleading(by)
+    return there, origin
+
+
+def misleading(by: Origin) -> BadReply:
+    """The error of a redirect that is not followed."""
+    return BadReply(f"{by.host}: redirects to an address that is not safe: inside a network, or without TLS")

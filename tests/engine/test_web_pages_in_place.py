@@ -251,10 +251,9 @@ async def test_a_beginning_that_was_looked_at_is_still_read() -> None:
     answers = {"/length": reply(text), "/chunked": chunked + b"0\r\n\r\n", "/short": reply(b"ab"), "/none": reply()}
     wanted = {"/length": text, "/chunked": text, "/short": b"ab", "/none": b""}
     async with web(lambda path, _: answers[path]) as there, Transport(read_timeout=5.0) as transport:
-        for bulk in (False, True):
-            for path, expected in wanted.items():
-                async with transport.stream(there.url(path), bulk=bulk) as response:
-                    for count in (1, 1, 512, 5):
-                        assert await beginning_of(response, count) == expected[:count]
-                    assert b"".join([part async for part in response.aiter_raw()]) == expected
-        assert there.connections == 2  # both kinds are used again
+        for path, expected in wanted.items():
+            async with transport.stream(there.url(path)) as response:
+                for count in (1, 1, 512, 5):
+                    assert await beginning_of(response, count) == expected[:count]
+                assert b"".join([part async for part in response.aiter_raw()]) == expected
+        assert there.connections == 1  # it is used again
