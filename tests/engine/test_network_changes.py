@@ -489,7 +489,7 @@ async def test_after_a_sleep_or_a_change_of_the_network_replies_and_files_come_s
     film = tmp_path / "film.mp4"
     film.write_bytes(os.urandom(3_000_000))
     transport = Transport(network_watch=machine.watch(), hedge_after=HEDGE)
-    async with network(monkeypatch) as between, PLATFORMS[name](film, tmp_path) as account:
+    async with PLATFORMS[name](film, tmp_path) as account, network(monkeypatch) as between:
         settings = LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [account], Wanted())
         async with open_library(settings, transport) as library:
             video = await film_below(library)
