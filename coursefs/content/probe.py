@@ -19,7 +19,7 @@ from coursefs.content.engine_context import DiskBusy, EngineContext
 from coursefs.content.identity import Content, Key, expects_html, is_doubtful, same
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.range_client import UrlCache, with_retries
-from coursefs.content.range_response import Part, Retry, Whole, check, version_of
+from coursefs.content.range_response import CompressedPart, Part, Retry, Whole, check, version_of
 from coursefs.content.sniffing import BEGINNING, require_file
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.model import Source, Version
@@ -126,7 +126,13 @@ class Probe:
                 if count and response.status_code == 416 and "content-range" not in response.headers:
                     count = 0  # an empty file has no first byte, and some servers do not say its size here (Open edX)
                     continue
-                ranged = _checked(content, source, response)
+                try:
+                    ranged = _checked(content, source, response)
+                except CompressedPart:
+                    if not count:
+                        raise
+                    count = 0  # stored compressed: only the whole tells how many bytes it has
+                    continue
                 is_enough = await require_file(response, ranged, content, source)
                 if isinstance(ranged, Whole):
                     if ranged.length is None or ranged.length <= _SHORT:

@@ -24,18 +24,19 @@ import httpx
 import trio
 
 from coursefs import __version__
-from coursefs.errors import BadReply, NoAnswer, Unreachable, UsageError
-from coursefs.transport.backoff import RETRIED_STATUSES, Outages, pause, retry_after_seconds
+from coursefs.errors import BadReply, CaptivePortal, NoAnswer, Unreachable, UsageError
+from coursefs.transport.backoff import RETRIED_STATUSES, Outages, pause, retry_after_seconds, servers_time
 from coursefs.transport.bandwidth import Bandwidth
 from coursefs.transport.body import body_of
 from coursefs.transport.connecting import OutOfReach
 from coursefs.transport.graphql import is_graphql, require_reading
 from coursefs.transport.hedging import PATIENCE
-from coursefs.transport.hosts import Origin, Reach, misleading, reach_of, redirected, require_safe_url
+from coursefs.transport.hosts import Origin, Reach, UnsafeRedirect, misleading, reach_of, redirected, require_safe_url
 from coursefs.transport.http1 import body_with_length, http1_body
 from coursefs.transport.http1_transport import Http1Transport, repeatable, within
 from coursefs.transport.network_watch import NetworkWatch
 from coursefs.transport.parsing import MOST_TEXT
+from coursefs.transport.portals import PORTAL_STATUS, Portals, is_page
 from coursefs.transport.proxies import Proxies, proxies_from
 from coursefs.transport.proxy_transport import ProxyTransport
 from coursefs.transport.rate_limiter import Limit
@@ -59,6 +60,8 @@ _HOLD, _MOST_HOLD = 10.0, 60.0
 #: seconds after a sleep or a change of the network in which a failure is no reason to give up, and the attempt whose
 #: pause (a second at most) is then the longest
 _SETTLES, _SETTLING_PAUSE = 10.0, 3
+#: seconds by which clocks differ without being wrong
+_SKEW = 60.0
 #: bytes from which on the replies of one host are received one at a time
 _LARGE = 2**18
 #: bytes of a reply whose reader has a turn of the event loop for itself: parsing it takes up to some 20 ms
@@ -98,6 +101,8 @@ class Transport:
         self.surprises = surprises or Surprises()
         self._outages = Outages()
         self._settles_until = -math.inf  # on trio's clock
+        self._ahead = 0.0  # seconds by which the clock of the server that answered last is ahead of ours
+        self._portals = Portals(self._asked_once)
         self._shared: dict[Hashable, object] = {}
         self._large: dict[str, trio.Lock] = {}  # by host: held while a large reply is received
         self._parsing = trio.Lock()  # held until the next turn of the event loop by who returns a slow reply
@@ -154,13 +159,15 @@ class Transport:
         attempts: int | None = None,
         follow: bool = True,
         reads: bool = False,
+        data: bool = False,
     ) -> Reply:
         """One whole response of any status, with retries.
 
         A GET is repeated after resets, stalls, 429 and 5xx; it backs off in between, for `read_timeout` seconds in all,
         in which waits for the rate limiter `bucket` do not count.  Other methods are sent once, unless the caller knows
         that the request only `reads`.  `attempts`: the most requests of one that is answered with 5xx; None: the usual
-        number.  `follow`: follow redirects.  Raises `Unreachable`, `NoAnswer` or `BadReply`.
+        number.  `follow`: follow redirects.  `data`: the platform answers with data here, so that a web page may be a
+        captive portal's.  Raises `Unreachable`, `CaptivePortal`, `NoAnswer` or `BadReply`.
         """
         host = _origin(url).host
         counts = self.traffic.of(host)
@@ -187,11 +194,16 @@ class Transport:
                     ) as response:
                         body = await self._whole(response, host)
                         reply = Reply(str(response.url), response.status_code, response.headers, body)
+                except UnsafeRedirect:
+                    await self._require_platform(url, None, data=data)
+                    raise
                 except (Unreachable, NoAnswer) as error:
                     is_last = attempt >= last or isinstance(error, NotConnected)
-                    if self.offline or last == 1 or (is_last and not self.is_settling):
+                    is_certain = self.offline or last == 1 or isinstance(error, CaptivePortal)
+                    if is_certain or (is_last and not self.is_settling):
                         raise
                 else:
+                    await self._require_platform(url, reply, data=data)
                     most = failing if reply.status >= 500 else last
                     if reply.status not in RETRIED_STATUSES or attempt >= most:
                         if len(body) > _SLOW:
@@ -200,7 +212,9 @@ class Transport:
                                 await trio.lowlevel.checkpoint()
                         return reply
                     now = time.time()
-                    retry_after = retry_after_seconds(reply.headers.get("retry-after"), now)
+                    retry_after = retry_after_seconds(
+                        reply.headers.get("retry-after"), servers_time(reply.headers, now)
+                    )
                     if retry_after is not None:
                         counts.paused_until = now + retry_after
                     if reply.status == 429 and bucket is not None:
@@ -228,7 +242,8 @@ class Transport:
 
         Raises `Unreachable` (no connection, reset, offline), `NoAnswer` (no bytes within the timeout) or `BadReply` (an
         unusable URL: URLs that people write were checked before, so it is from a reply or a redirect), also while the
-        body is read inside the context.  Raises `NotAllowed` for GraphQL that is not a listed operation which reads.
+        body is read inside the context; `CaptivePortal` for status 511, and `NotAllowed` for GraphQL that is not a
+        listed operation which reads.
         """
         if self.offline:
             raise Unreachable("offline")
@@ -295,6 +310,10 @@ class Transport:
         """Whether the machine woke up or the network changed a moment ago: it may take seconds to work again."""
         return trio.current_time() < self._settles_until
 
+    def servers_time(self) -> float:
+        """Seconds since 1970 by the clock of the server that answered last: ours may be wrong."""
+        return time.time() + self._ahead
+
     def paced(self, attempt: int) -> int:
         """The number of an attempt, by which the pause after it grows; while the network settles it stays small."""
         return min(attempt, _SETTLING_PAUSE) if self.is_settling else attempt
@@ -331,6 +350,13 @@ class Transport:
                 now = trio.current_time()
                 self._outages.failed(origin, now - started, now)
             raise
+        if response.status_code == PORTAL_STATUS:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+                await response.aclose()
+            raise self._captive()
+        now = time.time()
+        ahead = servers_time(response.headers, now) - now
+        self._ahead = ahead if abs(ahead) > _SKEW else 0.0
         self._outages.worked(origin)
         self.traffic.answered(origin.host, response.status_code)
 
@@ -344,6 +370,30 @@ class Transport:
         elif isinstance(response.stream, httpx.AsyncByteStream) and not response.is_closed:
             response.stream = Counted(response.stream, arrived)
         return response
+
+    async def require_no_portal(self, url: str, reply: Reply | None = None) -> None:
+        """Raise `CaptivePortal` if the network answers in place of the host of `url`, which has sent a web page.
+
+        `reply`: that page, if it is at hand.  Raises also the errors of the request by which that is found out.
+        """
+        if await self._portals.answers(url, reply):
+            raise self._captive()
+
+    async def _require_platform(self, url: str, reply: Reply | None, *, data: bool) -> None:
+        """Raise `CaptivePortal` where a reply, or an unsafe redirect (None), is the network's."""
+        if data and (reply is None or (reply.status < 500 and is_page(reply))):
+            await self.require_no_portal(url, reply)
+
+    def _captive(self) -> CaptivePortal:
+        """The error for a captive portal: its connections lead to it also after the sign-in, so none is used again."""
+        if self._http1 is not None:
+            self._http1.idle.close_all()
+        return CaptivePortal()
+
+    async def _asked_once(self, url: str) -> Reply:
+        async with self.stream(url) as response:
+            body = await self._whole(response, _origin(url).host)
+            return Reply(str(response.url), response.status_code, response.headers, body)
 
     async def _whole(self, response: httpx.Response, host: str) -> bytes:
         """The whole body, decompressed.  Raises `BadReply` when it is larger than any API reply.

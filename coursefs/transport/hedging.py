@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import httpx
 import trio
@@ -19,8 +18,6 @@ import trio
 PATIENCE = 3.0
 #: the longest such time for a slow host: a read gives up then
 _MOST_PATIENCE = 30.0
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -63,15 +60,18 @@ class Hedges:
 
 
 async def hedged(
-    first: Callable[[], Awaitable[T]], second: Callable[[], Awaitable[T]], hedges: Hedges, sent: float
-) -> tuple[T, bool]:
-    """The result of `first`, or of `second` where that comes first; and whether it is of `second`.
+    first: Callable[[], Awaitable[httpx.Response]],
+    second: Callable[[], Awaitable[httpx.Response]],
+    hedges: Hedges,
+    sent: float,
+) -> tuple[httpx.Response, bool]:
+    """The response of `first`, or of `second` where that comes first; and whether it is of `second`.
 
     `first` waits for the answer to a request that was sent at `sent`; `second` makes the request again, and is called
     when its turn has come.  An error of `second` is ignored: `first` is waited for.  The other one is cancelled.
     Raises the `httpx.TransportError` of `first`.
     """
-    results: list[tuple[T, bool]] = []
+    results: list[tuple[httpx.Response, bool]] = []
     failure: httpx.TransportError | None = None
 
     async def again(nursery: trio.Nursery) -> None:
@@ -79,7 +79,9 @@ async def hedged(
         won: bool | None = None
         try:
             found = await second()
-            if not results:
+            if results:  # both came at once
+                await found.aclose()
+            else:
                 results.append((found, True))
                 won = True
         except httpx.TransportError:

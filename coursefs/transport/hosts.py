@@ -30,6 +30,10 @@ class Origin(NamedTuple):
         return cls(scheme, parts.hostname.lower(), parts.port or _DEFAULT_PORTS[scheme])
 
 
+class UnsafeRedirect(BadReply):
+    """A redirect to an address that is not safe, which is not followed."""
+
+
 class Reach(enum.IntEnum):
     """From where an address can be reached; a higher number is more private."""
 
@@ -117,12 +121,12 @@ def redirected(url: str, target: str, by: Origin, reach: Reach) -> tuple[str, Or
         there = urljoin(url, target)
         origin = require_safe_url(there)
     except (ValueError, UsageError):
-        raise BadReply(f"{by.host}: redirects to an address that is not safe") from None
+        raise UnsafeRedirect(f"{by.host}: redirects to an address that is not safe") from None
     if origin != by and (origin.scheme < by.scheme or reach_of(origin.host) > reach):
         raise misleading(by)
     return there, origin
 
 
-def misleading(by: Origin) -> BadReply:
+def misleading(by: Origin) -> UnsafeRedirect:
     """The error of a redirect that is not followed."""
-    return BadReply(f"{by.host}: redirects to an address that is not safe: inside a network, or without TLS")
+    return UnsafeRedirect(f"{by.host}: redirects to an address that is not safe: inside a network, or without TLS")

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 _CLOCK = "check the clock of this machine: date"
 _AUTHORITY = "if it is trustworthy, install its authority's certificate on this system, or name it in SSL_CERT_FILE"
-_OTHER_NAME = "a network with its own sign-in page does that until you have signed in there"
+_OTHER_NAME = (
+    "a network with its own sign-in page (captive portal) does that: open a browser and sign in to the network"
+)
 #: by OpenSSL's number of the verification error (x509_vfy.h)
 _CERTIFICATES = {
     9: f"is not valid yet; {_CLOCK}",

@@ -20,21 +20,14 @@ import trio.testing
 
 from coursefs.content.identity import Content
 from coursefs.content.range_client import UrlCache, with_retries
-from coursefs.demo.description import load_course
-from coursefs.demo.openedx.accounts import APP
-from coursefs.demo.panopto.platform import Panopto
-from coursefs.demo.panopto.signing_in import WEB_CLIENT
-from coursefs.demo.platform import Platform
 from coursefs.errors import NoAnswer, Unreachable
-from coursefs.library import ROOT, AccountSource, Library, LibrarySettings, open_library
-from coursefs.model import Course, Kind, Remote, Source, Wanted
+from coursefs.library import LibrarySettings, open_library
+from coursefs.model import Course, Remote, Source, Wanted
 from coursefs.transport import Transport
 from coursefs.transport.connection import Connection
 from coursefs.transport.hosts import Origin
-from tests.engine.campus import folder, held, session
 from tests.engine.network import Machine, maintained, network
-from tests.engine.openedx_world import lms
-from tests.engine.small_platform import write_course
+from tests.engine.platforms import PLATFORMS, film_below
 
 #: seconds: much less than the timeout of a request, and enough for a busy machine
 SOON = 4.0
@@ -258,6 +251,7 @@ async def test_a_server_that_takes_long_on_a_new_connection_is_not_hedged(machin
         await answer(number, stream, head)
 
     async with server(script) as there, Transport(hedge_after=HEDGE, network_watch=machine.watch()) as transport:
+        await transport.connect_ahead(there.url, 1)
         assert (await transport.fetch(there.url)).body == b"here"
         assert there.connections == 1
 
@@ -304,7 +298,13 @@ async def test_of_many_requests_to_a_slow_server_one_is_hedged(machine: Machine)
 
 
 async def test_when_a_hedge_has_won_the_others_follow_at_once(machine: Machine) -> None:
+    others = trio.Event()
+
     async def script(number: int, stream: trio.abc.Stream, head: bytes) -> None:
+        if number > 5:  # the first hedge has won: the others come at once, and not one after the other
+            if number == 8:
+                others.set()
+            await others.wait()
         if number > 4 or len(there.requests) <= 4:
             await answer(number, stream, head)
 
@@ -435,45 +435,6 @@ async def test_an_idle_process_does_not_wake_up(machine: Machine, autojump_clock
 
 
 # -- platforms -------------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def coursera(_: Path, path: Path) -> AsyncIterator[AccountSource]:
-    platform = Platform([load_course(write_course(path / "small"))])
-    async with trio.open_nursery() as nursery:
-        addresses = await nursery.start(platform.serve)
-        settings = {"base_url": addresses.api, "requests_per_second": "1000"}
-        yield AccountSource("one", "coursera", settings, {"cauth": addresses.cauth})
-        nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def panopto(film: Path, _: Path) -> AsyncIterator[AccountSource]:
-    biology = folder("Biology 101")
-    platform = Panopto(held([biology], [session("Lecture", biology, film)]))
-    async with trio.open_nursery() as nursery:
-        addresses = await nursery.start(platform.serve)
-        settings = {"server": addresses.server, "client_id": WEB_CLIENT}
-        yield AccountSource("one", "panopto", settings, platform.sign_ins.grant())
-        nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def openedx(_: Path, __: Path) -> AsyncIterator[AccountSource]:
-    async with lms() as world:
-        yield AccountSource("one", "openedx", {"server": world.addresses.lms, "client_id": APP}, world.learner())
-
-
-PLATFORMS = {"coursera": coursera, "panopto": panopto, "openedx": openedx}
-
-
-async def film_below(library: Library, inode: int = ROOT) -> int | None:
-    for node in await library.files.children(inode):
-        if node.kind is Kind.VIDEO:
-            return node.inode
-        if node.is_directory and (found := await film_below(library, node.inode)) is not None:
-            return found
-    return None
 
 
 @pytest.mark.parametrize("how", ["it slept", "a VPN came", "a router forgot"])

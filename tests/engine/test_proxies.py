@@ -262,8 +262,11 @@ async def test_what_no_proxy_names_is_asked_directly(authority: Authority, monke
             with pytest.raises(Unreachable):
                 await read(transport, there.url())
         monkeypatch.setenv("no_proxy", "::1,[::1],10.0.0.0/8,localhost")
-        async with Transport(read_timeout=5.0) as transport:
-            assert await read(transport, there.url()) == b"bytes"
+        for _ in range(2):
+            async with Transport(read_timeout=5.0) as transport, transport.stream(there.url()) as response:
+                assert body_with_length(response) is not None
+                assert b"".join([part async for part in response.aiter_raw()]) == b"bytes"
+            monkeypatch.delenv("ALL_PROXY", raising=False)  # and with `no_proxy` alone
 
 
 @pytest.mark.parametrize("value", ["socks4://x:1", "ftp://x", "http://[::1", "http://x:y", "http://a b", "://"])
