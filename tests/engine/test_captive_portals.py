@@ -19,6 +19,7 @@ from coursefs.library import ROOT, Library, LibrarySettings, open_library
 from coursefs.model import Wanted
 from coursefs.transport import Reply, Transport
 from coursefs.transport.portals import is_page, is_same_page
+from tests.engine.openedx_world import lms
 from tests.engine.platforms import PLATFORMS, film_below
 from tests.engine.web import redirect, reply, web
 
@@ -108,6 +109,7 @@ async def test_a_portal_is_named_takes_nothing_away_and_is_over_at_once(
             with trio.fail_after(SOON):
                 assert len(await handle.read(0, 4096)) == 4096
                 await library.courses.refresh("one")
+            with trio.fail_after(10 * SOON):  # it asks for much, one after the other
                 await update(library)
             assert await everything(library) == before
             assert library.status().accounts[0].trouble is None
@@ -136,6 +138,21 @@ async def test_what_is_old_is_refreshed_a_moment_after_the_portal(
                 while library._tree.refresher.trouble("one") is not None:
                     await library.files.children(ROOT)
                     await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_the_page_of_a_portal_is_no_text_of_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of Open edX are web pages themselves."""
+    async with lms() as world, way("a page at every address", monkeypatch) as network:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if "Far" in course.title]
+        outline = await provider.outline(course)
+        assert outline is not None
+        items = [item for section in outline.sections[0].sections for item in section.items]
+        await provider.files(course, items)
+        network.is_there = True
+        world.transport._http1.idle.close_all()  # type: ignore[union-attr]
+        with pytest.raises(CaptivePortal):
+            await provider.files(course, items)
 
 
 # -- what is a portal ------------------------------------------------------------------------------------------------

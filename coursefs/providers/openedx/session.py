@@ -38,8 +38,8 @@ _RENEWAL = 15.0
 _NO_SESSION = 600.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _REFUSED = frozenset({401, 403, 404, 410})
-#: in every page of a unit; one without it may be a network's own
-_MARK = b"xblock"
+#: an attribute in every page of a unit; a page without it may be a network's own
+_MARK = b"data-usage-id"
 
 
 class NoSession(BadReply):
