@@ -194,8 +194,8 @@ class Transport:
                     ) as response:
                         body = await self._whole(response, host)
                         reply = Reply(str(response.url), response.status_code, response.headers, body)
-                except UnsafeRedirect:
-                    await self._require_platform(url, None, data=data)
+                except UnsafeRedirect as error:
+                    await self._require_platform(url, None, data=data and error.is_elsewhere)
                     raise
                 except (Unreachable, NoAnswer) as error:
                     is_last = attempt >= last or isinstance(error, NotConnected)
@@ -381,7 +381,7 @@ class Transport:
 
     async def _require_platform(self, url: str, reply: Reply | None, *, data: bool) -> None:
         """Raise `CaptivePortal` where a reply, or an unsafe redirect (None), is the network's."""
-        if data and (reply is None or (reply.status < 500 and is_page(reply))):
+        if data and (reply is None or (reply.status == 200 and is_page(reply))):
             await self.require_no_portal(url, reply)
 
     def _captive(self) -> CaptivePortal:

@@ -33,6 +33,8 @@ class Origin(NamedTuple):
 class UnsafeRedirect(BadReply):
     """A redirect to an address that is not safe, which is not followed."""
 
+    is_elsewhere = True  # False: it leads to the same host, as of servers that do not know of their proxy
+
 
 class Reach(enum.IntEnum):
     """From where an address can be reached; a higher number is more private."""
@@ -121,7 +123,9 @@ def redirected(url: str, target: str, by: Origin, reach: Reach) -> tuple[str, Or
         there = urljoin(url, target)
         origin = require_safe_url(there)
     except (ValueError, UsageError):
-        raise UnsafeRedirect(f"{by.host}: redirects to an address that is not safe") from None
+        error = UnsafeRedirect(f"{by.host}: redirects to an address that is not safe")
+        error.is_elsewhere = f"//{by.host}/" not in f"{target}/"
+        raise error from None
     if origin != by and (origin.scheme < by.scheme or reach_of(origin.host) > reach):
         raise misleading(by)
     return there, origin

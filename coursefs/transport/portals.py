@@ -36,7 +36,7 @@ def is_same_page(url: str, reply: Reply, control: Reply) -> bool:
 
     Portals write the wanted address into their page, so it is compared by where redirects have led, and its title.
     """
-    if control.status != reply.status or not is_page(control):
+    if control.status != 200 or reply.status != 200 or not is_page(control):
         return False
     came, asked = urlsplit(control.url), urlsplit(url)
     other = urlsplit(reply.url)

@@ -22,13 +22,10 @@ UNKNOWN_LIFE = 600.0
 
 
 def kept_until(expires: float | None, now: float) -> float:
-    """Until when a reply may be used: ten minutes before its URLs expire, or half of a life under twenty minutes.
-
-    One that has expired when it comes shows that a clock is wrong: its expiry is as good as unknown.
-    """
-    if expires is None or expires <= now:
+    """Until when a reply may be used: ten minutes before its URLs expire, or half of a life under twenty minutes."""
+    if expires is None:
         return now + UNKNOWN_LIFE
-    return expires - min(MARGIN, (expires - now) / 2)
+    return expires - min(MARGIN, max(0.0, expires - now) / 2)
 
 
 class SignedReplies(Generic[K, V]):

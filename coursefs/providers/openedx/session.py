@@ -27,6 +27,7 @@ from coursefs.providers.openedx import oauth, routes
 from coursefs.providers.openedx.cookies import set_cookies, takes_session_back
 from coursefs.providers.openedx.oauth import Remedy, Token
 from coursefs.transport import Bucket, Origin, Reply, Surprises, Transport
+from coursefs.transport.portals import is_page
 
 log = logging.getLogger(__name__)
 
@@ -185,13 +186,14 @@ class Session:
         cookies = await self.cookies()
         for attempt in (1, 2):
             reply = await self._transport.fetch(url, headers={"Cookie": cookies}, bucket=bucket)
-            if _MARK not in reply.body:
-                await self._transport.require_no_portal(url, reply)
             ended = is_sign_in_page(url, reply) or _ends_session(reply, cookies)
+            if not ended and reply.status == 200 and is_page(reply) and _MARK not in reply.body:
+                await self._transport.require_no_portal(url, reply)
             if not ended and (reply.status not in _REFUSED or await self._is_alive(cookies)):
                 return reply
             if attempt == 1:
                 cookies = await self.cookies(instead_of=cookies)
+        await self._transport.require_no_portal(url, reply)
         raise self._pageless("the platform does not take the session that it has opened")
 
     async def living_cookies(self) -> str:
