@@ -8,6 +8,7 @@
     ├── Gone                     ENOENT     exit 1   the platform does not have it, or no longer
     ├── NoAnswer                 ETIMEDOUT  exit 1   no answer within the deadline
     ├── Unreachable              EIO        exit 1   no network, no such host, connection refused, offline by choice
+    │   └── CaptivePortal        EIO        exit 1   the network answers in place of every host, with its sign-in page
     ├── BadReply                 EIO        exit 1   a reply that cannot be used
     │   └── RouteGone            EIO        exit 1   the platform removed the route (404/405/HTML in place of JSON)
     ├── Stale                    ESTALE     exit 1   the content changed while it was open
@@ -78,6 +79,14 @@ class NoAnswer(CoursefsError):
 
 class Unreachable(CoursefsError):
     """The host cannot be reached: no network, connection refused, unknown name, or offline by choice."""
+
+
+class CaptivePortal(Unreachable):
+    """The network answers in place of every host, with its own sign-in page, until someone has signed in to it."""
+
+    def __init__(self, message: str = "") -> None:
+        said = "the network shows its own sign-in page (captive portal): open a browser and sign in to the network"
+        super().__init__(message or said)
 
 
 class BadReply(CoursefsError):

@@ -10,12 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from coursefs.catalog.node import Place, StoredItem
-from coursefs.errors import BadReply, CoursefsError, NoAnswer, NotSignedIn, Unreachable, without_variables
+from coursefs.errors import (
+    BadReply,
+    CaptivePortal,
+    CoursefsError,
+    NoAnswer,
+    NotSignedIn,
+    Unreachable,
+    without_variables,
+)
 
 #: monotonic seconds, and the error
 _Failure = tuple[float, CoursefsError]
 #: failures of a whole account: the success of any of its requests shows that they are over
 _OF_THE_ACCOUNT = (NotSignedIn, Unreachable, NoAnswer)
+#: seconds between two requests for a place while a captive portal answers
+_PORTAL = 3.0
 
 
 class RefreshErrors:
@@ -78,8 +88,15 @@ class RefreshErrors:
 
     def failed_lately(self, place: Place, within: float) -> bool:
         """Whether a refresh of a place failed in the last `within` seconds."""
-        at, _ = self._errors.get(place, (float("-inf"), None))
-        return time.monotonic() - at < within
+        return self.pause(place, within) > 0
+
+    def pause(self, place: Place, within: float) -> float:
+        """Seconds until a place is refreshed in the background again, `within` seconds after it failed; 0: now.
+
+        After a captive portal less: people sign in to it at once, and until then no platform is asked.
+        """
+        at, error = self._errors.get(place, (float("-inf"), None))
+        return max(0.0, at + (min(within, _PORTAL) if isinstance(error, CaptivePortal) else within) - time.monotonic())
 
     def of_account(self, account: str) -> CoursefsError | None:
         """The latest failure or doubt of an account; None if there is none."""

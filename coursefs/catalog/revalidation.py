@@ -173,8 +173,8 @@ class Revalidation:
             if self._refresher.provisional_items(directory.inode):
                 self.refresh_in_background(place, -directory.inode, lambda: self.fetch_provisional(directory, place))
         due = self.ages.directory_due_ns(times, time.time_ns())
-        if due < now and self._refresher.errors.failed_lately(place, self.ages.failed):
-            due = now + int(self.ages.failed * SECOND)
+        if due < now and (pause := self._refresher.errors.pause(place, self.ages.failed)):
+            due = now + int(pause * SECOND)
         if directory.kind in _ITEM_DIRECTORIES:
             self._set_fresh_until(directory.inode, due)
 

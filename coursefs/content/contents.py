@@ -306,7 +306,7 @@ class Contents:
     def _url_cache(self, content: Content) -> UrlCache:
         url_cache = self._url_caches.get(content.key)
         if url_cache is None or url_cache.content != content:  # the same identity may have got another locator
-            url_cache = self._url_caches[content.key] = UrlCache(content, self._find)
+            url_cache = self._url_caches[content.key] = UrlCache(content, self._find, self._transport.servers_time)
         return url_cache
 
     def _forget(self, open_file: OpenFile) -> None:

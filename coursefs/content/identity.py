@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -12,6 +13,13 @@ from urllib.parse import urlsplit
 from coursefs.model import Course, Remote, Source, Version
 
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+
+
+#: seconds between the times of one file on two servers of a CDN
+_APART = 10
+_CODED = re.compile(r"[-;+:/]{1,2}(gzip|br|zstd|deflate|df)$")
+_COUNTED = re.compile(r"(?<=^[0-9a-f]{15}):[0-9a-f]{1,4}$")
+_HEX = re.compile(r"[0-9a-f]{1,16}", re.IGNORECASE)
 
 
 class Key(NamedTuple):
@@ -51,15 +59,25 @@ def data_name(key: Key, version: Version) -> str:
 def same(one: Version, other: Version) -> bool:
     """Whether two versions have the same bytes: by size, then ETag where both have one, else Last-Modified.
 
-    ETags are compared weakly (RFC 9110, section 8.8.3.2).
+    ETags are compared weakly (RFC 9110, section 8.8.3.2), and without what differs between the servers of one CDN (see
+    `_tag`); times may differ by `_APART`, because a file reaches these servers at different moments.
     """
     if one.size != other.size:
         return False
     if one.etag is not None and other.etag is not None:
-        return _strong(one.etag) == _strong(other.etag)
+        (mark, stamp), (other_mark, other_stamp) = _tag(one.etag, one.size), _tag(other.etag, one.size)
+        if stamp is not None and other_stamp is not None:
+            return abs(stamp - other_stamp) <= _APART
+        return mark == other_mark
     if one.modified_ns is not None and other.modified_ns is not None:
-        return one.modified_ns == other.modified_ns
+        return abs(one.modified_ns - other.modified_ns) <= _APART * 10**9
     return True
+
+
+def is_portable(etag: str, size: int) -> bool:
+    """Whether an ETag is likely to be the same on all servers of a CDN: nothing in it is of one server or moment."""
+    mark, stamp = _tag(etag, size)
+    return stamp is None and mark == _strong(etag)
 
 
 def has_validator(version: Version) -> bool:
@@ -86,3 +104,22 @@ def is_doubtful(known: Version, now: Version) -> bool:
 
 def _strong(etag: str) -> str:
     return etag.removeprefix("W/")
+
+
+def _tag(etag: str, size: int) -> tuple[str, int | None]:
+    """An ETag without what differs between the servers of one CDN, and the time in it in seconds, if it is one.
+
+    Servers add how they would compress (`"…-gzip"`), a count of their settings' changes (IIS: `"…:0"`), or the inode
+    (Apache: `"inode-size-time"`, in microseconds; nginx has `"time-size"`, in seconds; all in hexadecimal digits).
+    """
+    mark = _strong(etag).strip('"')
+    mark = _CODED.sub("", mark)
+    mark = _COUNTED.sub("", mark)
+    parts = mark.split("-")
+    if len(parts) in {2, 3} and all(_HEX.fullmatch(part) for part in parts):
+        values = [int(part, 16) for part in parts]
+        if values[-2] == size:
+            return mark, values[-1] // 10**6
+        if len(parts) == 2 and values[1] == size:
+            return mark, values[0]
+    return f'"{mark}"', None

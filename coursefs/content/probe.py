@@ -18,7 +18,7 @@ from coursefs.content.engine_context import DiskBusy, EngineContext
 from coursefs.content.identity import Content, Key, expects_html, is_doubtful, same
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.range_client import UrlCache, with_retries
-from coursefs.content.range_response import Part, Retry, Whole, check, version_of
+from coursefs.content.range_response import CompressedPart, Part, Retry, Whole, check, version_of
 from coursefs.content.sniffing import BEGINNING, require_file
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.model import Source, Version
@@ -120,11 +120,19 @@ class Probe:
         count = 0 if source.once else 1  # bytes to ask for; 0: all
         while True:
             headers = {**source.headers, **({"Range": f"bytes=0-{count - 1}"} if count else {})}
-            async with self._context.transport.stream(source.url, headers=headers, bulk=True) as response:
+            async with self._context.transport.stream(
+                source.url, headers=headers, may_repeat=not source.once
+            ) as response:
                 if count and response.status_code == 416 and "content-range" not in response.headers:
                     count = 0  # an empty file has no first byte, and some servers do not say its size here (Open edX)
                     continue
-                ranged = _checked(content, source, response)
+                try:
+                    ranged = _checked(content, source, response)
+                except CompressedPart:
+                    if not count:
+                        raise
+                    count = 0  # stored compressed: only the whole tells how many bytes it has
+                    continue
                 is_enough = await require_file(response, ranged, content, source)
                 if isinstance(ranged, Whole):
                     if ranged.length is None or ranged.length <= _SHORT:
@@ -138,9 +146,7 @@ class Probe:
 
     async def _head(self, content: Content, source: Source) -> Version | None:
         """The version by HEAD, which does not consume a single-use URL; None where the server does not support it."""
-        async with self._context.transport.stream(
-            source.url, headers=source.headers, method="HEAD", bulk=True
-        ) as response:
+        async with self._context.transport.stream(source.url, headers=source.headers, method="HEAD") as response:
             is_redirected = str(response.url) != source.url  # to a URL whose signature may be for GET alone
             if response.status_code in {405, 501} or (response.status_code == 403 and is_redirected):
                 return None

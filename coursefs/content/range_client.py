@@ -19,6 +19,8 @@ from coursefs.content.link import Link
 from coursefs.content.planner import FIRST, SKIP, Extent
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.range_response import (
+    CompressedPart,
+    PageInstead,
     Part,
     Retry,
     UrlRefused,
@@ -30,12 +32,13 @@ from coursefs.content.range_response import (
 )
 from coursefs.content.scheduler import Priority
 from coursefs.content.sniffing import require_file
-from coursefs.errors import BadReply, CoursefsError, NoAnswer, Stale, Unreachable
+from coursefs.errors import BadReply, CaptivePortal, CoursefsError, NoAnswer, Stale, Unreachable
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
 from coursefs.transport.backoff import pause
 from coursefs.transport.bandwidth import Bandwidth, limit_of
 from coursefs.transport.body import Inflate, body_of, content_coding, is_framed
+from coursefs.transport.hosts import UnsafeRedirect
 from coursefs.transport.http1 import Body, body_with_length
 from coursefs.transport.http_library import httpx
 
@@ -83,13 +86,19 @@ async def with_retries(
             continue
         except Retry as retry:
             error, after = retry.error, retry.after
+        except (PageInstead, UnsafeRedirect):
+            await transport.require_no_portal(source.url)
+            raise
+        except CaptivePortal:
+            raise
         except (Unreachable, NoAnswer) as failure:
             error = failure
         if progress() != received:
             received, failures, renewed, began = progress(), 0, False, trio.current_time()
         failures += 1
-        wait = pause(failures, after, random.random())
-        if failures >= _ATTEMPTS or trio.current_time() + wait > began + patience:
+        wait = pause(transport.paced(failures), after, random.random())
+        is_late = trio.current_time() + wait > began + patience
+        if is_late or (failures >= _ATTEMPTS and not transport.is_settling):
             raise error
         await trio.sleep(wait)
 
@@ -134,6 +143,7 @@ class RangeClient:
         # a file that one request brings in full needs no further connections
         self._is_connected = version.size <= FIRST or not self._connections_ahead
         self._condition = condition(version)
+        self._is_stored_compressed = False  # as its server has answered; then every request is for the whole file
         # For single-use URLs.  The lock is held by a request until its reply says where its bytes begin and end; the
         # set holds where each such request began, which is where the one before it may end.
         self._single_use = trio.Lock()
@@ -206,14 +216,21 @@ class RangeClient:
             return True
         self._url_cache.consume(source)
         headers = {**source.headers, **self._range(source, request)}
+        may_repeat = not source.once  # a URL for a single use is used up by a request whose answer is lost
         asked = trio.current_time()
-        async with self._transport.stream(source.url, headers=headers, bulk=True) as response:
+        async with self._transport.stream(source.url, headers=headers, may_repeat=may_repeat) as response:
             self._link.answered(trio.current_time() - asked)
             html = expects_html(self._content, source)
             where = urlsplit(source.url).hostname or ""
-            ranged = check(
-                response.status_code, response.headers, where, html=html, now=time.time(), guarded=source.guarded
-            )
+            try:
+                ranged = check(
+                    response.status_code, response.headers, where, html=html, now=time.time(), guarded=source.guarded
+                )
+            except CompressedPart as compressed:
+                if self._is_stored_compressed:
+                    raise
+                self._is_stored_compressed, self._condition = True, {}
+                raise Retry(compressed) from None
             # In this order: a web page in place of the file must not count as a new version, which drops the cache.
             await require_file(response, ranged, self._content, source)
             self._require_version(ranged, response.headers, where)
@@ -246,6 +263,8 @@ class RangeClient:
 
     def _range(self, source: Source, request: RangeRequest) -> dict[str, str]:
         """The headers for the missing bytes; with a single-use URL for everything up to the next request's start."""
+        if self._is_stored_compressed:
+            return {}
         if not source.once:
             return {"Range": f"bytes={request.received}-{request.end - 1}", **self._condition}
         size = self._version.size
@@ -372,13 +391,19 @@ _MARGIN = 60.0
 
 
 class UrlCache:
-    """The current URL of one content (a `Source`).  Renewed once, however many requests need it (single flight)."""
+    """The current URL of one content (a `Source`).  Renewed once, however many requests need it (single flight).
 
-    def __init__(self, content: Content, find: Find) -> None:
+    `now` tells seconds since 1970, by the servers' clocks.  A new URL that has expired already shows that one of the
+    clocks is wrong: it is used until a server refuses it.
+    """
+
+    def __init__(self, content: Content, find: Find, now: Callable[[], float] = time.time) -> None:
         self.content = content
         self.is_single_use = False  # as far as any URL was found
         self._find = find
+        self._now = now
         self._source: Source | None = None
+        self._used_until: float | None = None  # None: until it is refused
         self._lock = trio.Lock()  # held while the provider is asked: all others wait for that one reply
 
     async def current(self) -> Source:
@@ -386,7 +411,7 @@ class UrlCache:
         async with self._lock:
             if self._source is None:
                 return await self._renewed(fresh=False)
-            if self._source.expires is not None and self._source.expires < time.time() + _MARGIN:
+            if self._used_until is not None and self._used_until < self._now():
                 return await self._renewed(fresh=True)
             return self._source
 
@@ -404,4 +429,15 @@ class UrlCache:
     async def _renewed(self, *, fresh: bool) -> Source:
         self._source = source = await self._find(self.content, fresh)
         self.is_single_use = source.once
+        self._used_until = _used_until(source.expires, self._now(), is_new=fresh)
         return source
+
+
+def _used_until(expires: float | None, now: float, *, is_new: bool) -> float | None:
+    """Until when a URL is used that was found now; None: until it is refused (pure).
+
+    A new one is used for half of its time where the margin is longer, so that it is not renewed for each request.
+    """
+    if expires is None or (is_new and expires <= now):
+        return None
+    return expires - (min(_MARGIN, (expires - now) / 2) if is_new else _MARGIN)

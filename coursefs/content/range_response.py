@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 
+from coursefs.content.identity import is_portable
 from coursefs.errors import BadReply, CoursefsError, Gone, NoAnswer, RefusedByServer
 from coursefs.model import Version
-from coursefs.transport.backoff import RETRIED_STATUSES, retry_after_seconds
+from coursefs.transport.backoff import RETRIED_STATUSES, retry_after_seconds, servers_time
 from coursefs.transport.body import content_coding
 from coursefs.transport.parsing import count_of, seconds_of_date, sendable
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
+#: statuses that say that something in between got no answer, or that we ask too often
+_NO_ANSWER = frozenset({408, 429, 503, 504, 522, 524, 598, 599})
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
@@ -30,6 +32,14 @@ class UrlRefused(Exception):
     def __init__(self, error: CoursefsError | None = None) -> None:
         super().__init__(error)
         self.error = error or RefusedByServer("the server refuses this file")
+
+
+class CompressedPart(BadReply):
+    """A part of a file that the server has stored compressed: only the whole can be decompressed."""
+
+
+class PageInstead(BadReply):
+    """The server, or the network in its place, has sent a web page instead of a file."""
 
 
 class Retry(Exception):
@@ -71,7 +81,8 @@ def check(
 
     `where` names the server in messages; `html`: an HTML document is expected; `now`: seconds since 1970, for
     `Retry-After`.  `guarded` (`Source.guarded`): an unexpected web page is a sign-in page, and after a 404 another URL
-    may work.  Raises `UrlRefused`, `Retry`, `Gone` or `BadReply`.
+    may work.  Raises `UrlRefused`, `Retry`, `Gone`, `PageInstead`,
+    `CompressedPart` or `BadReply`.
     """
     if status in {401, 403}:
         raise UrlRefused
@@ -79,8 +90,11 @@ def check(
         gone = Gone(f"{where}: no longer there")
         raise UrlRefused(gone) if guarded else gone
     if status in RETRIED_STATUSES:
-        error_type = NoAnswer if status in {408, 429, 503, 504} else BadReply
-        raise Retry(error_type(f"{where}: answered {status}"), retry_after_seconds(headers.get("retry-after"), now))
+        error_type = NoAnswer if status in _NO_ANSWER else BadReply
+        raise Retry(
+            error_type(f"{where}: answered {status}"),
+            retry_after_seconds(headers.get("retry-after"), servers_time(headers, now)),
+        )
     if status == 416:
         match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
         if match:
@@ -90,14 +104,14 @@ def check(
     if not html and headers.get("content-type", "").partition(";")[0].strip().lower() in _HTML_TYPES:
         if guarded:
             raise UrlRefused
-        raise BadReply(f"{where}: sent a web page instead of the file")
+        raise PageInstead(f"{where}: sent a web page instead of the file")
     try:
         encoded = content_coding(headers.get("content-encoding")) is not None
     except BadReply as error:
         raise BadReply(f"{where}: {error}") from None
     if status == 206:
         if encoded:
-            raise BadReply(f"{where}: sent a compressed part of the file")
+            raise CompressedPart(f"{where}: sent a compressed part of the file")
         return _part(headers.get("content-range", ""), where)
     return Whole(None if encoded else count_of(headers.get("content-length")), encoded)
 
@@ -116,14 +130,14 @@ def honours_ranges(headers: Mapping[str, str]) -> bool:
 
 
 def condition(version: Version) -> dict[str, str]:
-    """The `If-Range` header: a range of this version, or else the whole new version.
+    """The `If-Range` header: a range of this version, or else the whole new version; empty where there is no use.
 
-    RFC 9110, section 13.1.5: a strong ETag, or the date; empty where the server gave neither.
+    A strong ETag (RFC 9110, section 13.1.5) that all servers of a CDN give alike.  Not the date: they may differ by
+    seconds, and a server with a wrong clock must ignore it; the whole file would come instead, and another request be
+    needed.  Whatever was asked, the response says which version it is of.
     """
-    if version.etag is not None and version.etag.startswith('"'):
+    if version.etag is not None and version.etag.startswith('"') and is_portable(version.etag, version.size):
         return {"If-Range": version.etag}
-    if version.modified_ns is not None:
-        return {"If-Range": formatdate(version.modified_ns // 10**9, usegmt=True)}
     return {}
 
 

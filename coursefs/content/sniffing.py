@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from coursefs.content.identity import Content, expects_html
-from coursefs.content.range_response import Part, UrlRefused, Whole
+from coursefs.content.range_response import PageInstead, Part, UrlRefused, Whole
 from coursefs.errors import BadReply
 from coursefs.model import Source
 from coursefs.transport.body import beginning_of
@@ -113,7 +113,8 @@ async def require_file(response: httpx.Response, ranged: Part | Whole, content: 
     """Check the first bytes of a body that begins with the first byte of the file; they can be read again.
 
     Waits for these bytes.  Returns whether they were enough: a part that is shorter may hold only a blank.
-    Raises `BadReply` for a web page or JSON in place of a file, and `UrlRefused` for a sign-in page (see `check`).
+    Raises `PageInstead` for a web page in place of a file, `BadReply` for JSON, and `UrlRefused` for a sign-in page
+    (see `check`).
     """
     if isinstance(ranged, Part) and (ranged.start or not ranged.end):
         return True
@@ -130,7 +131,7 @@ async def require_file(response: httpx.Response, ranged: Part | Whole, content: 
     if (is_media and is_markup(beginning)) or (is_data and is_page(beginning)):
         if source.guarded:
             raise UrlRefused
-        raise BadReply(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
+        raise PageInstead(f"{urlsplit(source.url).hostname}: sent a web page instead of the file")
     is_cut = isinstance(ranged, Part) and ranged.end != ranged.total and len(beginning) < BEGINNING
     is_all = not is_cut and len(beginning) < BEGINNING
     if may_be_json and is_json(beginning, content_type, is_all=is_all):

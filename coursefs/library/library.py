@@ -169,6 +169,7 @@ class Library:
         )
         if contents is None:
             transport.bandwidth.rate = lambda: rate_now(self._settings.limit)
+            self._supervisor.keep_running(transport.maintain, name="connections")
             if not transport.offline:
                 self._supervisor.keep_running(self._next_lecture.run, name="next lecture")
         self._tell: Callable[[Changes], None] = lambda _: None

@@ -5,6 +5,7 @@ After one long wait for a connection to a host, further requests to it fail at o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coursefs.transport.hosts import Origin
@@ -12,8 +13,11 @@ from coursefs.transport.parsing import seconds_of_date
 
 #: the longest `Retry-After` that is obeyed, in seconds
 _MOST_AFTER = 86400.0
-#: statuses after which a retry may succeed
-RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: statuses of servers that never do better: not implemented, the version of HTTP, a loop in the server's settings, an
+#: extension that is missing; and of a captive portal, which a person has to end
+_FINAL = frozenset({501, 505, 506, 508, 510, 511})
+#: statuses after which a retry may succeed: also those that only CDNs have (520 to 530, 598, 599)
+RETRIED_STATUSES = frozenset({408, 421, 425, 429, *range(500, 600)}) - _FINAL
 
 
 def pause(attempt: int, retry_after: float | None, jitter: float) -> float:
@@ -26,8 +30,17 @@ def pause(attempt: int, retry_after: float | None, jitter: float) -> float:
     return max(grown * (0.5 + 0.5 * jitter), retry_after or 0.0)
 
 
+def servers_time(headers: Mapping[str, str], now: float) -> float:
+    """The time by the clock of the server that has sent these headers; `now`, where it does not say.
+
+    In seconds since 1970.  Its other dates are by the same clock, which may be wrong, as ours may be.
+    """
+    sent = seconds_of_date(headers.get("date"))
+    return now if sent is None else sent
+
+
 def retry_after_seconds(value: str | None, now: float) -> float | None:
-    """Seconds from `now` (seconds since 1970) by a `Retry-After` header; None when it makes no sense.
+    """Seconds from `now` (seconds since 1970: `servers_time`) by a `Retry-After` header; None when it makes no sense.
 
     RFC 9110, section 10.2.3: seconds, or a date.  A day at most, whatever it says.
     """

@@ -21,6 +21,8 @@ STEP = 64 * 1024
 _THREAD_PATIENCE = 20
 #: the most interim responses (1xx) before the final one
 _MOST_INTERIM = 20
+#: the longest head of a response, in bytes, as in httpx
+_MOST_HEAD = 100 * 1024
 
 T = TypeVar("T")
 
@@ -41,15 +43,24 @@ class Timeouts(NamedTuple):
     write: float
 
 
+class Silent(httpx.ReadError):
+    """The network has changed under a connection, and nothing has come on it since."""
+
+
 class Connection:
     """A connection over a non-blocking socket, and the response that is being received on it."""
 
-    def __init__(self, origin: HostPort, connected: socket.socket) -> None:
+    def __init__(self, origin: HostPort, connected: socket.socket, *, is_direct: bool = True) -> None:
         self.origin = origin
+        self.is_direct = is_direct  # False: `peer` is a proxy
         self.idle_since = 0.0
+        self.was_used = False  # whether it has brought the head of any response
+        self.may_repeat = False  # whether the request that is being made on it may be made twice
         self.has_answered = False  # whether any byte of the response to the last request has arrived
         self._socket = connected
         self._protocol = h11.Connection(h11.CLIENT)
+        self._waiting: trio.CancelScope | None = None  # of the wait for bytes that is going on
+        self._doubt: float | None = None  # the most seconds of one wait, since the network has changed
 
     @property
     def peer(self) -> str:
@@ -61,31 +72,51 @@ class Connection:
         """The bytes of the body that arrived together with the head."""
         return self._protocol.trailing_data[0]
 
-    async def send_request(self, request: httpx.Request, timeouts: Timeouts) -> h11.Response:
-        """Send a request without a body and return the head of the final response.
+    async def send_request(self, request: httpx.Request, content: bytes, timeouts: Timeouts) -> None:
+        """Send a request with this body, which may be empty.
 
-        Raises httpx's errors of writing, reading and protocol.  After an error or cancellation the connection cannot be
-        used again.
+        Raises httpx's errors of writing and protocol.  After an error or cancellation the connection cannot be used
+        again.
         """
         # A new one for each request: the last body was received without h11, which still waits for its end.
-        self._protocol = h11.Connection(h11.CLIENT)
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD)
         self.has_answered = False
-        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
-        data = memoryview((self._protocol.send(head) or b"") + (self._protocol.send(h11.EndOfMessage()) or b""))
+        try:
+            head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+            parts = [self._protocol.send(head), *([self._protocol.send(h11.Data(content))] if content else [])]
+            data = b"".join(part or b"" for part in (*parts, self._protocol.send(h11.EndOfMessage())))
+        except h11.LocalProtocolError as error:  # a header that cannot be sent
+            raise httpx.LocalProtocolError(str(error)) from None
         with translated(httpx.WriteError, httpx.WriteTimeout), trio.fail_after(timeouts.write):
-            await self._send(data)
+            await self._send(memoryview(data))
+
+    async def receive_head(self, patience: float) -> h11.Response:
+        """The head of the final response to the request that was sent; `patience`: seconds for each receive.
+
+        Raises httpx's errors of reading and protocol, and `Silent` (see `doubt`).  After an error the connection cannot
+        be used again; after a cancellation this method can be called once more.
+        """
         for _ in range(_MOST_INTERIM):
-            event = await self._event(timeouts.read)
+            event = await self._event(patience)
             if isinstance(event, h11.Response):
+                self.was_used = True
                 return event
             if not isinstance(event, h11.InformationalResponse):
                 raise httpx.RemoteProtocolError("the server closed the connection without an answer")
         raise httpx.RemoteProtocolError("the server sends interim responses without an end")
 
+    def doubt(self, patience: float) -> None:
+        """The network has changed: raise `Silent` where nothing comes for so many seconds, also in a wait that goes on.
+
+        The first byte that comes ends the doubt.
+        """
+        self._doubt = patience
+        if self._waiting is not None:
+            self._waiting.deadline = min(self._waiting.deadline, trio.current_time() + patience)
+
     async def receive_into(self, buffer: memoryview, patience: float) -> int:
         """Receive body bytes into a buffer without h11; returns how many, 0 when the server has closed."""
-        with translated(httpx.ReadError, httpx.ReadTimeout), trio.fail_after(patience):
-            return await self.when_ready(lambda: self._socket.recv_into(buffer))
+        return await self._received(lambda: self._socket.recv_into(buffer), patience)
 
     def fill(self, buffer: memoryview) -> int:
         """See `Body.fill`."""
@@ -162,14 +193,28 @@ class Connection:
             count = await self.when_ready(partial(self._socket.send, data), trio.lowlevel.wait_writable)
             data = data[count:]
 
+    async def _received(self, receive: Callable[[], T], patience: float) -> T:
+        """The result of a receive within `patience` seconds; see `doubt`."""
+        with translated(httpx.ReadError, httpx.ReadTimeout):
+            try:
+                with trio.fail_after(patience if self._doubt is None else min(patience, self._doubt)) as self._waiting:
+                    received = await self.when_ready(receive)
+            except trio.TooSlowError:
+                if self._doubt is not None:
+                    raise Silent("nothing has come since the network has changed") from None
+                raise
+            finally:
+                self._waiting = None
+            self._doubt = None
+            return received
+
     async def _event(self, patience: float) -> object:
         while True:
             try:
                 event = self._protocol.next_event()
                 if event is not h11.NEED_DATA:
                     return event
-                with translated(httpx.ReadError, httpx.ReadTimeout), trio.fail_after(patience):
-                    data = await self.when_ready(lambda: self._socket.recv(STEP))
+                data = await self._received(lambda: self._socket.recv(STEP), patience)
                 self.has_answered = self.has_answered or bool(data)
                 self._protocol.receive_data(data)
             except h11.RemoteProtocolError as error:

@@ -6,9 +6,9 @@ import enum
 import ipaddress
 import socket
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from coursefs.errors import UsageError
+from coursefs.errors import BadReply, UsageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -28,6 +28,12 @@ class Origin(NamedTuple):
         if scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise ValueError("not an absolute http(s) URL")
         return cls(scheme, parts.hostname.lower(), parts.port or _DEFAULT_PORTS[scheme])
+
+
+class UnsafeRedirect(BadReply):
+    """A redirect to an address that is not safe, which is not followed."""
+
+    is_elsewhere = True  # False: it leads to the same host, as of servers that do not know of their proxy
 
 
 class Reach(enum.IntEnum):
@@ -105,3 +111,26 @@ def require_safe_url(url: str) -> Origin:
     if origin.scheme == "http" and not is_loopback(origin.host):
         raise UsageError(f"{origin.host}: plain http:// is accepted for this machine only, use https://")
     return origin
+
+
+def redirected(url: str, target: str, by: Origin, reach: Reach) -> tuple[str, Origin]:
+    """The target of a redirect from `url`, and its origin.  Raises `BadReply` where it is not safe.
+
+    A redirect must not lead from https to plain http, nor to addresses that fewer can reach than the redirecting host:
+    a public platform must not make us send requests to a router, a printer or a server on this machine.
+    """
+    try:
+        there = urljoin(url, target)
+        origin = require_safe_url(there)
+    except (ValueError, UsageError):
+        error = UnsafeRedirect(f"{by.host}: redirects to an address that is not safe")
+        error.is_elsewhere = f"//{by.host}/" not in f"{target}/"
+        raise error from None
+    if origin != by and (origin.scheme < by.scheme or reach_of(origin.host) > reach):
+        raise misleading(by)
+    return there, origin
+
+
+def misleading(by: Origin) -> UnsafeRedirect:
+    """The error of a redirect that is not followed."""
+    return UnsafeRedirect(f"{by.host}: redirects to an address that is not safe: inside a network, or without TLS")

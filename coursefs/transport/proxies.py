@@ -31,6 +31,11 @@ class Proxy:
     port: int = 0
     trouble: str | None = None  # why it cannot be used
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether the proxy itself is spoken to by TLS."""
+        return self.trouble is None and self.url.startswith("https:")
+
     def __str__(self) -> str:
         return self.variable if self.trouble is not None else f"{self.host}:{self.port} ({self.variable})"
 

@@ -1,16 +1,25 @@
-"""Why a connection failed, in words for a person (pure)."""
+"""Why a connection failed, in words for a person."""
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from coursefs.errors import Unreachable
+from coursefs.transport.http_library import httpx
+
+log = logging.getLogger(__name__)
 
 _CLOCK = "check the clock of this machine: date"
 _AUTHORITY = "if it is trustworthy, install its authority's certificate on this system, or name it in SSL_CERT_FILE"
-_OTHER_NAME = "a network with its own sign-in page does that until you have signed in there"
+_OTHER_NAME = (
+    "a network with its own sign-in page (captive portal) does that: open a browser and sign in to the network"
+)
 #: by OpenSSL's number of the verification error (x509_vfy.h)
 _CERTIFICATES = {
     9: f"is not valid yet; {_CLOCK}",
@@ -81,3 +90,26 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _words(name: str | None) -> str:
     """OpenSSL's own words, made safe for one line."""
     return "".join(c if c.isalnum() or c in " .,-" else " " for c in name or "").lower()[:100]
+
+
+def unreachable(url: str, error: Exception, where: str) -> Unreachable:
+    """The error to raise for one of httpx; `where`: the host with its proxy.  Logs what a person is not told."""
+    reason = "connection failed" if isinstance(error, httpx.ConnectError) else "connection broken"
+    if isinstance(error, httpx.ProxyError):
+        reason = f"the proxy refuses: {_said(str(error))}"
+    elif (known := reason_of(error)) is not None:
+        reason = known
+    said = str(error)
+    log.debug(
+        "request host=%s path=%s error=%s reason=%r",
+        urlsplit(url).hostname,
+        urlsplit(url).path,
+        type(error).__name__,
+        "" if "://" in said or "?" in said else said,  # an address may hold a signature
+    )
+    return Unreachable(f"cannot reach {where}: {reason}")
+
+
+def _said(said: str) -> str:
+    """A proxy's own words, made safe for one line; none where they hold a URL, which may hold a password."""
+    return "no reason given" if "://" in said else "".join(c if c.isprintable() else " " for c in said)[:100]

@@ -16,7 +16,8 @@ import trio.testing
 import trustme
 
 from coursefs.transport.connection import Connection
-from coursefs.transport.http1 import Body, Http1Transport, body_with_length
+from coursefs.transport.http1 import Body, body_with_length
+from coursefs.transport.http1_transport import Http1Transport
 
 Script = Callable[[trio.abc.Stream, bytes], Awaitable[None]]
 
@@ -100,9 +101,9 @@ def body_of(response: httpx.Response) -> Body:
 
 async def until_spoken_to(transport: Http1Transport) -> None:
     """Wait until bytes have arrived on the idle connection."""
-    while not transport._idle:
+    while not transport.idle.connections:
         await trio.testing.wait_all_tasks_blocked(0.001)
-    await trio.lowlevel.wait_readable(transport._idle[0]._socket)
+    await trio.lowlevel.wait_readable(transport.idle.connections[0]._socket)
 
 
 async def received(body: Body, step: int) -> bytes:
@@ -326,10 +327,10 @@ async def test_no_more_than_forty_connections_lie_idle(monkeypatch: pytest.Monke
     async with host(saying()) as there:
         url = httpx.URL(there.url)
         await transport.connect_ahead(url, 40, 5.0)
-        oldest = transport._idle[0]
+        oldest = transport.idle.connections[0]
         assert closed == []
         await transport.connect_ahead(url.copy_with(host="127.0.0.1"), 1, 5.0)  # another origin
-        assert (len(transport._idle), closed) == (40, [oldest])
+        assert (len(transport.idle.connections), closed) == (40, [oldest])
         await transport.aclose()
 
 

@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.errors import BadReply, CoursefsError, NotAllowed, NotSignedIn, RouteGone
+from coursefs.errors import BadReply, CaptivePortal, CoursefsError, NotAllowed, NotSignedIn, RouteGone
 from coursefs.providers.openedx import OpenEdxClient
 from coursefs.providers.openedx.oauth import kept_token
 from coursefs.providers.openedx.session import Session, SignIn
@@ -111,7 +111,7 @@ async def test_pages_that_lead_nowhere_end(follows: object) -> None:
     [
         (httpx.Response(200, json={"results": None}), BadReply),
         (httpx.Response(200, json=[]), BadReply),
-        (httpx.Response(200, html="<p>maintenance</p>"), RouteGone),
+        (httpx.Response(200, html="<p>maintenance</p>"), CaptivePortal),
         (httpx.Response(404, html="<p>no</p>"), RouteGone),
         (httpx.Response(403, html="<p>WAF</p>"), NotAllowed),
         (httpx.Response(400, json={"developer_message": "x\n\u202ey"}), BadReply),

@@ -14,6 +14,7 @@ import trio
 
 from coursefs.errors import NoAnswer, Unreachable, UsageError
 from coursefs.transport import Transport
+from coursefs.transport.http1 import body_with_length
 from tests.engine.web import Authority, reply, web
 
 
@@ -105,16 +106,15 @@ def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Authority:
     return Authority(monkeypatch, tmp_path)
 
 
-async def read(transport: Transport, url: str, *, bulk: bool) -> bytes:
-    async with transport.stream(url, bulk=bulk) as response:
+async def read(transport: Transport, url: str) -> bytes:
+    async with transport.stream(url) as response:
         return b"".join([part async for part in response.aiter_raw()])
 
 
-@pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "https_proxy"])
 @pytest.mark.parametrize("scheme", ["socks", "socks5", "socks5h", "http"])
 async def test_replies_and_files_come_through_the_proxy(
-    scheme: str, variable: str, bulk: bool, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    scheme: str, variable: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host's name is known to the proxy alone."""
     tls = authority.server("platform.test")
@@ -122,8 +122,27 @@ async def test_replies_and_files_come_through_the_proxy(
         monkeypatch.setenv(variable, f"{scheme}://localhost:{between.port}/")
         async with Transport(read_timeout=5.0) as transport:
             for _ in range(2):
-                assert await read(transport, there.url(host="platform.test"), bulk=bulk) == b"bytes"
+                assert await read(transport, there.url(host="platform.test")) == b"bytes"
             assert between.asked == [f"platform.test:{there.port}"]  # a connection is used again
+
+
+@pytest.mark.parametrize("scheme", ["socks5h", "http"])
+async def test_bodies_come_through_a_proxy_as_quickly_as_without(
+    scheme: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are received into the buffers that are written to disk, over connections that are made ahead."""
+    tls = authority.server("platform.test")
+    async with web(lambda *_: reply(b"bytes"), tls) as there, proxy(scheme) as between:
+        url = there.url(host="platform.test")
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://localhost:{between.port}")
+        async with Transport(read_timeout=5.0) as transport:
+            await transport.connect_ahead(url, 2)
+            assert between.asked == [f"platform.test:{there.port}"] * 2
+            async with transport.stream(url) as response:
+                body, buffer = body_with_length(response), bytearray(5)
+                assert body is not None
+                assert (await body.receive_into(memoryview(buffer)), bytes(buffer)) == (5, b"bytes")
+            assert len(between.asked) == 2
 
 
 @pytest.mark.parametrize("scheme", ["socks5h", "http"])
@@ -133,11 +152,11 @@ async def test_a_proxy_may_want_a_password(scheme: str, authority: Authority, mo
         url = there.url(host="platform.test")
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://me:s%40cret@localhost:{between.port}")
         async with Transport(read_timeout=5.0) as transport:
-            assert await read(transport, url, bulk=True) == b"bytes"
+            assert await read(transport, url) == b"bytes"
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://me:wr0ng@localhost:{between.port}")
         async with Transport(read_timeout=5.0) as transport:
             with pytest.raises(Unreachable) as caught:
-                await read(transport, url, bulk=True)
+                await read(transport, url)
         said = str(caught.value)
         named = f"cannot reach platform.test through the proxy localhost:{between.port} (ALL_PROXY)"
         assert said.startswith(f"{named}: the proxy refuses")
@@ -151,10 +170,36 @@ async def test_a_proxy_that_refuses_is_named(
     async with proxy(scheme, refusal=refusal) as between:
         monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:s3cret@localhost:{between.port}")
         async with Transport(read_timeout=5.0) as transport:
-            for bulk in (False, True):
-                with pytest.raises(Unreachable, match=r"through the proxy localhost:\d+ \(HTTPS_PROXY\)") as caught:
-                    await read(transport, "https://platform.test/f?sig=s3cret", bulk=bulk)
-                assert "s3cret" not in str(caught.value)
+            with pytest.raises(Unreachable, match=r"through the proxy localhost:\d+ \(HTTPS_PROXY\)") as caught:
+                await read(transport, "https://platform.test/f?sig=s3cret")
+            assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"", "it closed the connection"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "it does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", "it sends data of its own over the connection"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407 Proxy Authentication Required"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n", "403 No"),
+    ],
+)
+async def test_an_http_proxy_that_does_not_keep_to_the_protocol_is_named(
+    said: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some()
+            await stream.send_all(said)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, serve, 0)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{listeners[0].socket.getsockname()[1]}")
+        async with Transport(read_timeout=5.0) as transport:
+            with pytest.raises(Unreachable, match=reason):
+                await read(transport, "https://platform.test/")
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +230,7 @@ async def test_a_proxy_that_does_not_keep_to_the_protocol_is_named(
         monkeypatch.setenv("ALL_PROXY", f"socks://localhost:{listeners[0].socket.getsockname()[1]}")
         async with Transport(read_timeout=5.0) as transport:
             with pytest.raises(Unreachable, match=reason):
-                await read(transport, "https://platform.test/", bulk=True)
+                await read(transport, "https://platform.test/")
         nursery.cancel_scope.cancel()
 
 
@@ -195,7 +240,7 @@ async def test_a_socks_proxy_that_says_nothing_is_not_waited_for(monkeypatch: py
         monkeypatch.setenv("ALL_PROXY", f"socks://localhost:{listeners[0].socket.getsockname()[1]}")
         async with Transport(read_timeout=0.2) as transport:
             with trio.fail_after(5), pytest.raises(NoAnswer, match=r"through the proxy .*: no answer in time"):
-                await read(transport, "https://platform.test/", bulk=True)
+                await read(transport, "https://platform.test/")
         nursery.cancel_scope.cancel()
 
 
@@ -204,9 +249,8 @@ async def test_a_proxy_that_is_not_there_is_named(scheme: str, monkeypatch: pyte
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:1")
     said = r"^cannot reach platform\.test through the proxy 127\.0\.0\.1:1 \(ALL_PROXY\): it refuses the connection$"
     async with Transport(read_timeout=5.0) as transport:
-        for bulk in (False, True):
-            with pytest.raises(Unreachable, match=said):
-                await read(transport, "https://platform.test/", bulk=bulk)
+        with pytest.raises(Unreachable, match=said):
+            await read(transport, "https://platform.test/")
 
 
 async def test_what_no_proxy_names_is_asked_directly(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,11 +260,13 @@ async def test_what_no_proxy_names_is_asked_directly(authority: Authority, monke
     async with web(lambda *_: reply(b"bytes"), tls) as there:
         async with Transport(read_timeout=5.0) as transport:
             with pytest.raises(Unreachable):
-                await read(transport, there.url(), bulk=True)
+                await read(transport, there.url())
         monkeypatch.setenv("no_proxy", "::1,[::1],10.0.0.0/8,localhost")
-        async with Transport(read_timeout=5.0) as transport:
-            for bulk in (False, True):
-                assert await read(transport, there.url(), bulk=bulk) == b"bytes"
+        for _ in range(2):
+            async with Transport(read_timeout=5.0) as transport, transport.stream(there.url()) as response:
+                assert body_with_length(response) is not None
+                assert b"".join([part async for part in response.aiter_raw()]) == b"bytes"
+            monkeypatch.delenv("ALL_PROXY", raising=False)  # and with `no_proxy` alone
 
 
 @pytest.mark.parametrize("value", ["socks4://x:1", "ftp://x", "http://[::1", "http://x:y", "http://a b", "://"])

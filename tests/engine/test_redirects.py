@@ -64,7 +64,6 @@ def public(answer: Callable[[httpx.Request], httpx.Response]) -> Transport:
     return Transport(http_transport=httpx.MockTransport(answer), read_timeout=5.0)
 
 
-@pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize(
     "target",
     [
@@ -85,7 +84,7 @@ def public(answer: Callable[[httpx.Request], httpx.Response]) -> Transport:
         "//192.168.1.1/f",
     ],
 )
-async def test_a_public_host_leads_into_no_network(target: str, bulk: bool) -> None:
+async def test_a_public_host_leads_into_no_network(target: str) -> None:
     asked = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -94,7 +93,7 @@ async def test_a_public_host_leads_into_no_network(target: str, bulk: bool) -> N
 
     async with public(answer) as transport:
         with pytest.raises(BadReply, match=r"^platform\.org: redirects to an address that is not safe") as caught:
-            async with transport.stream("https://platform.org/", bulk=bulk):
+            async with transport.stream("https://platform.org/"):
                 pass
     assert asked == ["platform.org"]
     assert "secret" not in str(caught.value)
@@ -127,14 +126,13 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("bulk", [False, True])
 async def test_a_name_that_means_an_address_inside_is_found_out_before_anything_is_asked(
-    bulk: bool, names: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    names: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The first host has, for coursefs, an address of everybody's; the second has one of this machine."""
     tls = Authority(monkeypatch, tmp_path).server("platform.test", "inside.test")
     names |= {"platform.test": "127.0.0.1", "inside.test": "127.0.0.2"}
-    monkeypatch.setattr("coursefs.transport.http1.reach_of", seen_from_outside)
+    monkeypatch.setattr("coursefs.transport.connecting.reach_of", seen_from_outside)
     monkeypatch.setattr("coursefs.transport.client.reach_of", seen_from_outside)
 
     def answer(path: str, _: bytes) -> bytes:
@@ -143,14 +141,13 @@ async def test_a_name_that_means_an_address_inside_is_found_out_before_anything_
     async with web(answer, tls, host="0.0.0.0") as there, Transport(read_timeout=5.0) as transport:
         port = there.port
         with pytest.raises(BadReply, match="not safe"):
-            async with transport.stream(there.url("/", "platform.test"), bulk=bulk):
+            async with transport.stream(there.url("/", "platform.test")):
                 pytest.fail("answered")
         assert there.asked == ["/"]
 
 
-@pytest.mark.parametrize("bulk", [False, True])
 async def test_a_name_that_means_another_address_when_it_is_looked_up_again_leads_nowhere(
-    bulk: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """DNS rebinding: the checked answer names everybody's address, the next one an address of this machine."""
     tls = Authority(monkeypatch, tmp_path).server("platform.test", "inside.test")
@@ -163,7 +160,7 @@ async def test_a_name_that_means_another_address_when_it_is_looked_up_again_lead
         return asked(known.pop(0) if len(known) > 1 else known[0], *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr("coursefs.transport.http1.reach_of", seen_from_outside)
+    monkeypatch.setattr("coursefs.transport.connecting.reach_of", seen_from_outside)
     monkeypatch.setattr("coursefs.transport.client.reach_of", seen_from_outside)
 
     def answer(path: str, _: bytes) -> bytes:
@@ -172,7 +169,7 @@ async def test_a_name_that_means_another_address_when_it_is_looked_up_again_lead
     async with web(answer, tls, host="0.0.0.0") as there, Transport(read_timeout=5.0) as transport:
         port = there.port
         with pytest.raises(BadReply, match="not safe"):
-            async with transport.stream(there.url("/", "platform.test"), bulk=bulk):
+            async with transport.stream(there.url("/", "platform.test")):
                 pytest.fail("answered")
         assert there.asked == ["/"]
     assert answers["inside.test"] == ["127.0.0.2"]
@@ -194,9 +191,8 @@ async def test_a_server_whose_own_name_means_this_machine_may_lead_to_it(
 
     async with web(answer, tls, host="0.0.0.0") as there, Transport(read_timeout=5.0) as transport:
         port = there.port
-        for bulk in (False, True):
-            async with transport.stream(there.url("/", "campus.test"), bulk=bulk) as response:
-                assert b"".join([part async for part in response.aiter_raw()]) == b"film"
+        async with transport.stream(there.url("/", "campus.test")) as response:
+            assert b"".join([part async for part in response.aiter_raw()]) == b"film"
 
 
 async def test_https_leads_to_no_plain_http_on_the_same_machine(

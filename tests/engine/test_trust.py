@@ -18,12 +18,12 @@ from coursefs.transport.trust import trust_from
 from tests.engine.web import Authority, reply, server_context, web
 
 
-async def refusal(tls: ssl.SSLContext | None, host: str = "localhost", *, bulk: bool) -> str:
+async def refusal(tls: ssl.SSLContext | None, host: str = "localhost") -> str:
     """What is said when a server with these settings is asked."""
     async with web(lambda *_: reply(b"ok"), tls) as there, Transport(read_timeout=5.0) as transport:
         url = there.url("/f?sig=secret", host).replace("http:", "https:")
         with pytest.raises(Unreachable) as caught:
-            async with transport.stream(url, bulk=bulk):
+            async with transport.stream(url):
                 pass
     said = str(caught.value)
     assert "secret" not in said and "\n" not in said
@@ -31,32 +31,26 @@ async def refusal(tls: ssl.SSLContext | None, host: str = "localhost", *, bulk: 
     return said
 
 
-@pytest.mark.parametrize("bulk", [False, True])
 async def test_an_authority_that_the_environment_names_is_trusted(
-    bulk: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tls = Authority(monkeypatch, tmp_path).server()
     async with (
         web(lambda *_: reply(b"ok"), tls) as there,
         Transport(read_timeout=5.0) as transport,
-        transport.stream(there.url(), bulk=bulk) as response,
+        transport.stream(there.url()) as response,
     ):
         assert b"".join([part async for part in response.aiter_raw()]) == b"ok"
 
 
-@pytest.mark.parametrize("bulk", [False, True])
-async def test_a_refused_certificate_is_named_with_what_to_do(
-    bulk: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_a_refused_certificate_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ours = Authority(monkeypatch, tmp_path)
     now = datetime.datetime.now(datetime.UTC)
     ended = now - datetime.timedelta(days=1)
-    assert "its certificate has expired; check the clock of this machine" in await refusal(
-        ours.server(not_after=ended), bulk=bulk
-    )
-    assert "its certificate is for another host" in await refusal(ours.server("other.org"), bulk=bulk)
-    assert "its certificate is for another address" in await refusal(ours.server(), "127.0.0.1", bulk=bulk)
-    unknown = await refusal(server_context(trustme.CA()), bulk=bulk)
+    assert "its certificate has expired; check the clock of this machine" in await refusal(ours.server(not_after=ended))
+    assert "its certificate is for another host" in await refusal(ours.server("other.org"))
+    assert "its certificate is for another address" in await refusal(ours.server(), "127.0.0.1")
+    unknown = await refusal(server_context(trustme.CA()))
     assert "its certificate is from an unknown authority; if it is trustworthy, install" in unknown
     assert "SSL_CERT_FILE" in unknown
 
@@ -70,18 +64,16 @@ def self_signed() -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("bulk", [False, True])
-async def test_what_else_keeps_a_connection_from_being_made_is_named(bulk: bool) -> None:
-    assert "its certificate is self-signed" in await refusal(self_signed(), bulk=bulk)
-    assert "it does not speak TLS on this port" in await refusal(None, bulk=bulk)
-    assert "no such host" in await refusal(None, "nothing.invalid", bulk=bulk)
+async def test_what_else_keeps_a_connection_from_being_made_is_named() -> None:
+    assert "its certificate is self-signed" in await refusal(self_signed())
+    assert "it does not speak TLS on this port" in await refusal(None)
+    assert "no such host" in await refusal(None, "nothing.invalid")
     async with Transport(read_timeout=5.0) as transport:
         with pytest.raises(Unreachable, match=r"^cannot reach 127\.0\.0\.1: it refuses the connection$"):
-            async with transport.stream("https://127.0.0.1:1/", bulk=bulk):
+            async with transport.stream("https://127.0.0.1:1/"):
                 pass
 
 
-@pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
@@ -90,7 +82,7 @@ async def test_what_else_keeps_a_connection_from_being_made_is_named(bulk: bool)
         (bytes.fromhex("15030300020228"), "no secure connection: .*handshake failure"),
     ],
 )
-async def test_a_server_that_will_not_be_spoken_to_is_named(said: bytes, reason: str, bulk: bool) -> None:
+async def test_a_server_that_will_not_be_spoken_to_is_named(said: bytes, reason: str) -> None:
     async def refuse(stream: trio.SocketStream) -> None:
         async with stream:
             await stream.receive_some()
@@ -101,7 +93,7 @@ async def test_a_server_that_will_not_be_spoken_to_is_named(said: bytes, reason:
         url = f"https://localhost:{listeners[0].socket.getsockname()[1]}/"
         async with Transport(read_timeout=5.0) as transport:
             with pytest.raises(Unreachable, match=reason):
-                async with transport.stream(url, bulk=bulk):
+                async with transport.stream(url):
                     pass
         nursery.cancel_scope.cancel()
 

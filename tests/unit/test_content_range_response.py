@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coursefs.content.identity import Content, Key, data_name, expects_html, same
-from coursefs.content.range_response import Part, Retry, UrlRefused, Whole, check, version_of
+from coursefs.content.range_response import Part, Retry, UrlRefused, Whole, check, condition, version_of
 from coursefs.errors import BadReply, Gone, NoAnswer
 from coursefs.model import Course, Remote, Source, Version
 
@@ -41,6 +41,7 @@ def test_good_responses(status: int, headers: dict[str, str], expected: Part | W
         (206, {"content_range": "items 0-1/2"}),
         (206, {"content_range": "bytes 0-1/2, bytes 3-4/5"}),
         (206, {"content_range": "bytes 0-1/2", "content_encoding": "gzip"}),
+        (505, {}),
         (206, {"content_type": "multipart/byteranges; boundary=x"}),
         (200, {"content_type": "text/html; charset=utf-8"}),
         (206, {"content_type": "TEXT/HTML", "content_range": "bytes 0-1/2"}),
@@ -75,6 +76,20 @@ def test_a_file_that_is_gone(status: int) -> None:
         (429, NoAnswer, {"retry_after": "7"}, 7.0),
         (503, NoAnswer, {"retry_after": "Thu, 01 Jan 1970 00:00:09 GMT"}, 9.0),
         (500, BadReply, {}, None),
+        (507, BadReply, {}, None),
+        (520, BadReply, {}, None),
+        (522, NoAnswer, {}, None),
+        (529, BadReply, {}, None),
+        (530, BadReply, {}, None),
+        (598, NoAnswer, {}, None),
+        (599, NoAnswer, {}, None),
+        (421, BadReply, {}, None),
+        (
+            503,
+            NoAnswer,
+            {"retry_after": "Sat, 01 Jan 2000 00:00:09 GMT", "date": "Sat, 01 Jan 2000 00:00:00 GMT"},
+            9.0,
+        ),
         (502, BadReply, {"retry_after": "soon"}, None),
     ],
 )
@@ -126,13 +141,42 @@ def test_version_of(headers: dict[str, str], expected: Version) -> None:
         (Version(5, "a", 1), Version(5, "a", 2), True),
         (Version(5, 'W/"a"'), Version(5, '"a"'), True),
         (Version(5, "a", 1), Version(5, "b", 1), False),
-        (Version(5, "a", 1), Version(5, None, 2), False),
+        (Version(5, "a", 1), Version(5, None, 60 * 10**9), False),
         (Version(5, "a", 1), Version(5, None, 1), True),
         (Version(5, "a"), Version(5, None, 1), True),
+        # what differs between the servers of one CDN
+        (Version(5, '"a"'), Version(5, '"a-gzip"'), True),
+        (Version(5, '"a--gzip"'), Version(5, 'W/"a;br"'), True),
+        (Version(5, '"a-gzip"'), Version(5, '"b-gzip"'), False),
+        (Version(5, '"0123456789abcde:0"'), Version(5, '"0123456789abcde:1f"'), True),
+        (Version(5, '"file:1"'), Version(5, '"file:2"'), False),
+        (Version(5, '"1f-5-5f3b2c1d4e5f6"'), Version(5, '"2e-5-5f3b2c1d4e5f6"'), True),
+        (Version(5, '"1f-5-5f3b2c1d4e5f6"'), Version(5, '"5-5f3b2c1d4e5f6"'), True),
+        (Version(5, '"1f-5-5f3b2c1d4e5f6"'), Version(5, '"1f-5-5f3b2e1d4e5f6"'), False),
+        (Version(5, '"65a0b1c2-5"'), Version(5, '"65a0b1c9-5"'), True),
+        (Version(5, '"65a0b1c2-5"'), Version(5, '"65a0b2c2-5"'), False),
+        (Version(5, '"65a0b1c2-6"'), Version(5, '"65a0b1c9-6"'), False),
+        (Version(5, None, 10**9), Version(5, None, 6 * 10**9), True),
+        (Version(5, None, 10**9), Version(5, None, 61 * 10**9), False),
     ],
 )
 def test_same(one: Version, other: Version, expected: bool) -> None:
     assert same(one, other) is same(other, one) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        (Version(5, '"a"', 1), {"If-Range": '"a"'}),
+        (Version(5, 'W/"a"', 1), {}),
+        (Version(5, None, 1), {}),
+        (Version(5, '"a-gzip"'), {}),
+        (Version(5, '"1f-5-5f3b2c1d4e5f6"'), {}),
+        (Version(5, '"65a0b1c2-5"'), {}),
+    ],
+)
+def test_a_condition_holds_on_every_server_of_a_cdn(version: Version, expected: dict[str, str]) -> None:
+    assert condition(version) == expected
 
 
 def test_every_version_has_a_data_file_of_its_own() -> None:

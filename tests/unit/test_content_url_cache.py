@@ -17,13 +17,14 @@ class Provider:
     def __init__(self) -> None:
         self.calls: list[bool] = []
         self.errors: list[Exception] = []
+        self.expires: float | None = None
 
     async def find(self, content: Content, fresh: bool) -> Source:
         await trio.lowlevel.checkpoint()
         self.calls.append(fresh)
         if self.errors:
             raise self.errors.pop()
-        return Source(f"https://cdn.example/{len(self.calls)}")
+        return Source(f"https://cdn.example/{len(self.calls)}", expires=self.expires)
 
 
 async def test_a_url_is_found_once_for_many_requests() -> None:
@@ -53,3 +54,27 @@ async def test_an_error_is_not_cached() -> None:
     with pytest.raises(NotAllowed):
         await location.current()
     assert (await location.current()).url.endswith("/2")
+
+
+@pytest.mark.parametrize(("expires", "renewals"), [(900.0, 1), (1030.0, 1), (1_000_000.0, 0), (None, 0)])
+async def test_no_url_is_renewed_for_each_request_whatever_the_clocks_say(expires: float | None, renewals: int) -> None:
+    """Not one that has expired when it comes, because a clock is wrong, nor one that lives for less than the margin."""
+    provider = Provider()
+    provider.expires = expires
+    location = UrlCache(CONTENT, provider.find, lambda: 1000.0)
+    for _ in range(5):
+        await location.current()
+    assert provider.calls == [False, *[True] * renewals]
+
+
+async def test_a_url_is_renewed_by_the_clock_of_the_servers() -> None:
+    provider, now = Provider(), 1000.0
+    provider.expires = 2000.0
+    location = UrlCache(CONTENT, provider.find, lambda: now)
+    await location.current()
+    now = 1900.0
+    await location.current()
+    assert provider.calls == [False]
+    now, provider.expires = 1950.0, 3000.0
+    await location.current()
+    assert provider.calls == [False, True]

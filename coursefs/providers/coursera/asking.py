@@ -197,7 +197,7 @@ class Asker:
                 headers["Cookie"] = f"CAUTH={cauth}; {headers['Cookie']}"
             url = route.url(self.api_url)
             reply = await self._transport.fetch(
-                url, method="POST", headers=headers, bucket=self._bucket, content=content
+                url, method="POST", headers=headers, bucket=self._bucket, content=content, data=True
             )
             if attempt < ATTEMPTS and (is_random_refusal(reply) or reply.status in RETRIED_STATUSES):
                 await trio.sleep(pause(attempt, None, random.random()))
@@ -259,7 +259,8 @@ class Asker:
             headers["If-None-Match"] = tag
         is_random = False
         try:
-            reply = await self._transport.fetch(route.url(self.api_url, **values), headers=headers, bucket=self._bucket)
+            url = route.url(self.api_url, **values)
+            reply = await self._transport.fetch(url, headers=headers, bucket=self._bucket, data=True)
             is_random = is_random_refusal(reply)
             if (not is_random or trial.attempt == ATTEMPTS) and (reply.status == 200 or not route.is_trial):
                 look(self._transport.surprises, "coursera", route.name, reply)
@@ -302,7 +303,7 @@ class Asker:
 
     async def _knows_learner(self, url: str) -> bool:
         headers = {**self.headers, "Cookie": f"CAUTH={self.session.cauth}"}
-        reply = await self._transport.fetch(routes.WHOAMI.url(url), headers=headers, bucket=self._bucket)
+        reply = await self._transport.fetch(routes.WHOAMI.url(url), headers=headers, bucket=self._bucket, data=True)
         with suppress(CoursefsError):
             return bool(replies.user_id(envelope(reply, what=routes.WHOAMI.name, sign_in_again="")))
         return False

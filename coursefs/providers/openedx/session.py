@@ -27,6 +27,7 @@ from coursefs.providers.openedx import oauth, routes
 from coursefs.providers.openedx.cookies import set_cookies, takes_session_back
 from coursefs.providers.openedx.oauth import Remedy, Token
 from coursefs.transport import Bucket, Origin, Reply, Surprises, Transport
+from coursefs.transport.portals import is_page
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ _RENEWAL = 15.0
 _NO_SESSION = 600.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _REFUSED = frozenset({401, 403, 404, 410})
+#: an attribute in every page of a unit; a page without it may be a network's own
+_MARK = b"data-usage-id"
 
 
 class NoSession(BadReply):
@@ -134,7 +137,7 @@ class Session:
         for attempt in (1, 2):
             given = {"Accept": "application/json", **(headers or {}), **held.headers}
             reply = await self._transport.fetch(
-                url, headers=given, bucket=bucket, method=method, content=content, attempts=attempts
+                url, headers=given, bucket=bucket, method=method, content=content, attempts=attempts, data=True
             )
             remedy = oauth.remedy(reply.status, reply.body)
             if remedy is Remedy.NONE and held.token is None and _ends_session(reply, held.headers.get("Cookie", "")):
@@ -157,7 +160,7 @@ class Session:
                 cookies = await self.cookies()
                 for _ in (1, 2):
                     given = {"Accept": "application/json", "Cookie": cookies}
-                    reply = await self._transport.fetch(url, headers=given, bucket=bucket)
+                    reply = await self._transport.fetch(url, headers=given, bucket=bucket, data=True)
                     if oauth.remedy(reply.status, reply.body) is Remedy.NONE:
                         return reply
                     cookies = await self.cookies(instead_of=cookies)
@@ -171,7 +174,7 @@ class Session:
         """The reply to a request without a sign-in."""
         if not is_own(self.base_url, url):
             raise BadReply(f"{self._account}: an address that is not on its server")
-        return await self._transport.fetch(url, headers={"Accept": "application/json"}, bucket=bucket)
+        return await self._transport.fetch(url, headers={"Accept": "application/json"}, bucket=bucket, data=True)
 
     async def fetch_page(self, url: str, *, bucket: Bucket | None = None) -> Reply:
         """A page of the web site, after all redirects; never the sign-in page.
@@ -184,10 +187,13 @@ class Session:
         for attempt in (1, 2):
             reply = await self._transport.fetch(url, headers={"Cookie": cookies}, bucket=bucket)
             ended = is_sign_in_page(url, reply) or _ends_session(reply, cookies)
+            if not ended and reply.status == 200 and is_page(reply) and _MARK not in reply.body:
+                await self._transport.require_no_portal(url, reply)
             if not ended and (reply.status not in _REFUSED or await self._is_alive(cookies)):
                 return reply
             if attempt == 1:
                 cookies = await self.cookies(instead_of=cookies)
+        await self._transport.require_no_portal(url, reply)
         raise self._pageless("the platform does not take the session that it has opened")
 
     async def living_cookies(self) -> str:
@@ -205,7 +211,7 @@ class Session:
     async def _who_is_it(self, cookies: str) -> bool:
         for path in routes.WHO:
             given = {"Accept": "application/json", "Cookie": cookies}
-            reply = await self._transport.fetch(f"{self.base_url}{path}", headers=given)
+            reply = await self._transport.fetch(f"{self.base_url}{path}", headers=given, data=True)
             if reply.status in {401, 403} or _ends_session(reply, cookies):
                 return False
             if reply.status == 200 and reply.body.lstrip()[:1] == b"{":
@@ -297,7 +303,7 @@ class Session:
 
     async def _ask_token(self, form: bytes) -> Token:
         url = f"{self.base_url}{routes.TOKEN}"
-        reply = await self._transport.fetch(url, headers=_FORM, method="POST", content=form)
+        reply = await self._transport.fetch(url, headers=_FORM, method="POST", content=form, data=True)
         try:
             return oauth.token_of(reply, self._clock())
         except NotSignedIn as error:

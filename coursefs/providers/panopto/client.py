@@ -202,7 +202,7 @@ class PanoptoClient:
     async def _bearing(self, token: str, route: Route, **values: str) -> Reply:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         url = route.url(self.server, **values)
-        return await self._transport.fetch(url, headers=headers, bucket=self._limits.of(route.name))
+        return await self._transport.fetch(url, headers=headers, bucket=self._limits.of(route.name), data=True)
 
     async def _list(self, read: Callable[[Json], T | None], route: Route, **values: str) -> list[T]:
         """All pages until one is empty or repeats known rows: a short page may not be the last; there is no total."""
@@ -241,7 +241,7 @@ async def ask_for_tokens(
 ) -> Tokens:
     """Send this form to the token endpoint.  Raises `NotSignedIn` when it refuses, and the errors of a request."""
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    reply = await transport.fetch(server + routes.TOKEN, headers=headers, method="POST", content=body)
+    reply = await transport.fetch(server + routes.TOKEN, headers=headers, method="POST", content=body, data=True)
     return granted(reply.status, reply.body, now=now, refresh=refresh, refused=refused)
 
 

@@ -4,7 +4,7 @@ The server does not say when a sign-in ends.  It then redirects to a sign-in pag
 or an error code.  So every reply is looked at; a refused cookie is tried once more: another one may be stored by now,
 and the server's sign-in page gives a new one while the sign-in itself lives (`Login.aspx?ReturnUrl=…` then leads to
 the home page).  A new cookie may come with any reply of the viewer as well.  Only then has the sign-in ended.  This is
-asked again after some minutes, in case a network's own sign-in page was in between.
+asked again after some minutes.
 """
 
 from __future__ import annotations
@@ -128,13 +128,13 @@ class WebSession:
         bucket = self._limits.of(route.name)
         if content is None:
             # a redirect leads to a sign-in page, which may set cookies on the way
-            return await self._transport.fetch(url, headers=headers, bucket=bucket, follow=False)
+            return await self._transport.fetch(url, headers=headers, bucket=bucket, follow=False, data=True)
         headers["Content-Type"] = "application/json"
         if cookies.csrf:
             headers["x-csrf-token"] = cookies.csrf
         # a fault has the status 500 and often means "not allowed": it is not asked again
         return await self._transport.fetch(
-            url, headers=headers, bucket=bucket, method="POST", content=content, reads=True, attempts=1
+            url, headers=headers, bucket=bucket, method="POST", content=content, reads=True, attempts=1, data=True
         )
 
     # -- the cookies
@@ -162,13 +162,14 @@ class WebSession:
             raise NotSignedIn(self.signed_out)
         renewed = await self._at_home(refused)
         if renewed is None:
-            raise self._has_ended(refused)
+            raise await self._has_ended(refused)
         self._ended = None
         if renewed != refused:
             await self._saved(renewed)
         return renewed
 
-    def _has_ended(self, cookies: WebCookies) -> NotSignedIn:
+    async def _has_ended(self, cookies: WebCookies) -> NotSignedIn:
+        await self._transport.require_no_portal(self.server)
         self._ended, self._ended_at = cookies, trio.current_time()
         return NotSignedIn(self.signed_out)
 

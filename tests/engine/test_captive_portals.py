@@ -1,0 +1,220 @@
+"""Captive portals: a network that answers in place of every host, over real sockets and with all three platforms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from coursefs.catalog import Ages
+from coursefs.errors import CaptivePortal, CoursefsError
+from coursefs.library import ROOT, Library, LibrarySettings, open_library
+from coursefs.model import Wanted
+from coursefs.transport import Reply, Transport
+from coursefs.transport.portals import is_page, is_same_page
+from tests.engine.openedx_world import lms
+from tests.engine.platforms import PLATFORMS, film_below
+from tests.engine.web import redirect, reply, web
+
+#: seconds within which all is well after somebody has signed in to the network
+SOON = 5.0
+SAID = r"the network shows its own sign-in page \(captive portal\): open a browser and sign in to the network"
+
+
+def page(path: str) -> bytes:
+    text = f"<!DOCTYPE html><html><head><title>Free Wi-Fi</title></head><body>Sign in to see {path}</body></html>"
+    return reply(text.encode(), "Content-Type: text/html")
+
+
+KINDS: dict[str, Callable[[str], bytes]] = {
+    "a page at every address": page,
+    "a redirect to its own host": lambda path: page(path) if path.startswith("/portal") else redirect(f"{HOST}/portal"),
+    "a redirect into the network": lambda path: redirect("http://192.168.7.1/portal"),
+    "a status": lambda path: reply(b"<html>", status="511 Network Authentication Required"),
+}
+HOST = "http://localhost:1"  # the portal's own, wherever its name leads
+
+
+@dataclass
+class Way:
+    """Where connections lead: to their hosts, or to a portal that answers in their place."""
+
+    portal: int = 0  # its port
+    is_there: bool = False
+
+    async def open(self, host: str, port: int) -> trio.SocketStream:
+        return await trio.open_tcp_stream("127.0.0.1", self.portal if self.is_there else port)
+
+
+@asynccontextmanager
+async def way(kind: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Way]:
+    async with web(lambda path, _: KINDS[kind](path), host="127.0.0.1") as there:
+        found = Way(there.port)
+        monkeypatch.setattr("coursefs.transport.connecting.open_stream", found.open)
+        yield found
+
+
+async def everything(library: Library, inode: int = ROOT, path: str = "") -> dict[str, int]:
+    """All that is listed, with inode numbers."""
+    found: dict[str, int] = {}
+    for node in await library.files.children(inode):
+        found[f"{path}/{node.name}"] = node.inode
+        if node.is_directory:
+            found |= await everything(library, node.inode, f"{path}/{node.name}")
+    return found
+
+
+async def update(library: Library) -> None:
+    async for _ in library.courses.update([]):
+        pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PLATFORMS)
+async def test_a_portal_is_named_takes_nothing_away_and_is_over_at_once(
+    name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(os.urandom(200_000))
+    async with way(kind, monkeypatch) as network, PLATFORMS[name](film, tmp_path) as account:
+        settings = LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [account], Wanted())
+        async with open_library(settings) as library:
+            before = await everything(library)
+            video = await film_below(library)
+            assert video is not None
+            handle = await library.files.open(video)
+
+            network.is_there = True
+            library._transport._http1.idle.close_all()  # type: ignore[union-attr]  # the machine has come here
+            for _ in range(3):
+                with pytest.raises(CaptivePortal, match=SAID):
+                    await library.courses.refresh("one")
+                with pytest.raises(CoursefsError, match=SAID):
+                    await update(library)
+                with pytest.raises(CaptivePortal, match=SAID):
+                    await handle.read(0, 4096)
+            (status,) = library.status().accounts
+            assert isinstance(status.trouble, CaptivePortal)
+            assert [route.trouble for route in status.routes if route.trouble] == []
+            assert await everything(library) == before
+
+            network.is_there = False
+            with trio.fail_after(SOON):
+                assert len(await handle.read(0, 4096)) == 4096
+                await library.courses.refresh("one")
+            with trio.fail_after(10 * SOON):  # it asks for much, one after the other
+                await update(library)
+            assert await everything(library) == before
+            assert library.status().accounts[0].trouble is None
+            handle.close()
+
+
+async def test_what_is_old_is_refreshed_a_moment_after_the_portal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a minute, as after other failures of the platform."""
+    monkeypatch.setattr("coursefs.catalog.refresh_errors._PORTAL", 0.2)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"film")
+    async with way("a page at every address", monkeypatch) as network, PLATFORMS["panopto"](film, tmp_path) as account:
+        settings = LibrarySettings(
+            tmp_path / "catalogue", tmp_path / "cache", [account], Wanted(), ages=Ages(courses=0.0)
+        )
+        async with open_library(settings) as library:
+            await library.files.children(ROOT)
+            network.is_there = True
+            library._transport._http1.idle.close_all()  # type: ignore[union-attr]
+            with pytest.raises(CaptivePortal):
+                await library.courses.refresh("one")
+            network.is_there = False
+            with trio.fail_after(SOON):
+                while library._tree.refresher.trouble("one") is not None:
+                    await library.files.children(ROOT)
+                    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_the_page_of_a_portal_is_no_text_of_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of Open edX are web pages themselves."""
+    async with lms() as world, way("a page at every address", monkeypatch) as network:
+        provider = world.provider(world.learner())
+        (course,) = [course for course in await provider.courses() if "Far" in course.title]
+        outline = await provider.outline(course)
+        assert outline is not None
+        items = [item for section in outline.sections[0].sections for item in section.items]
+        await provider.files(course, items)
+        network.is_there = True
+        world.transport._http1.idle.close_all()  # type: ignore[union-attr]
+        with pytest.raises(CaptivePortal):
+            await provider.files(course, items)
+
+
+# -- what is a portal ------------------------------------------------------------------------------------------------
+
+
+async def test_a_route_that_the_platform_has_removed_is_no_portal() -> None:
+    """Its web site answers for what is not there with a page of its own."""
+
+    def answer(path: str, _: bytes) -> bytes:
+        if path == "/robots.txt":
+            return reply(b"User-agent: *")
+        return reply(b"<html><title>Campus</title>", "Content-Type: text/html")
+
+    async with web(answer) as there, Transport(read_timeout=5.0) as transport:
+        assert (await transport.fetch(there.url("/api"), data=True)).status == 200
+        assert (await transport.fetch(there.url("/api"))).status == 200
+        assert there.asked == ["/api", "/robots.txt", "/api"]
+
+
+async def test_what_is_asked_to_find_out_carries_no_credentials_and_is_asked_once_for_many() -> None:
+    heads: list[bytes] = []
+
+    def answer(path: str, head: bytes) -> bytes:
+        if path == "/robots.txt":
+            heads.append(head)
+        return reply(b"<html><title>Free Wi-Fi</title>")
+
+    async def ask(transport: Transport) -> None:
+        with pytest.raises(CaptivePortal):
+            await transport.fetch(there.url("/api"), headers={"Cookie": "CAUTH=secret"}, data=True)
+
+    async with web(answer) as there, Transport(read_timeout=5.0) as transport, trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(ask, transport)
+    assert len(heads) == 1 and b"secret" not in heads[0]
+
+
+def answered(url: str, body: bytes, status: int = 200) -> Reply:
+    return Reply(url, status, httpx.Headers(), body)
+
+
+SITE, PORTAL = b"<title>Campus</title>", b"<html><TITLE id=t>\n Free  Wi-Fi </TITLE>"
+
+
+@pytest.mark.parametrize(
+    ("one", "control", "is_portal"),
+    [
+        (answered("https://x/api", PORTAL), answered("https://x/robots.txt", b"<title>Free Wi-Fi</title>x"), True),
+        (answered("https://x/api", PORTAL), answered("https://x/robots.txt", SITE), False),
+        (answered("https://x/api", PORTAL), answered("https://x/robots.txt", b"User-agent: *"), False),
+        (answered("https://x/api", PORTAL), answered("https://x/robots.txt", PORTAL, 404), False),
+        (answered("https://w/in", PORTAL + b"1"), answered("https://w/in", SITE), True),
+        (answered("https://sso/in", PORTAL), answered("https://x/robots.txt", PORTAL), False),
+        (answered("https://x/api", b"<html>"), answered("https://x/robots.txt", b"<html>"), True),
+    ],
+)
+def test_the_same_page_for_something_else_is_a_portal(one: Reply, control: Reply, is_portal: bool) -> None:
+    assert is_same_page("https://x/api", one, control) is is_portal
+
+
+@pytest.mark.parametrize(
+    ("body", "found"), [(b"\xef\xbb\xbf\r\n <html>", True), (b"{}", False), (b"", False), (b"<?xml", True)]
+)
+def test_what_a_page_is(body: bytes, found: bool) -> None:
+    assert is_page(answered("https://x/", body)) is found
