@@ -96,7 +96,8 @@ def cli(ctx: click.Context, verbose: bool, show_version: bool, config: Path | No
     Example: coursefs demo
     """
     if show_version:
-        click.echo("\n".join([f"coursefs {__version__}", *(installed_versions() if verbose else [])]))
+        for line in (f"coursefs {__version__}", *(installed_versions() if verbose else ())):
+            click.echo(output.clean(line))
         ctx.exit()
     if config is not None and ctx.invoked_subcommand not in _MAKES_SETTINGS and not absolute(expanded(config)).exists():
         raise UsageError(f"{config}: no such settings file (named by --config or COURSEFS_CONFIG)")
