@@ -204,6 +204,8 @@ class Transport:
                         raise
                 else:
                     await self._require_platform(url, reply, data=data)
+                    if data and method == "GET" and reply.status == 200 and not is_page(reply):
+                        self._portals.note_data(url)
                     most = failing if reply.status >= 500 else last
                     if reply.status not in RETRIED_STATUSES or attempt >= most:
                         if len(body) > _SLOW:

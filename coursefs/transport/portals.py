@@ -1,8 +1,9 @@
 """Captive portals: networks that answer in place of every host, with their sign-in page, until someone has signed in.
 
 A web page in place of data may also mean that the platform has removed a route, or that a sign-in has ended.  So
-something else of the same host is asked for, which is the same for everybody: only a network answers that with the same
-page.  The request carries no credentials, and is made only after such a page.
+something else of the same host is asked for, which is the same for everybody: a network answers that with the same
+page.  So do platforms whose web application answers every address.  Then what has answered with data before is asked
+for as well.  These requests carry no credentials, and are made only after such a page.
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ class Portals:
         self._ask = ask
         self._turn = trio.Lock()  # held while a control request is made: all others wait for its reply
         self._controls: dict[Origin, tuple[float, Reply | None]] = {}  # when, and None for an unsafe redirect
+        self._data: dict[Origin, str] = {}  # the last URL of a host that has answered with data
+        self._pages: dict[Origin, tuple[float, bool]] = {}  # when that was asked again, and whether a page came
+
+    def note_data(self, url: str) -> None:
+        """The host of this URL has answered a GET of it with data."""
+        self._data[Origin.of(url)] = url
 
     async def answers(self, url: str, reply: Reply | None) -> bool:
         """Whether this reply to a request for `url` is a portal's and not the host's.
@@ -67,7 +74,23 @@ class Portals:
         control = await self._control(Origin.of(url))
         if control is None or reply is None:
             return control is None or (control.status == 200 and is_page(control))
-        return is_same_page(url, reply, control)
+        return is_same_page(url, reply, control) and await self._is_page_everywhere(Origin.of(url))
+
+    async def _is_page_everywhere(self, origin: Origin) -> bool:
+        """Whether a page comes also where data came before; True where nothing has come yet."""
+        known = self._data.get(origin)
+        if known is None:
+            return True
+        async with self._turn:
+            at, is_one = self._pages.get(origin, (float("-inf"), False))
+            if trio.current_time() - at >= _COUNTS:
+                try:
+                    other = await self._ask(known)
+                    is_one = other.status == 200 and is_page(other)
+                except UnsafeRedirect:
+                    is_one = True
+                self._pages = {origin: (trio.current_time(), is_one)}
+            return is_one
 
     async def _control(self, origin: Origin) -> Reply | None:
         async with self._turn:

@@ -172,6 +172,32 @@ async def test_a_route_that_the_platform_has_removed_is_no_portal() -> None:
         assert there.asked == ["/api", "/robots.txt", "/api"]
 
 
+async def test_a_site_that_answers_every_address_with_its_page_is_no_portal() -> None:
+    """A web application of one page: `/robots.txt` gets it as well, but the data are there still."""
+
+    def answer(path: str, _: bytes) -> bytes:
+        return reply(b"{}") if path == "/data" else reply(b"<html><title>Campus</title>")
+
+    async with web(answer) as there, Transport(read_timeout=5.0) as transport:
+        assert (await transport.fetch(there.url("/data"), data=True)).body == b"{}"
+        for _ in range(3):
+            assert (await transport.fetch(there.url("/removed"), data=True)).status == 200
+        assert there.asked == ["/data", "/removed", "/robots.txt", "/data", "/removed", "/removed"]
+
+
+async def test_a_page_in_place_of_data_that_were_there_is_a_portal() -> None:
+    is_there = False
+
+    def answer(path: str, _: bytes) -> bytes:
+        return reply(b"<html><title>Free Wi-Fi</title>") if is_there or path != "/data" else reply(b"{}")
+
+    async with web(answer) as there, Transport(read_timeout=5.0) as transport:
+        await transport.fetch(there.url("/data"), data=True)
+        is_there = True
+        with pytest.raises(CaptivePortal):
+            await transport.fetch(there.url("/data"), data=True)
+
+
 async def test_what_is_asked_to_find_out_carries_no_credentials_and_is_asked_once_for_many() -> None:
     heads: list[bytes] = []
 
