@@ -17,7 +17,7 @@ from benchmarks.tools import Coursefs, Trouble
 _SIZES = (5_000, 50_000, 250_000, 500_000)
 #: of a walk over the largest account
 _LIMIT = 600.0
-_WITHOUT_PAGES = "[layout]\ncourse_pages = false\n"
+WITHOUT_PAGES = "[layout]\ncourse_pages = false\n"
 #: nothing listens there, and nothing of these accounts has to be asked for
 _NOWHERE = "http://127.0.0.1:9"
 #: of each walk the time for each file; "CPU": the processor time of the daemon alone
@@ -51,7 +51,7 @@ def _measured(home: Path, size: int, *, pages: bool) -> Mapping[str, float]:
     account.make(catalogue, provider.NAME, size // account.FILES_OF_COURSE, pages=pages)
     found: dict[str, float] = {}
     begun = time.perf_counter()
-    with Coursefs(settings="" if pages else _WITHOUT_PAGES).mount(_NOWHERE, home) as mounted:
+    with Coursefs(settings="" if pages else WITHOUT_PAGES).mount(_NOWHERE, home) as mounted:
         list(mounted.path.iterdir())
         found["first ls s"] = time.perf_counter() - begun
         pid = mounted.pid()

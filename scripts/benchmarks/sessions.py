@@ -61,7 +61,7 @@ def scattered(bench: Bench, tool: Tool, home: Path) -> None:
         path, count = mounted.path / COURSE / BIG, bench.sizes.random_reads
         path.stat()
         before = bench.far.count()
-        found = _reader("random", path, bench.originals / BIG, _SEED, count)
+        found = reader("random", path, bench.originals / BIG, _SEED, count)
         fetched = bench.far.count()["body_bytes"] - before["body_bytes"]
         if found["wrong"]:
             raise Trouble(f"WRONG BYTES: {tool.name}: {found['wrong']} of {count} random reads gave wrong bytes")
@@ -183,19 +183,19 @@ def _first_frame(mounted: Mounted) -> tuple[str | Path, ...]:
 
 
 def _megabytes_a_second(mounted: Mounted, name: str) -> float:
-    found = _reader("sequential", mounted.path / COURSE / name)
+    found = reader("sequential", mounted.path / COURSE / name)
     return float(found["bytes"] / found["seconds"] / 1e6)
 
 
 def _microseconds_at_random(bench: Bench, tool: Tool, mounted: Mounted) -> float:
     """The median of small reads all over the large file, all of which is in the cache."""
-    found = _reader("random", mounted.path / COURSE / BIG, bench.originals / BIG, _SEED, _CACHED_READS)
+    found = reader("random", mounted.path / COURSE / BIG, bench.originals / BIG, _SEED, _CACHED_READS)
     if found["wrong"]:
         raise Trouble(f"WRONG BYTES: {tool.name}: {found['wrong']} of {_CACHED_READS} random reads gave wrong bytes")
     return float(statistics.median(found["seconds"]) * 1e6)
 
 
-def _reader(*arguments: object) -> Mapping[str, Any]:
+def reader(*arguments: object) -> Mapping[str, Any]:
     done = subprocess.run(
         [sys.executable, "-I", _READER, *map(str, arguments)], stdout=subprocess.PIPE, timeout=_LIMIT, check=True
     )
