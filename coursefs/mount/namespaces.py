@@ -33,7 +33,7 @@ _AT_MOST = 60.0
 #: seconds from a change of the mount table to the check; doubled with each change that follows, up to the second one,
 #: because some machines mount and unmount all the time
 _SOON = 0.2
-_LATE = 10.0
+_LATE = 15.0
 _NAMED = 3
 
 

@@ -193,7 +193,7 @@ async def test_that_a_mount_is_gone_is_noticed_at_once_without_a_look_at_every_c
     began = trio.current_time()
     await namespaces._until_unmounted((0, 35))
     assert looks[1] - began == pytest.approx(1.2)
-    assert [after - before for before, after in itertools.pairwise(looks[-10:])] == pytest.approx([11.0] * 9)
+    assert [after - before for before, after in itertools.pairwise(looks[-10:])] == pytest.approx([16.0] * 9)
 
 
 async def test_while_nothing_is_mounted_the_table_is_looked_at_once_a_minute(
