@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +26,7 @@ from benchmarks.rows import (
 )
 from benchmarks.serverprocess import server_process
 from benchmarks.sessions import SESSIONS, Bench, Session
-from benchmarks.tools import Coursefs, Rclone, Tool, Trouble
+from benchmarks.tools import Coursefs, Rclone, Tool, carried_out, scratch_folder
 
 _RUNS = 3
 _RCLONE_STREAMS = Rclone(RCLONE_STREAMS, ("--vfs-read-chunk-streams", "4", "--vfs-read-chunk-size", "4M"))
@@ -49,14 +45,8 @@ def main() -> int:
     begun = time.monotonic()
     surroundings = machine.describe()
     figures = Figures()
-    try:
-        _measure(rows, figures, runs=runs, quick=options.quick)
-    except KeyboardInterrupt:
-        print("bench: interrupted; everything is unmounted and removed", file=sys.stderr)
-        return 130
-    except (Trouble, subprocess.SubprocessError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    if status := carried_out(lambda: _measure(rows, figures, runs=runs, quick=options.quick)):
+        return status
 
     heading = f"{runs} run{'s' if runs > 1 else ''} each"
     if options.quick:
@@ -101,7 +91,7 @@ def _positive(text: str) -> int:
 def _measure(rows: Sequence[Row], figures: Figures, *, runs: int, quick: bool) -> None:
     sizes = QUICK if quick else FULL
     wanted = {row.name for row in rows}
-    with _folder() as folder:
+    with scratch_folder() as folder:
         root = folder / "server"
         root.mkdir()
         _say("making the files")
@@ -113,7 +103,7 @@ def _measure(rows: Sequence[Row], figures: Figures, *, runs: int, quick: bool) -
                     for tool in _tools(session, run):
                         _say(f"{session.work.__name__}, run {run + 1} of {runs}, {tool.name}")
                         os.sync()  # what others have written is not to be written in our time
-                        with _folder(folder) as home:
+                        with scratch_folder(folder) as home:
                             session.work(bench, tool, home)
 
 
@@ -126,16 +116,6 @@ def _tools(session: Session, run: int) -> Sequence[Tool]:
         tools.append(_RCLONE_STREAMS)
     first = run % len(tools)
     return [*tools[first:], *tools[:first]]
-
-
-@contextmanager
-def _folder(below: Path | None = None) -> Iterator[Path]:
-    """A folder that is gone when the context ends; nothing can be mounted in it any more by then."""
-    path = Path(tempfile.mkdtemp(prefix="coursefs-bench-", dir=below))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
 
 
 def _end(*_: object) -> None:

@@ -25,7 +25,7 @@ from benchmarks.contents import TREE
 from benchmarks.link import FAR
 from benchmarks.rows import aligned
 from benchmarks.serverprocess import server_process
-from benchmarks.tools import Coursefs, Trouble, rclone
+from benchmarks.tools import Coursefs, Trouble, carried_out, rclone, scratch_folder
 
 COURSE, FOLDER = "Bench", "Files"
 #: how many files of which size: handouts, audio, lectures, a recording
@@ -131,19 +131,17 @@ def main() -> int:
     options = parser.parse_args()
     surroundings = machine.describe()
     figures: dict[str, dict[str, float]] = {}
-    try:
-        with tempfile.TemporaryDirectory(prefix="coursefs-bench-") as folder:
-            root = Path(folder) / "server"
+
+    def measure() -> None:
+        with scratch_folder() as folder:
+            root = folder / "server"
             names = _make(root)
             for name, load in TOOLS.items():
                 print(f"bench: {name}", file=sys.stderr, flush=True)
-                figures[name] = _measure(load, root, names, Path(folder))
-    except KeyboardInterrupt:
-        print("bench: interrupted; everything is unmounted and removed", file=sys.stderr)
-        return 130
-    except (Trouble, OSError, subprocess.SubprocessError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+                figures[name] = _measure(load, root, names, folder)
+
+    if status := carried_out(measure):
+        return status
     print(f"\n{', '.join(f'{name} {value}' for name, value in surroundings.items())}\n")
     lines = [["", "seconds", "of the link", "processor (s/GB)", "memory (MB)"]]
     for name, one in figures.items():

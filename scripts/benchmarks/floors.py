@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from benchmarks.growth import WITHOUT_PAGES
 from benchmarks.rows import aligned
 from benchmarks.serverprocess import ServerProcess, server_process
 from benchmarks.sessions import reader
-from benchmarks.tools import Coursefs, Trouble
+from benchmarks.tools import Coursefs, Trouble, carried_out, scratch_folder
 from coursefs.mount import mountinfo
 from coursefs.mount.kernel import raise_limits
 
@@ -56,8 +55,9 @@ def main() -> int:
     options = parser.parse_args()
     runs: Runs = {row: ([], []) for row in ROWS}
     surroundings = machine.describe()
-    try:
-        with _folder() as folder:
+
+    def measure() -> None:
+        with scratch_folder() as folder:
             root = folder / "server"
             root.mkdir()
             contents.make(root, FULL)
@@ -65,12 +65,9 @@ def main() -> int:
                 for number in range(options.runs):
                     print(f"bench: run {number + 1} of {options.runs}", file=sys.stderr, flush=True)
                     _run(folder, root, server, runs)
-    except KeyboardInterrupt:
-        print("bench: interrupted; everything is unmounted and removed", file=sys.stderr)
-        return 130
-    except (Trouble, OSError, subprocess.SubprocessError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+
+    if status := carried_out(measure):
+        return status
     print(f"\nuser {os.geteuid()}, {', '.join(f'{name} {value}' for name, value in surroundings.items())}\n")
     print(as_table(runs))
     if options.json:
@@ -177,15 +174,6 @@ def _timed(*command: str | Path) -> tuple[float, bytes]:
     begun = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ | {"LC_ALL": "C"})
     return time.perf_counter() - begun, done.stdout
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="coursefs-bench-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
 
 
 if __name__ == "__main__":

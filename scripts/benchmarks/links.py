@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from benchmarks.link import LINKS, STALLS, THIN
 from benchmarks.player import Player, player
 from benchmarks.rows import RCLONE_STREAMS, aligned
 from benchmarks.serverprocess import ServerProcess, server_process
-from benchmarks.tools import Coursefs, Mounted, Rclone, Tool, Trouble
+from benchmarks.tools import Coursefs, Mounted, Rclone, Tool, carried_out, scratch_folder
 
 COURSE, FOLDER = "Bench", "Lectures"
 FILM, HALF, OTHER = "Film.mp4", "Half.mp4", "Other.mp4"
@@ -86,17 +85,15 @@ def main() -> int:
         return 2
     plan = Plan(options.seeks, options.seconds)
     found: dict[str, dict[str, Found]] = {}
-    try:
-        with _folder() as folder:
+
+    def measure() -> None:
+        with scratch_folder() as folder:
             for name in names:
                 print(f"bench: {name}", file=sys.stderr, flush=True)
                 found[name] = _measure(name, plan, folder)
-    except KeyboardInterrupt:
-        print("bench: interrupted; everything is unmounted and removed", file=sys.stderr)
-        return 130
-    except (Trouble, subprocess.SubprocessError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+
+    if status := carried_out(measure):
+        return status
     surroundings = machine.describe()
     print(f"\n{plan.seeks} seeks; {', '.join(f'{name} {value}' for name, value in surroundings.items())}\n")
     print(as_table(found))
@@ -327,15 +324,6 @@ def _encode(path: Path, bits: int, scratch: Path) -> None:
 
 def _ffmpeg(*arguments: str) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments], check=True)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="coursefs-bench-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
 
 
 if __name__ == "__main__":

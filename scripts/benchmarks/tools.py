@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -152,6 +154,29 @@ class Coursefs:
 def _logged(home: Path) -> str:
     """The end of what the daemon has logged, which goes with its home."""
     return "".join(log.read_text(encoding="utf-8")[-4000:] for log in home.glob("state/coursefs/log/*"))
+
+
+@contextmanager
+def scratch_folder(below: Path | None = None) -> Iterator[Path]:
+    """A folder that is gone when the context ends; nothing can be mounted in it any more by then."""
+    path = Path(tempfile.mkdtemp(prefix="coursefs-bench-", dir=below))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def carried_out(measure: Callable[[], None]) -> int:
+    """Measure, and say what went wrong; the exit status, 0 if nothing did."""
+    try:
+        measure()
+    except KeyboardInterrupt:
+        print("bench: interrupted; everything is unmounted and removed", file=sys.stderr)
+        return 130
+    except (Trouble, OSError, subprocess.SubprocessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def rclone() -> Path:
