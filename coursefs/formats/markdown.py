@@ -50,7 +50,7 @@ def markdown(html: str) -> str:
     """
     from bs4 import BeautifulSoup  # late: slow to import, and few commands need it
 
-    soup = BeautifulSoup(html, "lxml")
+    soup = BeautifulSoup(html + "\n", "lxml")  # a line end: without one a short text may be warned of as a file name
     root = soup.find("article") or soup.body
     if root is None:
         return ""
