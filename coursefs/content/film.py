@@ -14,8 +14,8 @@ from coursefs.content import media
 #: seconds of the film that a player has before the background gets a share
 RESERVE = 10.0
 #: first bytes of a film and of its index, which say how long it plays
-HEAD = 64 * 2**10
-HEADER = 4 * 2**10
+_HEAD = 64 * 2**10
+_HEADER = 4 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ Cached = Callable[[int, int], Awaitable[memoryview | None]]
 
 async def film_duration(cached: Cached, size: int) -> float | None:
     """How long a film of `size` bytes plays, in seconds, by its cached head and index; None: they do not say it."""
-    head = await cached(0, min(HEAD, size))
+    head = await cached(0, min(_HEAD, size))
     place = None if head is None else media.index_of(head, size)
-    index = None if place is None else await cached(place.start, min(place.start + HEADER, place.end))
+    index = None if place is None else await cached(place.start, min(place.start + _HEADER, place.end))
     return None if head is None else media.duration_of(head, index or b"")
 
 

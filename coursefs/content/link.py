@@ -2,7 +2,7 @@
 
 Over a quick link several connections together are quicker than one, and the order in which their bytes come hardly
 matters.  A thin link is mostly filled by one connection; a second one only takes from the first, whose bytes a program
-waits for.  Nobody says which link it is, so it is measured while bytes arrive.  Times are seconds of any one clock.
+waits for.  The link is not known beforehand, so it is measured while bytes arrive.  Times are seconds of any one clock.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def unit(command: Sequence[str], options: str = "", *, for_system: bool = False)
 
 
 def packaged_unit(command: Sequence[str], *, for_system: bool) -> str:
-    """The text of the unit as a package of a distribution brings it: nobody has to install it, only to enable it."""
+    """The text of the unit for a package of a distribution, which installs it; users only enable it."""
     when = "the start of the machine" if for_system else "every login"
     origin = _PACKAGED.format(when=when, manager="" if for_system else " --user")
     return _text(origin, command, "", for_system=for_system)

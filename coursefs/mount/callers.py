@@ -20,7 +20,7 @@ from coursefs.mount.pending_signals import is_ending
 
 #: seconds between two looks at the threads that wait
 _LOOK_EVERY = 0.1
-#: the longest pause after which a request that nobody may be waiting for is looked into again, in seconds
+#: the longest pause between two calls of `ended` for one request, in seconds
 _LONGEST_PAUSE = 16.0
 
 

@@ -376,7 +376,7 @@ class Transport:
     async def require_no_portal(self, url: str, reply: Reply | None = None) -> None:
         """Raise `CaptivePortal` if the network answers in place of the host of `url`, which has sent a web page.
 
-        `reply`: that page, if it is at hand.  Raises also the errors of the request by which that is found out.
+        `reply`: that page, if it is at hand.  Also raises what the control request raises.
         """
         if await self._portals.answers(url, reply):
             raise self._captive()

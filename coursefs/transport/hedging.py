@@ -98,7 +98,9 @@ async def hedged(
         except httpx.TransportError as error:
             failure = error
         else:
-            if not results:
+            if results:  # both came at once
+                await found.aclose()
+            else:
                 results.append((found, False))
         nursery.cancel_scope.cancel()
     if results:

@@ -2,7 +2,7 @@
 
 Redirects, retries, and which header goes where are httpx's and `coursefs.transport.client`'s.
 
-A connection may be dead although nobody has closed it.  Requests that may be made twice are therefore hedged when a
+A connection may be dead although it was not closed.  Requests that may be made twice are therefore hedged when a
 used connection stays silent (`coursefs.transport.hedging`), and after a sleep of the machine or a change of the network
 (`coursefs.transport.network_watch`) no old connection is used, or waited for any longer.
 """

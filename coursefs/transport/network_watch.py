@@ -1,11 +1,11 @@
-"""Notices that connections may be dead although nobody closed them: the machine slept, or has another way out.
+"""Notices that connections may be dead although they were not closed: the machine slept, or has another way out.
 
 While a machine sleeps, servers and routers forget its connections; after a change of the network (VPN, Wi-Fi, cable)
 packets of the old ones go nowhere.  In both cases nothing arrives, and no error either.
 
 A sleep is seen by two clocks: CLOCK_BOOTTIME counts it, CLOCK_MONOTONIC (which trio's deadlines use) does not.  The way
 out is the default routes, with the addresses that the kernel would send from, which also shows policy routing (VPNs).
-The kernel tells of changes over a netlink socket, which needs no privileges and wakes nobody while nothing changes;
+The kernel tells of changes over a netlink socket, which needs no privileges, and no timer while nothing changes;
 where there is none, the way out is compared now and then while there are requests.
 """
 

@@ -1,7 +1,7 @@
 """Captive portals: networks that answer in place of every host, with their sign-in page, until someone has signed in.
 
 A web page in place of data may also mean that the platform has removed a route, or that a sign-in has ended.  So
-something else of the same host is asked for, which is the same for everybody: a network answers that with the same
+something else of the same host is asked for, which needs no sign-in: a network answers that with the same
 page.  So do platforms whose web application answers every address.  Then what has answered with data before is asked
 for as well.  These requests carry no credentials, and are made only after such a page.
 """
@@ -74,10 +74,10 @@ class Portals:
         control = await self._control(Origin.of(url))
         if control is None or reply is None:
             return control is None or (control.status == 200 and is_page(control))
-        return is_same_page(url, reply, control) and await self._is_page_everywhere(Origin.of(url))
+        return is_same_page(url, reply, control) and await self._is_everywhere(Origin.of(url), control)
 
-    async def _is_page_everywhere(self, origin: Origin) -> bool:
-        """Whether a page comes also where data came before; True where nothing has come yet."""
+    async def _is_everywhere(self, origin: Origin, control: Reply) -> bool:
+        """Whether the page of `control` comes also where data came before; True where nothing has come yet."""
         known = self._data.get(origin)
         if known is None:
             return True
@@ -86,7 +86,7 @@ class Portals:
             if trio.current_time() - at >= _COUNTS:
                 try:
                     other = await self._ask(known)
-                    is_one = other.status == 200 and is_page(other)
+                    is_one = is_page(other) and is_same_page(known, other, control)
                 except UnsafeRedirect:
                     is_one = True
                 self._pages = {origin: (trio.current_time(), is_one)}

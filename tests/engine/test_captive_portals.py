@@ -185,6 +185,19 @@ async def test_a_site_that_answers_every_address_with_its_page_is_no_portal() ->
         assert there.asked == ["/data", "/removed", "/robots.txt", "/data", "/removed", "/removed"]
 
 
+async def test_a_sign_in_page_in_place_of_data_is_not_the_page_of_a_portal() -> None:
+    """The site answers every address with its page, and asks for a sign-in where data are: no cookie is sent there."""
+
+    def answer(path: str, head: bytes) -> bytes:
+        if path != "/data":
+            return reply(b"<html><title>Campus</title>")
+        return reply(b"{}") if b"cookie: " in head.lower() else reply(b"<html><title>Sign in</title>")
+
+    async with web(answer) as there, Transport(read_timeout=5.0) as transport:
+        await transport.fetch(there.url("/data"), headers={"Cookie": "CAUTH=secret"}, data=True)
+        assert (await transport.fetch(there.url("/removed"), data=True)).status == 200
+
+
 async def test_a_page_in_place_of_data_that_were_there_is_a_portal() -> None:
     is_there = False
 
