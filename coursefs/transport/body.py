@@ -174,6 +174,8 @@ async def beginning_of(response: httpx.Response, count: int) -> bytes:
 
     Raises what reading the body raises, and `BadReply` for a body that cannot be decompressed.
     """
+    if response.is_stream_consumed:  # received, and decoded, already: its stream would be left open (see `body_of`)
+        return response.content[:count]
     body = http1_body(response)
     if body is not None:
         raw = await body.peek(count)

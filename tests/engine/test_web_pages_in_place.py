@@ -232,10 +232,15 @@ class _Parts(httpx.AsyncByteStream):
         self.is_closed = True
 
 
+@pytest.mark.parametrize("is_made", [False, True])
 @pytest.mark.filterwarnings("error")
-async def test_a_body_that_is_left_after_its_beginning_leaves_nothing_open() -> None:
-    answer = httpx.MockTransport(lambda _: httpx.Response(200, stream=_Parts()))
-    async with Transport(http_transport=answer) as transport:
+async def test_a_body_that_is_left_after_its_beginning_leaves_nothing_open(is_made: bool) -> None:
+    """Also one whose response was made with its content: httpx does not close the stream of such a response."""
+
+    def answered(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"partpart") if is_made else httpx.Response(200, stream=_Parts())
+
+    async with Transport(http_transport=httpx.MockTransport(answered)) as transport:
         async with transport.stream("https://x.org/") as response:
             assert await beginning_of(response, 5) == b"partp"
         del response
