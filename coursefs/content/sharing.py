@@ -50,15 +50,15 @@ class Sharing:
         return SharedFile(platform, content.remote.identity, version.size, mark)
 
 
-class Fetch(Protocol):
+class PlatformFetch(Protocol):
     """Fetches the bytes of a range request from the platform, up to its `stop`."""
 
     async def __call__(self, request: RangeRequest) -> None:
         """Returns early where others bring the rest.  Raises `CoursefsError`."""
 
 
-class Place(Protocol):
-    """Where the pieces of one file version are kept, as far as sharing needs to know it: an `OpenFile`."""
+class LocalPieces(Protocol):
+    """The pieces of one file version on this machine: an `OpenFile`, as far as sharing needs to know it."""
 
     async def save(self, start: int, data: memoryview) -> None:
         """Save these bytes to the cache."""
@@ -87,7 +87,7 @@ class SharedPieces:
         self,
         cache: SharedCache,
         file: SharedFile,
-        place: Place,
+        place: LocalPieces,
         tasks: Tasks,
         complete: Callable[[Range], Awaitable[object]],
         confirmed_ns: Callable[[], int | None],
@@ -104,7 +104,7 @@ class SharedPieces:
         self._confirmed_ns = confirmed_ns
         self._taking: dict[str, trio.Event] = {}  # single flight: pieces that are being taken, by name
 
-    async def fetch(self, request: RangeRequest, from_platform: Fetch, *, is_single_use: bool) -> None:
+    async def fetch(self, request: RangeRequest, from_platform: PlatformFetch, *, is_single_use: bool) -> None:
         """Fetch all bytes of a range request: from the shared cache, and what it lacks from the platform.
 
         `is_single_use`: each request to the platform costs a URL, so one brings everything that is missing then.
@@ -201,7 +201,7 @@ class SharedPieces:
             if data is not None:
                 await self._cache.put(claim, data)
         except CoursefsError as error:
-            log.debug("a piece is not shared: %s", error)  # whoever reads it gets the error
+            log.debug("a piece is not shared: %s", error)  # a read of it gets the error
         finally:
             await self._cache.release(claim)
             self._place.leave()

@@ -119,10 +119,9 @@ def _write(path: Path, data: bytes, only_new: bool, min_free: int) -> tuple[bool
     folder = path.parent
     if not folder.is_dir():
         _make(folder)
-    if data:  # a claim takes no room
-        disk = os.statvfs(folder)
-        if disk.f_bavail * disk.f_frsize < min_free + len(data):
-            raise OSError(errno.ENOSPC, "the disk is full, as far as cache.min_free allows")
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < min_free + MOST_SEALED:  # for a claim too: others would wait for the piece
+        raise OSError(errno.ENOSPC, "the disk is full, as far as cache.min_free allows")
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}{_TEMPORARY}")
     try:
         with temporary.open("xb") as file:

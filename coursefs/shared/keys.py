@@ -1,4 +1,4 @@
-"""The key file of a shared cache: who may fill it, who believes whom.
+"""The key file of a shared cache: which machines may fill it, and which are believed.
 
 A file of lines, `shared.key` beside the settings unless `cache.shared_key` names another one:
 
@@ -66,7 +66,7 @@ class SharedKey:
         return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Whether somebody whom this machine believes has signed the message."""
+        """Whether the message was signed with a key that this machine believes."""
         own = () if self.public is None else (self.public,)
         return any(_is_signed(key, message, signature) for key in (*own, *self.believed))
 

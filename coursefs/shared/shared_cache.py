@@ -134,7 +134,8 @@ class SharedCache:
             if claim is not None:
                 return claim
             now = trio.current_time()
-            if now >= until:
+            if now >= until:  # the claimant goes on and on: do not wait again for the next piece
+                self._reading = self._reading.failed(now, f"{self.place}: another machine fetches a piece and is slow")
                 break
             wait = min(_LOOK, until - now)
         return Claim(piece, progress, is_stored=False)

@@ -74,7 +74,7 @@ def application(tier: Tier, key: SharedKey) -> Starlette:
         return Response(status_code=201 if is_new else 412, headers=_NOW)
 
     async def delete(_: Request, name: str) -> Response:
-        if not _CLAIM.fullmatch(name):  # whoever has the folder may remove pieces; nobody from afar
+        if not _CLAIM.fullmatch(name):  # pieces are removed on this machine, never from another one
             return Response(status_code=405, headers=_NOW)
         await tier.remove(name)
         return Response(status_code=204, headers=_NOW)
