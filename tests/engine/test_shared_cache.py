@@ -197,6 +197,7 @@ def _grow(paths: list[Path]) -> None:
             file.write(bytes(2**20))
 
 
+@pytest.mark.logs
 @pytest.mark.parametrize("damage", [_exchange, _flip, _cut, _empty, _grow])
 async def test_pieces_that_are_not_what_they_promise_are_not_used(
     tmp_path: Path, damage: Callable[[list[Path]], None], caplog: pytest.LogCaptureFixture
@@ -212,9 +213,9 @@ async def test_pieces_that_are_not_what_they_promise_are_not_used(
             assert "piece" in contents.shared.trouble
         assert from_platform(it) == len(BODY)
     assert "is not used" in caplog.text
-    caplog.clear()
 
 
+@pytest.mark.logs
 async def test_what_an_unknown_machine_has_put_is_not_believed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -227,7 +228,6 @@ async def test_what_an_unknown_machine_has_put_is_not_believed(
         async with machine(it, tmp_path, 1) as contents:
             assert await it.read_all(contents) == BODY
     assert "not signed" in caplog.text
-    caplog.clear()
 
 
 async def test_a_machine_that_may_only_read_takes_and_never_puts(tmp_path: Path) -> None:
@@ -255,6 +255,7 @@ async def test_pieces_that_go_while_they_are_read_are_fetched_from_the_platform(
     assert len(stored(tmp_path)) == 6
 
 
+@pytest.mark.logs
 async def test_a_full_disk_of_the_tier_stops_no_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -274,7 +275,6 @@ async def test_a_full_disk_of_the_tier_stops_no_reader(
             assert contents.shared.use.taken_pieces == 3
             assert "No space left" in contents.shared.trouble
     assert "No space left" in caplog.text
-    caplog.clear()
 
 
 async def test_a_claimant_that_dies_is_followed_by_another(tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ async def test_a_claim_without_progress_is_taken_over_after_the_lease(
     assert LEASE < waited <= PATIENCE
 
 
+@pytest.mark.logs
 async def test_a_claimant_that_goes_on_for_ever_is_not_waited_for_again(
     machines: list[SharedCache], autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -159,7 +160,6 @@ async def test_a_claimant_that_goes_on_for_ever_is_not_waited_for_again(
     assert waited == 0.0
     assert "slow" in machines[1].trouble
     assert "is slow" in caplog.text
-    caplog.clear()
 
 
 async def test_a_released_claim_lets_the_next_one_fetch_at_once(
@@ -235,6 +235,7 @@ async def test_claims_are_released_at_the_end(
 # -- what a bad tier costs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.logs
 async def test_a_dead_tier_costs_a_read_two_seconds_once(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -249,9 +250,9 @@ async def test_a_dead_tier_costs_a_read_two_seconds_once(
     waited, _ = await seconds(take(machines[0]))
     assert waited == ANSWER
     assert caplog.text.count("does not answer") == 1  # once, however long it lasts
-    caplog.clear()
 
 
+@pytest.mark.logs
 async def test_many_reads_wait_for_a_dead_tier_together(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -261,9 +262,9 @@ async def test_many_reads_wait_for_a_dead_tier_together(
         for _ in range(20):
             nursery.start_soon(take, machines[0])
     assert trio.current_time() - began == ANSWER
-    caplog.clear()
 
 
+@pytest.mark.logs
 async def test_a_tier_that_cannot_be_written_is_still_read(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -275,7 +276,6 @@ async def test_a_tier_that_cannot_be_written_is_still_read(
     assert isinstance(taken, Claim) and not taken.is_stored
     assert await take(machines[1]) == DATA
     assert machines[1].trouble == "memory: is full"
-    caplog.clear()
 
 
 async def test_a_read_only_tier_is_asked_to_write_once(
@@ -292,6 +292,7 @@ async def test_a_read_only_tier_is_asked_to_write_once(
     assert await machines[0].claim_missing(SECOND, int) is None  # it is there already
 
 
+@pytest.mark.logs
 async def test_a_failure_is_said_once(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -300,4 +301,3 @@ async def test_a_failure_is_said_once(
         await take(machines[0])
         await trio.sleep(1000.0)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    caplog.clear()
