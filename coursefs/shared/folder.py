@@ -28,7 +28,7 @@ from coursefs.shared.tier import Entry, TierFailed
 
 T = TypeVar("T")
 
-#: threads that wait for the folder at once; where all of them hang, the next call fails at once
+#: threads that wait for the folder at once
 _THREADS = 4
 #: seconds between two looks for an object that is waited for
 _LOOK_EVERY = 0.05
@@ -91,10 +91,6 @@ class FolderTier:
         return self._folder / path_of(name)
 
     async def _run(self, function: Callable[..., T], *args: object) -> T:
-        if not self._limiter.available_tokens:
-            await trio.lowlevel.checkpoint()
-            if not self._limiter.available_tokens and self._limiter.statistics().tasks_waiting > 64 * _THREADS:
-                raise TierFailed(f"{self._folder}: does not answer")
         try:
             return await threads.run_sync(lambda: function(*args), limiter=self._limiter, abandon_on_cancel=True)
         except OSError as error:

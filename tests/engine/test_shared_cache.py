@@ -15,7 +15,7 @@ from coursefs.base.supervisor import Tasks
 from coursefs.content import Content, Contents
 from coursefs.content.sharing import Sharing
 from coursefs.errors import CoursefsError
-from coursefs.model import PERSONAL, Remote
+from coursefs.model import PERSONAL, Remote, Version
 from coursefs.shared import SharedCache, SharedKey
 from coursefs.shared.folder import FolderTier
 from coursefs.shared.keys import parse_key
@@ -336,3 +336,25 @@ async def test_an_error_of_the_platform_leaves_no_claim(tmp_path: Path) -> None:
             reader.close()
             await settled(contents)
         assert stored(tmp_path) == []
+
+
+async def test_a_known_version_is_confirmed_by_a_byte_before_a_piece_is_taken(tmp_path: Path) -> None:
+    """A machine that knows the course since long, and has nothing of it in its cache."""
+    async with bench(tmp_path, BODY) as it:
+        await filled(it, tmp_path)
+        async with machine(it, tmp_path, 1) as contents:
+            reader = contents.open(CONTENT, Version(len(BODY), '"one"'))
+            assert await read_as_mount(reader, 0, 1000) == BODY[:1000]
+            reader.close()
+            assert from_platform(it) == 0
+            assert len(it.server.requests) == 1
+
+
+async def test_a_download_that_keeps_nothing_shares_what_it_brings(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as it:
+        async with machine(it, tmp_path, 0) as contents:
+            version = await contents.probe(CONTENT)
+            async with contents.passing(CONTENT, version):
+                assert await it.read_all(contents) == BODY
+            assert contents.cached_bytes(CONTENT) == 0
+        assert len(stored(tmp_path)) == 6
