@@ -16,9 +16,6 @@ import json
 import os
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from coursefs.shared.keys import SharedKey
 
 #: bytes of a piece; the content engine saves bytes in pieces of the same size
@@ -81,6 +78,8 @@ def seal(piece: PieceName, data: bytes | memoryview, key: SharedKey) -> bytes:
     """
     if len(data) != piece.size:
         raise ValueError("these are not the bytes of this piece")
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late: see `keys`
+
     nonce = os.urandom(_NONCE)
     sealed = nonce + AESGCM(piece.secret).encrypt(nonce, data, None)
     return b"".join((_MAGIC, key.sign(_signed(piece.name, sealed)), sealed))
@@ -88,6 +87,9 @@ def seal(piece: PieceName, data: bytes | memoryview, key: SharedKey) -> bytes:
 
 def unseal(piece: PieceName, sealed: bytes, key: SharedKey) -> bytes:
     """The bytes of a piece.  Raises `BadPiece` unless a key that `key` believes has signed them for this name."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     body = require_signed(piece.name, sealed, key)
     try:
         data = AESGCM(piece.secret).decrypt(body[:_NONCE], body[_NONCE:], None)
