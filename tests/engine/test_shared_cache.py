@@ -246,13 +246,26 @@ async def test_a_machine_that_may_only_read_takes_and_never_puts(tmp_path: Path)
 async def test_pieces_that_go_while_they_are_read_are_fetched_from_the_platform(tmp_path: Path) -> None:
     async with bench(tmp_path, BODY) as it:
         await filled(it, tmp_path)
-        for path in stored(tmp_path)[::2]:
+        gone = stored(tmp_path)[::2]
+        for path in gone:
             path.unlink()
         async with machine(it, tmp_path, 1) as contents:
             assert await it.read_all(contents) == BODY
             await settled(contents)
-        assert 0 < from_platform(it) < len(BODY)
+        assert (len(gone) - 1) * MIB < from_platform(it) <= len(gone) * MIB  # these pieces, and no byte more
     assert len(stored(tmp_path)) == 6
+
+
+@pytest.mark.logs
+async def test_pieces_reach_a_reader_whose_own_cache_keeps_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, BODY) as it:
+        await filled(it, tmp_path)
+        made = sharing(tmp_path / "tier")
+        async with it.contents(tmp_path / "full", max_size=1, sharing=made) as contents:
+            assert await it.read_all(contents) == BODY
+            assert contents.shared is not None
+            assert contents.shared.use.taken_pieces >= 6
+        assert from_platform(it) == 0
 
 
 @pytest.mark.logs

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from coursefs.shared.keys import SharedKey
-from coursefs.shared.pieces import SharedFile
+from coursefs.shared.pieces import SharedFile, seal
 from coursefs.shared.shared_cache import ANSWER, LEASE, PATIENCE, Claim, SharedCache, claim_name
 from coursefs.shared.tier import ReadOnlyTier, TierFailed
 
@@ -290,6 +290,20 @@ async def test_a_read_only_tier_is_asked_to_write_once(
     assert machines[0].trouble == ""
     tier.objects[SECOND.name] = b"", 0.0
     assert await machines[0].claim_missing(SECOND, int) is None  # it is there already
+
+
+@pytest.mark.logs
+async def test_a_slow_tier_is_left_alone(
+    machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
+) -> None:
+    for number in range(3):
+        piece = FILE.piece(number)
+        tier.objects[piece.name] = seal(piece, DATA, KEY), 0.0
+    tier.slow = 1.2
+    for number in range(3):
+        assert await machines[0].take(FILE.piece(number), int, urgent=True) == DATA
+    assert isinstance(await take(machines[0]), Claim)
+    assert "is slow" in machines[0].trouble
 
 
 @pytest.mark.logs
