@@ -13,10 +13,12 @@ import trio.testing
 
 from coursefs.base.supervisor import Tasks
 from coursefs.content import Content, Contents
+from coursefs.content.range_request import BufferPool, RangeRequest
+from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.content.sharing import Sharing
 from coursefs.errors import CoursefsError
 from coursefs.model import PERSONAL, Remote, Version
-from coursefs.shared import SharedCache, SharedKey
+from coursefs.shared import SharedCache, SharedFile, SharedKey
 from coursefs.shared.folder import FolderTier
 from coursefs.shared.keys import parse_key
 from coursefs.shared.shared_cache import LEASE
@@ -254,6 +256,36 @@ async def test_pieces_that_go_while_they_are_read_are_fetched_from_the_platform(
             await settled(contents)
         assert (len(gone) - 1) * MIB < from_platform(it) <= len(gone) * MIB  # these pieces, and no byte more
     assert len(stored(tmp_path)) == 6
+
+
+async def test_the_platform_is_asked_for_what_is_missing_alone(tmp_path: Path) -> None:
+    """A request that is longer than a piece, of which every second one is there."""
+    async with bench(tmp_path, BODY) as it:
+        await filled(it, tmp_path)
+        file = SharedFile(PLATFORM, CONTENT.remote.identity, len(BODY), 'etag "one"')
+        for number in (0, 2, 4):
+            name = file.piece(number).name
+            (tmp_path / "tier" / name[:2] / name).unlink()
+        async with machine(it, tmp_path, 1) as contents:
+            await contents.prefetch(CONTENT)
+            assert contents.cached_bytes(CONTENT) == len(BODY)
+        assert from_platform(it) == 3 * MIB
+
+
+async def test_a_request_that_skips_a_piece_holds_nothing_of_it() -> None:
+    saved: list[int] = []
+
+    async def save(start: int, data: memoryview, *_: object, **__: object) -> None:
+        saved.append(start)
+
+    request = RangeRequest(0, 3 * MIB, QueuedRequest(None, Priority.READ, 0, 3 * MIB), save, BufferPool())
+    await request.add(0, b"0" * 100)
+    request.skip(MIB)
+    assert request.in_memory == (MIB, MIB)
+    await request.add(MIB, b"1" * 100)
+    assert (request.in_memory, request.copy(MIB, MIB + 100)) == ((MIB, MIB + 100), b"1" * 100)
+    await request.flush()
+    assert saved == [MIB]
 
 
 @pytest.mark.logs
