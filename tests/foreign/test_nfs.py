@@ -19,17 +19,16 @@ from tests.mount.house import (
     FILM,
     JUMP,
     LONG,
-    answers,
     digest_of,
     fetched,
     film_house,
-    free_port,
     house,
     is_of_platform,
     known_of,
     restart,
     server,
 )
+from tests.mount.ports import answers, free_port
 from tests.mount.test_life import VIDEO
 from tests.mount.test_tree import GRAPHICS
 from tests.mount.world import World, program, until

@@ -20,17 +20,16 @@ from tests.mount.house import (
     LONG,
     WIDE,
     Known,
-    answers,
     digest_of,
     fetched,
     film_house,
-    free_port,
     house,
     is_of_platform,
     known_of,
     restart,
     server,
 )
+from tests.mount.ports import answers, free_port
 from tests.mount.test_life import VIDEO
 from tests.mount.world import World, program
 

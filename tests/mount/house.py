@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -125,20 +124,6 @@ def restart(world: World, *options: str) -> None:
     os.kill(pid, signal.SIGTERM)
     until(lambda: has_ended(pid), "the process of the mount ended")
     world.mount("-o", "allow_other", *options)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that no process listens on."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
-
-
-def answers(port: int) -> bool:
-    """Whether a process accepts connections on a port of 127.0.0.1."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""A `systemctl` for a machine without systemd: it starts what a unit says, as the user that the unit names.
+
+It knows as much of units as docs/lab.md needs.  That systemd itself understands them is another test's to show.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.mount.ports import answers
+
+#: seconds for what is started to be ready
+_LIMIT = 90.0
+_UNITS = Path("/etc/systemd/system")
+#: units of Debian's packages: their program without what only systemd has for it, and the port that it listens on
+_PACKAGED = {
+    "smbd": ("smbd --foreground --no-process-group", 445),
+    "nfs-ganesha": (
+        "ganesha.nfsd -F -f /etc/ganesha/ganesha.conf -L /var/log/lab-ganesha.log -p /run/ganesha.pid",
+        2049,
+    ),
+}
+#: where what has no Type=notify is heard of
+_PORTS = {"courses-dlna": 7879, "courses-webdav": 8080}
+
+
+def main() -> int:
+    """Do what one call of systemctl asks for; the exit status."""
+    words = [word for word in sys.argv[1:] if word not in {"--system", "--now"}]
+    match words:
+        case ["enable" | "start" | "restart", unit]:
+            _start(unit.removesuffix(".service"))
+        case ["show-environment" | "daemon-reload"] | ["add-wants", _, _]:
+            pass
+        case _:
+            print(f"systemctl: not known here: {words}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _start(name: str) -> None:
+    if name in _PACKAGED:
+        line, port = _PACKAGED[name]
+        Path("/run/samba").mkdir(exist_ok=True)
+        _run(name, shlex.split(line), "root", lambda: answers(port))
+        return
+    template, at, instance = name.partition("@")
+    keys = dict(
+        line.split("=", 1)
+        for line in (_UNITS / f"{template}{at}.service").read_text().splitlines()
+        if "=" in line and not line.startswith("#")
+    )
+    place = "/" + instance.replace("-", "/")
+    command = [word.replace("%f", place) for word in shlex.split(keys["ExecStart"])]
+    user = "nobody" if keys.get("DynamicUser") == "yes" else keys.get("User", "root")
+    if keys.get("Type") != "notify":
+        _run(name, command, user, lambda: answers(_PORTS[name]))
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(_LIMIT)
+        manager.bind(f"/run/notify-{os.getpid()}")
+        Path(f"/run/notify-{os.getpid()}").chmod(0o666)
+        _run(name, command, user, lambda: manager.recv(1000).startswith(b"READY=1"), manager.getsockname())
+
+
+def _run(name: str, command: list[str], user: str, is_ready: Callable[[], bool], notify: str = "") -> None:
+    """Start a program that goes on when this one has ended; return when it is ready."""
+    known = pwd.getpwnam(user)
+    environment = {"PATH": os.environ["PATH"], "HOME": known.pw_dir, "LANG": "C.UTF-8"}
+    if notify:
+        environment["NOTIFY_SOCKET"] = notify
+    with Path(f"/var/log/lab-{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            user=known.pw_uid,
+            group=known.pw_gid,
+            extra_groups=os.getgrouplist(user, known.pw_gid),
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )
+    end = time.monotonic() + _LIMIT
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > end:
+            sys.exit(f"{name} does not answer: {Path(log.name).read_text(errors='replace')[-4000:]}")
+        time.sleep(0.05)
