@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.mount.ports import answers
+from tests.mount.world import has_ended, until
 
 #: seconds for what is started to be ready
 _LIMIT = 90.0
@@ -77,6 +80,7 @@ def _run(name: str, command: list[str], user: str, is_ready: Callable[[], bool],
     environment = {"PATH": os.environ["PATH"], "HOME": known.pw_dir, "LANG": "C.UTF-8"}
     if notify:
         environment["NOTIFY_SOCKET"] = notify
+    _stop(Path(f"/run/lab-{name}.pid"))
     with Path(f"/var/log/lab-{name}.log").open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -90,8 +94,19 @@ def _run(name: str, command: list[str], user: str, is_ready: Callable[[], bool],
             cwd="/",
             start_new_session=True,
         )
+    Path(f"/run/lab-{name}.pid").write_text(str(process.pid))
     end = time.monotonic() + _LIMIT
     while not is_ready():
         if process.poll() is not None or time.monotonic() > end:
             sys.exit(f"{name} does not answer: {Path(log.name).read_text(errors='replace')[-4000:]}")
         time.sleep(0.05)
+
+
+def _stop(file: Path) -> None:
+    """End what was started under this name before."""
+    if not file.exists():
+        return
+    pid = int(file.read_text())
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
+    until(lambda: has_ended(pid), "it ended")

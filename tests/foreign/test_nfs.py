@@ -236,6 +236,6 @@ def test_a_server_that_stays_loses_a_mount_that_is_restarted() -> None:
     port = free_port()
     with house("-o", "allow_other") as world, ganesha(world, lab.file_of(CONFIG), port):
         kept = held(port)
-        restart(world)
+        restart(world, "-o", "allow_other")
         with nfs4.connected(port) as client, pytest.raises(nfs4.NfsError):
             kept.require(client)

@@ -124,7 +124,7 @@ def test_what_was_read_over_it_is_not_fetched_again(share: Share) -> None:
 def test_a_client_that_stays_reads_on_after_a_remount(share: Share) -> None:
     with smb.connected(share.port, share.name) as guest:
         before = guest.read(VIDEO, 0, 1000)
-        restart(share.world)
+        restart(share.world, "-o", "allow_other")
         assert guest.read(VIDEO, 0, 1000) == before
 
 

@@ -119,11 +119,11 @@ def fetched(world: World) -> int:
 
 
 def restart(world: World, *options: str) -> None:
-    """End the process of the mount as systemd does, whoever uses it, and mount again."""
+    """End the process of the mount as systemd does, also where it is in use, and mount again with these options."""
     pid = world.pid
     os.kill(pid, signal.SIGTERM)
     until(lambda: has_ended(pid), "the process of the mount ended")
-    world.mount("-o", "allow_other", *options)
+    world.mount(*options)
 
 
 @contextmanager
