@@ -22,6 +22,7 @@ from tests.mount.world import has_ended, until
 
 #: seconds for what is started to be ready
 _LIMIT = 90.0
+_PROJECT = Path(__file__).resolve().parents[2]
 _UNITS = Path("/etc/systemd/system")
 #: units of Debian's packages: their program without what only systemd has for it, and the port that it listens on
 _PACKAGED = {
@@ -53,14 +54,10 @@ def _start(name: str) -> None:
     if name in _PACKAGED:
         line, port = _PACKAGED[name]
         Path("/run/samba").mkdir(exist_ok=True)
-        _run(name, shlex.split(line), "root", lambda: answers(port))
+        _run(name, [*_apart(name), *shlex.split(line)], "root", lambda: answers(port))
         return
     template, at, instance = name.partition("@")
-    keys = dict(
-        line.split("=", 1)
-        for line in (_UNITS / f"{template}{at}.service").read_text().splitlines()
-        if "=" in line and not line.startswith("#")
-    )
+    keys = _keys(_UNITS / f"{template}{at}.service")
     place = "/" + instance.replace("-", "/")
     command = [word.replace("%f", place) for word in shlex.split(keys["ExecStart"])]
     user = "nobody" if keys.get("DynamicUser") == "yes" else keys.get("User", "root")
@@ -72,6 +69,23 @@ def _start(name: str) -> None:
         manager.bind(f"/run/notify-{os.getpid()}")
         Path(f"/run/notify-{os.getpid()}").chmod(0o666)
         _run(name, command, user, lambda: manager.recv(1000).startswith(b"READY=1"), manager.getsockname())
+
+
+def _keys(file: Path) -> dict[str, str]:
+    lines = file.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def _apart(name: str) -> list[str]:
+    """What begins the command of a server that its drop-in keeps from everything beside the mount point."""
+    drop_in = _UNITS / f"{name}.service.d" / "courses.conf"
+    keys = _keys(drop_in) if drop_in.exists() else {}
+    if "TemporaryFileSystem" not in keys:
+        return []
+    place = keys["BindReadOnlyPaths"]
+    assert keys["TemporaryFileSystem"] == f"{Path(place).parent}:ro"
+    module = ["env", f"PYTHONPATH={_PROJECT}", sys.executable, "-m", "tests.foreign.apart"]
+    return [*"unshare --mount --propagation slave".split(), *module, place]
 
 
 def _run(name: str, command: list[str], user: str, is_ready: Callable[[], bool], notify: str = "") -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import struct
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +47,7 @@ pytestmark = [
 EXPORT = "courses"
 LEARNERS = 40
 CONFIG = "/etc/ganesha/ganesha.conf"
+DROP_IN = "/etc/systemd/system/nfs-ganesha.service.d/courses.conf"
 
 
 @pytest.fixture(autouse=True)
@@ -54,10 +58,17 @@ def _needed(needs: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def ganesha(world: World, config: str, port: int) -> Iterator[None]:
-    """A server with this configuration and all of its files beside the mount point."""
-    folder = world.mountpoint.with_name("ganesha")
-    folder.mkdir(exist_ok=True)
+def ganesha(world: World, config: str, port: int, *, is_apart: bool = True) -> Iterator[None]:
+    """A server with this configuration, and its files in a folder of its own.
+
+    `is_apart`: it sees nothing beside the mount point, as the drop-in of docs/lab.md has it.
+    """
+    assert "\nTemporaryFileSystem=/srv:ro\nBindReadOnlyPaths=/srv/courses\n" in lab.file_of(DROP_IN)
+    with tempfile.TemporaryDirectory(prefix="coursefs-ganesha-") as name:
+        yield from _ganesha(world, config, port, Path(name), is_apart)
+
+
+def _ganesha(world: World, config: str, port: int, folder: Path, is_apart: bool) -> Iterator[None]:
     ours = {
         lab.PLACE: str(world.mountpoint),
         "Protocols = 4;\n    Enable_NLM": f"NFS_Port = {port}; Bind_addr = 127.0.0.1; Protocols = 4;\n    Enable_NLM",
@@ -69,6 +80,9 @@ def ganesha(world: World, config: str, port: int) -> Iterator[None]:
     settings = folder / "ganesha.conf"
     settings.write_text(config)
     command: list[str | Path] = ["ganesha.nfsd", "-F", "-f", settings, "-L", folder / "log", "-p", folder / "pid"]
+    if is_apart:
+        apart = [*"unshare --mount --propagation slave".split(), sys.executable, "-m", "tests.foreign.apart"]
+        command = [*apart, world.mountpoint, *command]
     with server(command, folder / "said", lambda: answers(port)):
         yield
 
@@ -192,15 +206,14 @@ def restart_elsewhere(world: World) -> None:
     pid = world.pid
     world.umount()
     with ExitStack() as stack:
-        number = 0
-        while number <= before:  # the kernel gives the lowest number that is free
+        world.mount("-o", "allow_other")
+        while os.stat(world.mountpoint).st_dev == before:  # the kernel gives the lowest number that is free
+            world.umount()
             other = stack.enter_context(tempfile.TemporaryDirectory())
             program("mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", other)
             stack.callback(program, "umount", other)
-            number = os.stat(other).st_dev
-        world.mount("-o", "allow_other")
+            world.mount("-o", "allow_other")
     assert world.pid != pid
-    assert os.stat(world.mountpoint).st_dev != before
 
 
 def test_handles_survive_a_restart_of_server_and_mount() -> None:
@@ -239,3 +252,43 @@ def test_a_server_that_stays_loses_a_mount_that_is_restarted() -> None:
         restart(world, "-o", "allow_other")
         with nfs4.connected(port) as client, pytest.raises(nfs4.NfsError):
             kept.require(client)
+
+
+def kernel_handle(path: Path) -> tuple[int, bytes]:
+    """The handle by which the kernel finds a file again: its type, and its bytes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    mount_id = ctypes.c_int()
+    data = ctypes.create_string_buffer(struct.pack("=Ii", 128, 0), 8 + 128)
+    assert libc.name_to_handle_at(-100, os.fsencode(path), data, ctypes.byref(mount_id), 0) == 0
+    size, kind = struct.unpack_from("=Ii", data)
+    return kind, data.raw[8 : 8 + size]
+
+
+def hand_made(root: bytes, path: Path, file_system: int) -> bytes:
+    """The handle that nfs-ganesha 4.3 would give to a file, made by a client that knows its number."""
+    kind, handle = kernel_handle(path)
+    own = struct.pack("<BQB", 0x42, file_system, kind) + handle
+    return root[:4] + bytes([len(own)]) + own
+
+
+@pytest.mark.parametrize("is_apart", [True, False])
+def test_a_hand_made_handle_leads_out_of_the_mount_only_without_the_drop_in(tmp_path: Path, is_apart: bool) -> None:
+    """A client may send any handle, and nfs-ganesha also opens files of the file system that the mount lies in."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    port = free_port()
+    with (
+        film_house("-o", "allow_other") as there,
+        ganesha(there.world, lab.file_of(CONFIG), port, is_apart=is_apart),
+        nfs4.connected(port) as client,
+    ):
+        root = client.handle(EXPORT)
+        own = hand_made(root, there.path(FILM), 0)
+        assert client.read(own, 0, 10) == LONG[:10]  # so they are made as the server makes them
+        foreign = hand_made(root, secret, os.statvfs(secret).f_fsid & 0xFFFFFFFF)
+        if is_apart:
+            with pytest.raises(nfs4.NfsError) as caught:
+                client.read(foreign, 0, 10)
+            assert caught.value.status == nfs4.STALE
+        else:
+            assert client.read(foreign, 0, 10) == b"secret"
