@@ -7,7 +7,7 @@ import signal
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -108,19 +108,15 @@ async def _serve(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM."""
     import trio
-    from hypercorn.config import Config
     from hypercorn.trio import serve
 
     from coursefs.shared.folder import FolderTier
-    from coursefs.shared.web_server import application
+    from coursefs.shared.web_server import application, config
 
-    config = Config()
-    config.bind = [f"fd://{bound.detach()}"]  # closed by the server
-    config.accesslog = config.errorlog = None
-    config.include_server_header = config.include_date_header = False
-    config.keep_alive_timeout = 60
-    config.certfile = None if tls_cert is None else str(tls_cert)
-    config.keyfile = None if tls_key is None else str(tls_key)
+    settings = config(bound)
+    settings.certfile = None if tls_cert is None else str(tls_cert)
+    settings.keyfile = None if tls_key is None else str(tls_key)
+    app: Any = application(FolderTier(folder, min_free=min_free), key)
     ended = trio.Event()
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
@@ -130,5 +126,5 @@ async def _serve(
                     ended.set()
 
             nursery.start_soon(listen)
-            await serve(application(FolderTier(folder, min_free=min_free), key), config, shutdown_trigger=ended.wait)  # type: ignore[arg-type]
+            await serve(app, settings, shutdown_trigger=ended.wait)
             nursery.cancel_scope.cancel()

@@ -86,6 +86,13 @@ class Server:
                     head, _, buffer = buffer.partition(b"\r\n\r\n")
                     first, *lines = head.decode().split("\r\n")
                     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+                    length = int(headers.get("content-length", "0"))
+                    while len(buffer) < length:
+                        part = await stream.receive_some()
+                        if not part:
+                            return
+                        buffer += part
+                    buffer = buffer[length:]  # nobody looks at the body of a request
                     method, path = first.split()[:2]
                     request = Request(method, path, headers, stream)
                     self.requests.append(request)

@@ -37,13 +37,13 @@ async def test_a_place_opens_its_tier(place: str, kind: type) -> None:
 @pytest.mark.parametrize("host", ["192.168.1.5:8765", "localhost.example.org", "127.example.org", "127.0.0.1.nip.io"])
 async def test_plain_http_to_another_machine_needs_a_setting(host: str) -> None:
     """A name that only begins as those of this machine is another machine's."""
-    with pytest.raises(UsageError, match="has no TLS: use https://, or, .* set cache.shared_plain_http = true"):
+    with pytest.raises(UsageError, match=r"has no TLS: use https://, or, .* set cache\.shared_plain_http = true"):
         open_tier(f"http://{host}")
     await open_tier(f"http://{host}", plain_http=True).aclose()
 
 
 async def test_discovery_needs_the_same_setting() -> None:
-    with pytest.raises(UsageError, match="set cache.shared_plain_http = true"):
+    with pytest.raises(UsageError, match=r"set cache\.shared_plain_http = true"):
         open_tier("dns-sd")
     assert isinstance(open_tier("dns-sd", plain_http=True), DiscoveredTier)
 
