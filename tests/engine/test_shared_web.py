@@ -299,7 +299,7 @@ async def test_tls_is_checked_as_for_platforms(monkeypatch: pytest.MonkeyPatch, 
         (None, "it does not speak TLS on this port"),
     ):
         async with web(lambda *_: reply(b"a piece"), tls) as there:
-            tier = WebTier(there.url("").replace("http:", "HTTPS:"), KEY.token)
+            tier = WebTier(f"HTTPS:{there.url('').partition(':')[2]}", KEY.token)
             if said is None:
                 assert await tier.get(NAME) == b"a piece"
             else:
@@ -443,6 +443,19 @@ async def test_nothing_but_a_failure_of_the_tier_comes_of_a_fault(fault: str, mo
                         assert len(found) <= MOST_SEALED + 2**17
                         with pytest.raises(BadPiece):
                             unseal(piece(), found, KEY)
+        await tier.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_no_more_is_read_than_a_piece_can_have() -> None:
+    server = Server(b"", always=_endless)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        tier = WebTier(f"http://127.0.0.1:{server.port}")
+        with trio.fail_after(10):
+            found = await tier.get(NAME)
+        assert found is not None
+        assert MOST_SEALED < len(found) < MOST_SEALED + 2**17
         await tier.aclose()
         nursery.cancel_scope.cancel()
 
