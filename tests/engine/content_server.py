@@ -18,6 +18,7 @@ class Request:
     path: str
     headers: dict[str, str]
     stream: trio.SocketStream
+    body: bytes = b""
 
     @property
     def range(self) -> tuple[int, int] | None:
@@ -92,9 +93,9 @@ class Server:
                         if not part:
                             return
                         buffer += part
-                    buffer = buffer[length:]  # nobody looks at the body of a request
+                    body, buffer = buffer[:length], buffer[length:]
                     method, path = first.split()[:2]
-                    request = Request(method, path, headers, stream)
+                    request = Request(method, path, headers, stream, body)
                     self.requests.append(request)
                     self._arrived.set()
                     self._arrived = trio.Event()

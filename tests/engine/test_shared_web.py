@@ -405,7 +405,7 @@ def _status(status: int) -> Callable[[Request], Awaitable[bool]]:
     return answer
 
 
-_FAULTS = {
+FAULTS = {
     **{
         one.__name__.strip("_"): one
         for one in (
@@ -413,14 +413,14 @@ _FAULTS = {
             *(_reset, _closed, _half, _garbage, _bomb, _empty),
         )
     },
-    **{str(status): _status(status) for status in (201, 204, 206, 304, 400, 416, 429, 500, 503)},
+    **{str(status): _status(status) for status in (201, 204, 206, 304, 400, 403, 416, 429, 500, 503)},
 }
 
 
-@pytest.mark.parametrize("fault", _FAULTS)
+@pytest.mark.parametrize("fault", FAULTS)
 async def test_nothing_but_a_failure_of_the_tier_comes_of_a_fault(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coursefs.shared.web._TIMEOUT", 0.3)
-    server = Server(b"", always=_FAULTS[fault])
+    server = Server(b"", always=FAULTS[fault])
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         tier = WebTier(f"http://127.0.0.1:{server.port}", KEY.token)
@@ -465,7 +465,7 @@ async def test_no_more_is_read_than_a_piece_can_have() -> None:
 async def test_a_machine_reads_on_from_the_platform(
     tmp_path: Path, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = Server(b"", always=_FAULTS[fault])
+    server = Server(b"", always=FAULTS[fault])
     async with trio.open_nursery() as nursery, bench(tmp_path, BODY) as it:
         await nursery.start(server.run)
         began = trio.current_time()
