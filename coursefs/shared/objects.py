@@ -30,6 +30,9 @@ from coursefs.shared.tier import Entry, TierFailed
 T = TypeVar("T")
 
 _THREADS = 8
+#: seconds of a request, and of them until a connection is made
+_TIMEOUT = 5.0
+_CONNECT_TIMEOUT = 2.0
 #: seconds between two looks for an object that is waited for: each is a request that is paid for
 _LOOK_EVERY = 0.5
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -60,7 +63,8 @@ class ObjectTier:
         self._place = place
         try:
             retries: Any = {"max_retries": 1}
-            limits: Any = {"timeout": "5s", "connect_timeout": "2s", "allow_http": _allows_http(os.environ)}
+            times = {"timeout": f"{_TIMEOUT}s", "connect_timeout": f"{_CONNECT_TIMEOUT}s"}
+            limits: Any = {**times, "allow_http": _allows_http(os.environ)}
             self._store: Any = from_url(place, retry_config=retries, client_options=limits, **options)
         except (BaseError, ValueError) as error:
             raise UsageError(f"cache.shared = {place}: {str(error).splitlines()[0]}") from None

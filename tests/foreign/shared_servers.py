@@ -5,15 +5,18 @@ docs/shared-cache.md shows what is configured here, without what only a test nee
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.mount.world import until
@@ -64,9 +67,21 @@ file_server
 """
 
 
+#: what a person sets in the environment for a store of their own, besides AWS_ENDPOINT
+S3_USER = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "SECRETEXAMPLE",
+    "AWS_REGION": "us-east-1",
+    "AWS_ALLOW_HTTP": "true",
+}
+
+
 def needs(program: str) -> str:
-    """The path of a program; skips where it is not installed.  Servers are not in everybody's PATH."""
-    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    """The path of a program: of the environment of the tests, or of the system; skips where it is not installed.
+
+    Debian's servers are not in everybody's PATH.
+    """
+    found = shutil.which(program, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin")
     if found is None:
         pytest.skip(f"{program} is not installed")
     return found
@@ -132,8 +147,10 @@ def caddy(*, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(command: list[str], own: Path, port: int, environ: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A server that listens on a port of this machine, until the context ends."""
+def running(
+    command: list[str], own: Path, port: int, environ: Mapping[str, str] | None = None, patience: float = 10.0
+) -> Iterator[None]:
+    """A server that listens on a port of this machine, until the context ends; killed after so many seconds."""
     with (own / "said").open("wb") as said:
         child = subprocess.Popen(command, cwd=own, stdout=said, stderr=said, env={**os.environ, **(environ or {})})
     try:
@@ -143,7 +160,7 @@ def running(command: list[str], own: Path, port: int, environ: Mapping[str, str]
     finally:
         child.terminate()
         try:
-            child.wait(10)
+            child.wait(patience)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -171,3 +188,52 @@ def _own_folder(user: str | None = None) -> Iterator[Path]:
         if user is not None and os.geteuid() == 0:
             shutil.chown(name, user)
         yield Path(name)
+
+
+@contextmanager
+def weed() -> Iterator[str]:
+    """The address of the S3 server of SeaweedFS, with a bucket `pieces` for the user of `S3_USER`."""
+    program = needs("weed")
+    with _own_folder() as own:
+        actions = ["Read", "Write", "List"]
+        keys = {"accessKey": S3_USER["AWS_ACCESS_KEY_ID"], "secretKey": S3_USER["AWS_SECRET_ACCESS_KEY"]}
+        users = {"identities": [{"name": "lab", "credentials": [keys], "actions": actions}]}
+        (own / "s3.json").write_text(json.dumps(users))
+        ports = {
+            f"{part}.port{kind}": free_port() for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")
+        }
+        options = [f"-{name}={port}" for name, port in ports.items()]
+        options += [f"-dir={own}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={own}/s3.json"]
+        options += ["-master.volumeSizeLimitMB=64", "-volume.max=5", "-s3.port.iceberg=0"]
+        try:
+            with running([program, "-logtostderr=true", "server", *options], own, ports["s3.port"], patience=0.1):
+                filer = f"http://127.0.0.1:{ports['filer.port']}/buckets/"
+                until(lambda: _has_bucket(filer), "there is a bucket")
+                yield f"http://127.0.0.1:{ports['s3.port']}"
+        finally:
+            for port in ports.values():
+                for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    left.unlink()
+
+
+@contextmanager
+def rclone() -> Iterator[str]:
+    """The address of `rclone serve s3`, with a bucket `pieces` for the user of `S3_USER`."""
+    program = needs("rclone")
+    with _own_folder() as own:
+        (own / "served" / "pieces").mkdir(parents=True)
+        port = free_port()
+        user = f"{S3_USER['AWS_ACCESS_KEY_ID']},{S3_USER['AWS_SECRET_ACCESS_KEY']}"
+        helped = subprocess.run([program, "serve", "s3", "--help"], capture_output=True, check=False)
+        if helped.returncode or b"--auth-key" not in helped.stdout:
+            pytest.skip("this rclone has no S3 server (from 1.65 on)")
+        command = [program, "serve", "s3", "--auth-key", user, "--addr", f"127.0.0.1:{port}", f"{own}/served"]
+        with running(command, own, port, {"RCLONE_CONFIG": f"{own}/rclone.conf"}):
+            yield f"http://127.0.0.1:{port}"
+
+
+def _has_bucket(filer: str) -> bool:
+    """Create the bucket, as a folder of SeaweedFS; it takes a while until there is a place for it."""
+    with suppress(httpx.HTTPError):
+        return httpx.post(f"{filer}pieces/").is_success
+    return False
