@@ -56,6 +56,8 @@ def serve_cache(
     place = _folder(folder, settings.shared)
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key belong together")
+    if announce and tls_cert is not None:
+        raise UsageError("--announce goes without TLS: others find an address, and no name that a certificate is for")
     bound = _bound(listen)
     host, port = bound.getsockname()[:2]
     if tls_cert is None and host not in _LOOPBACK and not settings.shared_plain_http:
@@ -67,14 +69,14 @@ def serve_cache(
     scheme = "http" if tls_cert is None else "https"
     shown = f"[{host}]" if ":" in host else host
     click.echo(output.clean(f"serving {place} at {scheme}://{shown}:{port}"), err=True)
-    with _announced(port) if announce else nullcontext():
+    with _announced(host, port) if announce else nullcontext():
         trio.run(_serve, place, settings.min_free, key, bound, tls_cert, tls_key)
 
 
-def _announced(port: int) -> AbstractContextManager[None]:
+def _announced(host: str, port: int) -> AbstractContextManager[None]:
     from coursefs.shared.discovery import announced
 
-    return announced(port)
+    return announced(host, port)
 
 
 def _folder(given: Path | None, shared: str | None) -> Path:
