@@ -7,7 +7,7 @@ import signal
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -56,6 +56,8 @@ def serve_cache(
     place = _folder(folder, settings.shared)
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key belong together")
+    if announce and tls_cert is not None:
+        raise UsageError("--announce goes without TLS: others find an address, and no name that a certificate is for")
     bound = _bound(listen)
     host, port = bound.getsockname()[:2]
     if tls_cert is None and host not in _LOOPBACK and not settings.shared_plain_http:
@@ -67,14 +69,14 @@ def serve_cache(
     scheme = "http" if tls_cert is None else "https"
     shown = f"[{host}]" if ":" in host else host
     click.echo(output.clean(f"serving {place} at {scheme}://{shown}:{port}"), err=True)
-    with _announced(port) if announce else nullcontext():
+    with _announced(host, port) if announce else nullcontext():
         trio.run(_serve, place, settings.min_free, key, bound, tls_cert, tls_key)
 
 
-def _announced(port: int) -> AbstractContextManager[None]:
+def _announced(host: str, port: int) -> AbstractContextManager[None]:
     from coursefs.shared.discovery import announced
 
-    return announced(port)
+    return announced(host, port)
 
 
 def _folder(given: Path | None, shared: str | None) -> Path:
@@ -108,19 +110,15 @@ async def _serve(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM."""
     import trio
-    from hypercorn.config import Config
     from hypercorn.trio import serve
 
     from coursefs.shared.folder import FolderTier
-    from coursefs.shared.web_server import application
+    from coursefs.shared.web_server import application, config
 
-    config = Config()
-    config.bind = [f"fd://{bound.detach()}"]  # closed by the server
-    config.accesslog = config.errorlog = None
-    config.include_server_header = config.include_date_header = False
-    config.keep_alive_timeout = 60
-    config.certfile = None if tls_cert is None else str(tls_cert)
-    config.keyfile = None if tls_key is None else str(tls_key)
+    settings = config(bound)
+    settings.certfile = None if tls_cert is None else str(tls_cert)
+    settings.keyfile = None if tls_key is None else str(tls_key)
+    app: Any = application(FolderTier(folder, min_free=min_free), key)
     ended = trio.Event()
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
@@ -130,5 +128,5 @@ async def _serve(
                     ended.set()
 
             nursery.start_soon(listen)
-            await serve(application(FolderTier(folder, min_free=min_free), key), config, shutdown_trigger=ended.wait)  # type: ignore[arg-type]
+            await serve(app, settings, shutdown_trigger=ended.wait)
             nursery.cancel_scope.cancel()

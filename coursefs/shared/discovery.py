@@ -1,12 +1,15 @@
 """DNS-SD (RFC 6763): web caches announce themselves on the local network, and are found there.
 
 `coursefs serve-cache --announce` registers the service `_coursefs._tcp`; `cache.shared = "dns-sd"` takes the first one
-that answers.  Anybody on the network can announce one: what it serves is believed only if it is signed.
+that takes a connection.  Anybody on the network can announce one, and gets the token: what it serves is believed only
+if it is signed, and what is put there is encrypted.  Multicast does not cross routers, and many guest networks and
+containers do not pass it on: where nothing is found, name the address in the settings.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
     from zeroconf import Zeroconf
 
 _SERVICE = "_coursefs._tcp.local."
-#: seconds for which the network is listened to, at most
+#: seconds for which the network is listened to, and of them for one connection; a read waits for two
 _PATIENCE = 1.5
+_CONNECT = 0.3
+#: bytes of a machine's name in the announcement: a label of DNS has 63
+_LONGEST_NAME = 48
 
 
 class DiscoveredTier:
@@ -84,17 +90,23 @@ class DiscoveredTier:
 
 
 @contextmanager
-def announced(port: int) -> Iterator[None]:
-    """Announce a web cache on this port inside the context.  Blocks for a second.  Raises `UsageError`."""
+def announced(host: str, port: int) -> Iterator[None]:
+    """Announce a web cache that listens at this address inside the context.  Blocks for two seconds.
+
+    Raises `UsageError` where no other machine could reach it, or zeroconf is not installed.
+    """
     _require()
     from zeroconf import ServiceInfo
 
-    host = socket.gethostname()
+    addresses = [host] if not ip_address(host).is_unspecified else _addresses()
+    if all(ip_address(one).is_loopback for one in addresses):
+        raise UsageError("--announce is for other machines: give --listen 0.0.0.0:8765, or an address of this machine")
+    name = socket.gethostname().partition(".")[0][:_LONGEST_NAME]
     info = ServiceInfo(
-        _SERVICE, f"{host}-{port}.{_SERVICE}", port=port, server=f"{host}.local.", addresses=_addresses()
+        _SERVICE, f"{name}-{port}.{_SERVICE}", port=port, server=f"{name}.local.", parsed_addresses=addresses
     )
     with _network() as zeroconf:
-        zeroconf.register_service(info)
+        zeroconf.register_service(info, allow_name_change=True)
         try:
             yield
         finally:
@@ -102,7 +114,7 @@ def announced(port: int) -> Iterator[None]:
 
 
 def _find() -> str | None:
-    """The address of a web cache on the local network; None: none has answered in time."""
+    """The address of a web cache on the local network that takes connections; None: none was found in time."""
     from queue import Empty, SimpleQueue
 
     from zeroconf import ServiceBrowser, ServiceStateChange
@@ -113,16 +125,28 @@ def _find() -> str | None:
         if state_change is ServiceStateChange.Added:
             names.put(name)
 
+    until = time.monotonic() + _PATIENCE
     with _network() as zeroconf:
         ServiceBrowser(zeroconf, _SERVICE, handlers=[changed])
-        try:
-            info = zeroconf.get_service_info(_SERVICE, names.get(timeout=_PATIENCE), timeout=int(_PATIENCE * 1000))
-        except Empty:
-            return None
-    for address in info.parsed_addresses() if info is not None else ():
-        host = f"[{address}]" if ip_address(address).version == 6 else address
-        return f"http://{host}:{info.port}" if info is not None else None
+        while (left := until - time.monotonic()) > 0:
+            try:
+                info = zeroconf.get_service_info(_SERVICE, names.get(timeout=left), timeout=int(left * 1000))
+            except Empty:
+                break
+            for address in info.parsed_addresses() if info is not None else ():
+                if info is not None and info.port and _takes_connections(address, info.port):
+                    host = f"[{address}]" if ip_address(address).version == 6 else address
+                    return f"http://{host}:{info.port}"
     return None
+
+
+def _takes_connections(address: str, port: int) -> bool:
+    """Whether this machine reaches it: many have addresses in networks of their own, as for containers."""
+    try:
+        socket.create_connection((address, port), _CONNECT).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -139,11 +163,15 @@ def _network() -> Iterator[Zeroconf]:
         zeroconf.close()
 
 
-def _addresses() -> list[bytes]:
-    """The addresses of this machine in its networks; loopback where it has no other."""
-    found = {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, family=socket.AF_INET)}
-    outside = [one for one in sorted(found) if not ip_address(one).is_loopback]
-    return [socket.inet_aton(one) for one in outside or ["127.0.0.1"]]
+def _addresses() -> list[str]:
+    """The addresses (IPv4) of this machine in its networks.
+
+    Its name is of no use for that: in many an /etc/hosts it is that of loopback.
+    """
+    from ifaddr import get_adapters
+
+    found = [str(one.ip) for adapter in get_adapters() for one in adapter.ips if one.is_IPv4]
+    return sorted(one for one in found if not ip_address(one).is_loopback)
 
 
 def _require() -> None:

@@ -24,7 +24,7 @@ import trio
 
 from coursefs.base import threads
 from coursefs.shared.pieces import MOST_SEALED
-from coursefs.shared.tier import Entry, TierFailed
+from coursefs.shared.tier import Entry, FullTier, TierFailed
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ _LOOK_EVERY = 0.05
 #: seconds after which a temporary file belongs to a process that was killed
 _LEFT = 3600.0
 _TEMPORARY = ".part"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class FolderTier:
@@ -94,7 +95,8 @@ class FolderTier:
         try:
             return await threads.run_sync(lambda: function(*args), limiter=self._limiter, abandon_on_cancel=True)
         except OSError as error:
-            raise TierFailed(f"{self._folder}: {error.strerror or error}") from None
+            failed = FullTier if error.errno in _FULL else TierFailed
+            raise failed(f"{self._folder}: {error.strerror or error}") from None
 
 
 def path_of(name: str) -> str:
@@ -103,11 +105,26 @@ def path_of(name: str) -> str:
 
 
 def _read(path: Path) -> bytes | None:
+    """The bytes of a file; none of what is no file.
+
+    Whoever can write there can also leave a FIFO, which would block a thread for ever, or a link to a file of this
+    machine, which `serve-cache` would hand to others.
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(MOST_SEALED + 1)  # what is longer is no piece, and is found out by that
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
+            return b""
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return b""
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            return file.read(MOST_SEALED + 1)  # what is longer is no piece, and is found out by that
+    finally:
+        os.close(opened)
 
 
 def _write(path: Path, data: bytes, only_new: bool, min_free: int) -> tuple[bool, float]:

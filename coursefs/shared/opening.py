@@ -9,8 +9,7 @@ from coursefs.errors import UsageError
 from coursefs.settings.config_keys import DNS_SD
 from coursefs.shared.folder import FolderTier
 from coursefs.shared.tier import Tier
-
-_LOOPBACK = ("127.", "localhost", "::1")
+from coursefs.transport.hosts import is_loopback
 
 
 def open_tier(place: str, *, token: str = "", min_free: int = 0, plain_http: bool = False) -> Tier:
@@ -36,7 +35,7 @@ def open_tier(place: str, *, token: str = "", min_free: int = 0, plain_http: boo
     if parts.scheme in {"http", "https"}:
         from coursefs.shared.web import WebTier
 
-        if parts.scheme == "http" and not plain_http and not (parts.hostname or "").startswith(_LOOPBACK):
+        if parts.scheme == "http" and not plain_http and not is_loopback(parts.hostname or ""):
             raise UsageError(
                 f"cache.shared = {place} has no TLS: use https://, or, on a local network that you trust,"
                 " set cache.shared_plain_http = true"

@@ -21,6 +21,10 @@ class ReadOnlyTier(TierFailed):
     """A tier that can be read, and takes no objects from this machine."""
 
 
+class FullTier(TierFailed):
+    """A tier that has no room for an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An object of a tier, as a listing gives it."""
