@@ -184,20 +184,17 @@ install_locked() {
     return 1
 }
 
-# Install clients that others wrote (the extra "clients") into an environment of their own: what they need is none of our
-# business.  Tests of them are skipped where this fails.
+# Install clients that others wrote (the extra "clients"), as locked, into an environment of their own: what they need is
+# none of our business.  Tests of them are skipped where this fails.
 install_clients() {
-    local python=$1 names now
+    local python=$1 now lock=scripts/packaging/locks/clients.txt
     local stamp=.venv-clients/.clients
-    names=$("$python" -c 'import tomllib
-with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["project"]["optional-dependencies"]["clients"])')
-    now="$PWD $names"
+    now="$PWD $(sha256sum <"$lock")"
     [[ -r $stamp && $(<"$stamp") == "$now" ]] && return
-    say "Installing clients of others into .venv-clients: $names"
+    say "Installing clients of others into .venv-clients"
     "$python" -m venv --clear .venv-clients || { say "there will be no clients of others"; return; }
-    # shellcheck disable=SC2086  # several names
-    if timeout 90 .venv-clients/bin/python -m pip install --quiet --disable-pip-version-check $names; then
+    if timeout 90 .venv-clients/bin/python -m pip install --quiet --disable-pip-version-check \
+        --require-hashes --requirement "$lock"; then
         printf '%s\n' "$now" >"$stamp"
     else
         say "pip could not install them (the reason is above): their tests are skipped"
