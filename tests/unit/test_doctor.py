@@ -114,7 +114,7 @@ def test_a_shared_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "not writable" in found(cache).message
     key.write_text(load_key(key).reader.lines())
     assert found(cache).message.endswith("to take from only")
-    assert "cannot be reached" in found(Cache(shared="http://127.0.0.1:1")).message
+    assert "refuses the connection" in found(Cache(shared="http://127.0.0.1:1")).message
 
 
 def test_databases(tmp_path: Path) -> None:
