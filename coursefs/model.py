@@ -114,6 +114,10 @@ class Outline:
     tag: str | None = None  # version tag of the outline (an ETag), for a conditional request
 
 
+#: in `Remote.locator`: the bytes are the learner's own (a submission, own notes); they never enter a shared cache
+PERSONAL = "personal"
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """Bytes on the platform, named by ids only: a signed URL is never part of an identity.

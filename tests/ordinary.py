@@ -10,7 +10,8 @@ process, and not by a capability, which would pass permission checks as well:
 * `/mnt` is FOLDER, where home and temporary files are;
 * `/etc/passwd` and `/etc/group` know the user;
 * `/dev/fuse` is open to everybody, as udev has it;
-* the interpreter, the environment and the project can be reached, also where they lie in root's home.
+* the interpreter, the environment, the project and the program that is tested can be reached, also where they lie in
+  root's home.
 
 It imports nothing of the project, and changes nothing outside of FOLDER.
 """
@@ -44,14 +45,16 @@ def main(folder: Path, arguments: list[str]) -> None:
         (folder / name).chmod(mode)
     _know_user(folder)
     open_device(folder)
-    make_reachable([_PROJECT, Path(sys.prefix), Path(sys.base_prefix).resolve()])
+    tested = [Path(program).parent] if (program := os.environ.get("COURSEFS_PROGRAM")) else []
+    make_reachable([_PROJECT, Path(sys.prefix), Path(sys.base_prefix).resolve(), *tested])
     _bind(folder, _PLACE)
     os.setgroups([])
     os.setresgid(UID, UID, UID)
     os.setresuid(UID, UID, UID)
     os.umask(0o022)
     os.chdir(_PROJECT)
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COURSEFS_REQUIRE_FUSE") if name in os.environ}
+    names = ("PATH", "LANG", "COURSEFS_REQUIRE_FUSE", "COURSEFS_PROGRAM")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     environment = kept | {
         "HOME": str(_PLACE / "home"),
         "USER": NAME,

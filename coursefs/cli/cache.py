@@ -9,11 +9,18 @@ from typing import Any
 import click
 
 from coursefs.cli import output
-from coursefs.cli.lazy import Group
+from coursefs.cli.lazy import Group, LazyCommand, LazyGroup
 from coursefs.cli.output import Globals, pass_globals
 from coursefs.settings.paths import socket_dirs
 
 Reply = Mapping[str, Any]
+
+_SHARED = {
+    "key": LazyCommand("coursefs.cli.cache_shared:key", "Create the key of a shared cache, or show where it is."),
+    "info": LazyCommand("coursefs.cli.cache_shared:info", "Count the pieces of the shared cache."),
+    "verify": LazyCommand("coursefs.cli.cache_shared:verify", "Check the signatures of all pieces."),
+    "trim": LazyCommand("coursefs.cli.cache_shared:trim", "Delete the oldest pieces."),
+}
 
 
 @click.group(cls=Group, no_args_is_help=False)
@@ -88,6 +95,15 @@ def clear(options: Globals, as_json: bool) -> None:
         return
     kept = f"; {output.size(found['kept_bytes'])} are pinned and were kept" if found["kept_bytes"] else ""
     click.echo(f"{output.size(found['bytes'])} in {found['files']} files deleted{kept}")
+
+
+@cache.group(cls=LazyGroup, entries=_SHARED, no_args_is_help=False)
+def shared() -> None:
+    """Look after the shared cache, which machines of one house fill for each other.
+
+    \b
+    Example: coursefs cache shared info
+    """
 
 
 def _last(replies: Iterator[Reply]) -> Reply:

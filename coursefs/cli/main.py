@@ -55,6 +55,7 @@ COMMANDS = {
     "unpin": LazyCommand("coursefs.cli.transfers:unpin", "Unpin files."),
     "download": LazyCommand("coursefs.cli.transfers:download", "Make plain copies of your courses in another folder."),
     "cache": LazyCommand("coursefs.cli.cache:cache", "Show, check or clear the cache."),
+    "serve-cache": LazyCommand("coursefs.cli.serve_cache:serve_cache", "Serve a shared cache to other machines."),
     "status": LazyCommand("coursefs.cli.status:status", "Show the status of mounts."),
     "service": LazyCommand("coursefs.cli.service:service", "Let systemd mount at every login."),
     "report": LazyCommand("coursefs.cli.report:report", "Collect unexpected platform replies for a bug report."),

@@ -64,6 +64,10 @@ def _lines(mount: Mapping[str, Any], view: View) -> Iterator[str]:
     yield f"  catalogue: {counted(catalogue['entries'], 'entry', 'entries')}, {output.size(catalogue['bytes'])}"
     cached = f"cache: {output.size(cache['bytes'])} of {output.size(cache['max_size'])} in "
     yield view.line(2, cached, cache["directory"])
+    if (shared := mount.get("shared")) is not None:  # an older mount does not have it
+        taken, put = output.size(shared["taken_bytes"]), output.size(shared["put_bytes"])
+        trouble = f"; left alone at the moment: {shared['trouble']}" if shared["trouble"] else ""
+        yield view.line(2, "shared cache: ", shared["place"], f": {taken} taken, {put} put{trouble}")
     if fill["total"] and fill["state"] != "done":
         yield f"  indexing in the background: {fill['done']} of {fill['total']} folders{_pause(fill)}"
     network = mount["network"]

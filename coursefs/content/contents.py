@@ -13,7 +13,7 @@ from typing import Self
 import trio
 from cachetools import LRUCache
 
-from coursefs.base.supervisor import Supervisor
+from coursefs.base.supervisor import Supervisor, Tasks
 from coursefs.content.engine_context import DiskThreads, EngineContext
 from coursefs.content.film import film_duration
 from coursefs.content.identity import Content, Key
@@ -24,10 +24,13 @@ from coursefs.content.prefetch import Progress, prefetch, prefetch_beginning
 from coursefs.content.probe import Probe
 from coursefs.content.range_client import Find, RangeClient, UrlCache
 from coursefs.content.range_request import BufferPool
+from coursefs.content.ranges import Range, Ranges
 from coursefs.content.reader import Reader
 from coursefs.content.scheduler import Priority, Scheduler
+from coursefs.content.sharing import SharedPieces, Sharing
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
+from coursefs.shared import SharedCache
 from coursefs.transport import Transport
 
 
@@ -59,7 +62,8 @@ class Contents:
 
     An async context manager.  `find(content, fresh)` returns the current URL (`Provider.source`); `max_size`: the most
     bytes to cache; `min_free`: bytes of the disk to leave free; `read_timeout`: seconds after which a read fails;
-    `streams`: the most requests for one file at once; `failed(name, error)` is called when a background task fails.
+    `streams`: the most requests for one file at once; `failed(name, error)` is called when a background task fails;
+    `sharing` makes the shared cache, if there is one.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Contents:
         read_timeout: float,
         streams: int,
         failed: Callable[[str, CoursefsError], None] | None = None,
+        sharing: Callable[[Tasks], Sharing] | None = None,
     ) -> None:
         self._directory = directory
         self._transport = transport
@@ -81,6 +86,8 @@ class Contents:
         self._min_free = min_free
         self._read_timeout = read_timeout
         self._failed = failed
+        self._make_sharing = sharing
+        self._sharing: Sharing | None = None
         self._scheduler = Scheduler(total=_SLOTS, per_group=streams)
         self._open_files: dict[tuple[Key, Version], OpenFile] = {}
         self._url_caches: LRUCache[Key, UrlCache] = LRUCache(_URL_CACHES)
@@ -107,6 +114,8 @@ class Contents:
             DiskThreads(_RECEIVING_THREADS),
             self._read_timeout,
         )
+        if self._make_sharing is not None:
+            self._sharing = self._make_sharing(self._context.supervisor)
         self._maintenance = Maintenance(store, self._directory, self._max_size)
         self._probe = Probe(self._context, self._url_cache)
         return self
@@ -120,6 +129,8 @@ class Contents:
             await self._nursery_manager.__aexit__(None, None, None)
         finally:
             with trio.CancelScope(shield=True):
+                if self._sharing is not None:
+                    await self._sharing.cache.aclose()
                 await self._context.run_cleanup(self._context.store.close)
 
     async def probe(self, content: Content, known: Version | None = None, *, again: bool = False) -> Version:
@@ -232,6 +243,8 @@ class Contents:
             file = await open_file.opened()
             before = file.present
             yield
+            if open_file.shared is not None:
+                await open_file.shared.settled()
             if not open_file.is_shared and not self.pinned(content):
                 passed = [piece for piece in file.pieces() if not before.covers(piece.start, piece.end)]
                 await self._context.run_write(self._context.store.drop, file, passed)
@@ -261,6 +274,11 @@ class Contents:
             for open_file in self._open_files.values()
             for one in open_file.requests
         ]
+
+    @property
+    def shared(self) -> SharedCache | None:
+        """The shared cache, if there is one."""
+        return None if self._sharing is None else self._sharing.cache
 
     @property
     def notice(self) -> str | None:
@@ -301,7 +319,23 @@ class Contents:
                 confirmed=lambda: self._context.store.index.confirm(content.key, version),
             )
             open_file = self._open_files[place] = OpenFile(content.key, version, client, self._context, self._forget)
+            open_file.shared = self._shared_pieces(content, version, open_file)
         return open_file
+
+    def _shared_pieces(self, content: Content, version: Version, open_file: OpenFile) -> SharedPieces | None:
+        file = None if self._sharing is None else self._sharing.file(content, version)
+        if self._sharing is None or file is None:
+            return None
+
+        async def complete(span: Range) -> None:
+            await prefetch(open_file, content.remote.identity, None, Ranges.of([span]))
+
+        async def confirm() -> None:
+            if not self._transport.offline:
+                await self.probe(content, version, again=True)
+
+        tasks, confirmed = self._context.supervisor, lambda: self.checked_ns(content)
+        return SharedPieces(self._sharing.cache, file, open_file, tasks, complete, confirmed, confirm)
 
     def _url_cache(self, content: Content) -> UrlCache:
         url_cache = self._url_caches.get(content.key)

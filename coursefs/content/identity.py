@@ -85,6 +85,17 @@ def has_validator(version: Version) -> bool:
     return version.etag is not None or version.modified_ns is not None
 
 
+def shared_mark(version: Version) -> str | None:
+    """What tells this version from others on all machines alike: its ETag, else its date.
+
+    Without what differs between the servers of one CDN, as far as that is known.  None: it has neither, so another
+    version could have the same size.
+    """
+    if version.etag is not None:
+        return f"etag {_tag(version.etag, version.size)[0]}"
+    return None if version.modified_ns is None else f"date {version.modified_ns // 10**9}"
+
+
 def is_doubtful(known: Version, now: Version) -> bool:
     """Whether a reply with version `now` for a file of version `known` is rather a fault of the server than a change.
 

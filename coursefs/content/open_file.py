@@ -23,6 +23,7 @@ from coursefs.content.range_client import RangeClient
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.scheduler import Priority, QueuedRequest
+from coursefs.content.sharing import SharedPieces
 from coursefs.errors import BadReply, CoursefsError, Stale
 from coursefs.model import Version
 
@@ -80,6 +81,8 @@ class OpenFile:
         self.failed_reads = FailedReads()
         self._by_pages = Ranges()  # see `is_slow`
         self.uncached = 0  # pieces that could not be written to the cache
+        self.shared: SharedPieces | None = None  # its pieces in the shared cache, if there is one
+        self.arrived = 0  # counts the bytes that have come from the platform
         self._lost = 0  # reads of cached bytes for which the disk did not return them
 
     @property
@@ -361,6 +364,7 @@ class OpenFile:
         return request
 
     def _arrived(self, request: RangeRequest, count: int) -> None:
+        self.arrived += count
         self._context.scheduler.arrived(request.queued, count, request.end - request.received)
 
     def _is_expected(self, request: RangeRequest) -> bool:
@@ -394,7 +398,7 @@ class OpenFile:
             with request.scope:  # around the wait for a slot as well: a cancelled request leaves the queue
                 async with self._context.scheduler.slot(request.queued):
                     try:
-                        await self._client.fetch(request, self._is_expected)
+                        await self._fetch(request)
                     finally:
                         # A cancelled prefetch saves the unfinished piece too, so that it can be resumed there.  For a
                         # cancelled read-ahead that is not worth the wait.
@@ -415,6 +419,26 @@ class OpenFile:
             request.finish(error)
             self._notify()
             self.leave()
+
+    async def _fetch(self, request: RangeRequest) -> None:
+        if self.shared is None:
+            await self._from_platform(request)
+        else:
+            is_single_use = self._client.is_single_use
+            await self.shared.fetch(request, self._from_platform, is_single_use=is_single_use)
+
+    async def _from_platform(self, request: RangeRequest) -> None:
+        await self._client.fetch(request, self._is_expected)
+
+    async def save(self, start: int, data: memoryview) -> None:
+        """Save these bytes to the cache, or to the overflow buffer where the cache cannot keep them."""
+        await self.opened()
+        await self._save(start, data)
+
+    def in_cache(self, span: Range) -> int:
+        """How many of these bytes are cached."""
+        gaps = self._acquired().present.missing(*span)
+        return span.end - span.start - sum(gap.end - gap.start for gap in gaps)
 
     async def _save(
         self, start: int, data: memoryview, complete: Callable[[], bool] | None = None, *, patient: bool = False

@@ -155,7 +155,9 @@ class RangeClient:
         return self._url_cache.is_single_use
 
     async def fetch(self, request: RangeRequest, is_expected: Callable[[RangeRequest], bool]) -> None:
-        """Fetch all bytes of a range request; returns early where `is_expected` says that others bring its rest.
+        """Fetch the bytes of a range request, up to its `stop`.
+
+        Returns early where `is_expected` says that others bring the rest.
 
         Raises `Stale` when the server has another version, and any other `CoursefsError` that retries do not cure.
         Cancellation closes the connection; what has arrived stays in the request.
@@ -212,7 +214,7 @@ class RangeClient:
     ) -> bool:
         """As `_attempt`; calls `begun` as soon as the reply says which bytes it brings."""
         is_whole = request.extent is Extent.WHOLE
-        if request.received >= request.end or (not is_whole and is_expected(request)):
+        if request.received >= request.stop or (not is_whole and is_expected(request)):
             return True
         self._url_cache.consume(source)
         headers = {**source.headers, **self._range(source, request)}
@@ -266,7 +268,7 @@ class RangeClient:
         if self._is_stored_compressed:
             return {}
         if not source.once:
-            return {"Range": f"bytes={request.received}-{request.end - 1}", **self._condition}
+            return {"Range": f"bytes={request.received}-{request.stop - 1}", **self._condition}
         size = self._version.size
         limit = size if request.extent is Extent.RANGE else request.end
         end = min([limit, *(one for one in self._starts if one > request.received)])
@@ -294,9 +296,9 @@ class RangeClient:
                     await bandwidth.wait(request.queued.promoted)
                 if request.extent is Extent.WHOLE and offset > limit:
                     raise Stale("the file is longer now")
-                if request.received >= request.end and (offset != limit or not framed):
+                if request.received >= request.stop and (offset != limit or not framed):
                     break
-        return request.received >= request.end
+        return request.received >= request.stop
 
     async def _receive_compressed(self, response: httpx.Response, request: RangeRequest, where: str) -> bool:
         """Receive the whole file compressed, which was not requested; returns whether the request has all its bytes.
@@ -368,7 +370,7 @@ async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth)
         await request.advance(count)
         while count >= _QUICK and request.free_space():
             count = await request.receive_in_thread(body.fill)
-    return request.received >= request.end
+    return request.received >= request.stop
 
 
 async def _receive_some(body: Body, request: RangeRequest, bandwidth: Bandwidth) -> bool:

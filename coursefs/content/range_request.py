@@ -78,6 +78,7 @@ class RangeRequest:
         self.error: CoursefsError | None = None
         self.done = False
         self.received = start  # offset of the next byte from the server
+        self.limit: int | None = None  # the platform is asked only for the bytes before it; None: for all
         self.scope = trio.CancelScope()
         self.owners: set[object] = set()
         self._save = save
@@ -92,6 +93,13 @@ class RangeRequest:
     def in_flight(self) -> InFlight:
         """What the planner knows of it."""
         return InFlight(self._published, self.end, self.extent, self.keep)
+
+    @property
+    def stop(self) -> int:
+        """The end of the bytes that the platform is asked for now."""
+        if self.limit is None or self.extent is not Extent.RANGE:
+            return self.end
+        return min(self.limit, self.end)
 
     def brings(self, offset: int) -> bool:
         """Whether this byte is still to come from this request."""
@@ -138,6 +146,12 @@ class RangeRequest:
         self._arrived(self, count)
         if self.received == self.end or self.received % PIECE == 0:
             await self.flush()  # before `_publish`: see above
+        self._publish()
+
+    def skip(self, offset: int) -> None:
+        """Go on at this offset: the bytes before it have been saved without this request, which publishes them."""
+        self.received = min(offset, self.end)
+        self._reset_buffer()
         self._publish()
 
     async def receive_in_thread(self, receive: Callable[[memoryview], int]) -> int:

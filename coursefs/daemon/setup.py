@@ -5,7 +5,7 @@ It is a module of its own because a mount and the commands without a mount share
 
 from __future__ import annotations
 
-from coursefs.library import AccountSource, Ages, Layout, LibrarySettings
+from coursefs.library import AccountSource, Ages, Layout, LibrarySettings, SharedSettings
 from coursefs.model import Wanted
 from coursefs.mount.options import MountOptions
 from coursefs.settings.config import Settings
@@ -52,6 +52,16 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
         limit=settings.network.limit,
         offline=options.offline if options else False,
         ages=Ages(settings.refresh.courses, settings.refresh.outline, settings.refresh.files),
+        shared=_shared(settings, app_paths),
         next=settings.prefetch.next,
         next_size=settings.prefetch.next_size,
+    )
+
+
+def _shared(settings: Settings, app_paths: AppPaths) -> SharedSettings | None:
+    cache = settings.cache
+    if cache.shared is None:
+        return None
+    return SharedSettings(
+        cache.shared, cache.shared_key or app_paths.shared_key, cache.shared_plain_http, cache.min_free
     )

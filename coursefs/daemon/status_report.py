@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from coursefs.errors import NotSignedIn
-from coursefs.library import AccountStatus, Fetching, Library, Node, OpenFileStatus, Priority
+from coursefs.library import AccountStatus, Fetching, Library, Node, OpenFileStatus, Priority, SharedStatus
 from coursefs.settings.credentials import expiry
 
 _WORDS = {Priority.READ: "read", Priority.AHEAD: "ahead", Priority.BACKGROUND: "background"}
@@ -32,6 +32,7 @@ def library_report(library: Library, carried: Mapping[str, Node] | None = None) 
             "files": cache.files,
             "max_size": cache.max_size,
         },
+        "shared": _shared(status.shared),
         "reads": asdict(status.reads),
         "network": {"received": status.received, "rate": status.rate},
         "reading": [_open_file(one) for one in status.open_files],
@@ -42,6 +43,12 @@ def library_report(library: Library, carried: Mapping[str, Node] | None = None) 
         "surprises": [asdict(one) for one in status.surprises],
         "errors": [asdict(one) for one in status.troubles],
     }
+
+
+def _shared(shared: SharedStatus | None) -> dict[str, Any] | None:
+    if shared is None:
+        return None
+    return {"place": shared.place, "trouble": shared.trouble or None, **asdict(shared.use)}
 
 
 def _account(account: AccountStatus) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from coursefs.library.live_pages import CachedItem, LivePages, PageHit, PageHits
 from coursefs.library.next_lecture import FetchedAhead
 from coursefs.library.search_indexing import SearchProgress
 from coursefs.library.search_texts import FoundText, IndexMissing, forget_index, require_terms, search_texts
-from coursefs.library.settings import AccountSource, Applied, LibrarySettings, require_accounts
+from coursefs.library.settings import AccountSource, Applied, LibrarySettings, SharedSettings, require_accounts
+from coursefs.library.shared import SharedStatus
 from coursefs.library.status import AccountStatus, LibraryStatus, OpenFileStatus, Reads
 from coursefs.library.stored_tree import Known, StoredTree, Totals, stored_tree
 from coursefs.library.surprise_report import Findings, gather_surprises, report_entries, write_report
@@ -78,6 +79,8 @@ __all__ = [
     "Reads",
     "SearchHit",
     "SearchProgress",
+    "SharedSettings",
+    "SharedStatus",
     "StoredTree",
     "Totals",
     "Unavailable",

@@ -40,6 +40,7 @@ from coursefs.library.next_lecture import NextLecture
 from coursefs.library.page_requests import PageRequests
 from coursefs.library.search_indexing import SearchIndexing
 from coursefs.library.settings import Applied, LibrarySettings, change
+from coursefs.library.shared import shared_status, sharing_of
 from coursefs.library.status import LibraryStatus, Reads, account_status, open_file_status
 from coursefs.library.variants import variant_lock, variant_settings
 from coursefs.library.versions import Versions
@@ -97,6 +98,7 @@ class Library:
             read_timeout=settings.read_timeout,
             streams=settings.streams,
             failed=self.task_failed,
+            sharing=None if settings.shared is None else sharing_of(settings.shared, lambda: self._settings.accounts),
         )
         self._versions = Versions(
             self._tree,
@@ -302,6 +304,7 @@ class Library:
             bytes=size,
             indexing=self._indexer.progress,
             cache=self._contents.use(),
+            shared=shared_status(self._contents.shared),
             reads=Reads(activity.reads, activity.bytes, activity.failures),
             received=traffic.meter.total,
             rate=traffic.meter.rate(trio.current_time()),

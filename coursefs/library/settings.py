@@ -30,6 +30,7 @@ _CALLED = {
     "fill": "refresh.fill",
     "next": "prefetch.next",
     "next_size": "prefetch.next_size",
+    "shared": "cache.shared",
 }
 #: fields that can change while the library is open
 _LIVE = frozenset({"max_size", "min_free", "streams", "limit", "ages", "next", "next_size"})
@@ -45,6 +46,16 @@ class AccountSource:
     secrets: Mapping[str, str] = field(repr=False)
     folder: str | None = None  # for its courses; "": the root; None: see `account_folders`
     vault: Vault | None = field(default=None, compare=False)  # stores its secrets
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSettings:
+    """Where the shared cache is, and the file with its key."""
+
+    place: str  # as in `cache.shared`
+    key_file: Path
+    plain_http: bool = False  # without TLS also to another machine
+    min_free: int = 0  # bytes of a folder's disk to leave free
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,7 @@ class LibrarySettings:
     delays: IndexingDelays | None = None
     next: bool = False  # fetch the beginning of the next lecture while one plays
     next_size: int = 16 * 2**20  # bytes that are fetched for it, at most
+    shared: SharedSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

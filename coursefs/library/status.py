@@ -12,6 +12,7 @@ from coursefs.errors import CoursefsError, Gone
 from coursefs.library.activity import Reading, Trouble
 from coursefs.library.next_lecture import FetchedAhead
 from coursefs.library.settings import AccountSource
+from coursefs.library.shared import SharedStatus
 from coursefs.model import RouteState
 from coursefs.providers.base import HasRoutes, Provider
 from coursefs.transport import Surprise
@@ -59,6 +60,7 @@ class LibraryStatus:
     bytes: int  # sum of their known sizes
     indexing: IndexingProgress
     cache: CacheUse
+    shared: SharedStatus | None
     reads: Reads
     received: int  # bytes from the network
     rate: float  # recent bytes per second

@@ -22,6 +22,9 @@ class Cache:
     max_size: int = 20 * 2**30  # bytes
     min_free: int = 2 * 2**30  # bytes of the disk to leave free
     directory: Path | None = None  # absolute; None: the cache folder of `AppPaths`
+    shared: str | None = None  # the shared cache: a path, an address, "dns-sd"; None: there is none
+    shared_key: Path | None = None  # absolute; None: `shared.key` beside the settings
+    shared_plain_http: bool = False  # without TLS also to another machine
 
 
 @dataclass(frozen=True, slots=True)

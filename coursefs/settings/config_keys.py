@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from coursefs.errors import UsageError
 from coursefs.settings import account_keys
@@ -15,6 +16,9 @@ from coursefs.settings.strict_toml import Check
 from coursefs.settings.units import parse_duration, parse_size
 
 _MAX_STREAMS = 16
+#: the value of `cache.shared` for a web cache that announces itself on the local network
+DNS_SD = "dns-sd"
+_SHARED_SCHEMES = frozenset({"http", "https", "s3", "gs", "az"})
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -41,6 +45,20 @@ def _path(value: object) -> Path:
     if isinstance(value, str) and value.startswith(("/", "~/")) and "\0" not in value:
         return expanded(Path(value))
     raise UsageError('expected a path that begins with "/" or "~/"')
+
+
+def shared_place(value: object) -> str:
+    """Where a shared cache is: a path, an address, or `dns-sd`.  Raises `UsageError`."""
+    if isinstance(value, str) and value.startswith(("/", "~/")):
+        return str(_path(value))
+    if value == DNS_SD:
+        return DNS_SD
+    parts = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
+    if parts is None or parts.scheme not in _SHARED_SCHEMES or not parts.netloc or "@" in parts.netloc:
+        raise UsageError(
+            'expected a folder ("/srv/courses"), an address (https://…, s3://…, gs://…, az://…) or "dns-sd"'
+        )
+    return parts.geturl().rstrip("/")
 
 
 def _positive_size(value: object) -> int:
@@ -125,7 +143,14 @@ def command_of(value: object) -> tuple[str, ...]:
     return (str(expanded(Path(program))) if program.startswith("~/") else program, *arguments)
 
 
-CACHE: Mapping[str, Check] = {"max_size": _positive_size, "min_free": parse_size, "dir": _path}
+CACHE: Mapping[str, Check] = {
+    "max_size": _positive_size,
+    "min_free": parse_size,
+    "dir": _path,
+    "shared": shared_place,
+    "shared_key": _path,
+    "shared_plain_http": _switch,
+}
 NETWORK: Mapping[str, Check] = {"read_timeout": parse_duration, "streams": _streams, "limit": parse_rate}
 REFRESH: Mapping[str, Check] = {
     "courses": parse_duration,

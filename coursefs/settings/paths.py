@@ -37,6 +37,11 @@ class AppPaths:
         """Secrets, if no desktop keyring holds them."""
         return self.data_dir / "credentials"
 
+    @property
+    def shared_key(self) -> Path:
+        """The key of the shared cache, unless the settings name another file."""
+        return self.config_file.with_name("shared.key")
+
 
 def app_paths(config: Path | None = None, below: str | None = None) -> AppPaths:
     """The paths of this user.

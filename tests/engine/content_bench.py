@@ -11,8 +11,10 @@ from pathlib import Path
 import trio
 import trio.testing
 
+from coursefs.base.supervisor import Tasks
 from coursefs.content import Content, Contents, Reader
 from coursefs.content.open_file import OpenFile
+from coursefs.content.sharing import Sharing
 from coursefs.model import Course, Remote, Source
 from coursefs.transport import Transport
 from tests.engine.content_server import Server
@@ -51,7 +53,13 @@ class Bench:
         return self.source or Source(self.server.url)
 
     def contents(
-        self, directory: Path | None = None, *, max_size: int = 2**30, read_timeout: float = 30.0, streams: int = 6
+        self,
+        directory: Path | None = None,
+        *,
+        max_size: int = 2**30,
+        read_timeout: float = 30.0,
+        streams: int = 6,
+        sharing: Callable[[Tasks], Sharing] | None = None,
     ) -> Contents:
         return Contents(
             directory or self.directory,
@@ -61,6 +69,7 @@ class Bench:
             min_free=0,
             read_timeout=read_timeout,
             streams=streams,
+            sharing=sharing,
         )
 
     async def read_all(self, contents: Contents, what: Content = CONTENT, step: int = 128 * 2**10) -> bytes:

@@ -18,6 +18,7 @@ class Request:
     path: str
     headers: dict[str, str]
     stream: trio.SocketStream
+    body: bytes = b""
 
     @property
     def range(self) -> tuple[int, int] | None:
@@ -86,8 +87,15 @@ class Server:
                     head, _, buffer = buffer.partition(b"\r\n\r\n")
                     first, *lines = head.decode().split("\r\n")
                     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+                    length = int(headers.get("content-length", "0"))
+                    while len(buffer) < length:
+                        part = await stream.receive_some()
+                        if not part:
+                            return
+                        buffer += part
+                    body, buffer = buffer[:length], buffer[length:]
                     method, path = first.split()[:2]
-                    request = Request(method, path, headers, stream)
+                    request = Request(method, path, headers, stream, body)
                     self.requests.append(request)
                     self._arrived.set()
                     self._arrived = trio.Event()

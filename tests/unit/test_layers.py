@@ -22,7 +22,7 @@ _LAYERS = (
     {"pages"},
     {"formats"},
     {"transport"},
-    {"settings"},
+    {"settings", "shared"},
     {"providers"},
     {"catalog", "content", "testing"},
     {"search"},

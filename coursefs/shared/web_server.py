@@ -1,0 +1,184 @@
+"""The web server of `coursefs serve-cache`: a folder of pieces over HTTP, for other machines of the same house.
+
+It serves what `web.py` asks for.  A piece never changes, so every answer with one may be kept for ever by web caches in
+front (squid, varnish, nginx); no answer about a claim may, nor one that there is no piece.  It never reads what is in a
+piece; before it takes one it checks the signature, so that nobody without the key can fill the disk.  Names are checked
+too: nothing outside of the folder can be reached.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from email.utils import formatdate
+from time import time
+from types import MappingProxyType
+
+import trio
+from hypercorn.config import Config
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from coursefs.base import threads
+from coursefs.shared.keys import SharedKey
+from coursefs.shared.pieces import MOST_SEALED, BadPiece, require_signed
+from coursefs.shared.tier import FullTier, Tier, TierFailed
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = ".claim"
+_CLAIM = re.compile(rf"[0-9a-f]{{64}}\{_SUFFIX}")
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_NOW = {"Cache-Control": "no-store"}
+_WAIT = re.compile(r"wait=(\d{1,4})")
+#: seconds that an answer waits for a piece, at most
+_LONGEST_WAIT = 10
+#: seconds between two looks for a piece that is waited for: others may put it into the folder as well
+_LOOK_EVERY = 0.5
+#: seconds until a folder that does not answer is a failure; a machine that asks waits for two
+_PATIENCE = 5.0
+
+
+def application(tier: Tier, key: SharedKey) -> Starlette:
+    """The web application; a token in the key is demanded of every request."""
+    server = _Server(tier, key)
+
+    def checked(answer: Callable[[Request, str], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            name = request.path_params["name"]
+            if request.path_params["part"] != name[:2] or not (_NAME.fullmatch(name) or _CLAIM.fullmatch(name)):
+                return _status(404)
+            if key.token and not _has_token(request, key.token):
+                return _status(401, {"WWW-Authenticate": "Bearer"})
+            try:
+                with trio.fail_after(_PATIENCE + _wait(request)):
+                    return await answer(request, name)
+            except FullTier:
+                return _status(507)
+            except (TierFailed, trio.TooSlowError):
+                return _status(503)
+            except ClientDisconnect:
+                return _status(400)
+
+        return respond
+
+    path = "/{part}/{name}"
+    return Starlette(
+        routes=[
+            Route(path, checked(server.get), methods=["GET", "HEAD"]),
+            Route(path, checked(server.put), methods=["PUT"]),
+            Route(path, checked(server.delete), methods=["DELETE"]),
+        ]
+    )
+
+
+def config(bound: socket.socket) -> Config:
+    """The settings of hypercorn to serve the application on a bound socket, which it closes."""
+    settings = Config()
+    settings.bind = [f"fd://{bound.detach()}"]
+    settings.accesslog = settings.errorlog = None
+    settings.include_server_header = settings.include_date_header = False  # a date is in each answer that needs one
+    settings.keep_alive_timeout = 60
+    return settings
+
+
+class _Server:
+    """The answers about one folder, and who waits for a piece in it."""
+
+    def __init__(self, tier: Tier, key: SharedKey) -> None:
+        self._tier = tier
+        self._key = key
+        self._waiting: dict[str, trio.Event] = {}  # by the name of the piece; set when it or its claim changes
+
+    async def get(self, request: Request, name: str) -> Response:
+        """An object, or what is known of it; for a claim with `Prefer: wait` whether its piece has come."""
+        if _CLAIM.fullmatch(name) and (seconds := _wait(request)):
+            has_come = await self._has_come(name.removesuffix(_SUFFIX), seconds)
+            return _status(200 if has_come else 404, {"Preference-Applied": f"wait={seconds:.0f}"})
+        if request.method == "HEAD":
+            age = await self._tier.age(name)
+            if age is None:
+                return _status(404)
+            answer = Response(headers=_headers(name, age))
+            del answer.headers["Content-Length"]  # not known; a wrong one would invalidate what a web cache has
+            return answer
+        data = await self._tier.get(name)
+        if data is None:
+            return _status(404)
+        return Response(data, headers=_headers(name, 0.0), media_type="application/octet-stream")
+
+    async def put(self, request: Request, name: str) -> Response:
+        """Write an object: a piece that is signed, or a claim."""
+        data = await _body(request, 0 if _CLAIM.fullmatch(name) else MOST_SEALED)
+        if data is None:
+            return _status(413)
+        if not _CLAIM.fullmatch(name):
+            try:
+                await threads.run_sync(require_signed, name, data, self._key)
+            except BadPiece:
+                return _status(422)
+        is_new = await self._tier.put(name, data, only_new=request.headers.get("if-none-match") == "*")
+        self._wake(name)
+        return _status(201 if is_new else 412)
+
+    async def delete(self, _: Request, name: str) -> Response:
+        """Remove a claim.  Whoever has the folder may remove pieces, and nobody from afar."""
+        if not _CLAIM.fullmatch(name):
+            return _status(405)
+        await self._tier.remove(name)
+        self._wake(name.removesuffix(_SUFFIX))
+        return _status(204)
+
+    async def _has_come(self, piece: str, seconds: float) -> bool:
+        """Whether there is a piece, at once or within so many seconds; False as soon as its claim is removed."""
+        with trio.move_on_after(seconds):
+            while True:
+                changed = self._waiting.setdefault(piece, trio.Event())  # before the look, so that no change is missed
+                if await self._tier.age(piece) is not None:
+                    return True
+                try:
+                    with trio.move_on_after(_LOOK_EVERY):
+                        await changed.wait()
+                        return await self._tier.age(piece) is not None
+                finally:
+                    if not changed.statistics().tasks_waiting and self._waiting.get(piece) is changed:
+                        del self._waiting[piece]
+        return False
+
+    def _wake(self, name: str) -> None:
+        if (changed := self._waiting.pop(name, None)) is not None:
+            changed.set()
+
+
+def _status(status: int, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    return Response(status_code=status, headers={**_NOW, **headers})
+
+
+def _has_token(request: Request, token: str) -> bool:
+    return hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode())
+
+
+def _headers(name: str, age: float) -> dict[str, str]:
+    now = time()
+    dates = {"Date": formatdate(now, usegmt=True), "Last-Modified": formatdate(now - age, usegmt=True)}
+    return {**dates, **(_NOW if _CLAIM.fullmatch(name) else {**_FOREVER, "ETag": f'"{name}"'})}
+
+
+def _wait(request: Request) -> float:
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    return min(float(found[1]), _LONGEST_WAIT) if found else 0.0
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """The body of a request; None when it is longer than `most`."""
+    body = bytearray()
+    async with aclosing(request.stream()) as parts:
+        async for part in parts:
+            body += part
+            if len(body) > most:
+                return None
+    return bytes(body)
