@@ -80,9 +80,9 @@ def _require_certificate(cert: Path, key: Path) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")  # it would be asked for
     except ssl.SSLError:
-        raise UsageError(f"--tls-cert {cert}, --tls-key {key}: no certificate (PEM) and its key") from None
+        raise UsageError(f"--tls-cert {cert} is no certificate (PEM), or --tls-key {key} is not its key") from None
     except OSError as error:
-        raise CoursefsError(f"--tls-cert {cert}, --tls-key {key}: {error.strerror}") from None
+        raise CoursefsError(f"--tls-cert {cert}: {error.strerror}") from None
 
 
 def _announced(host: str, port: int) -> AbstractContextManager[None]:
@@ -107,11 +107,15 @@ def _bound(listen: str) -> socket.socket:
         raise UsageError(f"--listen {listen}: expected an address and a port, such as 0.0.0.0:{_PORT}")
     host = host.strip("[]") or "0.0.0.0"  # noqa: S104  # as it was asked for
     try:
-        family = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family[0], socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(family[4])
-        bound.listen(128)
+        family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            bound.listen(128)
+        except OSError:
+            bound.close()
+            raise
     except OSError as error:
         raise CoursefsError(f"--listen {listen}: {error.strerror}") from None
     return bound

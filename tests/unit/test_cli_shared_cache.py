@@ -177,7 +177,7 @@ def test_serve_cache_names_certificates_that_are_none(
     Path(text).write_text("no certificate")
     for one, other in ((text, private), (cert, text), (private, cert)):
         answer = said(capsys, "serve-cache", "--listen", "127.0.0.1:0", "--tls-cert", one, "--tls-key", other, status=2)
-        assert f"--tls-cert {one}, --tls-key {other}: no certificate and its key" in answer
+        assert f"--tls-cert {one} is no certificate (PEM), or --tls-key {other} is not its key" in answer
         assert "serving" not in answer
     assert "belong together" in said(capsys, "serve-cache", "--tls-cert", cert, status=2)
     with_tls = ["serve-cache", "--tls-cert", cert, "--tls-key", private, "--announce"]
