@@ -139,11 +139,15 @@ install_packages() {
         fail "apt-get could not install: $*"
 }
 
-# Make the environment $venv and install the project into it, in place; quick when it is there already.  $2: extras, such as [test].
+# What developers work with, each version with its hashes; scripts/packaging/lock writes it.
+development_lock=scripts/packaging/locks/development.txt
+
+# Make the environment $venv and install the project into it, in place; quick when it is there already.  $2: extras, such
+# as [demo]; with [test] the locked versions.
 install_project() {
     local python=$1 extras=${2-}
     local stamp=$venv/.coursefs$extras now
-    now="$PWD $(sha256sum <pyproject.toml)"
+    now="$PWD $(cat pyproject.toml "$development_lock" | sha256sum)"
     if [[ -r $stamp && $(<"$stamp") == "$now" ]] && "$venv/bin/coursefs" --version >/dev/null 2>&1; then
         return
     fi
@@ -152,25 +156,45 @@ install_project() {
         "$python" -m venv --clear "$venv"
     fi
     say "Installing coursefs$extras into $venv (a minute or two the first time)"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras" ||
-        fail "pip could not install coursefs; the reason is above"
+    if [[ $extras == '[test]' ]] && install_locked; then
+        # what builds it is among the locked packages
+        pip_install --no-deps --no-build-isolation --editable . || fail "pip could not install coursefs; the reason is above"
+    else
+        pip_install --editable ".$extras" || fail "pip could not install coursefs; the reason is above"
+    fi
     printf '%s\n' "$now" >"$stamp"
 }
 
-# Install clients that others wrote (the extra "clients") into an environment of their own: what they need is none of our
-# business.  Tests of them are skipped where this fails.
+pip_install() {
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+# Install the locked packages of developers; fails, and says so, where the index lacks one of them.  A package that is
+# there with another hash is not to be used at all.
+install_locked() {
+    local said
+    said=$(pip_install --require-hashes --requirement "$development_lock" 2>&1) && return
+    if [[ $said == *"DO NOT MATCH THE HASHES"* ]]; then
+        say "$said"
+        fail "a package is not the one that is locked in $development_lock"
+    fi
+    said=$(grep '^ *ERROR: ' <<<"$said" || printf '%s' "$said")
+    said=${said##*$'\n'} # those before list every version that there is
+    say "Not as locked, but the newest that pyproject.toml allows, because pip says: ${said#*ERROR: }"
+    return 1
+}
+
+# Install clients that others wrote (the extra "clients"), as locked, into an environment of their own: what they need is
+# none of our business.  Tests of them are skipped where this fails.
 install_clients() {
-    local python=$1 names now
+    local python=$1 now lock=scripts/packaging/locks/clients.txt
     local stamp=.venv-clients/.clients
-    names=$("$python" -c 'import tomllib
-with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["project"]["optional-dependencies"]["clients"])')
-    now="$PWD $names"
+    now="$PWD $(sha256sum <"$lock")"
     [[ -r $stamp && $(<"$stamp") == "$now" ]] && return
-    say "Installing clients of others into .venv-clients: $names"
+    say "Installing clients of others into .venv-clients"
     "$python" -m venv --clear .venv-clients || { say "there will be no clients of others"; return; }
-    # shellcheck disable=SC2086  # several names
-    if timeout 90 .venv-clients/bin/python -m pip install --quiet --disable-pip-version-check $names; then
+    if timeout 90 .venv-clients/bin/python -m pip install --quiet --disable-pip-version-check \
+        --require-hashes --requirement "$lock"; then
         printf '%s\n' "$now" >"$stamp"
     else
         say "pip could not install them (the reason is above): their tests are skipped"

@@ -10,7 +10,8 @@ process, and not by a capability, which would pass permission checks as well:
 * `/mnt` is FOLDER, where home and temporary files are;
 * `/etc/passwd` and `/etc/group` know the user;
 * `/dev/fuse` is open to everybody, as udev has it;
-* the interpreter, the environment and the project can be reached, also where they lie in root's home.
+* the interpreter, the environment, the project and the program that is tested can be reached, also where they lie in
+  root's home.
 
 It imports nothing of the project, and changes nothing outside of FOLDER.
 """
@@ -35,7 +36,7 @@ _FUSE_DEVICE = os.makedev(10, 229)
 
 def main(folder: Path, arguments: list[str]) -> None:
     """Prepare the namespace, give up all rights for good, and become pytest."""
-    _let_go_of_other_mounts()
+    let_go_of_other_mounts()
     folder.mkdir()
     folder.chmod(0o755)
     for name, mode in (("home", 0o700), ("tmp", 0o700)):
@@ -43,15 +44,17 @@ def main(folder: Path, arguments: list[str]) -> None:
         os.chown(folder / name, UID, UID)
         (folder / name).chmod(mode)
     _know_user(folder)
-    _open_device(folder)
-    _make_reachable([_PROJECT, Path(sys.prefix), Path(sys.base_prefix).resolve()])
+    open_device(folder)
+    tested = [Path(program).parent] if (program := os.environ.get("COURSEFS_PROGRAM")) else []
+    make_reachable([_PROJECT, Path(sys.prefix), Path(sys.base_prefix).resolve(), *tested])
     _bind(folder, _PLACE)
     os.setgroups([])
     os.setresgid(UID, UID, UID)
     os.setresuid(UID, UID, UID)
     os.umask(0o022)
     os.chdir(_PROJECT)
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COURSEFS_REQUIRE_FUSE") if name in os.environ}
+    names = ("PATH", "LANG", "COURSEFS_REQUIRE_FUSE", "COURSEFS_PROGRAM")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     environment = kept | {
         "HOME": str(_PLACE / "home"),
         "USER": NAME,
@@ -63,7 +66,7 @@ def main(folder: Path, arguments: list[str]) -> None:
     os.execve(sys.executable, [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments], environment)
 
 
-def _let_go_of_other_mounts() -> None:
+def let_go_of_other_mounts() -> None:
     """Drop this namespace's copies of FUSE mounts: each would keep its file system alive after it was unmounted."""
     libc = ctypes.CDLL(None, use_errno=True)
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
@@ -81,7 +84,8 @@ def _know_user(folder: Path) -> None:
         _bind(folder / name, known)
 
 
-def _open_device(folder: Path) -> None:
+def open_device(folder: Path) -> None:
+    """Open /dev/fuse to all users, by a device in this folder."""
     device = Path("/dev/fuse")
     if stat.S_IMODE(device.stat().st_mode) & 0o006 == 0o006:
         return
@@ -90,7 +94,7 @@ def _open_device(folder: Path) -> None:
     _bind(folder / "fuse", device)
 
 
-def _make_reachable(paths: list[Path]) -> None:
+def make_reachable(paths: list[Path]) -> None:
     """Put an open folder in the place of each closed one above the paths, with nothing in it but the paths."""
     below: dict[Path, list[Path]] = {}
     for path in paths:
@@ -99,7 +103,7 @@ def _make_reachable(paths: list[Path]) -> None:
             below.setdefault(closed, []).append(path)
     for closed, hidden in below.items():
         held = [os.open(path, os.O_PATH) for path in hidden]
-        _mount("tmpfs", closed, "tmpfs", 0, "mode=755")
+        mount("tmpfs", closed, "tmpfs", 0, "mode=755")
         for path, number in zip(hidden, held, strict=True):
             path.mkdir(parents=True, exist_ok=True)
             _bind(Path(f"/proc/self/fd/{number}"), path)
@@ -107,10 +111,11 @@ def _make_reachable(paths: list[Path]) -> None:
 
 
 def _bind(source: Path, target: Path) -> None:
-    _mount(str(source), target, "", _MS_BIND, "")
+    mount(str(source), target, "", _MS_BIND, "")
 
 
-def _mount(source: str, target: Path, kind: str, flags: int, options: str) -> None:
+def mount(source: str, target: Path, kind: str, flags: int, options: str) -> None:
+    """Mount in this namespace. Raises `OSError` where that fails."""
     # mount(2) and not mount(8), which would make a path of what is known by its descriptor alone
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode()) != 0:

@@ -44,14 +44,17 @@ def key(options: Globals, as_json: bool) -> None:
             {"file": str(path), "created": is_new, "fills": found.seed is not None, "verify": public_text(found)}
         )
         return
-    click.echo(f"{path}{' created' if is_new else ''}")
+    click.echo(output.clean(f"{path}{' created' if is_new else ''}"))
     if found.seed is None:
-        click.echo("with it this machine reads the shared cache, and puts nothing into it")
+        click.echo(output.clean("with it this machine reads the shared cache, and puts nothing into it"))
         return
-    click.echo("machines that fill the shared cache: copy that file to the same place there")
-    click.echo(f"machines that only read it: a file with this line instead:\n{public_text(found)}")
+    click.echo(output.clean("machines that fill the shared cache: copy that file to the same place there"))
+    click.echo(output.clean("machines that only read it: a file with this line instead:"))
+    click.echo(output.clean(public_text(found)))
     if found.token:
-        click.echo("and with its line that begins with token, where they read through coursefs serve-cache")
+        click.echo(
+            output.clean("and with its line that begins with token, where they read through coursefs serve-cache")
+        )
 
 
 @click.command()
@@ -70,7 +73,7 @@ def info(options: Globals, as_json: bool) -> None:
         output.show_json({"place": place, **asdict(found)})
         return
     oldest = f", the oldest from {found.oldest / _DAY:.0f} days ago" if found.oldest > _DAY else ""
-    click.echo(f"{output.size(found.bytes)} in {found.pieces} pieces in {output.clean(place)}{oldest}")
+    click.echo(output.clean(f"{output.size(found.bytes)} in {found.pieces} pieces in {place}{oldest}"))
 
 
 @click.command()
@@ -96,7 +99,7 @@ def verify(options: Globals, delete: bool, as_json: bool) -> int:
         output.show_json(asdict(found))
     else:
         deleted = ", deleted" if delete and found.bad_pieces else ""
-        click.echo(f"{found.pieces} good pieces, {found.bad_pieces} bad{deleted}")
+        click.echo(output.clean(f"{found.pieces} good pieces, {found.bad_pieces} bad{deleted}"))
     return 1 if found.bad_pieces else 0
 
 
@@ -121,7 +124,11 @@ def trim(options: Globals, size: str | None, age: str | None, as_json: bool) -> 
     if as_json:
         output.show_json(asdict(found))
         return
-    click.echo(f"{found.pieces} pieces with {output.size(found.bytes)} deleted; {output.size(found.kept_bytes)} left")
+    click.echo(
+        output.clean(
+            f"{found.pieces} pieces with {output.size(found.bytes)} deleted; {output.size(found.kept_bytes)} left"
+        )
+    )
 
 
 def _carried_out(options: Globals, work: Callable[[ListedTier], Awaitable[Any]]) -> tuple[str, Any]:

@@ -57,6 +57,7 @@ def _findings(options: Globals) -> Iterator[Finding]:
         machine,
     )
     from coursefs.doctor.platforms import new_replies, platforms
+    from coursefs.doctor.shared import shared_cache
     from coursefs.settings.config import Settings, load
     from coursefs.transport import Transport
     from coursefs.transport.proxies import proxies_from
@@ -72,6 +73,8 @@ def _findings(options: Globals) -> Iterator[Finding]:
         settings, is_read = Settings(), False
         yield Finding("settings", Severity.PROBLEM, str(error), f"${{EDITOR:-vi}} {app_paths.config_file}")
     yield from disk(app_paths, settings.cache.directory or app_paths.cache_dir, settings.cache.min_free)
+    shared = shared_cache(settings.cache, settings.cache.shared_key or app_paths.shared_key)
+    yield from [] if shared is None else [shared]
     yield from environment(proxies_from(os.environ), trust_from(os.environ))
     _, trouble = session_folder()
     if trouble is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,14 +41,18 @@ _SYSTEM = click.option("--system", "for_system", is_flag=True, help="For the who
 @service.command()
 @click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
 @_SYSTEM
+@click.option("--user", "account", metavar="NAME", help="With --system: the account that mounts; default: root.")
 @click.option("-o", "texts", multiple=True, metavar="OPT[,OPT…]", help="Mount options, as for coursefs mount.")
 @pass_globals
-def install(options: Globals, mountpoint: Path | None, for_system: bool, texts: tuple[str, ...]) -> None:
+def install(
+    options: Globals, mountpoint: Path | None, for_system: bool, account: str | None, texts: tuple[str, ...]
+) -> None:
     """Install the unit coursefs@.service, and with MOUNTPOINT mount there now and at every login.
 
-    With --system the mount is root's, starts with the machine and is shown to all its users.  The last line shows the
-    name of the mount for `systemctl --user status` and `journalctl --user -u`; `systemctl --user reload` reloads
-    settings and sign-ins (with --system without --user).
+    With --system the mount starts with the machine and is shown to all its users; it is root's, or that of the account
+    that --user names, with the settings and sign-ins of that account.  The last line shows the name of the mount for
+    `systemctl --user status` and `journalctl --user -u`; `systemctl --user reload` reloads settings and sign-ins (with
+    --system without --user).
 
     \b
     Example: coursefs service install ~/courses
@@ -55,23 +61,58 @@ def install(options: Globals, mountpoint: Path | None, for_system: bool, texts: 
     from coursefs.mount.options import as_text, parse
 
     systemd = _Systemd(for_system)
+    user = None if account is None else _server_account(account, for_system)
     given = [*(["allow_other"] if for_system else []), *texts]
+    if user is not None:
+        given = [f"uid={user.pw_uid},gid={user.pw_gid}", *given]
     parsed = parse(given)
-    if parsed.config is not None:
+    if parsed.config is not None and user is None:
         require_trusted(parsed.config)
     options.app_paths()  # checks the folders before anything is written
     require_fuse()
     systemd.require()
     when = "when the machine starts" if for_system else "at every login"
-    with _written(systemd.file, systemd.unit(options, as_text(parsed) if given else "")):
+    with _written(systemd.file, systemd.unit(options, as_text(parsed) if given else "", account or "")):
         systemd.call("daemon-reload")
         if mountpoint is not None:
+            is_new = not mountpoint.exists()
             with made(mountpoint) as wanted:
-                instance = _instance(prepare(wanted))
+                place = prepare(wanted)
+                if user is not None:
+                    _give(place, user, is_new=is_new)
+                instance = _instance(place)
                 systemd.call("enable", "--now", instance)
     output.message(f"installed {systemd.file}")
     if mountpoint is not None:
         output.message(f"{instance}: mounted, now and {when}")
+
+
+def _server_account(name: str, for_system: bool) -> pwd.struct_passwd:
+    """The account that is to mount. Raises `CoursefsError` with what to do if it is missing or may not."""
+    from coursefs.mount.mountpoint import FUSE_CONF, users_may_allow_other  # not needed for --help
+
+    if not for_system:
+        raise UsageError("--user is for the machine's systemd: add --system")
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        home = f"/var/lib/{name}"
+        advice = f"sudo useradd --system --create-home --home-dir {home} --shell /usr/sbin/nologin {name}"
+        raise CoursefsError(f"there is no user {name}; make it first: {advice}") from None
+    if user.pw_uid != 0 and not users_may_allow_other(FUSE_CONF):
+        raise CoursefsError(
+            f"{name} may not mount for other users; allow it first: echo user_allow_other | sudo tee -a {FUSE_CONF}"
+        )
+    return user
+
+
+def _give(mountpoint: Path, user: pwd.struct_passwd, *, is_new: bool) -> None:
+    """Make a new mount point the user's. Raises `CoursefsError` if an older one is another user's."""
+    if is_new:
+        os.chown(mountpoint, user.pw_uid, user.pw_gid)
+    elif mountpoint.stat().st_uid != user.pw_uid:
+        place, name = shlex.quote(str(mountpoint)), user.pw_name
+        raise CoursefsError(f"{place} does not belong to {name}, which is to mount there: sudo chown {name}: {place}")
 
 
 @contextmanager
@@ -143,11 +184,12 @@ class _Systemd:
 
         return (_SYSTEM_UNITS if self._for_system else config_home() / "systemd" / "user") / NAME
 
-    def unit(self, options: Globals, given: str) -> str:
+    def unit(self, options: Globals, given: str, account: str) -> str:
         """The text of the unit with these mount options."""
         from coursefs.daemon.systemd_unit import unit  # not needed for --help
 
-        return unit([*_program(), *global_options(options)], given, for_system=self._for_system)
+        command = [*_program(), *global_options(options)]
+        return unit(command, given, for_system=self._for_system, account=account)
 
     def require(self) -> None:
         """Raise `CoursefsError` with what to do if this systemd cannot be reached; changes nothing."""

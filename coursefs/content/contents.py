@@ -243,6 +243,8 @@ class Contents:
             file = await open_file.opened()
             before = file.present
             yield
+            if open_file.shared is not None:
+                await open_file.shared.settled()
             if not open_file.is_shared and not self.pinned(content):
                 passed = [piece for piece in file.pieces() if not before.covers(piece.start, piece.end)]
                 await self._context.run_write(self._context.store.drop, file, passed)
@@ -328,8 +330,12 @@ class Contents:
         async def complete(span: Range) -> None:
             await prefetch(open_file, content.remote.identity, None, Ranges.of([span]))
 
+        async def confirm() -> None:
+            if not self._transport.offline:
+                await self.probe(content, version, again=True)
+
         tasks, confirmed = self._context.supervisor, lambda: self.checked_ns(content)
-        return SharedPieces(self._sharing.cache, file, open_file, tasks, complete, confirmed)
+        return SharedPieces(self._sharing.cache, file, open_file, tasks, complete, confirmed, confirm)
 
     def _url_cache(self, content: Content) -> UrlCache:
         url_cache = self._url_caches.get(content.key)

@@ -50,15 +50,15 @@ class Sharing:
         return SharedFile(platform, content.remote.identity, version.size, mark)
 
 
-class Fetch(Protocol):
+class PlatformFetch(Protocol):
     """Fetches the bytes of a range request from the platform, up to its `stop`."""
 
     async def __call__(self, request: RangeRequest) -> None:
         """Returns early where others bring the rest.  Raises `CoursefsError`."""
 
 
-class Place(Protocol):
-    """Where the pieces of one file version are kept, as far as sharing needs to know it: an `OpenFile`."""
+class LocalPieces(Protocol):
+    """The pieces of one file version on this machine: an `OpenFile`, as far as sharing needs to know it."""
 
     async def save(self, start: int, data: memoryview) -> None:
         """Save these bytes to the cache."""
@@ -87,14 +87,16 @@ class SharedPieces:
         self,
         cache: SharedCache,
         file: SharedFile,
-        place: Place,
+        place: LocalPieces,
         tasks: Tasks,
         complete: Callable[[Range], Awaitable[object]],
         confirmed_ns: Callable[[], int | None],
+        confirm: Callable[[], Awaitable[object]],
     ) -> None:
-        """`complete` fetches what is missing of these bytes in the background, and raises `CoursefsError`.
+        """`complete` fetches what is missing of these bytes in the background.
 
-        `confirmed_ns`: when the platform last confirmed the version to this account, in ns since 1970.
+        `confirmed_ns`: when the platform last confirmed the version to this account, in ns since 1970; `confirm` asks
+        it.  Both functions that make requests raise `CoursefsError`.
         """
         self._cache = cache
         self._file = file
@@ -102,9 +104,12 @@ class SharedPieces:
         self._tasks = tasks
         self._complete = complete
         self._confirmed_ns = confirmed_ns
+        self._confirm: Callable[[], Awaitable[object]] | None = confirm  # None: it was asked already
+        self._finishing = 0  # pieces
+        self._finished = trio.Event()
         self._taking: dict[str, trio.Event] = {}  # single flight: pieces that are being taken, by name
 
-    async def fetch(self, request: RangeRequest, from_platform: Fetch, *, is_single_use: bool) -> None:
+    async def fetch(self, request: RangeRequest, from_platform: PlatformFetch, *, is_single_use: bool) -> None:
         """Fetch all bytes of a range request: from the shared cache, and what it lacks from the platform.
 
         `is_single_use`: each request to the platform costs a URL, so one brings everything that is missing then.
@@ -124,6 +129,11 @@ class SharedPieces:
             if is_over:
                 break
 
+    async def settled(self) -> None:
+        """Wait until the pieces that have come are put, or given up."""
+        while self._finishing:
+            await self._finished.wait()
+
     async def _take(self, request: RangeRequest) -> tuple[list[Claim], int | None]:
         """Take pieces as long as the shared cache has them; returns what the platform is to be asked for.
 
@@ -131,7 +141,7 @@ class SharedPieces:
         """
         while request.received < request.end:
             piece = self._piece(request.received)
-            if not self._is_confirmed or not self._cache.is_usable:
+            if not self._cache.is_usable or not await self._is_confirmed():
                 return [], None
             wanted = Range(request.received, min(piece.end, request.end))
             if self._place.in_cache(wanted) == wanted.end - wanted.start:  # another request has taken it meanwhile
@@ -189,6 +199,7 @@ class SharedPieces:
                 by_start[at] = Claim(piece, self._arrived, is_stored=False)
         for claim in by_start.values():
             self._place.join()  # now, while the request is a user: the last one closes the file
+            self._finishing += 1
             self._tasks.start_soon(self._finish, claim, name="share a piece")
 
     async def _finish(self, claim: Claim) -> None:
@@ -201,15 +212,28 @@ class SharedPieces:
             if data is not None:
                 await self._cache.put(claim, data)
         except CoursefsError as error:
-            log.debug("a piece is not shared: %s", error)  # whoever reads it gets the error
+            log.debug("a piece is not shared: %s", error)  # a read of it gets the error
         finally:
-            await self._cache.release(claim)
+            self._finishing -= 1
+            self._finished.set()
+            self._finished = trio.Event()
             self._place.leave()
+            await self._cache.release(claim)
 
     def _piece(self, offset: int) -> PieceName:
         return self._file.piece(offset // PIECE)
 
+    async def _is_confirmed(self) -> bool:
+        """Whether the platform has confirmed the version within a day; it is asked once, for a byte."""
+        confirm, self._confirm = self._confirm, None
+        if not self._was_confirmed and confirm is not None:
+            try:
+                await confirm()
+            except CoursefsError as error:
+                log.debug("the platform does not confirm the version: %s", error)  # the request that follows fails too
+        return self._was_confirmed
+
     @property
-    def _is_confirmed(self) -> bool:
+    def _was_confirmed(self) -> bool:
         confirmed = self._confirmed_ns()
         return confirmed is not None and time.time_ns() - confirmed < _CONFIRMED_FOR_NS

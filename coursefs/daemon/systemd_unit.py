@@ -14,7 +14,7 @@ Description=Courses at %f
 Documentation=man:coursefs(1)
 {network}
 [Service]
-Type=notify
+{account}Type=notify
 NotifyAccess=main
 ExecStart={command} mount --foreground{options} -- %f
 ExecReload=kill -HUP $MAINPID
@@ -35,14 +35,20 @@ _NETWORK = """\
 Wants=network-online.target
 After=network-online.target
 """
+_ACCOUNT = """\
+User={name}
+# neither NoNewPrivileges= nor what gives a service folders of its own (PrivateTmp=, ProtectSystem=, DynamicUser= ...):
+# it could not mount then, or no other user would see the mount
+"""
 
 
-def unit(command: Sequence[str], options: str = "", *, for_system: bool = False) -> str:
+def unit(command: Sequence[str], options: str = "", *, for_system: bool = False, account: str = "") -> str:
     """The text of the unit, for a user's systemd or for that of the machine.
 
-    `command` is the command line of coursefs, with the absolute path of the program; `options` are mount options.
+    `command` is the command line of coursefs, with the absolute path of the program; `options` are mount options;
+    `account` is the user that mounts, where that is not the one whose systemd it is.
     """
-    return _text(_WRITTEN, command, options, for_system=for_system)
+    return _text(_WRITTEN, command, options, for_system=for_system, account=account)
 
 
 def packaged_unit(command: Sequence[str], *, for_system: bool) -> str:
@@ -52,9 +58,10 @@ def packaged_unit(command: Sequence[str], *, for_system: bool) -> str:
     return _text(origin, command, "", for_system=for_system)
 
 
-def _text(origin: str, command: Sequence[str], options: str, *, for_system: bool) -> str:
+def _text(origin: str, command: Sequence[str], options: str, *, for_system: bool, account: str = "") -> str:
     return _TEMPLATE.format(
         origin=origin,
+        account=_ACCOUNT.format(name=account) if account else "",
         command=" ".join(map(quoted, command)),
         options=f" -o {quoted(options)}" if options else "",
         manager="" if for_system else " --user",

@@ -14,12 +14,11 @@ from pathlib import Path
 from coursefs.doctor.finding import Finding, Severity
 from coursefs.errors import CoursefsError
 from coursefs.mount.kernel import CONNECTIONS
-from coursefs.mount.mountpoint import require_binding
+from coursefs.mount.mountpoint import FUSE_CONF, require_binding, users_may_allow_other
 from coursefs.transport.proxies import Proxies
 from coursefs.transport.trust import Trust
 
 _DEVICE = Path("/dev/fuse")
-_FUSE_CONF = Path("/etc/fuse.conf")
 #: the first kernel with reads of 1 MiB (FUSE_MAX_PAGES)
 _KERNEL = (4, 20)
 #: where programs and desktop files are that cannot read every folder
@@ -35,7 +34,7 @@ def machine() -> Iterator[Finding]:
     yield fusermount(os.geteuid() == 0)
     yield binding()
     yield kernel(os.uname().release, CONNECTIONS)
-    yield allow_other(_FUSE_CONF)
+    yield allow_other(FUSE_CONF)
     home = os.environ.get("HOME")
     own = [Path(home, folder) for folder in _OWN_FLATPAK] if home else []
     yield from browser(default_browser(os.environ), {"Snap": _SNAP, "Flatpak": [*_FLATPAK, *own]})
@@ -127,11 +126,7 @@ def kernel(release: str, connections: Path) -> Finding:
 def allow_other(conf: Path) -> Finding:
     """Check whether users may show a mount to other users of the machine (`-o allow_other`)."""
     name = "user_allow_other"
-    try:
-        lines = conf.read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    if any(line.split("#")[0].strip() == name for line in lines):
+    if users_may_allow_other(conf):
         return Finding(name, Severity.OK, f"is set in {conf}")
     return Finding(
         name,

@@ -59,6 +59,19 @@ def require_fuse() -> None:
         raise CoursefsError("fusermount3 is missing: install it with `sudo apt install fuse3`")
 
 
+#: whose line `user_allow_other` lets other users than root mount with `allow_other`
+FUSE_CONF = Path("/etc/fuse.conf")
+
+
+def users_may_allow_other(conf: Path = FUSE_CONF) -> bool:
+    """Whether users may show a mount to other users of the machine; False also where that cannot be read."""
+    try:
+        lines = conf.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.split("#")[0].strip() == "user_allow_other" for line in lines)
+
+
 def require_binding() -> None:
     """Raise `CoursefsError` if libfuse cannot be loaded. Slow: only for the process that mounts."""
     try:

@@ -1,7 +1,7 @@
 """The shared cache: pieces of files that other machines of the same house, lab or library have fetched already.
 
 `SharedCache` is what the content engine uses.  It stores pieces in a `Tier`: a folder, a web cache, or an object store.
-docs/shared-cache.md says what it guarantees, and whom it trusts.
+docs/shared-cache.md says what it guarantees, and which machines it trusts.
 """
 
 from coursefs.shared.keys import SharedKey

@@ -29,7 +29,7 @@ from coursefs.shared.tier import Entry, FullTier, TierFailed
 
 T = TypeVar("T")
 
-#: threads that wait for the folder at once; where all of them hang, the next call fails at once
+#: threads that wait for the folder at once
 _THREADS = 4
 #: seconds between two looks for an object that is waited for
 _LOOK_EVERY = 0.05
@@ -97,10 +97,6 @@ class FolderTier:
         return self._folder / path_of(name)
 
     async def _run(self, function: Callable[..., T], *args: object) -> T:
-        if not self._limiter.available_tokens:
-            await trio.lowlevel.checkpoint()
-            if not self._limiter.available_tokens and self._limiter.statistics().tasks_waiting > 64 * _THREADS:
-                raise TierFailed(f"{self._folder}: does not answer")
         try:
             return await threads.run_sync(lambda: function(*args), limiter=self._limiter, abandon_on_cancel=True)
         except OSError as error:
@@ -147,10 +143,9 @@ def _write(path: Path, data: bytes, only_new: bool, min_free: int) -> tuple[bool
     folder = path.parent
     if not folder.is_dir():
         _make(folder)
-    if data:  # a claim takes no room
-        disk = os.statvfs(folder)
-        if disk.f_bavail * disk.f_frsize < min_free + len(data):
-            raise OSError(errno.ENOSPC, "the disk is full, as far as cache.min_free allows")
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < min_free + MOST_SEALED:  # for a claim too: others would wait for the piece
+        raise OSError(errno.ENOSPC, "the disk is full, as far as cache.min_free allows")
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}{_TEMPORARY}")
     try:
         with temporary.open("xb") as file:

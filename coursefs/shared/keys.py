@@ -1,4 +1,4 @@
-"""The key file of a shared cache: who may fill it, who believes whom.
+"""The key file of a shared cache: which machines may fill it, and which are believed.
 
 A file of lines, `shared.key` beside the settings unless `cache.shared_key` names another one:
 
@@ -18,12 +18,13 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from coursefs.base.atomic_files import write_atomically
 from coursefs.errors import CoursefsError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _SIZE = 32  # bytes of a seed and of a public key
 _WORD = re.compile(r"[A-Za-z0-9._~-]{8,128}")
@@ -47,11 +48,7 @@ class SharedKey:
     @property
     def public(self) -> bytes | None:
         """The public key of the seed."""
-        return (
-            None
-            if self.seed is None
-            else Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
-        )
+        return None if self.seed is None else _private(self.seed).public_key().public_bytes_raw()
 
     @property
     def reader(self) -> SharedKey:
@@ -63,10 +60,10 @@ class SharedKey:
         """The signature (64 bytes) of a message.  Raises `ValueError` without a seed."""
         if self.seed is None:
             raise ValueError("this key cannot sign")
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+        return _private(self.seed).sign(message)
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Whether somebody whom this machine believes has signed the message."""
+        """Whether the message was signed with a key that this machine believes."""
         own = () if self.public is None else (self.public,)
         return any(_is_signed(key, message, signature) for key in (*own, *self.believed))
 
@@ -78,7 +75,19 @@ class SharedKey:
         return "".join(f"{line}\n" for line in lines)
 
 
+# the library is imported late: it takes 5 MB, and a mount without a shared cache does not need it
+
+
+def _private(seed: bytes) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
 def _is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
     except (InvalidSignature, ValueError):

@@ -5,7 +5,7 @@ bytes on every machine alike: the platform's host, the file's identity, its vers
 bytes are sealed in two ways:
 
 - encrypted (AES-256-GCM) with a key that follows from the same facts, so that only an account that is shown the file,
-  with its version, can read the piece: whoever has the folder alone sees noise under names that mean nothing;
+  with its version, can read the piece; the folder alone shows noise under names that mean nothing;
 - signed (`SharedKey`), because the first reader has no checksum of the platform to compare with.
 """
 
@@ -15,9 +15,6 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coursefs.shared.keys import SharedKey
 
@@ -81,13 +78,18 @@ def seal(piece: PieceName, data: bytes | memoryview, key: SharedKey) -> bytes:
     """
     if len(data) != piece.size:
         raise ValueError("these are not the bytes of this piece")
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late: see `keys`
+
     nonce = os.urandom(_NONCE)
     sealed = nonce + AESGCM(piece.secret).encrypt(nonce, data, None)
     return b"".join((_MAGIC, key.sign(_signed(piece.name, sealed)), sealed))
 
 
 def unseal(piece: PieceName, sealed: bytes, key: SharedKey) -> bytes:
-    """The bytes of a piece.  Raises `BadPiece` unless somebody whom `key` believes has signed them for this name."""
+    """The bytes of a piece.  Raises `BadPiece` unless a key that `key` believes has signed them for this name."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     body = require_signed(piece.name, sealed, key)
     try:
         data = AESGCM(piece.secret).decrypt(body[:_NONCE], body[_NONCE:], None)
@@ -99,13 +101,13 @@ def unseal(piece: PieceName, sealed: bytes, key: SharedKey) -> bytes:
 
 
 def require_signed(name: str, sealed: bytes, key: SharedKey) -> bytes:
-    """The encrypted part of a piece.  Raises `BadPiece` unless somebody whom `key` believes has signed it."""
+    """The encrypted part of a piece.  Raises `BadPiece` unless a key that `key` believes has signed it."""
     if not sealed.startswith(_MAGIC) or not len(_MAGIC) + _SIGNATURE + _NONCE + _TAG <= len(sealed) <= MOST_SEALED:
         raise BadPiece("is no piece of a shared cache")
     signature = sealed[len(_MAGIC) : len(_MAGIC) + _SIGNATURE]
     body = sealed[len(_MAGIC) + _SIGNATURE :]
     if not key.verifies(_signed(name, body), signature):
-        raise BadPiece("is signed by nobody whom this machine believes")
+        raise BadPiece("is not signed with a key that this machine believes")
     return body
 
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: seconds that a claim is worth since it was last written
-LEASE = 4.0
+LEASE = 3.0
 #: seconds between two writings of a claim
 _RENEWED_EVERY = 1.2
 #: seconds that a read, and background work, waits for the tier to answer: the delay that a dead tier costs at most
@@ -67,7 +67,7 @@ class Claim:
     piece: PieceName
     progress: Callable[[], int]  # counts the bytes that have come
     is_stored: bool  # False: the tier could not be asked, so that others know nothing of it
-    progress_written: int = -1  # when it was last written
+    progress_written: int = 0  # the bytes that had come when it was last written
 
 
 class SharedCache:
@@ -127,6 +127,8 @@ class SharedCache:
             data = await self._get(piece, wait=wait, urgent=urgent)
             if data is not None:
                 return data
+            if not self.is_usable:  # it has just failed: do not wait for it once more
+                break
             claim = await self._claim(piece, progress)
             if claim is not None and await self._is_put_already(claim):
                 wait = 0.0
@@ -134,7 +136,9 @@ class SharedCache:
             if claim is not None:
                 return claim
             now = trio.current_time()
-            if now >= until:
+            if now >= until:  # the claimant goes on and on: do not wait again for the next piece
+                self._reading = self._reading.failed(now, f"{self.place}: another machine fetches a piece and is slow")
+                self._say(self._reading.trouble)
                 break
             wait = min(_LOOK, until - now)
         return Claim(piece, progress, is_stored=False)
@@ -252,7 +256,7 @@ class SharedCache:
         with trio.CancelScope(shield=True):
             is_created = await self._ask_to_write(self._tier.put(claim_name(claim.piece), b"", only_new=True))
         if is_created:
-            claim.is_stored = True
+            claim.is_stored, claim.progress_written = True, claim.progress()
             if self._renewal is None:
                 self._renewal = trio.CancelScope()
                 self._tasks.start_soon(self._renew, name="renew claims in the shared cache")

@@ -31,7 +31,7 @@ class TierChecked:
     """The result of a check of all pieces."""
 
     pieces: int = 0  # good ones
-    bad_pieces: int = 0  # not signed by anybody whom this machine believes; deleted, if it was told so
+    bad_pieces: int = 0  # not signed with a key that this machine believes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,6 +13,7 @@ from benchmarks.rows import COURSEFS, RCLONE, RCLONE_STREAMS, TOOLS, Figures, Ro
 
 _COLOURS = {RCLONE: "#9aa5b1", RCLONE_STREAMS: "#c7cdd4", COURSEFS: "#1f6f8b"}
 _COLUMNS = 3
+_LINES = ("#1f6f8b", "#c0392b", "#9aa5b1")
 
 
 def draw(rows: Sequence[Row], figures: Figures, title: str, path: Path) -> None:
@@ -44,3 +45,20 @@ def _panel(axes: Axes, row: Row, figures: Figures) -> None:
     better = "more" if row.more_is_better else "less"
     axes.set_title(f"{row.title}\n{row.unit}, {better} is better", fontsize=8, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_lines(across: str, panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], path: Path) -> None:
+    """One panel for each title: a line through the points (x, y) of each tool, from 0 on."""
+    mpl.use("Agg")
+    figure = Figure(figsize=(4.2 * len(panels), 3.4), layout="constrained")
+    for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True):
+        for (tool, points), colour in zip(lines.items(), _LINES, strict=False):
+            axes.plot(*zip(*points, strict=True), "o-", color=colour, label=tool, markersize=3)
+        axes.set_title(title, fontsize=9, loc="left")
+        axes.set_xlabel(across, fontsize=8)
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=7, frameon=False)
+    figure.savefig(path, dpi=110, metadata={"Software": None})

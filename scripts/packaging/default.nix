@@ -1,4 +1,5 @@
-# For Nix: packs the self-contained folder of a release.  UNTRIED: nix does not run where this was written.
+# For Nix: packs the self-contained folder of a release.
+# Tried with nix of Debian 13 and a stand-in for nixpkgs (scripts/packaging/try-recipes); UNTRIED on NixOS itself.
 #   nix-build --arg release ./dist/coursefs-0.2.0-x86_64.tar.xz scripts/packaging
 { release, pkgs ? import <nixpkgs> { } }:
 

@@ -56,14 +56,14 @@ class Web:
 
 @asynccontextmanager
 async def web(
-    answer: Callable[[str, bytes], bytes], tls: ssl.SSLContext | None = None, host: str = "localhost"
+    answer: Callable[[str, bytes], bytes], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Web]:
-    """A server as long as the context lasts."""
+    """A server at an address (a name may have several), as long as the context lasts."""
     there = Web(answer, scheme="https" if tls else "http")
     async with trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(0, host=host)
         there.port = listeners[0].socket.getsockname()[1]
-        served = [trio.SSLListener(one, tls) if tls else one for one in listeners[:1]]
+        served = [trio.SSLListener(one, tls) if tls else one for one in listeners]
         nursery.start_soon(trio.serve_listeners, there.serve, served)
         yield there
         nursery.cancel_scope.cancel()

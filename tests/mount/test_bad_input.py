@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from coursefs.demo.sessions import EMAIL, PASSWORD
 from coursefs.errors import CoursefsError
 from coursefs.mount.mountpoint import prepare
+from tests.mount.program import PROGRAM
 from tests.mount.world import LIMIT, World, platform
 
 pytestmark = pytest.mark.mount
@@ -71,9 +71,9 @@ def test_a_mount_point_that_is_not_ours(world: World) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide /dev/fuse from a process")
 def test_no_fuse(world: World) -> None:
     world.login()
-    script = 'mount -t tmpfs tmpfs /dev && exec "$0" -m coursefs mount "$1"'
+    script = 'mount -t tmpfs tmpfs /dev && exec "$@"'
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, sys.executable, str(world.mountpoint)],
+        ["unshare", "--mount", "sh", "-c", script, "sh", *PROGRAM, "mount", str(world.mountpoint)],
         capture_output=True,
         text=True,
         timeout=LIMIT,

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.mount.program import PROGRAM
+from tests.mount.program import PROGRAM, program_in
 from tests.mount.test_life import VIDEO
 from tests.mount.test_tree import expected_files
 from tests.mount.world import LIMIT, World, has_ended, platform_names, until
@@ -29,10 +29,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def foreground(
-    world: World, *, module: str = "coursefs", stderr: int | IO[bytes] = subprocess.DEVNULL, **how: Any
+    world: World, *, module: str | None = None, stderr: int | IO[bytes] = subprocess.DEVNULL, **how: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A mount in the foreground that answers; it ends well when the context ends."""
-    command = [sys.executable, "-m", module, "mount", "-f", str(world.mountpoint)]
+    """A mount in the foreground that answers; it ends well when the context ends. `module`: in place of the program."""
+    program = [sys.executable, "-m", module] if module else program_in(world.environment)
+    command = [*program, "mount", "-f", str(world.mountpoint)]
     with subprocess.Popen(command, env=world.environment, stderr=stderr, cwd=_ROOT, **how) as process:
         try:
             until(lambda: process.poll() is not None or world.is_mounted, "it was mounted")

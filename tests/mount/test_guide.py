@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sqlite3
-import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import pytest
 from coursefs.settings.config import add_account, load
 from coursefs.settings.credentials import Credentials
 from coursefs.settings.paths import app_paths
+from tests.mount.program import PROGRAM
 from tests.mount.world import LIMIT, World
 
 pytestmark = pytest.mark.mount
@@ -34,8 +34,8 @@ class Person:
 
     def __init__(self, world: World, *arguments: str) -> None:
         self.child = pexpect.spawn(
-            sys.executable,
-            ["-m", "coursefs", *arguments],
+            PROGRAM[0],
+            [*PROGRAM[1:], *arguments],
             env=world.environment | {"TERM": "xterm"},
             dimensions=(24, COLUMNS),
             encoding="utf-8",

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from coursefs.mount import mountinfo
+from tests.mount.program import PROGRAM
 from tests.mount.test_life import VIDEO
 from tests.mount.world import LIMIT, World, has_ended, until
 
@@ -117,7 +117,8 @@ def test_umount_in_the_other_namespace_leaves_it_mounted_here(mounted: World) ->
         pytest.skip("in a user namespace, mounts of the first one are locked")
     pid = mounted.pid
     said_there = mounted.mountpoint.parent / "said"
-    with namespace('"$1" -m coursefs umount "$2" 2>"$3"', sys.executable, mounted.mountpoint, said_there):
+    script = 'mountpoint=$1 said=$2; shift 2; "$@" umount "$mountpoint" 2>"$said"'
+    with namespace(script, mounted.mountpoint, said_there, *PROGRAM):
         said = said_there.read_text()
         assert f"its process {pid} is in another mount namespace, where it is still mounted" in said
     assert mounted.is_mounted and mounted.path(VIDEO).read_bytes()

@@ -1,4 +1,7 @@
-"""The tests of this level and of the next, run once more as an ordinary user where root runs them."""
+"""The tests of this level and of the next, run once more as an ordinary user where root runs them.
+
+With the program of a release it is this level alone: programs of others are tried with the program of this folder.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.mount.program import LAUNCHER
+
 _TESTS = Path(__file__).resolve().parents[1]
 _MODULES = sorted(
     str(path.relative_to(_TESTS))
-    for level in ("mount", "foreign")
+    for level in (("mount",) if LAUNCHER else ("mount", "foreign"))
     for path in (_TESTS / level).glob("test_*.py")
     if path.name != Path(__file__).name
 )

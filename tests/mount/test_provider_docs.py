@@ -20,7 +20,7 @@ import pytest
 from coursefs.providers.base import Account
 from coursefs.testing import check_platform, check_provider
 from coursefs.transport import Transport
-from tests.mount.program import PROGRAM
+from tests.mount.program import program_in
 from tests.mount.world import LIMIT, Platform, World
 
 DOCS = Path(__file__).parents[2] / "docs" / "provider.md"
@@ -179,7 +179,7 @@ def test_signing_in(world: World, site: Moodle) -> None:
     (account,) = json.loads(world.run("accounts", "--json").stdout)
     assert (account["provider"], account["server"], account["signed_in"]) == ("moodle", site.address, True)
     # what else is wrong on this machine does not matter
-    command = [*PROGRAM, "doctor", "--json"]
+    command = [*program_in(world.environment), "doctor", "--json"]
     done = subprocess.run(command, capture_output=True, timeout=LIMIT, env=world.environment, check=False)
     found = {one["check"]: one["message"] for one in json.loads(done.stdout)["checks"]}
     assert found["account moodle"] == "signed in as Ada Lovelace"

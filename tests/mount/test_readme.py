@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.mount.program import install
 from tests.mount.world import LIMIT, Platform, World
 from tests.unit.test_docs import ROOT
 
@@ -31,12 +31,7 @@ def home(own_home: Path, tmp_path: Path, demo_platform: Platform) -> World:
     """A user with ~/courses and coursefs on the PATH."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    program = programs / "coursefs"
-    program.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from coursefs.cli.main import main\nsys.exit(main())\n"
-    )
-    program.chmod(0o755)
+    install(programs)
     mountpoint = own_home / "courses"
     mountpoint.mkdir()
     (own_home / ".local/share/bash-completion/completions").mkdir(parents=True)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 
 from coursefs.daemon.claims import claimed
 from coursefs.mount import mountinfo
-from tests.mount.program import PROGRAM
+from tests.mount.program import PROGRAM, install
 from tests.mount.test_life import VIDEO
 from tests.mount.world import LIMIT, World, has_ended, until
 
@@ -207,14 +206,7 @@ def programs(tmp_path: Path) -> Path:
     """A folder with `coursefs` and the helper for mount(8), as an installation has them."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    root = Path(__file__).parents[2]
-    for name, module in (("coursefs", "coursefs.cli.main"), ("mount.fuse.coursefs", "coursefs.cli.mount_helper")):
-        program = folder / name
-        program.write_text(
-            f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(root)!r})\n"
-            f"from {module} import main\nsys.exit(main())\n"
-        )
-        program.chmod(0o755)
+    install(folder)
     return folder
 
 

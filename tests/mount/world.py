@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from coursefs.mount import mountinfo
-from tests.mount.program import PROGRAM
+from tests.mount.program import program_in
 
 #: seconds that any command of a test may take
 LIMIT = 90.0
@@ -118,7 +118,7 @@ class World:
     ) -> subprocess.CompletedProcess[str]:
         """Run `coursefs` to its end; it must end with this status, and say what is wrong in so many lines."""
         done = subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
+            [*program_in(self.environment), *map(str, arguments)],
             capture_output=True,
             text=True,
             input=stdin,
@@ -138,7 +138,7 @@ class World:
         Other mounts of the machine, which may be dead or silent, are left out of both.
         """
         done = subprocess.run(
-            [*PROGRAM, "doctor", "--json"],
+            [*program_in(self.environment), "doctor", "--json"],
             capture_output=True,
             text=True,
             timeout=LIMIT,

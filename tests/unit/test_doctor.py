@@ -19,10 +19,13 @@ from coursefs.cli.main import main
 from coursefs.doctor import disk, machine
 from coursefs.doctor.finding import Finding, Severity, exit_status
 from coursefs.doctor.platforms import clock, is_dead, is_silent, mount_answers, platforms
+from coursefs.doctor.shared import shared_cache
 from coursefs.errors import NotSignedIn, Unreachable
 from coursefs.library import AccountSource
 from coursefs.model import Course, Identity, Outline, RouteState, Wanted
+from coursefs.settings.config import Cache
 from coursefs.settings.paths import app_paths
+from coursefs.shared.keys import create_key, load_key
 from coursefs.transport import Transport
 from tests.engine.fakes import FakeProvider, made_by
 
@@ -90,6 +93,28 @@ def test_folders(tmp_path: Path) -> None:
 def test_room(tmp_path: Path) -> None:
     assert disk.disk_space(tmp_path / "not" / "there", 0).state is Severity.OK
     assert "coursefs cache clear" in str(disk.disk_space(tmp_path, 2**60).advice)
+
+
+def test_a_shared_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, place = tmp_path / "shared.key", tmp_path / "tier"
+    cache = Cache(shared=str(place))
+    assert shared_cache(Cache(), key) is None
+
+    def found(cache: Cache) -> Finding:
+        finding = shared_cache(cache, key)
+        assert finding is not None
+        return finding
+
+    assert "needs a key" in found(cache).message and found(cache).advice == "coursefs cache shared key"
+    create_key(key)
+    assert "no such folder" in found(cache).message and str(found(cache).advice).startswith("sudo mkdir")
+    place.mkdir()
+    assert found(cache) == Finding("shared cache", Severity.OK, f"{place}, to take from and to fill")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "not writable" in found(cache).message
+    key.write_text(load_key(key).reader.lines())
+    assert found(cache).message.endswith("to take from only")
+    assert "cannot be reached" in found(Cache(shared="http://127.0.0.1:1")).message
 
 
 def test_databases(tmp_path: Path) -> None:

@@ -39,6 +39,17 @@ def test_the_version_is_the_same_everywhere(file: str, line: str) -> None:
 def test_every_dependency_is_locked_with_hashes(lock: str) -> None:
     names = {re.split(r"[\[><=;~ ]", one, maxsplit=1)[0].lower() for one in _PROJECT["dependencies"]}
     assert names <= locked(lock).keys()
+    assert_hashed(lock)
+
+
+def test_every_client_of_others_is_locked_with_hashes() -> None:
+    named = dict(one.lower().replace("_", "-").split("==") for one in _PROJECT["optional-dependencies"]["clients"])
+    assert named.items() <= locked("clients.txt").items()
+    assert_hashed("clients.txt")
+
+
+def assert_hashed(lock: str) -> None:
+    """Each block of a lock has a hash."""
     blocks = re.split(r"\n(?=\S)", (_PACKAGING / "locks" / lock).read_text().strip())
     assert [block for block in blocks if "--hash=sha256:" not in block] == []
 

@@ -51,6 +51,8 @@ def test_a_lone_surrogate_costs_no_more_than_its_own_text() -> None:
         b"[" * 30_000,
         b"[" * 30_000 + b"]" * 30_000,
         b'{"a":' * 30_000,
+        b"[" * 101 + b"]" * 101,
+        b'{"a":' * 101 + b"0" + b"}" * 101,
     ],
 )
 def test_what_is_no_json_is_none(text: bytes) -> None:
@@ -70,6 +72,11 @@ def test_what_is_no_json_is_none(text: bytes) -> None:
 def test_more_than_any_reply_holds_is_a_bad_reply(text: bytes) -> None:
     with pytest.raises(BadReply, match="larger than any"):
         parse_json(text)
+
+
+@pytest.mark.parametrize("text", [b"", b'"[0, 1)"', b'"' + b"{[" * 101 + b'"'])
+def test_as_deep_as_values_may_lie_in_each_other(text: bytes) -> None:
+    assert parse_json(b"[" * 100 + text + b"]" * 100) is not None
 
 
 def test_braces_in_texts_are_no_values() -> None:

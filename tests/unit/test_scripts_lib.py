@@ -1,4 +1,4 @@
-"""scripts/lib.sh: which packages of the system bring a Python that is new enough, by what apt-cache says of them."""
+"""scripts/lib.sh: which packages bring a Python that is new enough, and which versions developers get."""
 
 from __future__ import annotations
 
@@ -74,3 +74,48 @@ def test_a_name_that_there_is_not_is_not_taken_for_another(machine: dict[str, st
     """`python3.14` is a regular expression for apt-cache, which `postgresql-plpython3-14` matches."""
     assert said(machine, "candidate_version python3.14; candidate_version python3.16") == ""
     assert said(machine, "candidate_version python3") != ""
+
+
+#: in place of the environment's Python: notes how pip is called, and fails with WORDS for the lock
+_PYTHON = """#!/bin/bash
+echo "$*" >>"$(dirname "$0")/calls"
+[[ $* == *--require-hashes* ]] || exit 0
+[[ ! "WORDS" ]] || { printf '%s\\n' "WORDS" >&2; exit 1; }
+"""
+
+
+def installed(tmp_path: Path, words: str, extras: str = "[test]") -> tuple[int, list[str], str]:
+    """The status of install_project, how pip was called, and what was said."""
+    programs = tmp_path / "venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, text in (("python", _PYTHON.replace("WORDS", words)), ("pip", "#!/bin/sh\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    script = f"set -euo pipefail; source scripts/lib.sh; venv={tmp_path}/venv; install_project python3 '{extras}'"
+    done = subprocess.run(["bash", "-c", script], cwd=_ROOT, check=False, capture_output=True, text=True)
+    calls = (programs / "calls").read_text().splitlines()
+    return done.returncode, [line.partition(" --disable-pip-version-check ")[2] for line in calls], done.stderr
+
+
+def test_developers_get_the_locked_versions(tmp_path: Path) -> None:
+    status, calls, _ = installed(tmp_path, "")
+    locked = "--require-hashes --requirement scripts/packaging/locks/development.txt"
+    assert (status, calls) == (0, [locked, "--no-deps --no-build-isolation --editable ."])
+
+
+def test_where_a_locked_version_is_not_to_be_had_the_newest_is_taken_and_that_is_said(tmp_path: Path) -> None:
+    words = "ERROR: Could not find it (from versions: 1, 2)\nERROR: No matching distribution found for anyio==4.16.0"
+    status, calls, said = installed(tmp_path, words)
+    assert (status, calls[1:]) == (0, ["--editable .[test]"])
+    assert said.splitlines()[-1].endswith("because pip says: No matching distribution found for anyio==4.16.0")
+
+
+def test_a_package_with_another_hash_is_not_installed(tmp_path: Path) -> None:
+    words = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."
+    status, calls, said = installed(tmp_path, words)
+    assert (status, len(calls)) == (1, 1)
+    assert "is not the one that is locked in scripts/packaging/locks/development.txt" in said
+
+
+def test_users_get_what_the_project_allows(tmp_path: Path) -> None:
+    assert installed(tmp_path, "", "[demo]")[:2] == (0, ["--editable .[demo]"])

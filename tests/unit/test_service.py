@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -42,8 +44,15 @@ def test_paths_are_escaped_as_systemd_does(path: str) -> None:
 COMMAND = [sys.executable, "-m", "coursefs", "--config", "/a b/%$x"]
 
 
-@pytest.mark.parametrize("text", [unit(COMMAND, "umask=077"), packaged_unit(COMMAND, for_system=False)])
-def test_systemd_understands_the_unit(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("manager", "text"),
+    [
+        ("--user", unit(COMMAND, "umask=077")),
+        ("--user", packaged_unit(COMMAND, for_system=False)),
+        ("--system", unit(COMMAND, "allow_other", for_system=True, account="daemon")),
+    ],
+)
+def test_systemd_understands_the_unit(manager: str, text: str, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd is not installed")
@@ -51,7 +60,7 @@ def test_systemd_understands_the_unit(text: str, tmp_path: Path) -> None:
     instance.write_text(text)
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(
-        [program, "--user", "--man=no", "verify", str(instance)],
+        [program, manager, "--man=no", "verify", str(instance)],
         capture_output=True,
         text=True,
         env=environment,
@@ -173,6 +182,49 @@ def test_a_service_of_the_machine(
     assert main(["service", "uninstall", "--system"]) == 0
     assert not (units / "coursefs@.service").exists()
     assert "--system daemon-reload" in (systemctl / "asked").read_text()
+
+
+@pytest.fixture
+def by_root(systemctl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The unit that root installs, on a machine whose users may show their mounts to others."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may do this")
+    conf = tmp_path / "fuse.conf"
+    conf.write_text("user_allow_other\n")
+    monkeypatch.setattr("coursefs.mount.mountpoint.require_fuse", lambda: None)
+    monkeypatch.setattr("coursefs.mount.mountpoint.FUSE_CONF", conf)
+    monkeypatch.setattr("coursefs.cli.service._SYSTEM_UNITS", tmp_path / "system")
+    return tmp_path / "system" / "coursefs@.service"
+
+
+def test_a_service_of_the_machine_with_an_account_of_its_own(by_root: Path, tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    courses = tmp_path / "courses"
+    assert main(["service", "install", "--system", "--user", "nobody", "-o", "gid=77,umask=027", str(courses)]) == 0
+    text = by_root.read_text()
+    assert "\nUser=nobody\n" in text
+    assert f"mount --foreground -o uid={nobody.pw_uid},gid=77,umask=027,allow_other -- %f" in text
+    assert courses.stat().st_uid == nobody.pw_uid
+    for forbidden in ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "ProtectSystem", "DynamicUser"):
+        assert not re.search(rf"^{forbidden}", text, re.MULTILINE)  # fusermount3 could not mount, or only for itself
+
+
+def test_what_is_missing_for_an_account_is_said_before_anything_is_written(
+    by_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*arguments: str, status: int = 1) -> str:
+        assert main(["service", "install", *arguments]) == status
+        assert not by_root.exists()
+        return capsys.readouterr().err
+
+    courses = tmp_path / "courses"
+    courses.mkdir()
+    assert "add --system" in refused("--user", "nobody", status=2)
+    assert "sudo useradd --system" in refused("--system", "--user", "no-such-user", str(courses))
+    assert f"sudo chown nobody: {courses}" in refused("--system", "--user", "nobody", str(courses))
+    assert courses.stat().st_uid == 0
+    (tmp_path / "fuse.conf").write_text("#user_allow_other\n")
+    assert f"echo user_allow_other | sudo tee -a {tmp_path}/fuse.conf" in refused("--system", "--user", "nobody")
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])

@@ -17,7 +17,7 @@ _SOURCES = [
 #: for users; other pages are for developers
 _PAGES = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("backup", "courses", "download", "openedx", "panopto", "status")),
+    *(f"docs/{name}.md" for name in ("backup", "courses", "download", "lab", "openedx", "panopto", "status")),
 ]
 #: stiff words, and what to say
 _STIFF = {
