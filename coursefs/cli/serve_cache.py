@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import socket
+import ssl
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,19 +59,30 @@ def serve_cache(
         raise UsageError("--tls-cert and --tls-key belong together")
     if announce and tls_cert is not None:
         raise UsageError("--announce goes without TLS: others find an address, and no name that a certificate is for")
-    bound = _bound(listen)
-    host, port = bound.getsockname()[:2]
-    if tls_cert is None and host not in _LOOPBACK and not settings.shared_plain_http:
-        bound.close()
-        raise UsageError(
-            f"--listen {listen} is for other machines, and there is no TLS: give --tls-cert and --tls-key, or, on a"
-            " local network that you trust, set cache.shared_plain_http = true"
-        )
-    scheme = "http" if tls_cert is None else "https"
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(output.clean(f"serving {place} at {scheme}://{shown}:{port}"), err=True)
-    with _announced(host, port) if announce else nullcontext():
-        trio.run(_serve, place, settings.min_free, key, bound, tls_cert, tls_key)
+    if tls_cert is not None and tls_key is not None:
+        _require_certificate(tls_cert, tls_key)
+    with _bound(listen) as bound:
+        host, port = bound.getsockname()[:2]
+        if tls_cert is None and host not in _LOOPBACK and not settings.shared_plain_http:
+            raise UsageError(
+                f"--listen {listen} is for other machines, and there is no TLS: give --tls-cert and --tls-key, or, on a"
+                " local network that you trust, set cache.shared_plain_http = true"
+            )
+        scheme = "http" if tls_cert is None else "https"
+        shown = f"[{host}]" if ":" in host else host
+        with _announced(host, port) if announce else nullcontext():
+            click.echo(output.clean(f"serving {place} at {scheme}://{shown}:{port}"), err=True)
+            trio.run(_serve, place, settings.min_free, key, bound, tls_cert, tls_key)
+
+
+def _require_certificate(cert: Path, key: Path) -> None:
+    """Raises `UsageError` unless the files hold a certificate and its private key."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")  # it would be asked for
+    except ssl.SSLError:
+        raise UsageError(f"--tls-cert {cert} is no certificate (PEM), or --tls-key {key} is not its key") from None
+    except OSError as error:
+        raise CoursefsError(f"--tls-cert {cert}: {error.strerror}") from None
 
 
 def _announced(host: str, port: int) -> AbstractContextManager[None]:
@@ -95,11 +107,15 @@ def _bound(listen: str) -> socket.socket:
         raise UsageError(f"--listen {listen}: expected an address and a port, such as 0.0.0.0:{_PORT}")
     host = host.strip("[]") or "0.0.0.0"  # noqa: S104  # as it was asked for
     try:
-        family = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family[0], socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(family[4])
-        bound.listen(128)
+        family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            bound.listen(128)
+        except OSError:
+            bound.close()
+            raise
     except OSError as error:
         raise CoursefsError(f"--listen {listen}: {error.strerror}") from None
     return bound

@@ -155,8 +155,9 @@ def _network() -> Iterator[Zeroconf]:
 
     try:
         zeroconf = Zeroconf()
-    except OSError as error:
-        raise TierFailed(f"the local network cannot be listened to: {error.strerror}") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no network
+        reason = getattr(error, "strerror", None) or "there is none"
+        raise TierFailed(f"the local network cannot be listened to: {reason}") from None
     try:
         yield zeroconf
     finally:

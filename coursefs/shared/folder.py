@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import time
@@ -35,6 +36,10 @@ _LOOK_EVERY = 0.05
 #: seconds after which a temporary file belongs to a process that was killed
 _LEFT = 3600.0
 _TEMPORARY = ".part"
+#: the folder may hold other files as well, which are nobody's to list or delete
+_PART = re.compile(r"[0-9a-f]{2}")
+_OBJECT = re.compile(r"[0-9a-f]{64}(\.claim)?")
+_LEFT_OVER = re.compile(rf"{_OBJECT.pattern}\.[0-9a-f]{{12}}\{_TEMPORARY}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -102,6 +107,12 @@ class FolderTier:
 def path_of(name: str) -> str:
     """The path of an object below the folder, or below the address of a web cache (pure)."""
     return f"{name[:2]}/{name}"
+
+
+def is_object(path: str) -> bool:
+    """Whether a path below the folder, or in a bucket, is that of an object of a tier (pure)."""
+    part, _, name = path.rpartition("/")
+    return part.rpartition("/")[2] == name[:2] and _OBJECT.fullmatch(name) is not None
 
 
 def _read(path: Path) -> bytes | None:
@@ -190,7 +201,7 @@ def _remove(path: Path) -> None:
 
 
 def _parts(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if len(each.name) == 2 and each.is_dir())
+    return sorted(each for each in folder.iterdir() if _PART.fullmatch(each.name) and each.is_dir())
 
 
 def _entries(part: Path, ahead: float) -> list[Entry]:
@@ -199,11 +210,13 @@ def _entries(part: Path, ahead: float) -> list[Entry]:
 
 def _listed(part: Path, ahead: float) -> Iterator[Entry]:
     for path in part.iterdir():
+        is_left = _LEFT_OVER.fullmatch(path.name) is not None
+        if not is_left and not is_object(f"{part.name}/{path.name}"):
+            continue
         with suppress(FileNotFoundError):
-            status = path.stat()
+            status = path.stat(follow_symlinks=False)
             age = max(0.0, time.time() + ahead - status.st_mtime)
-            if path.name.endswith(_TEMPORARY):
-                if age > _LEFT:
-                    path.unlink()
-                continue
-            yield Entry(path.name, status.st_size, age)
+            if not is_left:
+                yield Entry(path.name, status.st_size, age)
+            elif age > _LEFT:
+                path.unlink()

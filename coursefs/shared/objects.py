@@ -23,7 +23,7 @@ import trio
 
 from coursefs.base import threads
 from coursefs.errors import UsageError
-from coursefs.shared.folder import path_of
+from coursefs.shared.folder import is_object, path_of
 from coursefs.shared.pieces import MOST_SEALED
 from coursefs.shared.tier import Entry, TierFailed
 
@@ -105,6 +105,8 @@ class ObjectTier:
         stream = iter(self._obstore.list(self._store))
         while (part := await self._run(next, stream, None)) is not None:
             for one in part:
+                if not is_object(str(one["path"])):
+                    continue
                 age = max(0.0, time.time() + self._ahead - one["last_modified"].timestamp())
                 yield Entry(str(one["path"]).rpartition("/")[2], int(one["size"]), age)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -120,3 +122,23 @@ def test_what_no_other_machine_reaches_is_not_announced(monkeypatch: pytest.Monk
 
 def test_the_addresses_are_those_of_networks() -> None:
     assert not [one for one in ADDRESSES if one.startswith("127.")]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("No interfaces to listen on"), "there is none"),
+        (OSError(errno.ENODEV, os.strerror(errno.ENODEV)), "No such device"),
+    ],
+)
+async def test_a_machine_without_a_network_finds_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    """As zeroconf says it."""
+
+    def none() -> None:
+        raise error
+
+    monkeypatch.setattr("zeroconf.Zeroconf", none)
+    with pytest.raises(TierFailed, match=f"^the local network cannot be listened to: {said}$"):
+        await DiscoveredTier("").get(NAME)
