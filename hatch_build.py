@@ -1,4 +1,4 @@
-"""Puts the man pages into the wheel; an installation in place needs none.
+"""Puts the man pages into the wheel; an installation in place needs none.  A free-threaded Python is refused.
 
 They are made while the wheel is built, so that `pipx install .` brings them too. Where they cannot be made (a build
 without isolation that lacks click-man), those in build/man are taken, if scripts/package has made some.
@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+if "t" in sys.abiflags:  # before an installer builds packages that have no wheels for it
+    sys.exit(
+        "coursefs does not run on a free-threaded build of Python;"
+        " name an ordinary one: pipx install --python /usr/bin/python3 ."
+    )
 
 
 class ManPages(BuildHookInterface):

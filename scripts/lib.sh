@@ -22,7 +22,8 @@ quietly() {
     return "$status"
 }
 
-# The interpreter to use: $PYTHON, else the first that is new enough; where there is none, it is installed.
+# The interpreter to use: $PYTHON, else the first that is new enough and not free-threaded; where there is none, it is
+# installed.
 find_python() {
     local round packages
     for round in here installed; do
@@ -37,10 +38,12 @@ find_python() {
     fail "Python 3.11 or newer is needed, and this system has no package of it; install it and run this again, or name it: PYTHON=/path/to/python3 $0"
 }
 
+fits='import sys; sys.exit(sys.version_info < (3, 11) or "t" in sys.abiflags)'
+
 new_enough_python() {
     local candidate
     for candidate in ${PYTHON:+"$PYTHON"} python3 python3.{14..11}; do
-        if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        if have "$candidate" && "$candidate" -c "$fits" 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
@@ -79,7 +82,7 @@ every_python() {
     for candidate in python3.{11..19} python3 "$HOME"/.pyenv/versions/3.*/bin/python3 \
         "$HOME"/.local/share/uv/python/cpython-3.*/bin/python3; do
         number=$("$candidate" -c 'import sys, venv; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
-        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue
+        "$candidate" -c "$fits" || continue
         [[ -n ${found[$number]-} ]] || found[$number]=$(type -P "$candidate")
     done
     for number in "${!found[@]}"; do

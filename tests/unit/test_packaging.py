@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -71,6 +73,12 @@ def test_a_locked_package_is_one_that_the_project_allows() -> None:
 
 def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def test_a_free_threaded_python_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "abiflags", "t")
+    with pytest.raises(SystemExit, match="free-threaded build of Python; name an ordinary one: pipx install"):
+        runpy.run_path(str(_ROOT / "hatch_build.py"))
 
 
 def test_the_recipe_for_arch_is_bash() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,17 @@ def test_a_package_with_another_hash_is_not_installed(tmp_path: Path) -> None:
 
 def test_users_get_what_the_project_allows(tmp_path: Path) -> None:
     assert installed(tmp_path, "", "[demo]")[:2] == (0, ["--editable .[demo]"])
+
+
+def test_a_free_threaded_python_is_passed_over(tmp_path: Path) -> None:
+    first = tmp_path / "python3"
+    first.write_text(
+        f"""#!/bin/sh\nexec {sys.executable} -c "import sys; sys.abiflags = 't'; exec(sys.argv[1])" "$2"\n"""
+    )
+    first.chmod(0o755)
+    second = tmp_path / "python3.14"
+    second.symlink_to(sys.executable)
+    machine = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    machine.pop("PYTHON", None)
+    assert said(machine, f"PYTHON={first} find_python").endswith("python3.14")
+    assert said(machine, f"PYTHON={second} find_python") == str(second)
