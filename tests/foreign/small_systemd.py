@@ -33,7 +33,7 @@ _PACKAGED = {
     ),
 }
 #: where what has no Type=notify is heard of
-_PORTS = {"courses-dlna": 7879, "courses-webdav": 8080}
+_PORTS = {"courses-dlna": 7879, "courses-webdav": 8080, "courses-shared": 8765}
 
 
 def main() -> int:
@@ -60,6 +60,8 @@ def _start(name: str) -> None:
     keys = _keys(_UNITS / f"{template}{at}.service")
     place = "/" + instance.replace("-", "/")
     command = [word.replace("%f", place) for word in shlex.split(keys["ExecStart"])]
+    if not Path(command[0]).exists():  # the package is not installed here
+        command[0] = Path(command[0]).name
     user = "nobody" if keys.get("DynamicUser") == "yes" else keys.get("User", "root")
     if keys.get("Type") != "notify":
         _run(name, command, user, lambda: answers(_PORTS[name]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -150,4 +152,46 @@ def test_a_laptop_as_a_hotspot(demo_platform: Platform) -> None:
         if serving is not None:
             serving.terminate()
             serving.wait(timeout=LIMIT)
+        subprocess.run(["fusermount3", "-u", "-z", str(home / "courses")], capture_output=True, check=False)
+
+
+def test_a_shared_cache_for_accounts_of_their_own(the_mount: dict[str, str], demo_platform: Platform) -> None:
+    title = "A shared cache for accounts of their own"
+    said = follow(title, demo_platform)
+    key = Path("/var/lib/coursefs/.config/coursefs/shared.key").read_text()
+    (public,) = (
+        line for line in said["sudo -H -u coursefs coursefs cache shared key"].splitlines() if "verify" in line
+    )
+    (token,) = (line for line in key.splitlines() if line.startswith("token "))
+    found = re.search(r"^```toml\n(.*?)^```", lab.section(title), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    settings = found[1].replace("//server:", "//localhost:")
+    largest = max(COURSES.rglob("*.mp4"), key=lambda path: path.stat().st_size)
+    film, size = largest.relative_to(COURSES), largest.stat().st_size
+    taken = [
+        _learner("ada", settings, key, film, demo_platform),  # fills it
+        _learner("ben", settings, f"{public}\n{token}\n", film, demo_platform),  # takes from it
+    ]
+    assert taken == [0, size]
+
+
+def _learner(name: str, settings: str, key: str, film: Path, platform: Platform) -> int:
+    """Somebody mounts on a machine of their own and sees a film; the bytes that came from the shared cache."""
+    program("useradd", "--create-home", name)
+    home = Path("/home") / name
+    folder = home / ".config" / "coursefs"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(settings)
+    (folder / "shared.key").write_text(key)
+    (folder / "shared.key").chmod(0o600)
+    program("chown", "-R", name, home / ".config")
+    typed("coursefs login coursera --cauth -", platform, name)
+    typed("coursefs mount ~/courses", platform, name)
+    try:
+        typed(f"cat {shlex.quote(str(home / 'courses' / film))} > ~/film", platform, name)
+        assert (home / "film").read_bytes() == (COURSES / film).read_bytes()
+        (mount,) = json.loads(typed("coursefs status --json", platform, name))["mounts"]
+        typed("coursefs umount ~/courses", platform, name)  # what is being put is put
+        return int(mount["shared"]["taken_bytes"])
+    finally:
         subprocess.run(["fusermount3", "-u", "-z", str(home / "courses")], capture_output=True, check=False)
