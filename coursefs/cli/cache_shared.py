@@ -140,7 +140,7 @@ def _carried_out(options: Globals, work: Callable[[ListedTier], Awaitable[Any]])
 
     settings = load(options.app_paths().config_file).cache
     if settings.shared is None:
-        raise UsageError('no shared cache is set: write shared = "/srv/courses" below [cache] in the settings')
+        raise UsageError('no shared cache is set: write shared = "/srv/shared" below [cache] in the settings')
     tier: Any = open_tier(settings.shared, plain_http=True)
     if not hasattr(tier, "entries"):
         raise UsageError(f"{tier.place} cannot be listed: run this on the machine that serves it")

@@ -93,7 +93,7 @@ def _announced(host: str, port: int) -> AbstractContextManager[None]:
 
 def _folder(given: Path | None, shared: str | None) -> Path:
     if given is None and not (shared or "").startswith("/"):
-        raise UsageError("name the folder to serve: coursefs serve-cache /srv/courses")
+        raise UsageError("name the folder to serve: coursefs serve-cache /srv/shared")
     place = (given or Path(shared or "")).absolute()
     if not place.is_dir():
         raise UsageError(f"{place} is no folder; create it first: mkdir {place}")

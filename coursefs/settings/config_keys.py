@@ -56,7 +56,7 @@ def shared_place(value: object) -> str:
     parts = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
     if parts is None or parts.scheme not in _SHARED_SCHEMES or not parts.netloc or "@" in parts.netloc:
         raise UsageError(
-            'expected a folder ("/srv/courses"), an address (https://…, s3://…, gs://…, az://…) or "dns-sd"'
+            'expected a folder ("/srv/shared"), an address (https://…, s3://…, gs://…, az://…) or "dns-sd"'
         )
     return parts.geturl().rstrip("/")
 
