@@ -52,11 +52,12 @@ def application(tier: Tier, key: SharedKey) -> Starlette:
             name = request.path_params["name"]
             if request.path_params["part"] != name[:2] or not (_NAME.fullmatch(name) or _CLAIM.fullmatch(name)):
                 return _status(404)
-            if key.token and not _has_token(request, key.token):
-                return _status(401, {"WWW-Authenticate": "Bearer"})
             try:
                 with trio.fail_after(_PATIENCE + _wait(request)):
-                    return await answer(request, name)
+                    if not key.token or _has_token(request, key.token):
+                        return await answer(request, name)
+                    await _body(request, MOST_SEALED)  # varnish says 503 where the answer comes before it is read
+                    return _status(401, {"WWW-Authenticate": "Bearer"})
             except FullTier:
                 return _status(507)
             except (TierFailed, trio.TooSlowError):

@@ -173,7 +173,7 @@ async def test_a_disk_that_fills_up_while_a_piece_is_written_has_no_half_one(
 async def test_a_folder_that_is_read_only_is_still_read(tmp_path: Path, disk: Path) -> None:
     async with bench(tmp_path, BODY) as it:
         await studied_by(it, tmp_path / "filling", 1, lambda: FolderTier(disk))
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        subprocess.run(["mount", "-o", "remount,ro,size=64m", disk], check=True)
         it.server.requests.clear()
         async with machine(it, tmp_path, 1, lambda: FolderTier(disk)) as contents:
             assert await it.read_all(contents) == BODY
