@@ -41,7 +41,8 @@ EVERY = [(document, command) for document in DOCUMENTS for command in sorted(set
 def parse(words: list[str], command: click.Command = cli, parent: click.Context | None = None) -> None:
     """Have click read a command line; raises where it does not understand it."""
     context = command.make_context(words[0], words[1:], parent=parent)
-    if isinstance(command, click.Group) and (rest := [*context._protected_args, *context.args]):
+    taken = "_protected_args" if hasattr(context, "_protected_args") else "protected_args"  # as it was up to click 8.1
+    if isinstance(command, click.Group) and (rest := [*getattr(context, taken), *context.args]):
         name, found, arguments = command.resolve_command(context, rest)
         assert found is not None and name is not None
         parse([name, *arguments], found, context)
