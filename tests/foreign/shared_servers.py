@@ -5,6 +5,7 @@ docs/shared-cache.md shows what is configured here, without what only a test nee
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -194,7 +195,9 @@ def _own_folder(user: str | None = None) -> Iterator[Path]:
 def weed() -> Iterator[str]:
     """The address of the S3 server of SeaweedFS, with a bucket `pieces` for the user of `S3_USER`."""
     program = needs("weed")
-    with _own_folder() as own:
+    lock = Path(tempfile.gettempdir(), f"coursefs-weed-{os.geteuid()}.lock")
+    with lock.open("w") as one_at_a_time, _own_folder() as own:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)  # a second one on the same machine does not start
         actions = ["Read", "Write", "List"]
         keys = {"accessKey": S3_USER["AWS_ACCESS_KEY_ID"], "secretKey": S3_USER["AWS_SECRET_ACCESS_KEY"]}
         users = {"identities": [{"name": "lab", "credentials": [keys], "actions": actions}]}
