@@ -18,7 +18,7 @@ from coursefs.base.supervisor import Tasks
 from coursefs.content.identity import Content, shared_mark
 from coursefs.content.range_request import PIECE, RangeRequest
 from coursefs.content.ranges import Range
-from coursefs.content.scheduler import Priority
+from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.errors import CoursefsError
 from coursefs.model import PERSONAL, Version
 from coursefs.shared import PIECE_SIZE, Claim, PieceName, SharedCache, SharedFile
@@ -152,19 +152,19 @@ class SharedPieces:
                 continue
             if self._cache.has_claimed(piece):  # another request of this machine brings other bytes of it
                 return [], piece.end
-            urgent = request.queued.priority is not Priority.BACKGROUND
-            taken = await self._taken(piece, urgent=urgent)
+            taken = await self._taken(piece, request.queued)
             if isinstance(taken, Claim):
                 claims = await self._more(request, [taken])
                 return claims, claims[-1].piece.end
             request.skip(piece.end)
         return [], None
 
-    async def _taken(self, piece: PieceName, *, urgent: bool) -> Claim | None:
+    async def _taken(self, piece: PieceName, queued: QueuedRequest) -> Claim | None:
         """Take a piece and save it, also what was not requested of it; else the claim on it."""
         over = self._taking[piece.name] = trio.Event()
         try:
-            taken = await self._cache.take(piece, self._arrived, urgent=urgent)
+            urgent = queued.priority is Priority.READ
+            taken = await self._cache.take(piece, self._arrived, urgent=urgent, promoted=queued.promoted)
             if isinstance(taken, Claim):
                 return taken
             await self._place.save(piece.start, memoryview(taken))

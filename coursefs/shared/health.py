@@ -8,7 +8,7 @@ from dataclasses import dataclass
 FIRST_PAUSE = 30.0
 LONGEST_PAUSE = 600.0
 #: seconds of a piece from which on the tier was slow, and how many such pieces in a row are a failure
-SLOW = 1.0
+SLOW = 1.6
 SLOW_IN_A_ROW = 3
 #: bad pieces in a row from which on the tier is left alone
 BAD_IN_A_ROW = 3

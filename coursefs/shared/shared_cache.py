@@ -14,6 +14,7 @@ for a while (`Health`), and the platform is asked as if there were none.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -44,7 +45,7 @@ _PATIENT = 15.0
 #: seconds of one wait in the tier, between two looks at the claim
 _LOOK = 1.0
 #: pieces that are transferred at once: all machines share the tier's link
-_AT_ONCE = 3
+_AT_ONCE = 2
 #: seconds of an answer up to which several pieces are claimed for one request to the platform
 _NEAR = 0.02
 
@@ -115,16 +116,21 @@ class SharedCache:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await self._tier.aclose()
 
-    async def take(self, piece: PieceName, progress: Callable[[], int], *, urgent: bool) -> bytes | Claim:
+    async def take(
+        self, piece: PieceName, progress: Callable[[], int], *, urgent: bool, promoted: trio.Event | None = None
+    ) -> bytes | Claim:
         """The bytes of a piece, or the claim to fetch it from the platform; waits while another machine fetches it.
 
-        `urgent`: a program waits for it.  `progress` counts the bytes that come for the claim, which must be given to
-        `put` or `release`.  Cancellation leaves no claim.
+        `urgent`: a program waits for it; `promoted` is set when one begins to.  `progress` counts the bytes that come
+        for the claim, which must be given to `put` or `release`.  Cancellation leaves no claim.
         """
         until = trio.current_time() + (PATIENCE if urgent else _PATIENT)
+        promoted = trio.Event() if promoted is None else promoted
         wait = 0.0
         while self.is_usable:
-            data = await self._get(piece, wait=wait, urgent=urgent)
+            if promoted.is_set():
+                urgent, until = True, min(until, trio.current_time() + PATIENCE)
+            data = await self._get(piece, wait=wait, promoted=None if urgent else promoted)
             if data is not None:
                 return data
             if not self.is_usable:  # it has just failed: do not wait for it once more
@@ -178,16 +184,17 @@ class SharedCache:
 
     # -- pieces ----------------------------------------------------------------------------------------------------
 
-    async def _get(self, piece: PieceName, *, wait: float, urgent: bool) -> bytes | None:
-        patience = wait + (ANSWER if urgent else _PATIENT_ANSWER)
+    async def _get(self, piece: PieceName, *, wait: float, promoted: trio.Event | None) -> bytes | None:
+        """The bytes of a piece; None: the tier has none, or fails.  `promoted`: see `take`; None: a program waits."""
+        patience = wait + (ANSWER if promoted is None else _PATIENT_ANSWER)
         if wait:  # outside of the limiter: nothing is transferred while it waits
-            sealed, seconds = await self._ask(self._tier.get(piece.name, wait=wait), patience), 0.0
+            sealed, seconds = await self._ask(self._tier.get(piece.name, wait=wait), patience, promoted), 0.0
         else:
             async with self._limiter:
                 if not self.is_usable:  # the one before has found out
                     return None
                 began = trio.current_time()
-                sealed = await self._ask(self._tier.get(piece.name), patience)
+                sealed = await self._ask(self._tier.get(piece.name), patience, promoted)
                 seconds = trio.current_time() - began
         if sealed is None:
             return None
@@ -295,15 +302,40 @@ class SharedCache:
 
     # -- asking the tier -------------------------------------------------------------------------------------------
 
-    async def _ask(self, answer: Awaitable[T], seconds: float) -> T | None:
-        """What the tier answers; None, and the tier is left alone for a while, when it fails or takes too long."""
+    async def _ask(self, answer: Awaitable[T], seconds: float, promoted: trio.Event | None = None) -> T | None:
+        """What the tier answers; None, and the tier is left alone for a while, when it fails or takes too long.
+
+        From the moment in which `promoted` is set it has `ANSWER` seconds, as far as it had more.
+        """
+        if promoted is None:
+            return await self._answered(answer, seconds)
+        found: T | None = None
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope(deadline=trio.current_time() + seconds)
+
+            async def hurry(promoted: trio.Event) -> None:
+                await promoted.wait()
+                scope.deadline = min(scope.deadline, trio.current_time() + ANSWER)
+
+            nursery.start_soon(hurry, promoted)
+            with scope:
+                found = await self._answered(answer, math.inf)
+            nursery.cancel_scope.cancel()
+        if scope.cancelled_caught:
+            self._failed(trio.TooSlowError())
+        return found
+
+    async def _answered(self, answer: Awaitable[T], seconds: float) -> T | None:
         try:
             with trio.fail_after(seconds):
                 return await answer
         except (TierFailed, trio.TooSlowError) as error:
-            self._reading = self._reading.failed(trio.current_time(), self._words(error))
-            self._say(self._reading.trouble)
+            self._failed(error)
         return None
+
+    def _failed(self, error: TierFailed | trio.TooSlowError) -> None:
+        self._reading = self._reading.failed(trio.current_time(), self._words(error))
+        self._say(self._reading.trouble)
 
     async def _ask_to_write(self, answer: Awaitable[T]) -> T | None:
         """As `_ask`, for what changes the tier: where that fails, pieces can still be taken."""

@@ -253,6 +253,31 @@ async def test_a_dead_tier_costs_a_read_two_seconds_once(
 
 
 @pytest.mark.logs
+@pytest.mark.parametrize(("promoted_after", "waits"), [(None, 8.0), (1.0, 1.0 + ANSWER), (7.5, 8.0)])
+async def test_read_ahead_waits_longer_until_a_program_waits_for_it(
+    machines: list[SharedCache],
+    tier: MemoryTier,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    promoted_after: float | None,
+    waits: float,
+) -> None:
+    """Where many machines begin at once the tier takes its time, and a read-ahead has that."""
+    tier.slow = 10**6
+    promoted = trio.Event()
+
+    async def promote(after: float) -> None:
+        await trio.sleep(after)
+        promoted.set()
+
+    if promoted_after is not None:
+        nursery.start_soon(promote, promoted_after)
+    waited, taken = await seconds(machines[0].take(PIECE, int, urgent=False, promoted=promoted))
+    assert isinstance(taken, Claim) and not taken.is_stored
+    assert waited == waits
+
+
+@pytest.mark.logs
 async def test_many_reads_wait_for_a_dead_tier_together(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -299,7 +324,7 @@ async def test_a_slow_tier_is_left_alone(
     for number in range(3):
         piece = FILE.piece(number)
         tier.objects[piece.name] = seal(piece, DATA, KEY), 0.0
-    tier.slow = 1.2
+    tier.slow = 1.7
     for number in range(3):
         assert await machines[0].take(FILE.piece(number), int, urgent=True) == DATA
     assert isinstance(await take(machines[0]), Claim)
