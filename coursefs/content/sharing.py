@@ -192,8 +192,9 @@ class SharedPieces:
 
     def _settle(self, claims: list[Claim], start: int, end: int) -> None:
         """Put the pieces that the platform has brought between these offsets, and give back what was claimed."""
-        by_start = {claim.piece.start: claim for claim in claims}
-        for at in range(start // PIECE * PIECE, end, PIECE):
+        may_put = self._cache.may_put
+        by_start = {claim.piece.start: claim for claim in claims if may_put or claim.is_stored}
+        for at in range(start // PIECE * PIECE, end, PIECE) if may_put else ():
             piece = self._piece(at)
             if at not in by_start and not self._cache.has_claimed(piece):
                 by_start[at] = Claim(piece, self._arrived, is_stored=False)

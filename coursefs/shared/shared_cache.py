@@ -105,6 +105,11 @@ class SharedCache:
         return self._reading.is_usable(trio.current_time())
 
     @property
+    def may_put(self) -> bool:
+        """Whether pieces are put at the moment."""
+        return not self._is_read_only and self._writing.is_usable(trio.current_time())
+
+    @property
     def is_near(self) -> bool:
         """Whether the tier answers so quickly that several pieces can be claimed before the platform is asked."""
         return self._answer_time < _NEAR
@@ -166,7 +171,7 @@ class SharedCache:
     async def put(self, claim: Claim, data: bytes | memoryview) -> None:
         """Put a piece that has come from the platform, and end its claim."""
         try:
-            if not self._is_read_only and self._writing.is_usable(trio.current_time()):
+            if self.may_put:
                 sealed = await threads.run_sync(seal, claim.piece, data, self._key)
                 if await self._ask_to_write(self._tier.put(claim.piece.name, sealed)):
                     self.use.put_pieces += 1
@@ -220,7 +225,7 @@ class SharedCache:
         if self.has_claimed(piece):
             return None
         claim = Claim(piece, progress, is_stored=False)
-        if self._is_read_only or not self._writing.is_usable(trio.current_time()):
+        if not self.may_put:
             return claim
         self._claims[piece.name] = claim  # before the first await: of two requests of this machine one asks
         try:
