@@ -155,7 +155,7 @@ def test_serve_cache_says_what_is_wrong(
 def test_serve_cache_needs_a_folder_and_a_key(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "type coursefs cache shared key" in said(capsys, "serve-cache", "/tmp", status=2)
     assert "created" in said(capsys, "cache", "shared", "key")
-    assert "name the folder to serve: coursefs serve-cache /srv/courses" in said(capsys, "serve-cache", status=2)
+    assert "name the folder to serve: coursefs serve-cache /srv/shared" in said(capsys, "serve-cache", status=2)
 
 
 def test_serve_cache_names_a_port_that_is_taken(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
