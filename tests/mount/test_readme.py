@@ -23,7 +23,8 @@ _FOREIGN = ("git ", "scripts/", "sudo ", "coursefs  /home", "install ")  # "inst
 
 def _lines() -> list[str]:
     lines = [line[4:] for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("    ")]
-    return [line for line in lines if not line.startswith((*_ELSEWHERE, *_FOREIGN))]
+    # never what changes the machine: those lines are typed on a machine of their own (tests/foreign/test_lab.py)
+    return [line for line in lines if not line.startswith((*_ELSEWHERE, *_FOREIGN)) and "sudo " not in line]
 
 
 @pytest.fixture

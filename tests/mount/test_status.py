@@ -41,10 +41,13 @@ def _fields(value: Any, name: str = "") -> Iterator[str]:
             yield name
 
 
-def test_every_field_is_described_and_every_description_is_true(world: World) -> None:
+def test_every_field_is_described_and_every_description_is_true(world: World, tmp_path: Path) -> None:
     config = Path(world.environment["XDG_CONFIG_HOME"]) / "coursefs" / "config.toml"
     world.login()
-    config.write_text(config.read_text() + '\n[network]\nread_timeout = "4s"\n')
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    config.write_text(f'{config.read_text()}\n[network]\nread_timeout = "4s"\n[cache]\nshared = "{shared}"\n')
+    world.run("cache", "shared", "key")
     world.platform.faults(removed=["onDemandReferences.v1"])  # a web page comes in its place, which is a surprise
     world.mount()
     world.path(VIDEO).stat()
