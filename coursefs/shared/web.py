@@ -39,6 +39,8 @@ _CONNECTIONS = 8
 _LOOK_EVERY = 0.25
 #: statuses of a server that takes no objects at all from this machine
 _READ_ONLY = frozenset({403, 404, 405, 501})
+#: by number: RFC 9110 has renamed it, and so has httpx2
+_TOO_LARGE = 413
 _CLAIM = ".claim"
 
 
@@ -118,7 +120,7 @@ class WebTier:
             raise ReadOnlyTier(f"{self._address}: takes no pieces from this machine")
         if answer.status == httpx.codes.INSUFFICIENT_STORAGE:
             raise FullTier(f"{self._address}: its disk is full")
-        if answer.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        if answer.status == _TOO_LARGE:
             raise TierFailed(f"{self._address}: takes no bodies of {MOST_SEALED} bytes; allow 2 MB there")
         if not answer.is_success:
             raise self._unexpected(answer)
