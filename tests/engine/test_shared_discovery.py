@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,14 @@ def passes_multicast(address: str) -> bool:
             return receiver.recv(1) == b"?"
         except OSError:
             return False
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """One run of these tests at a time: another one on this machine would be found as well."""
+    with (Path(tempfile.gettempdir()) / "coursefs-tests-dns-sd.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
