@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from coursefs.shared.keys import SharedKey
 
 _PORT = 8765
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @click.command("serve-cache")
@@ -50,6 +49,7 @@ def serve_cache(
 
     from coursefs.settings.config import load
     from coursefs.shared.keys import load_key
+    from coursefs.transport.hosts import is_loopback
 
     app_paths = options.app_paths()
     settings = load(app_paths.config_file).cache
@@ -63,7 +63,7 @@ def serve_cache(
         _require_certificate(tls_cert, tls_key)
     with _bound(listen) as bound:
         host, port = bound.getsockname()[:2]
-        if tls_cert is None and host not in _LOOPBACK and not settings.shared_plain_http:
+        if tls_cert is None and not is_loopback(host) and not settings.shared_plain_http:
             raise UsageError(
                 f"--listen {listen} is for other machines, and there is no TLS: give --tls-cert and --tls-key, or, on a"
                 " local network that you trust, set cache.shared_plain_http = true"

@@ -1,7 +1,7 @@
 """Sharing: range requests that take pieces from a shared cache before they ask the platform, and put what has come.
 
 A piece is taken only for a version that the platform has confirmed to this account within a day, as the mount demands
-it for cached bytes too.  So the shared cache gives nobody a file that their own account does not show.
+it for cached bytes too.  So a learner gets no file from the shared cache that their own account does not show.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """DNS-SD (RFC 6763): web caches announce themselves on the local network, and are found there.
 
 `coursefs serve-cache --announce` registers the service `_coursefs._tcp`; `cache.shared = "dns-sd"` takes the first one
-that takes a connection.  Anybody on the network can announce one, and gets the token: what it serves is believed only
-if it is signed, and what is put there is encrypted.  Multicast does not cross routers, and many guest networks and
+that takes a connection.  Any machine of the network can announce one, and gets the token: what it serves is believed
+only if it is signed, and what is put there is encrypted.  Multicast does not cross routers, and many guest networks and
 containers do not pass it on: where nothing is found, name the address in the settings.
 """
 

@@ -3,8 +3,8 @@
     FOLDER/ab/abcdef….piece      a piece
     FOLDER/ab/abcdef….claim      a claim on one
 
-Each file is written under a temporary name and renamed, so nobody ever sees half of one.  Anybody may delete anything
-at any moment.  The calls run in a few threads of their own, and are given up when they take too long: a server of a
+Each file is written under a temporary name and renamed, so no reader sees half of one.  Any file may be deleted at any
+moment.  The calls run in a few threads of their own, and are given up when they take too long: a server of a
 network disk may hang for ever.
 """
 
@@ -36,7 +36,7 @@ _LOOK_EVERY = 0.05
 #: seconds after which a temporary file belongs to a process that was killed
 _LEFT = 3600.0
 _TEMPORARY = ".part"
-#: the folder may hold other files as well, which are nobody's to list or delete
+#: the folder may hold other files as well, which are neither listed nor deleted
 _PART = re.compile(r"[0-9a-f]{2}")
 _OBJECT = re.compile(r"[0-9a-f]{64}(\.claim)?")
 _LEFT_OVER = re.compile(rf"{_OBJECT.pattern}\.[0-9a-f]{{12}}\{_TEMPORARY}")
@@ -46,7 +46,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class FolderTier:
     """Objects as files of a folder.
 
-    The folder must be there: what would be created in place of a network disk that is not mounted would help nobody.
+    The folder must be there: it is not created in place of a network disk that is not mounted.
     New folders in it get its permissions, so that other users and machines can write there as well.
     """
 
@@ -118,8 +118,8 @@ def is_object(path: str) -> bool:
 def _read(path: Path) -> bytes | None:
     """The bytes of a file; none of what is no file.
 
-    Whoever can write there can also leave a FIFO, which would block a thread for ever, or a link to a file of this
-    machine, which `serve-cache` would hand to others.
+    A machine that can write there can also leave a FIFO, which would block a thread for ever, or a link to a file of
+    this machine, which `serve-cache` would hand to others.
     """
     try:
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -6,7 +6,7 @@ the machine's role.  obstore speaks to asyncio or to threads; here it runs in a 
 A claim is created by a conditional PUT (`If-None-Match: *`).  SeaweedFS refuses the second one, as Amazon, Google and
 Azure document it; `rclone serve s3` (1.75) writes it again and says that all is well.  So the first claim tries that,
 and with such a store each claim looks first: machines that look at the same moment all fetch the piece, which costs
-bytes and harms nobody.
+bytes alone.
 """
 
 from __future__ import annotations

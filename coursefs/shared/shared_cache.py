@@ -4,7 +4,7 @@
 piece, created only where there is none.  The machine that has created it fetches the piece, puts it, and removes the
 claim; all others wait for the piece.  A claim is worth `LEASE` seconds from its last writing; the claimant writes it
 again while bytes arrive.  When the claimant dies, another machine takes over after that time: it removes the claim and
-creates its own.  Two machines that do so at the same moment both fetch the piece, which costs bytes and harms nobody.
+creates its own.  Two machines that do so at the same moment both fetch the piece, which costs bytes alone.
 A wait is bounded as well (`PATIENCE`); then this machine asks the platform without a claim.
 
 **Failures.**  No method raises because of the tier: a tier that fails, is slow, or brings wrong pieces is left alone
@@ -115,9 +115,10 @@ class SharedCache:
         return self._answer_time < _NEAR
 
     async def aclose(self) -> None:
-        """Release the claims that are left, and close the tier's connections."""
-        for claim in list(self._claims.values()):
-            await self.release(claim)
+        """Release the claims that are left, and close the tier's connections: within two seconds."""
+        async with trio.open_nursery() as nursery:  # together: a tier that hangs keeps each of them for a second
+            for claim in list(self._claims.values()):
+                nursery.start_soon(self.release, claim)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await self._tier.aclose()
 
@@ -271,7 +272,7 @@ class SharedCache:
             claim.is_stored, claim.progress_written = True, claim.progress()
             if self._renewal is None:
                 self._renewal = trio.CancelScope()
-                self._tasks.start_soon(self._renew, name="renew claims in the shared cache")
+                self._tasks.start_soon(self._renew, self._renewal, name="renew claims in the shared cache")
         try:
             await trio.lowlevel.checkpoint_if_cancelled()
         except trio.Cancelled:
@@ -279,10 +280,9 @@ class SharedCache:
             raise
         return is_created
 
-    async def _renew(self) -> None:
-        """Write the claims again for which bytes have come, as long as there are claims."""
-        assert self._renewal is not None
-        with self._renewal:
+    async def _renew(self, scope: trio.CancelScope) -> None:
+        """Write the claims again for which bytes have come, until the last claim ends, which may be before it began."""
+        with scope:
             while True:
                 await trio.sleep(_RENEWED_EVERY)
                 for claim in list(self._claims.values()):

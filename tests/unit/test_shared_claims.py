@@ -232,6 +232,38 @@ async def test_claims_are_released_at_the_end(
     assert tier.claims == []
 
 
+async def test_a_tier_that_hangs_keeps_the_end_for_two_seconds_at_most(
+    machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
+) -> None:
+    for number in range(3):
+        await machines[0].take(FILE.piece(number), int, urgent=True)
+    tier.slow = 10**6
+    waited, _ = await seconds(machines[0].aclose())
+    assert waited <= 2.0
+
+
+@pytest.mark.parametrize("claims", [1, 2])
+async def test_a_claim_that_ends_before_its_renewal_begins(
+    machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock, claims: int
+) -> None:
+    started: list[Callable[[], Awaitable[None]]] = []
+
+    class Late:
+        """Starts a task later than it is told to, as a busy event loop may."""
+
+        def start_soon(self, work: Callable[..., Awaitable[None]], /, *args: object, name: object = None) -> None:
+            started.append(lambda: work(*args))
+
+    machine = SharedCache(tier, KEY, Late())
+    for _ in range(claims):
+        claim = await take(machine)
+        assert isinstance(claim, Claim)
+        await machine.release(claim)
+    for task in started:
+        await task()
+    assert len(started) == claims
+
+
 # -- what a bad tier costs ---------------------------------------------------------------------------------------------
 
 
