@@ -26,7 +26,7 @@ from coursefs.base.supervisor import Tasks
 from coursefs.shared.health import Health
 from coursefs.shared.keys import SharedKey
 from coursefs.shared.pieces import BadPiece, PieceName, seal, unseal
-from coursefs.shared.tier import ReadOnlyTier, Tier, TierFailed
+from coursefs.shared.tier import CLAIM_SUFFIX, ReadOnlyTier, Tier, TierFailed
 
 log = logging.getLogger(__name__)
 
@@ -366,4 +366,4 @@ class SharedCache:
 
 def claim_name(piece: PieceName) -> str:
     """The name of the claim on a piece."""
-    return f"{piece.name}.claim"
+    return f"{piece.name}{CLAIM_SUFFIX}"

@@ -12,6 +12,9 @@ from typing import Protocol
 
 from coursefs.errors import CoursefsError
 
+#: what ends the name of a claim: the name of its piece, and this
+CLAIM_SUFFIX = ".claim"
+
 
 class TierFailed(CoursefsError):
     """A tier did not answer in time, refused, or is full.  The message is for a person."""

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from coursefs.base import threads
 from coursefs.shared.keys import SharedKey
 from coursefs.shared.pieces import BadPiece, require_signed
-from coursefs.shared.tier import Entry, ListedTier
+from coursefs.shared.tier import CLAIM_SUFFIX, Entry, ListedTier
 
 #: seconds after which a claim belongs to a machine that has died
 _DEAD_CLAIM = 3600.0
-_CLAIM = ".claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ async def trim(tier: ListedTier, *, size: int | None, age: float | None) -> Tier
 async def _pieces(tier: ListedTier, *, delete_dead_claims: bool = False) -> list[Entry]:
     found = []
     async for entry in tier.entries():
-        if not entry.name.endswith(_CLAIM):
+        if not entry.name.endswith(CLAIM_SUFFIX):
             found.append(entry)
         elif delete_dead_claims and entry.age > _DEAD_CLAIM:
             await tier.remove(entry.name)

@@ -26,7 +26,7 @@ import trio
 from coursefs.errors import BadReply
 from coursefs.shared.folder import path_of
 from coursefs.shared.pieces import MOST_SEALED
-from coursefs.shared.tier import FullTier, ReadOnlyTier, TierFailed
+from coursefs.shared.tier import CLAIM_SUFFIX, FullTier, ReadOnlyTier, TierFailed
 from coursefs.transport.body import body_of
 from coursefs.transport.http_library import httpx
 from coursefs.transport.reasons import reason_of
@@ -41,7 +41,6 @@ _LOOK_EVERY = 0.25
 _READ_ONLY = frozenset({403, 404, 405, 501})
 #: by number: RFC 9110 has renamed it, and so has httpx2
 _TOO_LARGE = 413
-_CLAIM = ".claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class WebTier:
     async def _has_waited(self, name: str, wait: float) -> bool | None:
         """Whether the object has come while the server waited for it; None: it does not know how to wait."""
         headers = {"Prefer": f"wait={max(1, round(wait))}"}
-        answer = await self._ask("GET", name + _CLAIM, headers=headers, wait=wait)
+        answer = await self._ask("GET", name + CLAIM_SUFFIX, headers=headers, wait=wait)
         if "wait" not in answer.headers.get("Preference-Applied", ""):
             return None
         return answer.is_success

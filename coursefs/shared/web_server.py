@@ -27,11 +27,10 @@ from starlette.routing import Route
 from coursefs.base import threads
 from coursefs.shared.keys import SharedKey
 from coursefs.shared.pieces import MOST_SEALED, BadPiece, require_signed
-from coursefs.shared.tier import FullTier, Tier, TierFailed
+from coursefs.shared.tier import CLAIM_SUFFIX, FullTier, Tier, TierFailed
 
 _NAME = re.compile(r"[0-9a-f]{64}")
-_SUFFIX = ".claim"
-_CLAIM = re.compile(rf"[0-9a-f]{{64}}\{_SUFFIX}")
+_CLAIM = re.compile(rf"[0-9a-f]{{64}}\{CLAIM_SUFFIX}")
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _NOW = {"Cache-Control": "no-store"}
 _WAIT = re.compile(r"wait=(\d{1,4})")
@@ -98,7 +97,7 @@ class _Server:
     async def get(self, request: Request, name: str) -> Response:
         """An object, or what is known of it; for a claim with `Prefer: wait` whether its piece has come."""
         if _CLAIM.fullmatch(name) and (seconds := _wait(request)):
-            has_come = await self._has_come(name.removesuffix(_SUFFIX), seconds)
+            has_come = await self._has_come(name.removesuffix(CLAIM_SUFFIX), seconds)
             return _status(200 if has_come else 404, {"Preference-Applied": f"wait={seconds:.0f}"})
         if request.method == "HEAD":
             age = await self._tier.age(name)
@@ -131,7 +130,7 @@ class _Server:
         if not _CLAIM.fullmatch(name):
             return _status(405)
         await self._tier.remove(name)
-        self._wake(name.removesuffix(_SUFFIX))
+        self._wake(name.removesuffix(CLAIM_SUFFIX))
         return _status(204)
 
     async def _has_come(self, piece: str, seconds: float) -> bool:
