@@ -10,20 +10,22 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import trio
 
 from coursefs.base.supervisor import Tasks
 from coursefs.content.identity import Content, shared_mark
-from coursefs.content.range_request import PIECE, RangeRequest
+from coursefs.content.range_request import RangeRequest
 from coursefs.content.ranges import Range
 from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.errors import CoursefsError
 from coursefs.model import PERSONAL, Version
-from coursefs.shared import PIECE_SIZE, Claim, PieceName, SharedCache, SharedFile
+from coursefs.shared import Claim, PieceName, SharedCache, SharedFile
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: ns for which a version counts as confirmed
 _CONFIRMED_FOR_NS = 24 * 3600 * 10**9
@@ -31,8 +33,6 @@ _CONFIRMED_FOR_NS = 24 * 3600 * 10**9
 _LEAST = 64 * 2**10
 #: pieces that one request to the platform brings, at most: other machines shall fetch the next ones meanwhile
 _MOST_CLAIMED = 4
-
-assert PIECE_SIZE == PIECE  # a piece that has come is in the cache as one, or as several whole ones of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,17 @@ class SharedPieces:
                 break
             start = request.received
             request.limit = None if is_single_use else limit
+            for claim in claims:
+                if claim.is_stored and not start <= claim.piece.start < claim.piece.end <= request.end:
+                    self._begin(self._complete_now, claim.piece)
             try:
-                await from_platform(request)
+                try:
+                    await from_platform(request)
+                finally:
+                    # a piece is put from the cache; what has come of a claimed one is not fetched again, also when the
+                    # reader leaves
+                    with trio.CancelScope(shield=any(claim.is_stored for claim in claims)):
+                        await request.flush()
             finally:
                 is_over = request.received < request.stop  # others bring the rest, or it has failed
                 request.limit = None
@@ -194,14 +203,36 @@ class SharedPieces:
         """Put the pieces that the platform has brought between these offsets, and give back what was claimed."""
         may_put = self._cache.may_put
         by_start = {claim.piece.start: claim for claim in claims if may_put or claim.is_stored}
-        for at in range(start // PIECE * PIECE, end, PIECE) if may_put else ():
-            piece = self._piece(at)
-            if at not in by_start and not self._cache.has_claimed(piece):
-                by_start[at] = Claim(piece, self._arrived, is_stored=False)
+        while may_put and start < end:
+            piece = self._piece(start)
+            if piece.start not in by_start and not self._cache.has_claimed(piece):
+                by_start[piece.start] = Claim(piece, self._arrived, is_stored=False)
+            start = piece.end
         for claim in by_start.values():
-            self._place.join()  # now, while the request is a user: the last one closes the file
-            self._finishing += 1
-            self._tasks.start_soon(self._finish, claim, name="share a piece")
+            self._begin(self._finish, claim)
+
+    def _begin(self, function: Callable[[T], Awaitable[None]], argument: T) -> None:
+        """Begin a task that is a user of the file, and that `settled` waits for."""
+
+        async def run() -> None:
+            try:
+                await function(argument)
+            finally:
+                self._finishing -= 1
+                self._finished.set()
+                self._finished = trio.Event()
+                self._place.leave()
+
+        self._place.join()  # now, while the request is a user: the last one closes the file
+        self._finishing += 1
+        self._tasks.start_soon(run, name="share a piece")
+
+    async def _complete_now(self, piece: PieceName) -> None:
+        """Fetch the rest of a claimed piece while the request runs: other machines wait for all of it."""
+        try:
+            await self._complete(Range(piece.start, piece.end))
+        except CoursefsError as error:
+            log.debug("a piece is not complete: %s", error)
 
     async def _finish(self, claim: Claim) -> None:
         """Put a piece; a claimed one is completed first, because other machines wait for all of it."""
@@ -215,14 +246,10 @@ class SharedPieces:
         except CoursefsError as error:
             log.debug("a piece is not shared: %s", error)  # a read of it gets the error
         finally:
-            self._finishing -= 1
-            self._finished.set()
-            self._finished = trio.Event()
-            self._place.leave()
             await self._cache.release(claim)
 
     def _piece(self, offset: int) -> PieceName:
-        return self._file.piece(offset // PIECE)
+        return self._file.piece(offset)
 
     async def _is_confirmed(self) -> bool:
         """Whether the platform has confirmed the version within a day; it is asked once, for a byte."""

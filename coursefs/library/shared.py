@@ -9,7 +9,7 @@ from coursefs.base.supervisor import Tasks
 from coursefs.content.sharing import Sharing
 from coursefs.library.settings import AccountSource, SharedSettings
 from coursefs.shared import SharedCache, SharedUse
-from coursefs.shared.keys import load_key
+from coursefs.shared.keys import import_cryptography, load_key
 from coursefs.shared.opening import open_tier
 
 
@@ -28,6 +28,7 @@ def sharing_of(settings: SharedSettings, accounts: Callable[[], Sequence[Account
     Makes no request.  Raises `UsageError` for an address that is not allowed, and where the key is missing.
     """
     key = load_key(settings.key_file)
+    import_cryptography()
     tier = open_tier(settings.place, token=key.token, min_free=settings.min_free, plain_http=settings.plain_http)
 
     def platform_of(name: str) -> str | None:

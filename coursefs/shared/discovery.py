@@ -48,11 +48,11 @@ class DiscoveredTier:
         """The address that was found."""
         return "dns-sd" if self._found is None else f"dns-sd ({self._found.place})"
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
         """See `Tier.get`."""
         tier = await self._tier()
         try:
-            return await tier.get(name, wait=wait)
+            return await tier.get(name, wait=wait, urgent=urgent)
         except TierFailed:
             await self._lose(tier)
             raise

@@ -62,7 +62,7 @@ class FolderTier:
         """The path."""
         return str(self._folder)
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:  # noqa: ARG002
         """See `Tier.get`."""
         until = trio.current_time() + wait
         while True:

@@ -78,6 +78,14 @@ class SharedKey:
 # the library is imported late: it takes 5 MB, and a mount without a shared cache does not need it
 
 
+def import_cryptography() -> None:
+    """Import what signs and encrypts, for some 15 ms of a processor: when a mount starts, not when a program waits."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+    from cryptography.hazmat.primitives.ciphers import aead
+
+    del ed25519, aead
+
+
 def _private(seed: bytes) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

@@ -76,7 +76,7 @@ class ObjectTier:
         """The address, without credentials."""
         return self._place
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:  # noqa: ARG002
         """See `Tier.get`."""
         until = trio.current_time() + wait
         while True:

@@ -1,8 +1,9 @@
 """Pieces of files in a shared cache: their names, and their sealed form (pure).
 
-A piece is `PIECE_SIZE` bytes of one version of one file, fewer at its end.  Its name is a hash of what names these
-bytes on every machine alike: the platform's host, the file's identity, its version, and the number of the piece.  The
-bytes are sealed in two ways:
+A piece is `PIECE_SIZE` bytes of one version of one file.  The last piece of a larger file is small: a player looks at
+the end before it shows a first picture, and of forty that begin at once each waits until all have these bytes.  The
+name of a piece is a hash of what names its bytes on every machine alike: the platform's host, the file's identity, its
+version, and which bytes they are.  They are sealed in two ways:
 
 - encrypted (AES-256-GCM) with a key that follows from the same facts, so that only an account that is shown the file,
   with its version, can read the piece; the folder alone shows noise under names that mean nothing;
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 
 from coursefs.shared.keys import SharedKey
 
-#: bytes of a piece; the content engine saves bytes in pieces of the same size
+#: bytes of a piece
 PIECE_SIZE = 2**20
+#: the last piece of a file that has several has so many bytes, or up to twice as many: its start is a multiple of them
+_END = 128 * 1024
 #: the first bytes of a sealed piece; another format gets another number, and another name for every piece
 _MAGIC = b"coursefs piece 1\n"
 _SIGNATURE = 64
@@ -57,18 +60,25 @@ class SharedFile:
     size: int  # bytes
     mark: str  # ETag, or date, without what differs between the servers of one CDN
 
-    def piece(self, number: int) -> PieceName:
-        """The name of the piece of this number, from 0 on.  Raises `ValueError` when there is none."""
-        start = number * PIECE_SIZE
-        if not 0 <= start < self.size:
-            raise ValueError(f"a file of {self.size} bytes has no piece {number}")
-        facts = json.dumps([self.host, self.identity, self.size, self.mark, PIECE_SIZE, number]).encode()
+    def piece(self, offset: int) -> PieceName:
+        """The name of the piece with the byte at this offset.  Raises `ValueError` when the file has no such byte."""
+        start, end = self._bounds(offset)
+        facts = json.dumps([self.host, self.identity, self.size, self.mark, start, end]).encode()
         return PieceName(
             hashlib.sha256(_MAGIC + b"name" + facts).hexdigest(),
             hashlib.sha256(_MAGIC + b"secret" + facts).digest(),
             start,
-            min(PIECE_SIZE, self.size - start),
+            end - start,
         )
+
+    def _bounds(self, offset: int) -> tuple[int, int]:
+        if not 0 <= offset < self.size:
+            raise ValueError(f"a file of {self.size} bytes has no byte {offset}")
+        last = 0 if self.size <= PIECE_SIZE else (self.size - _END) // _END * _END
+        if offset >= last:
+            return last, self.size
+        start = offset // PIECE_SIZE * PIECE_SIZE
+        return start, min(start + PIECE_SIZE, last)
 
 
 def seal(piece: PieceName, data: bytes | memoryview, key: SharedKey) -> bytes:

@@ -14,8 +14,8 @@ for a while (`Health`), and the platform is asked as if there were none.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,6 +39,9 @@ _RENEWED_EVERY = 1.2
 #: seconds that a read, and background work, waits for the tier to answer: the delay that a dead tier costs at most
 ANSWER = 2.0
 _PATIENT_ANSWER = 8.0
+#: seconds that a program waits for an answer that was asked for in the background: then it is asked for once more, as
+#: what a program waits for
+_HURRIED_ANSWER = 0.5
 #: seconds that a read, and background work, waits for a piece that another machine has claimed
 PATIENCE = 5.0
 _PATIENT = 15.0
@@ -136,12 +139,15 @@ class SharedCache:
         while self.is_usable:
             if promoted.is_set():
                 urgent, until = True, min(until, trio.current_time() + PATIENCE)
-            data = await self._get(piece, wait=wait, promoted=None if urgent else promoted)
+            data = await self._get(piece, wait, None if urgent else promoted)
             if data is not None:
                 return data
             if not self.is_usable:  # it has just failed: do not wait for it once more
                 break
-            claim = await self._claim(piece, progress)
+            if promoted.is_set() and not urgent:
+                continue
+            # the claim of a dead machine is looked for after a first wait: when many begin at once, another one has it
+            claim = await self._claim(piece, progress, may_take_over=wait > 0)
             if claim is not None and await self._is_put_already(claim):
                 wait = 0.0
                 continue
@@ -190,18 +196,19 @@ class SharedCache:
 
     # -- pieces ----------------------------------------------------------------------------------------------------
 
-    async def _get(self, piece: PieceName, *, wait: float, promoted: trio.Event | None) -> bytes | None:
-        """The bytes of a piece; None: the tier has none, or fails.  `promoted`: see `take`; None: a program waits."""
-        patience = wait + (ANSWER if promoted is None else _PATIENT_ANSWER)
-        if wait:  # outside of the limiter: nothing is transferred while it waits
-            sealed, seconds = await self._ask(self._tier.get(piece.name, wait=wait), patience, promoted), 0.0
-        else:
-            async with self._limiter:
-                if not self.is_usable:  # the one before has found out
-                    return None
-                began = trio.current_time()
-                sealed = await self._ask(self._tier.get(piece.name), patience, promoted)
+    async def _get(self, piece: PieceName, wait: float, promoted: trio.Event | None) -> bytes | None:
+        """The bytes of a piece; None: the tier has none, or fails, or `promoted` was set before it answered.
+
+        `promoted`: see `take`; None: a program waits for it already.
+        """
+        seconds = 0.0
+        if promoted is None:
+            began = trio.current_time()
+            sealed = await self._ask(self._tier.get(piece.name, wait=wait), wait + ANSWER)
+            if not wait:
                 seconds = trio.current_time() - began
+        else:  # others go first, so it may take long
+            sealed = await self._get_later(piece, wait, promoted)
         if sealed is None:
             return None
         now = trio.current_time()
@@ -217,11 +224,27 @@ class SharedCache:
         self.use.taken_bytes += len(data)
         return data
 
+    async def _get_later(self, piece: PieceName, wait: float, promoted: trio.Event) -> bytes | None:
+        """A sealed piece that no program waits for; None as for `_get`."""
+        sealed, patience = None, 0.0
+        async with trio.open_nursery() as nursery:
+
+            async def hurry() -> None:
+                await promoted.wait()
+                nursery.cancel_scope.deadline = trio.current_time() + patience
+
+            nursery.start_soon(hurry)
+            async with nullcontext() if wait else self._limiter:  # nothing is transferred while it waits
+                if self.is_usable:  # the one before may have found out
+                    patience = _HURRIED_ANSWER
+                    answer = self._tier.get(piece.name, wait=wait, urgent=False)
+                    sealed = await self._ask(answer, wait + _PATIENT_ANSWER)
+            nursery.cancel_scope.cancel()
+        return sealed
+
     # -- claims ----------------------------------------------------------------------------------------------------
 
-    async def _claim(
-        self, piece: PieceName, progress: Callable[[], int], *, may_take_over: bool = True
-    ) -> Claim | None:
+    async def _claim(self, piece: PieceName, progress: Callable[[], int], *, may_take_over: bool) -> Claim | None:
         """A claim on a piece; None: another machine, or another request of this one, has it."""
         if self.has_claimed(piece):
             return None
@@ -307,30 +330,8 @@ class SharedCache:
 
     # -- asking the tier -------------------------------------------------------------------------------------------
 
-    async def _ask(self, answer: Awaitable[T], seconds: float, promoted: trio.Event | None = None) -> T | None:
-        """What the tier answers; None, and the tier is left alone for a while, when it fails or takes too long.
-
-        From the moment in which `promoted` is set it has `ANSWER` seconds, as far as it had more.
-        """
-        if promoted is None:
-            return await self._answered(answer, seconds)
-        found: T | None = None
-        async with trio.open_nursery() as nursery:
-            scope = trio.CancelScope(deadline=trio.current_time() + seconds)
-
-            async def hurry(promoted: trio.Event) -> None:
-                await promoted.wait()
-                scope.deadline = min(scope.deadline, trio.current_time() + ANSWER)
-
-            nursery.start_soon(hurry, promoted)
-            with scope:
-                found = await self._answered(answer, math.inf)
-            nursery.cancel_scope.cancel()
-        if scope.cancelled_caught:
-            self._failed(trio.TooSlowError())
-        return found
-
-    async def _answered(self, answer: Awaitable[T], seconds: float) -> T | None:
+    async def _ask(self, answer: Awaitable[T], seconds: float) -> T | None:
+        """What the tier answers; None, and the tier is left alone for a while, when it fails or takes too long."""
         try:
             with trio.fail_after(seconds):
                 return await answer

@@ -44,8 +44,11 @@ class Tier(Protocol):
     def place(self) -> str:
         """The tier for a person: a path or an address, without secrets."""
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
-        """The bytes of an object; None: there is none, or `wait` seconds have passed without one."""
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
+        """The bytes of an object; None: there is none, or `wait` seconds have passed without one.
+
+        `urgent`: a program waits for it; a tier that can tell serves the others later.
+        """
 
     async def put(self, name: str, data: bytes, *, only_new: bool = False) -> bool:
         """Write an object; `only_new`: False if there is one of this name already, which stays as it is."""

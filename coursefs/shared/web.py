@@ -16,8 +16,11 @@ The server is one of the same house, so no proxy of the environment is used.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import AsyncIterator, Mapping
+import ssl
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -28,15 +31,20 @@ from coursefs.shared.folder import path_of
 from coursefs.shared.pieces import MOST_SEALED
 from coursefs.shared.tier import CLAIM_SUFFIX, FullTier, ReadOnlyTier, TierFailed
 from coursefs.transport.body import body_of
+from coursefs.transport.http1 import body_with_length
+from coursefs.transport.http1_transport import Http1Transport, repeatable
 from coursefs.transport.http_library import httpx
 from coursefs.transport.reasons import reason_of
 from coursefs.transport.trust import trust_from
 
 #: seconds until a connection is made, and between two parts of an answer
 _TIMEOUT = 2.0
-_CONNECTIONS = 8
+#: the same for what no program waits for, which the server lets others overtake
+_LATER_TIMEOUT = 8.0
 #: seconds between two looks for an object that is waited for, where the server does not know how to wait
 _LOOK_EVERY = 0.25
+#: what nobody waits for comes after what a program waits for (RFC 9218; without this header the urgency is 3)
+_LATER = {"Priority": "u=7"}
 #: statuses of a server that takes no objects at all from this machine
 _READ_ONLY = frozenset({403, 404, 405, 501})
 #: by number: RFC 9110 has renamed it, and so has httpx2
@@ -54,39 +62,19 @@ class _Answer:
         return 200 <= self.status <= 299
 
 
-class _Sent(httpx.AsyncByteStream):
-    """The body of a request.
-
-    An iterator, not a generator: trio warns of async generators that are not exhausted, as when a server answers before
-    it has read the body.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._parts = iter([data] if data else [])
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        for part in self._parts:
-            return part
-        raise StopAsyncIteration
-
-
 class WebTier:
     """Objects at an address; the token goes to that address alone, and redirects are not followed."""
 
-    def __init__(self, address: str, token: str = "", *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """`address` begins with https:// or http://; `transport` is for tests."""
+    def __init__(self, address: str, token: str = "") -> None:
+        """`address` begins with https:// or http://."""
         self._address = address.rstrip("/")
         self._client = httpx.AsyncClient(
             headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
-            verify=False if address.lower().startswith("http:") else trust_from(os.environ).context,
             timeout=httpx.Timeout(_TIMEOUT),
-            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
             follow_redirects=False,
             trust_env=False,
-            transport=transport,
+            # no hedging: a tier that is slow because forty machines ask it would get twice as many requests
+            transport=Http1Transport(_trust(address), patience=math.inf),
         )
 
     @property
@@ -94,13 +82,16 @@ class WebTier:
         """The address."""
         return self._address
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
         """See `Tier.get`."""
         until = trio.current_time() + wait
         if wait and await self._has_waited(name, wait) is False:
             return None
         while True:
-            answer = await self._ask("GET", name, headers={})
+            if urgent:
+                answer = await self._ask("GET", name, headers={})
+            else:
+                answer = await self._ask("GET", name, headers=_LATER, patience=_LATER_TIMEOUT)
             if answer.status == httpx.codes.OK:
                 return answer.body
             if answer.status != httpx.codes.NOT_FOUND:
@@ -152,7 +143,7 @@ class WebTier:
     async def _has_waited(self, name: str, wait: float) -> bool | None:
         """Whether the object has come while the server waited for it; None: it does not know how to wait."""
         headers = {"Prefer": f"wait={max(1, round(wait))}"}
-        answer = await self._ask("GET", name + CLAIM_SUFFIX, headers=headers, wait=wait)
+        answer = await self._ask("GET", name + CLAIM_SUFFIX, headers=headers, patience=_TIMEOUT + wait)
         if "wait" not in answer.headers.get("Preference-Applied", ""):
             return None
         return answer.is_success
@@ -164,31 +155,52 @@ class WebTier:
         data: bytes | None = None,
         *,
         headers: Mapping[str, str],
-        wait: float = 0.0,
+        patience: float = _TIMEOUT,
     ) -> _Answer:
         """The answer to one request.  Of its body no more is read than an object can have."""
         if self._client.is_closed:
             raise TierFailed(f"{self._address}: is used no more")
         try:
             url = f"{self._address}/{path_of(name)}"
-            sent = {} if data is None else {"Content-Length": str(len(data))}
-            request = self._client.build_request(method, url, headers={**headers, **sent}, timeout=_TIMEOUT + wait)
-            request.stream = _Sent(data or b"")
+            request = self._client.build_request(
+                method, url, content=data, headers=headers, timeout=patience, extensions=repeatable(True)
+            )
             response = await self._client.send(request, stream=True)
-            body = bytearray()
-            async with body_of(response) as parts:
-                async for part in parts:
-                    body += part
-                    if len(body) > MOST_SEALED:
-                        break
+            async with aclosing(response):
+                body = await _body_of(response)
         except (httpx.HTTPError, httpx.InvalidURL, BadReply) as error:
             raise TierFailed(f"{self._address}: {_words(error)}") from None
-        return _Answer(response.status_code, response.headers, bytes(body))
+        return _Answer(response.status_code, response.headers, body)
 
     def _unexpected(self, answer: _Answer) -> TierFailed:
         if answer.status == httpx.codes.UNAUTHORIZED:
             return TierFailed(f"{self._address}: refuses the token in this machine's shared.key")
         return TierFailed(f"{self._address}: answers with status {answer.status}")
+
+
+def _trust(address: str) -> ssl.SSLContext:
+    """The TLS settings for an address.  Without TLS no authority is loaded, which takes 50 ms."""
+    if address.lower().startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return trust_from(os.environ).context
+
+
+async def _body_of(response: httpx.Response) -> bytes:
+    """The body of a response, as far as an object can be long, and a byte more where it is longer."""
+    body = body_with_length(response)
+    if body is None:  # a web cache that passes on what it is still receiving
+        parts = bytearray()
+        async with body_of(response) as received:
+            async for part in received:
+                parts += part
+                if len(parts) > MOST_SEALED:
+                    break
+        return bytes(parts)
+    buffer = memoryview(bytearray(min(int(response.headers.get("Content-Length", 0)), MOST_SEALED + 1)))
+    got = 0
+    while got < len(buffer) and (count := await body.receive_into(buffer[got:])):
+        got += count
+    return bytes(buffer[:got])
 
 
 def _words(error: Exception) -> str:

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from email.utils import formatdate
+from functools import partial
 from time import time
 from types import MappingProxyType
 
@@ -23,6 +24,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from coursefs.base import threads
 from coursefs.shared.keys import SharedKey
@@ -34,6 +36,12 @@ _CLAIM = re.compile(rf"[0-9a-f]{{64}}\{CLAIM_SUFFIX}")
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _NOW = {"Cache-Control": "no-store"}
 _WAIT = re.compile(r"wait=(\d{1,4})")
+_URGENCY = re.compile(r"(?:^|[,\s])u=([0-7])")
+#: what a program waits for has at most this number (RFC 9218, section 4.1: 3 is the default, 7 the least urgent)
+_URGENT = 3
+#: pieces that are sent at once although no program waits for them, and seconds that one of them waits at most
+_OTHERS_AT_ONCE = 4
+_LONGEST_TURN = 1.0
 #: seconds that an answer waits for a piece, at most
 _LONGEST_WAIT = 10
 #: seconds between two looks for a piece that is waited for: others may put it into the folder as well
@@ -86,12 +94,64 @@ def config(bound: socket.socket) -> Config:
     return settings
 
 
+class _Turns:
+    """Which pieces are sent now: those that a program waits for; while there are none of them, a few others.
+
+    All machines share the link of this one.  When forty begin a lecture at once, the first bytes for the last machine
+    must not wait for what the first one reads ahead.
+    """
+
+    def __init__(self) -> None:
+        self._urgent = 0  # that are being sent
+        self._are_sent = trio.Event()  # set, and replaced by a new one, when the last urgent piece was sent
+        self._others = trio.CapacityLimiter(_OTHERS_AT_ONCE)
+
+    async def begin(self, *, urgent: bool) -> Callable[[], None]:
+        """Wait for the turn of a piece, for `_LONGEST_TURN` seconds at most; returns what ends it."""
+        if urgent:
+            self._urgent += 1
+            return self._end_urgent
+        turn = object()
+        with trio.move_on_after(_LONGEST_TURN):
+            await self._others.acquire_on_behalf_of(turn)
+            try:
+                while self._urgent:
+                    await self._are_sent.wait()
+            except trio.Cancelled:
+                self._others.release_on_behalf_of(turn)
+                raise
+            return partial(self._others.release_on_behalf_of, turn)
+        return lambda: None
+
+    def _end_urgent(self) -> None:
+        self._urgent -= 1
+        if not self._urgent:
+            self._are_sent.set()
+            self._are_sent = trio.Event()
+
+
+class _Piece(Response):
+    """An answer with an object; its turn ends when it is sent."""
+
+    def __init__(self, name: str, data: bytes, end_turn: Callable[[], None]) -> None:
+        super().__init__(data, headers=_headers(name, 0.0), media_type="application/octet-stream")
+        self._end_turn = end_turn
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._end_turn()
+
+
 class _Server:
     """The answers about one folder, and who waits for a piece in it."""
 
     def __init__(self, tier: Tier, key: SharedKey) -> None:
         self._tier = tier
         self._key = key
+        self._turns = _Turns()
         self._waiting: dict[str, trio.Event] = {}  # by the name of the piece; set when it or its claim changes
 
     async def get(self, request: Request, name: str) -> Response:
@@ -106,10 +166,16 @@ class _Server:
             answer = Response(headers=_headers(name, age))
             del answer.headers["Content-Length"]  # not known; a wrong one would invalidate what a web cache has
             return answer
-        data = await self._tier.get(name)
-        if data is None:
-            return _status(404)
-        return Response(data, headers=_headers(name, 0.0), media_type="application/octet-stream")
+        end_turn = await self._turns.begin(urgent=_is_urgent(request))
+        try:
+            data = await self._tier.get(name)
+            if data is not None:
+                return _Piece(name, data, end_turn)
+        except BaseException:
+            end_turn()
+            raise
+        end_turn()
+        return _status(404)
 
     async def put(self, request: Request, name: str) -> Response:
         """Write an object: a piece that is signed, or a claim."""
@@ -171,6 +237,11 @@ def _headers(name: str, age: float) -> dict[str, str]:
 def _wait(request: Request) -> float:
     found = _WAIT.search(request.headers.get("prefer", ""))
     return min(float(found[1]), _LONGEST_WAIT) if found else 0.0
+
+
+def _is_urgent(request: Request) -> bool:
+    found = _URGENCY.search(request.headers.get("priority", ""))
+    return found is None or int(found[1]) <= _URGENT
 
 
 async def _body(request: Request, most: int) -> bytes | None:

@@ -29,12 +29,12 @@ FILE = SharedFile(PLATFORM, "video/1", 200 * PIECE_SIZE, '"one"')
 
 
 def piece(number: int = 0) -> PieceName:
-    return FILE.piece(number)
+    return FILE.piece(number * PIECE_SIZE)
 
 
 def sealed(number: int = 0, key: SharedKey = KEY) -> bytes:
     """A piece as a machine puts it."""
-    return seal(piece(number), bytes([number]) * PIECE_SIZE, key)
+    return seal(piece(number), bytes([number]) * piece(number).size, key)
 
 
 def claim(number: int = 0) -> str:
@@ -49,9 +49,9 @@ class CountingTier(FolderTier):
         self.read: Counter[str] = Counter()
         self.looked: Counter[str] = Counter()
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
         self.read[name] += 1
-        return await super().get(name, wait=wait)
+        return await super().get(name, wait=wait, urgent=urgent)
 
     async def age(self, name: str) -> float | None:
         found = await super().age(name)

@@ -23,7 +23,7 @@ from coursefs.shared import SharedCache, SharedFile, SharedKey
 from coursefs.shared.folder import FolderTier
 from coursefs.shared.keys import parse_key
 from coursefs.shared.shared_cache import LEASE
-from tests.engine.content_bench import CONTENT, MIB, Bench, bench, noise, read_as_mount, settled
+from tests.engine.content_bench import CONTENT, MIB, Bench, bench, noise, read_as_mount, settled, until
 from tests.engine.content_server import Request
 
 BODY = noise(5 * MIB + 12345)
@@ -108,6 +108,49 @@ async def test_a_read_in_the_middle_of_a_piece_shares_all_of_it(tmp_path: Path, 
             assert contents.shared is not None
             assert contents.shared.use.taken_pieces >= 1
     assert not [path for path in stored(tmp_path) if "." in path.name]
+
+
+async def test_the_rest_of_a_claimed_piece_is_fetched_while_its_beginning_comes(tmp_path: Path) -> None:
+    """All other machines wait for it, so it does not wait for what this one reads first."""
+    async with bench(tmp_path, BODY) as it:
+
+        async def hold(request: Request) -> None:
+            """The beginning comes only after the rest was requested."""
+            if request.range and request.range[0] == 0 and request.range[1] > 1:
+                await until(lambda: any(span and span[1] == MIB for span in it.server.ranges))
+            await it.server.serve(request)
+
+        it.server.always = hold
+        async with machine(it, tmp_path, 0) as contents:
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
+            assert await read_as_mount(reader, 0, 100) == BODY[:100]
+            await settled(contents)
+            reader.close()
+        assert from_platform(it) == MIB
+
+
+async def test_what_has_come_of_a_claimed_piece_is_not_fetched_again(tmp_path: Path) -> None:
+    """The reader leaves as soon as it has its bytes."""
+    came = 200_000
+    async with bench(tmp_path, BODY) as it:
+
+        async def stall(request: Request) -> None:
+            if request.range and request.range[0] == 0 and request.range[1] > 1:
+                start, end = request.range
+                head = f'HTTP/1.1 206 X\r\nContent-Length: {end - start}\r\nETag: "one"\r\n'
+                head += f"Content-Range: bytes {start}-{end - 1}/{len(BODY)}\r\n\r\n"
+                await request.stream.send_all(head.encode() + BODY[:came])
+                await trio.sleep_forever()
+            await it.server.serve(request)
+
+        it.server.always = stall
+        async with machine(it, tmp_path, 0) as contents:
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
+            assert await read_as_mount(reader, 0, came) == BODY[:came]
+            reader.close()
+            await settled(contents)
+            assert [path.read_bytes() != b"" for path in stored(tmp_path)] == [True]
+        assert len([span for span in it.server.ranges if span and span[0] == 0]) == 2  # the probe, and the read
 
 
 # -- who may have what -------------------------------------------------------------------------------------------------
@@ -268,13 +311,13 @@ async def test_the_platform_is_asked_for_what_is_missing_alone(tmp_path: Path) -
     async with bench(tmp_path, BODY) as it:
         await filled(it, tmp_path)
         file = SharedFile(PLATFORM, CONTENT.remote.identity, len(BODY), 'etag "one"')
-        for number in (0, 2, 4):
-            name = file.piece(number).name
-            (tmp_path / "tier" / name[:2] / name).unlink()
+        missing = [file.piece(number * MIB) for number in (0, 2, 4)]
+        for piece in missing:
+            (tmp_path / "tier" / piece.name[:2] / piece.name).unlink()
         async with machine(it, tmp_path, 1) as contents:
             await contents.prefetch(CONTENT)
             assert contents.cached_bytes(CONTENT) == len(BODY)
-        assert from_platform(it) == 3 * MIB
+        assert from_platform(it) == sum(piece.size for piece in missing)
 
 
 async def test_a_request_that_skips_a_piece_holds_nothing_of_it() -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 import trio
 import trustme
+from starlette.requests import Request as HttpRequest
 
 from coursefs.shared import SharedKey
 from coursefs.shared.folder import FolderTier
 from coursefs.shared.pieces import MOST_SEALED, PIECE_SIZE, BadPiece, seal, unseal
 from coursefs.shared.tier import FullTier, ReadOnlyTier, TierFailed
 from coursefs.shared.web import WebTier
+from coursefs.shared.web_server import _is_urgent
 from tests.engine.content_bench import MIB, bench, noise, settled, until
 from tests.engine.content_server import Request, Server
 from tests.engine.shared_tiers import (
@@ -201,7 +204,7 @@ async def test_a_folder_that_hangs_is_a_failure(folder: Path, monkeypatch: pytes
     monkeypatch.setattr("coursefs.shared.web_server._PATIENCE", 0.1)
 
     class Hanging(FolderTier):
-        async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+        async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
             await trio.sleep_forever()
             return None
 
@@ -284,6 +287,147 @@ async def test_a_server_that_cannot_wait_is_asked_again() -> None:
         assert await tier.get(piece(1).name, wait=1) is None
         assert 1 <= trio.current_time() - began < 1.9
         await tier.aclose()
+
+
+async def test_a_body_of_unknown_length_is_read_to_its_end() -> None:
+    """A web cache passes on what it is still receiving."""
+    data = sealed()
+    server = Server(b"")
+
+    async def chunked(request: Request) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await request.stream.send_all(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+    async def until_closed(request: Request) -> bool:
+        await request.stream.send_all(b"HTTP/1.0 200 OK\r\n\r\n" + data)
+        return True
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        tier = WebTier(f"http://127.0.0.1:{server.port}")
+        for answer in (chunked, until_closed):
+            server.always = answer
+            assert await tier.get(NAME) == data
+        await tier.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_one_connection_is_used_again() -> None:
+    """For whatever is asked: a connection with TLS takes longer than an answer."""
+    server = Server(b"")
+
+    async def answer(request: Request) -> None:
+        await request.send(200, {}, sealed())
+
+    server.always = answer
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        tier = WebTier(f"http://127.0.0.1:{server.port}")
+        assert await tier.put(claim(), b"", only_new=True)
+        assert await tier.put(NAME, sealed())
+        assert len(await tier.get(NAME) or b"") == MOST_SEALED
+        assert await tier.age(NAME) == 0.0
+        await tier.remove(claim())
+        assert server.connections == 1
+        await tier.aclose()
+        nursery.cancel_scope.cancel()
+
+
+# -- what a program waits for goes first -------------------------------------------------------------------------------
+
+
+class GatedTier(CountingTier):
+    """The first piece is read when `gate` is opened."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.gate = trio.Event()
+        self.order: list[str] = []
+        self.most = self._now = 0  # pieces that are read at once
+
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
+        """See `Tier.get`."""
+        self.order.append(name)
+        self._now += 1
+        self.most = max(self.most, self._now)
+        if name == NAME:
+            await self.gate.wait()
+        found = await super().get(name, wait=wait, urgent=urgent)
+        self._now -= 1
+        return found
+
+
+async def test_what_a_program_waits_for_is_sent_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of forty machines that begin at once the last one gets its first bytes before the others read ahead."""
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 60.0)
+    disk = GatedTier(folder)
+    for number in range(12):
+        await disk.put(piece(number).name, sealed(number))
+    async with served(disk) as address, trio.open_nursery() as nursery:
+        tier = WebTier(address, KEY.token)
+        nursery.start_soon(tier.get, NAME)
+        await until(lambda: disk.order)
+        for number in range(2, 12):
+            nursery.start_soon(partial(tier.get, piece(number).name, urgent=False))
+        for _ in range(3):
+            assert await tier.get(piece(1).name) is not None
+        assert set(disk.order) == {NAME, piece(1).name}
+        disk.most = 0
+        disk.gate.set()
+        await until(lambda: len(disk.order) == 14)
+    assert disk.most <= 4
+    await tier.aclose()
+
+
+async def test_nothing_waits_for_long_for_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 0.1)
+    disk = GatedTier(folder)
+    await disk.put(piece(1).name, sealed(1))
+    async with served(disk) as address, trio.open_nursery() as nursery:
+        tier = WebTier(address, KEY.token)
+        nursery.start_soon(tier.get, NAME)
+        await until(lambda: disk.order)
+        for _ in range(5):
+            assert await tier.get(piece(1).name, urgent=False) is not None
+        disk.gate.set()
+    await tier.aclose()
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_turn_ends_also_without_a_piece(folder: Path, monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 60.0)
+    disk = GatedTier(folder)
+    await disk.put(piece(1).name, sealed(1))
+    async with served(disk) as address:
+        tier = WebTier(address, KEY.token)
+        if hangs:
+            with monkeypatch.context() as patched, pytest.raises(TierFailed, match="answers with status 503"):
+                patched.setattr("coursefs.shared.web_server._PATIENCE", 0.1)
+                await tier.get(NAME)
+        else:
+            disk.gate.set()
+            assert await tier.get(NAME) is None
+        with trio.fail_after(20):
+            assert await tier.get(piece(1).name, urgent=False) is not None
+        await tier.aclose()
+
+
+@pytest.mark.parametrize(
+    ("priority", "is_urgent"),
+    [
+        (None, True),
+        ("u=3", True),
+        ("u=0, i", True),
+        ("u=4", False),
+        ("i, u=7", False),
+        ("nonsense", True),
+        ("xu=7", True),
+    ],
+)
+def test_the_priority_of_a_request_is_that_of_http(priority: str | None, is_urgent: bool) -> None:
+    """RFC 9218: 3 is the default, and a larger number is less urgent."""
+    request = HttpRequest({"type": "http", "headers": [] if priority is None else [(b"priority", priority.encode())]})
+    assert _is_urgent(request) is is_urgent
 
 
 # -- TLS, proxies, redirects -------------------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ from coursefs.shared.tier import ReadOnlyTier, TierFailed
 T = TypeVar("T")
 
 KEY = SharedKey.generated()
-FILE = SharedFile("demo", "film", 3 * 2**20, "etag one")
-PIECE, SECOND = FILE.piece(0), FILE.piece(1)
+FILE = SharedFile("demo", "film", 4 * 2**20, "etag one")
+PIECES = [FILE.piece(number * 2**20) for number in range(3)]
+PIECE, SECOND, THIRD = PIECES
 DATA = bytes(PIECE.size)
 
 
@@ -39,7 +40,7 @@ class MemoryTier:
         if method in self.broken:
             raise self.broken[method]
 
-    async def get(self, name: str, *, wait: float = 0.0) -> bytes | None:
+    async def get(self, name: str, *, wait: float = 0.0, urgent: bool = True) -> bytes | None:
         until = trio.current_time() + wait
         await self._answer("get")
         while name not in self.objects and trio.current_time() < until:
@@ -220,7 +221,7 @@ async def test_several_pieces_are_claimed_only_where_that_is_quick(
     assert await machines[0].claim_missing(SECOND, int) is not None
     assert await machines[1].claim_missing(SECOND, int) is None
     tier.slow = 0.1
-    await machines[0].take(FILE.piece(2), int, urgent=True)
+    await machines[0].take(THIRD, int, urgent=True)
     assert not machines[0].is_near
 
 
@@ -236,7 +237,7 @@ async def test_a_tier_that_hangs_keeps_the_end_for_two_seconds_at_most(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
 ) -> None:
     for number in range(3):
-        await machines[0].take(FILE.piece(number), int, urgent=True)
+        await machines[0].take(PIECES[number], int, urgent=True)
     tier.slow = 10**6
     waited, _ = await seconds(machines[0].aclose())
     assert waited <= 2.0
@@ -276,7 +277,7 @@ async def test_a_dead_tier_costs_a_read_two_seconds_once(
     assert isinstance(taken, Claim) and not taken.is_stored
     assert waited == ANSWER
     for number in range(3):
-        waited, _ = await seconds(machines[0].take(FILE.piece(number), int, urgent=True))
+        waited, _ = await seconds(machines[0].take(PIECES[number], int, urgent=True))
         assert waited == 0.0
     await trio.sleep(31.0)
     waited, _ = await seconds(take(machines[0]))
@@ -285,7 +286,7 @@ async def test_a_dead_tier_costs_a_read_two_seconds_once(
 
 
 @pytest.mark.logs
-@pytest.mark.parametrize(("promoted_after", "waits"), [(None, 8.0), (1.0, 1.0 + ANSWER), (7.5, 8.0)])
+@pytest.mark.parametrize(("promoted_after", "waits"), [(None, 8.0), (1.0, 1.5 + ANSWER), (7.9, 8.0)])
 async def test_read_ahead_waits_longer_until_a_program_waits_for_it(
     machines: list[SharedCache],
     tier: MemoryTier,
@@ -307,6 +308,70 @@ async def test_read_ahead_waits_longer_until_a_program_waits_for_it(
     waited, taken = await seconds(machines[0].take(PIECE, int, urgent=False, promoted=promoted))
     assert isinstance(taken, Claim) and not taken.is_stored
     assert waited == waits
+
+
+async def test_a_read_goes_before_read_ahead(
+    machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
+) -> None:
+    """Few pieces are transferred at once in the background; neither a read nor what a read waits for stands in line."""
+    tier.objects[PIECE.name] = seal(PIECE, DATA, KEY), 0.0
+    tier.slow = 1.5
+    promoted, waits = trio.Event(), dict[str, float]()
+
+    async def read_ahead(name: str, promoted: trio.Event) -> None:
+        waits[name], _ = await seconds(machines[0].take(PIECE, int, urgent=False, promoted=promoted))
+
+    async with trio.open_nursery() as readers:
+        for name in ("first", "second", "third", "fourth"):
+            readers.start_soon(read_ahead, name, trio.Event())
+        await trio.sleep(0.1)
+        readers.start_soon(read_ahead, "fifth", promoted)
+        await trio.sleep(0.1)
+        promoted.set()
+        waited, _ = await seconds(take(machines[0]))
+        assert waited == tier.slow
+    assert sorted(waits.values()) == pytest.approx([1.5, 1.5, 1.6, 3.0, 3.0])
+    assert waits["fifth"] == pytest.approx(1.6)
+
+
+async def test_a_program_that_waits_gives_what_comes_in_the_background_half_a_second(
+    machines: list[SharedCache], tier: MemoryTier, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    tier.objects[PIECE.name] = seal(PIECE, DATA, KEY), 0.0
+    for slow, waits in ((1.0, 1.0), (1.4, 0.7 + 0.5 + 1.4)):
+        tier.slow, promoted = slow, trio.Event()
+
+        async def promote(promoted: trio.Event) -> None:
+            await trio.sleep(0.7)
+            promoted.set()
+
+        nursery.start_soon(promote, promoted)
+        waited, taken = await seconds(machines[0].take(PIECE, int, urgent=False, promoted=promoted))
+        assert taken == DATA
+        assert waited == pytest.approx(waits)
+    assert machines[0].trouble == ""
+
+
+async def test_read_ahead_that_others_overtake_is_no_slow_tier(
+    machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
+) -> None:
+    tier.objects[PIECE.name] = seal(PIECE, DATA, KEY), 0.0
+    tier.slow = 5.0
+    for _ in range(4):
+        assert await machines[0].take(PIECE, int, urgent=False) == DATA
+    assert machines[0].trouble == ""
+
+
+async def test_the_claim_of_a_dead_machine_is_taken_over_after_one_look(
+    machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
+) -> None:
+    """The first to come would else ask for the age of each claim, as all do that begin with it."""
+    tier.objects[claim_name(PIECE)] = b"", trio.current_time()
+    await trio.sleep(1000.0)
+    waited, claim = await seconds(take(machines[0]))
+    assert isinstance(claim, Claim) and claim.is_stored
+    assert waited == pytest.approx(1.0, abs=0.1)
+    assert tier.asked.count("age") == 2  # of the claim, and of the piece
 
 
 @pytest.mark.logs
@@ -354,11 +419,11 @@ async def test_a_slow_tier_is_left_alone(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
 ) -> None:
     for number in range(3):
-        piece = FILE.piece(number)
+        piece = PIECES[number]
         tier.objects[piece.name] = seal(piece, DATA, KEY), 0.0
     tier.slow = 1.7
     for number in range(3):
-        assert await machines[0].take(FILE.piece(number), int, urgent=True) == DATA
+        assert await machines[0].take(PIECES[number], int, urgent=True) == DATA
     assert isinstance(await take(machines[0]), Claim)
     assert "is slow" in machines[0].trouble
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -14,19 +14,50 @@ from coursefs.library.shared import platform
 from coursefs.model import Version
 from coursefs.shared.health import BAD_IN_A_ROW, FIRST_PAUSE, LONGEST_PAUSE, SLOW, SLOW_IN_A_ROW, Health
 from coursefs.shared.keys import SharedKey
-from coursefs.shared.pieces import MOST_SEALED, PIECE_SIZE, BadPiece, SharedFile, require_signed, seal, unseal
+from coursefs.shared.pieces import (
+    MOST_SEALED,
+    PIECE_SIZE,
+    BadPiece,
+    PieceName,
+    SharedFile,
+    require_signed,
+    seal,
+    unseal,
+)
 
 KEY = SharedKey.generated()
 FILE = SharedFile("openedx https://lms.example.com", "video/1~2/720p.mp4", 3 * PIECE_SIZE + 5, 'etag "one"')
+SMALL = replace(FILE, size=5)
 
 
 def test_pieces_cover_the_file_once() -> None:
-    pieces = [FILE.piece(number) for number in range(4)]
-    assert [piece.start for piece in pieces] == [0, PIECE_SIZE, 2 * PIECE_SIZE, 3 * PIECE_SIZE]
-    assert [piece.end for piece in pieces] == [*(piece.start for piece in pieces[1:]), FILE.size]
-    for number in (-1, 4):
-        with pytest.raises(ValueError, match="no piece"):
-            FILE.piece(number)
+    assert [piece.start for piece in _pieces(FILE)] == [0, PIECE_SIZE, 2 * PIECE_SIZE, 3 * PIECE_SIZE - 2**17]
+    for offset in (-1, FILE.size):
+        with pytest.raises(ValueError, match="no byte"):
+            FILE.piece(offset)
+
+
+@given(st.integers(1, 4 * PIECE_SIZE) | st.sampled_from([PIECE_SIZE, PIECE_SIZE + 1, 2 * PIECE_SIZE, 3 * PIECE_SIZE]))
+def test_the_last_piece_of_a_larger_file_is_small(size: int) -> None:
+    """A player looks at the end before it shows a first picture."""
+    pieces = _pieces(replace(FILE, size=size))
+    assert pieces[-1].end == size
+    assert all(one.end == other.start for one, other in pairwise(pieces))
+    assert all(piece.size <= PIECE_SIZE for piece in pieces)
+    if size <= PIECE_SIZE:
+        assert len(pieces) == 1
+    else:
+        assert 2**17 <= pieces[-1].size < 2**18
+        assert all(piece.start % PIECE_SIZE == 0 for piece in pieces[:-1])
+
+
+def _pieces(file: SharedFile) -> list[PieceName]:
+    """All pieces; each is the one of its first and of its last byte."""
+    pieces = [file.piece(0)]
+    while pieces[-1].end < file.size:
+        pieces.append(file.piece(pieces[-1].end))
+    assert [file.piece(piece.end - 1) for piece in pieces] == pieces
+    return pieces
 
 
 def test_every_fact_makes_another_name_and_another_secret() -> None:
@@ -37,20 +68,20 @@ def test_every_fact_makes_another_name_and_another_secret() -> None:
         replace(FILE, mark='etag "two"'),
     ]
     assert len(others) == len(fields(SharedFile))
-    pieces = [FILE.piece(0), FILE.piece(1), *(other.piece(0) for other in others)]
+    pieces = [FILE.piece(0), FILE.piece(PIECE_SIZE), *(other.piece(0) for other in others)]
     for one, other in combinations(pieces, 2):
         assert one.name != other.name and one.secret != other.secret
 
 
 def test_the_names_never_change() -> None:
     """A newer coursefs that named pieces otherwise would find nothing of what is there, without a word."""
-    assert FILE.piece(0).name == "eee0c7afea1057e06e98bc2d5af3a19a25c984af2d5ba62bb1918e48554f41cc"
-    assert FILE.piece(3).secret.hex() == "64ba72e2cdde830f33df554df8cc0181e6b3c76d19f674d0bc3bf85a1c72e3bb"
+    assert FILE.piece(0).name == "d1682a1e30e6b685566d56dab9e25aaf6b707a35a805d5fa1b31a0229c9abdbe"
+    assert FILE.piece(FILE.size - 1).secret.hex() == "4c4099d65ef1dcd88011518a4c282b0aeccafb5afabf6069d95ecb1060a0c965"
 
 
 @given(st.binary(min_size=5, max_size=5))
 def test_what_was_sealed_is_unsealed(data: bytes) -> None:
-    piece = FILE.piece(3)
+    piece = SMALL.piece(0)
     sealed = seal(piece, data, KEY)
     assert unseal(piece, sealed, KEY) == data
     assert len(sealed) <= MOST_SEALED
@@ -63,12 +94,12 @@ def test_a_whole_piece_fits() -> None:
 
 def test_bytes_of_another_number_are_not_sealed() -> None:
     with pytest.raises(ValueError, match="not the bytes"):
-        seal(FILE.piece(3), b"four", KEY)
+        seal(SMALL.piece(0), b"four", KEY)
 
 
 @given(st.data())
 def test_no_changed_bit_is_overlooked(data: st.DataObject) -> None:
-    piece = FILE.piece(3)
+    piece = SMALL.piece(0)
     sealed = bytearray(seal(piece, b"12345", KEY))
     place = data.draw(st.integers(0, len(sealed) - 1))
     sealed[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -79,22 +110,22 @@ def test_no_changed_bit_is_overlooked(data: st.DataObject) -> None:
 @given(st.binary(max_size=300))
 def test_noise_is_no_piece(noise: bytes) -> None:
     with pytest.raises(BadPiece):
-        unseal(FILE.piece(3), noise, KEY)
+        unseal(SMALL.piece(0), noise, KEY)
 
 
 def test_a_piece_is_good_for_its_own_name_alone() -> None:
     """Also where the key is known: a machine of the house may mix files up."""
     sealed = seal(FILE.piece(0), bytes(PIECE_SIZE), KEY)
     with pytest.raises(BadPiece, match="not signed"):
-        unseal(FILE.piece(1), sealed, KEY)
+        unseal(FILE.piece(PIECE_SIZE), sealed, KEY)
     with pytest.raises(BadPiece, match="not signed"):
         unseal(FILE.piece(0), sealed, SharedKey.generated())
 
 
 def test_a_piece_under_the_right_name_for_another_file_is_refused() -> None:
     """Its signature is right and its encryption is not: only a faulty program signs that."""
-    piece = FILE.piece(3)
-    mixed = replace(piece, secret=FILE.piece(2).secret)
+    piece = SMALL.piece(0)
+    mixed = replace(piece, secret=FILE.piece(0).secret)
     with pytest.raises(BadPiece, match="encrypted for another"):
         unseal(piece, seal(mixed, b"12345", KEY), KEY)
     longer = replace(piece, size=6)
@@ -103,11 +134,11 @@ def test_a_piece_under_the_right_name_for_another_file_is_refused() -> None:
 
 
 def test_a_server_checks_the_signature_without_the_secret() -> None:
-    piece = FILE.piece(3)
+    piece = SMALL.piece(0)
     sealed = seal(piece, b"12345", KEY)
     require_signed(piece.name, sealed, KEY.reader)
     with pytest.raises(BadPiece):
-        require_signed(FILE.piece(2).name, sealed, KEY.reader)
+        require_signed(FILE.piece(0).name, sealed, KEY.reader)
 
 
 # -- what is the same on all machines ----------------------------------------------------------------------------------
