@@ -417,7 +417,7 @@ class OpenFile:
             # No await here: a cancelled task would not come to its end, and readers would wait for ever.
             self._requests.remove(request)
             request.finish(error)
-            self._notify()
+            self.notify()
             self.leave()
 
     async def _fetch(self, request: RangeRequest) -> None:
@@ -466,9 +466,9 @@ class OpenFile:
                 self._context.overflow.put(self, start, bytes(data))
         if is_complete:
             self._throughput.add(len(data), trio.current_time())
-            self._notify()
+            self.notify()
 
-    def _notify(self) -> None:
+    def notify(self) -> None:
         """Wake the tasks that wait for a change of this file."""
         self.changed.set()
         self.changed = trio.Event()

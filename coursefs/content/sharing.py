@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVarTuple, Unpack
 
 import trio
 
@@ -25,7 +25,7 @@ from coursefs.shared import Claim, PieceName, SharedCache, SharedFile
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 #: ns for which a version counts as confirmed
 _CONFIRMED_FOR_NS = 24 * 3600 * 10**9
@@ -73,11 +73,25 @@ class LocalPieces(Protocol):
     def arrived(self) -> int:
         """Counts the bytes that have come from the platform."""
 
+    @property
+    def changed(self) -> trio.Event:
+        """Set when more was saved, and replaced by a new one."""
+
+    def notify(self) -> None:
+        """Set `changed`."""
+
     def join(self) -> None:
         """Count one user more."""
 
     def leave(self) -> None:
         """Count one user less."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Whether a request to the platform has ended."""
+
+    has_answered: bool = False
 
 
 class SharedPieces:
@@ -120,21 +134,26 @@ class SharedPieces:
                 break
             start = request.received
             request.limit = None if is_single_use else limit
+            asked = _Asked()
             for claim in claims:
-                if claim.is_stored and not start <= claim.piece.start < claim.piece.end <= request.end:
-                    self._begin(self._complete_now, claim.piece)
+                if claim.is_stored:
+                    self._begin(self._put_when_complete, claim, asked)
+                    if not start <= claim.piece.start < claim.piece.end <= request.end:
+                        self._begin(self._complete_now, claim.piece)
             try:
                 try:
                     await from_platform(request)
                 finally:
-                    # a piece is put from the cache; what has come of a claimed one is not fetched again, also when the
-                    # reader leaves
-                    with trio.CancelScope(shield=any(claim.is_stored for claim in claims)):
+                    # a piece is put from the cache; what has come of one that this machine has claimed is not fetched
+                    # again, also when the reader leaves
+                    with trio.CancelScope(shield=limit is not None):
                         await request.flush()
             finally:
                 is_over = request.received < request.stop  # others bring the rest, or it has failed
                 request.limit = None
-                self._settle(claims, start, request.received)
+                asked.has_answered = True
+                self._place.notify()
+                self._put_others(claims, start, request.received)
             if is_over:
                 break
 
@@ -199,24 +218,21 @@ class SharedPieces:
     def _arrived(self) -> int:
         return self._place.arrived
 
-    def _settle(self, claims: list[Claim], start: int, end: int) -> None:
-        """Put the pieces that the platform has brought between these offsets, and give back what was claimed."""
-        may_put = self._cache.may_put
-        by_start = {claim.piece.start: claim for claim in claims if may_put or claim.is_stored}
-        while may_put and start < end:
+    def _put_others(self, claims: list[Claim], start: int, end: int) -> None:
+        """Put the pieces that the platform has brought between these offsets although none of them was claimed."""
+        claimed = {claim.piece.start for claim in claims if claim.is_stored}
+        while self._cache.may_put and start < end:
             piece = self._piece(start)
-            if piece.start not in by_start and not self._cache.has_claimed(piece):
-                by_start[piece.start] = Claim(piece, self._arrived, is_stored=False)
+            if piece.start not in claimed and not self._cache.has_claimed(piece):
+                self._begin(self._finish, Claim(piece, self._arrived, is_stored=False))
             start = piece.end
-        for claim in by_start.values():
-            self._begin(self._finish, claim)
 
-    def _begin(self, function: Callable[[T], Awaitable[None]], argument: T) -> None:
+    def _begin(self, function: Callable[[Unpack[Arguments]], Awaitable[None]], *arguments: *Arguments) -> None:
         """Begin a task that is a user of the file, and that `settled` waits for."""
 
         async def run() -> None:
             try:
-                await function(argument)
+                await function(*arguments)
             finally:
                 self._finishing -= 1
                 self._finished.set()
@@ -226,6 +242,20 @@ class SharedPieces:
         self._place.join()  # now, while the request is a user: the last one closes the file
         self._finishing += 1
         self._tasks.start_soon(run, name="share a piece")
+
+    async def _put_when_complete(self, claim: Claim, asked: _Asked) -> None:
+        """Put a claimed piece as soon as all of it has come: a request brings several, and others wait for each."""
+        span = Range(claim.piece.start, claim.piece.end)
+        try:
+            while True:
+                changed = self._place.changed  # taken before looking: a change during the look must end the wait
+                if asked.has_answered or self._place.in_cache(span) == claim.piece.size:
+                    break
+                await changed.wait()
+        except trio.Cancelled:
+            await self._cache.release(claim)
+            raise
+        await self._finish(claim)
 
     async def _complete_now(self, piece: PieceName) -> None:
         """Fetch the rest of a claimed piece while the request runs: other machines wait for all of it."""

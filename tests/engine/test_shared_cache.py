@@ -29,6 +29,7 @@ from tests.engine.content_server import Request
 BODY = noise(5 * MIB + 12345)
 KEY = SharedKey.generated()
 PLATFORM = "openedx https://lms.example.com"
+FILE = SharedFile(PLATFORM, CONTENT.remote.identity, len(BODY), 'etag "one"')
 
 
 def sharing(folder: Path, key: SharedKey = KEY) -> Callable[[Tasks], Sharing]:
@@ -127,6 +128,33 @@ async def test_the_rest_of_a_claimed_piece_is_fetched_while_its_beginning_comes(
             await settled(contents)
             reader.close()
         assert from_platform(it) == MIB
+
+
+async def test_each_piece_is_put_as_soon_as_it_has_come(tmp_path: Path) -> None:
+    """One request brings several, and others wait for the first of them."""
+    put_early: list[int] = []
+    async with bench(tmp_path, BODY) as it:
+
+        async def pause(request: Request) -> None:
+            start, end = request.range or (0, len(BODY))
+            if put_early or end - start < 2 * MIB:
+                await it.server.serve(request)
+                return
+            head = f'HTTP/1.1 206 X\r\nContent-Length: {end - start}\r\nETag: "one"\r\n'
+            head += f"Content-Range: bytes {start}-{end - 1}/{len(BODY)}\r\n\r\n"
+            await request.stream.send_all(head.encode() + BODY[start : start + MIB + 1000])
+            name = FILE.piece(start).name
+            await until(lambda: [path for path in stored(tmp_path) if path.name == name])
+            put_early.append(start)
+            await request.stream.send_all(BODY[start + MIB + 1000 : end])
+
+        it.server.always = pause
+        async with machine(it, tmp_path, 0) as contents:
+            await contents.prefetch(CONTENT)
+            await settled(contents)
+        begun = [span[0] for span in it.server.ranges if span]
+    assert put_early and put_early[0] + MIB + 1000 not in begun  # it was not given up and made again
+    assert [path.name.count(".") for path in stored(tmp_path)] == [0] * 6
 
 
 async def test_what_has_come_of_a_claimed_piece_is_not_fetched_again(tmp_path: Path) -> None:
@@ -310,8 +338,7 @@ async def test_the_platform_is_asked_for_what_is_missing_alone(tmp_path: Path) -
     """A request that is longer than a piece, of which every second one is there."""
     async with bench(tmp_path, BODY) as it:
         await filled(it, tmp_path)
-        file = SharedFile(PLATFORM, CONTENT.remote.identity, len(BODY), 'etag "one"')
-        missing = [file.piece(number * MIB) for number in (0, 2, 4)]
+        missing = [FILE.piece(number * MIB) for number in (0, 2, 4)]
         for piece in missing:
             (tmp_path / "tier" / piece.name[:2] / piece.name).unlink()
         async with machine(it, tmp_path, 1) as contents:
