@@ -47,6 +47,8 @@ PATIENCE = 5.0
 _PATIENT = 15.0
 #: seconds of one wait in the tier, between two looks at the claim
 _LOOK = 1.0
+#: the same while another request of this machine is about to claim the piece
+_SHORT_LOOK = 0.05
 #: pieces that are transferred at once: all machines share the tier's link
 _AT_ONCE = 2
 #: seconds of an answer up to which several pieces are claimed for one request to the platform
@@ -85,7 +87,7 @@ class SharedCache:
         self._writing = Health()
         self._is_read_only = key.seed is None
         self._limiter = trio.CapacityLimiter(_AT_ONCE)
-        self._claims: dict[str, Claim] = {}  # those that are stored, by the name of the piece
+        self._claims: dict[str, Claim] = {}  # those that are stored or about to be, by the name of the piece
         self._renewal: trio.CancelScope | None = None  # of the task that runs while there are claims
         self._answer_time = 0.0  # of the last claim, in seconds
         self._said: set[str] = set()
@@ -153,12 +155,14 @@ class SharedCache:
                 continue
             if claim is not None:
                 return claim
+            if self.has_claimed(piece):  # another request has, and may itself wait for what this one brings of it
+                break
             now = trio.current_time()
             if now >= until:  # the claimant goes on and on: do not wait again for the next piece
                 self._reading = self._reading.failed(now, f"{self.place}: another machine fetches a piece and is slow")
                 self._say(self._reading.trouble)
                 break
-            wait = min(_LOOK, until - now)
+            wait = min(_SHORT_LOOK if piece.name in self._claims else _LOOK, until - now)
         return Claim(piece, progress, is_stored=False)
 
     async def claim_missing(self, piece: PieceName, progress: Callable[[], int]) -> Claim | None:
@@ -172,8 +176,9 @@ class SharedCache:
         return None if claim is None or await self._is_put_already(claim) else claim
 
     def has_claimed(self, piece: PieceName) -> bool:
-        """Whether this machine fetches the piece already."""
-        return piece.name in self._claims
+        """Whether this machine has claimed the piece."""
+        claim = self._claims.get(piece.name)
+        return claim is not None and claim.is_stored
 
     async def put(self, claim: Claim, data: bytes | memoryview) -> None:
         """Put a piece that has come from the platform, and end its claim."""
@@ -246,7 +251,7 @@ class SharedCache:
 
     async def _claim(self, piece: PieceName, progress: Callable[[], int], *, may_take_over: bool) -> Claim | None:
         """A claim on a piece; None: another machine, or another request of this one, has it."""
-        if self.has_claimed(piece):
+        if piece.name in self._claims:
             return None
         claim = Claim(piece, progress, is_stored=False)
         if not self.may_put:

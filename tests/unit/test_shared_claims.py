@@ -121,6 +121,28 @@ async def test_one_claims_and_the_others_get_the_piece(
     assert tier.claims == []
 
 
+async def test_two_requests_of_a_machine_do_not_wait_for_one_another(
+    machines: list[SharedCache], tier: MemoryTier, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The first has claimed the piece and waits for the bytes of it that the second brings."""
+    for slow in (0.0, 0.1):
+        tier.slow = slow
+        taken: list[bytes | Claim] = []
+
+        async def begin(taken: list[bytes | Claim] = taken) -> None:
+            taken.append(await take(machines[0]))
+
+        began = trio.current_time()
+        async with trio.open_nursery() as requests:
+            requests.start_soon(begin)
+            requests.start_soon(begin)
+        assert trio.current_time() - began < 1.0
+        assert sorted(claim.is_stored for claim in taken if isinstance(claim, Claim)) == [False, True]
+        for claim in taken:
+            assert isinstance(claim, Claim)
+            await machines[0].release(claim)
+
+
 async def test_a_claim_is_renewed_as_long_as_bytes_come(
     machines: list[SharedCache], tier: MemoryTier, autojump_clock: MockClock
 ) -> None:
