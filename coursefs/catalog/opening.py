@@ -103,7 +103,7 @@ class _Connection(sqlite3.Connection):
         super().close()
 
     def _restore_index(self) -> None:
-        with suppress(OSError):
+        try:  # no context manager: a walk comes here thousands of times
             found = os.lstat(self._index)
             if (found.st_dev, found.st_ino) != self._inode:
                 return  # SQLite has mapped the one that was deleted, and goes on with it
@@ -114,6 +114,8 @@ class _Connection(sqlite3.Connection):
             os.truncate(self._index, 0)
             os.truncate(self._index, self._size)
             log.warning("another program has truncated %s; it is rebuilt", self._index)
+        except OSError:
+            pass
 
 
 def require_own(path: Path) -> None:

@@ -126,6 +126,11 @@ def entries_of(rows: Iterable[tuple]) -> Iterator[Entry]:  # type: ignore[type-a
         yield inode, name.encode(), _KINDS[kind] in DIRECTORIES, size, mtime
 
 
+def directories_of(rows: Iterable[tuple]) -> list[tuple]:  # type: ignore[type-arg]  # as above
+    """Those rows of `READ_COLUMNS` that are directories. Raises `TypeError`."""
+    return [row for row in rows if _KINDS[row[7]] in DIRECTORIES]
+
+
 def _sound(rows: Iterable[tuple]) -> Iterator[tuple]:  # type: ignore[type-arg]  # as above
     """The rows of `READ_COLUMNS`, each of which is as it was written. Raises `BadRow` or `TypeError`."""
     for row in rows:

@@ -37,6 +37,7 @@ from coursefs.catalog.packed_listing import PackedListing
 from coursefs.catalog.rows import (
     READ_COLUMNS,
     UPSERT_NODE,
+    directories_of,
     entries_of,
     node_of,
     nodes_of,
@@ -201,9 +202,10 @@ class Store:
     @reading
     def _read_packed(self, directory: int) -> PackedListing:
         node = self.node(directory)
-        entries = entries_of(self._database.execute(_CHILDREN, (directory,)))
-        listing = PackedListing.of_entries(inodes.ROOT if node is None else node.parent, entries)
+        rows = self._database.execute(_CHILDREN, (directory,)).fetchall()
+        listing = PackedListing.of_entries(inodes.ROOT if node is None else node.parent, entries_of(rows))
         self._cache.add_packed(directory, listing)
+        self._cache.add(tuple(nodes_of(directories_of(rows))))  # a walk opens each of them next
         return listing
 
     @reading

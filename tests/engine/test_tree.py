@@ -294,6 +294,21 @@ async def test_a_refresh_without_news_writes_nothing_but_when_it_was(tmp_path: P
         assert [one for one in written if not one.startswith((*when, "SELECT", "BEGIN", "COMMIT"))] == []
 
 
+async def test_a_walk_reads_a_directory_once_from_the_catalogue(tmp_path: Path) -> None:
+    """What is listed is known as a node as well if it is a directory, which a walk opens next."""
+    async with opened(tmp_path, provider_of(HELLO)) as tree:
+        course = await walk(tree, "Graphics")
+        module = await walk(tree, "Graphics", "01 Start")
+        await tree.children(module)
+        tree.store._cache.clear()
+        read: list[str] = []
+        tree.store._database._connection.set_trace_callback(read.append)
+        tree.store.packed_listing(course.inode)
+        assert len(read) == 2  # the course and its entries
+        assert tree.store.node(module.inode) == module
+        assert len(read) == 2
+
+
 async def test_times_move_with_content_alone(tmp_path: Path) -> None:
     provider = provider_of(HELLO, AGAIN)
     provider.contents["item/a"] = list(reading(HELLO, "<p>"))
