@@ -137,9 +137,8 @@ class SharedPieces:
             asked = _Asked()
             for claim in claims:
                 if claim.is_stored:
-                    self._begin(self._put_when_complete, claim, asked)
-                    if not start <= claim.piece.start < claim.piece.end <= request.end:
-                        self._begin(self._complete_now, claim.piece)
+                    is_inside = start <= claim.piece.start and claim.piece.end <= request.end
+                    self._begin(self._put_when_complete, claim, asked, is_inside)
             try:
                 try:
                     await from_platform(request)
@@ -243,16 +242,25 @@ class SharedPieces:
         self._finishing += 1
         self._tasks.start_soon(run, name="share a piece")
 
-    async def _put_when_complete(self, claim: Claim, asked: _Asked) -> None:
-        """Put a claimed piece as soon as all of it has come: a request brings several, and others wait for each."""
+    async def _put_when_complete(self, claim: Claim, asked: _Asked, is_inside: bool) -> None:
+        """Put a claimed piece as soon as all of it has come: a request brings several, and others wait for each.
+
+        What of it is not inside of the request is fetched meanwhile, unless the request ends before any of it has come.
+        """
         span = Range(claim.piece.start, claim.piece.end)
         try:
-            while True:
-                changed = self._place.changed  # taken before looking: a change during the look must end the wait
-                if asked.has_answered or self._place.in_cache(span) == claim.piece.size:
-                    break
-                await changed.wait()
-        except trio.Cancelled:
+            async with trio.open_nursery() as nursery:
+                if not is_inside:
+                    nursery.start_soon(self._complete_now, claim.piece)
+                while True:
+                    changed = self._place.changed  # taken before looking: a change during the look must end the wait
+                    cached = self._place.in_cache(span)
+                    if asked.has_answered or cached == claim.piece.size:
+                        break
+                    await changed.wait()
+                if not cached:
+                    nursery.cancel_scope.cancel()
+        except BaseException:
             await self._cache.release(claim)
             raise
         await self._finish(claim)

@@ -130,6 +130,28 @@ async def test_the_rest_of_a_claimed_piece_is_fetched_while_its_beginning_comes(
         assert from_platform(it) == MIB
 
 
+async def test_a_reader_that_leaves_before_anything_has_come_costs_nothing(tmp_path: Path) -> None:
+    """Nor does it keep the claim: another machine fetches the piece."""
+    async with bench(tmp_path, BODY) as it:
+
+        async def stall(request: Request) -> None:
+            if request.range and request.range[1] > 1:
+                await trio.sleep_forever()
+            await it.server.serve(request)
+
+        it.server.always = stall
+        async with machine(it, tmp_path, 0) as contents:
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read_as_mount, reader, 0, 100)
+                await it.server.asked(3)  # the probe, the read, and the rest of its piece
+                nursery.cancel_scope.cancel()
+            reader.close()
+            with trio.fail_after(3):  # before the requests fail: they are cancelled
+                await settled(contents)
+        assert stored(tmp_path) == []
+
+
 async def test_each_piece_is_put_as_soon_as_it_has_come(tmp_path: Path) -> None:
     """One request brings several, and others wait for the first of them."""
     put_early: list[int] = []
