@@ -41,7 +41,9 @@ _URGENCY = re.compile(r"(?:^|[,\s])u=([0-7])")
 _URGENT = 3
 #: pieces that are sent at once although no program waits for them, and seconds that one of them waits at most
 _OTHERS_AT_ONCE = 4
-_LONGEST_TURN = 1.0
+_LONGEST_WAIT_FOR_TURN = 1.0
+#: seconds for which a piece that is being sent counts: nobody waits longer for it, and its machine may have been closed
+_LONGEST_TURN = 2.0
 #: seconds that an answer waits for a piece, at most
 _LONGEST_WAIT = 10
 #: seconds between two looks for a piece that is waited for: others may put it into the folder as well
@@ -102,32 +104,32 @@ class _Turns:
     """
 
     def __init__(self) -> None:
-        self._urgent = 0  # that are being sent
-        self._are_sent = trio.Event()  # set, and replaced by a new one, when the last urgent piece was sent
-        self._others = trio.CapacityLimiter(_OTHERS_AT_ONCE)
+        # the pieces that are being sent, and when they do not count any more
+        self._urgent: dict[object, float] = {}
+        self._others: dict[object, float] = {}
+        self._ended = trio.Event()  # set, and replaced by a new one, when a turn ends
 
     async def begin(self, *, urgent: bool) -> Callable[[], None]:
-        """Wait for the turn of a piece, for `_LONGEST_TURN` seconds at most; returns what ends it."""
-        if urgent:
-            self._urgent += 1
-            return self._end_urgent
+        """Wait for the turn of a piece, for `_LONGEST_WAIT_FOR_TURN` seconds at most; returns what ends it."""
         turn = object()
-        with trio.move_on_after(_LONGEST_TURN):
-            await self._others.acquire_on_behalf_of(turn)
-            try:
-                while self._urgent:
-                    await self._are_sent.wait()
-            except trio.Cancelled:
-                self._others.release_on_behalf_of(turn)
-                raise
-            return partial(self._others.release_on_behalf_of, turn)
-        return lambda: None
+        if not urgent:
+            with trio.move_on_after(_LONGEST_WAIT_FOR_TURN):
+                while (begins := self._begins_at(trio.current_time())) > trio.current_time():
+                    with trio.move_on_at(begins):
+                        await self._ended.wait()
+        (self._urgent if urgent else self._others)[turn] = trio.current_time() + _LONGEST_TURN
+        return partial(self._end, turn)
 
-    def _end_urgent(self) -> None:
-        self._urgent -= 1
-        if not self._urgent:
-            self._are_sent.set()
-            self._are_sent = trio.Event()
+    def _begins_at(self, now: float) -> float:
+        """When the next of the others may be sent, unless a turn ends before."""
+        others = sorted(self._others.values(), reverse=True)
+        return max([now, *self._urgent.values(), *others[_OTHERS_AT_ONCE - 1 : _OTHERS_AT_ONCE]])
+
+    def _end(self, turn: object) -> None:
+        self._urgent.pop(turn, None)
+        self._others.pop(turn, None)
+        self._ended.set()
+        self._ended = trio.Event()
 
 
 class _Piece(Response):

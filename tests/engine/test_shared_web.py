@@ -359,7 +359,8 @@ class GatedTier(CountingTier):
 
 async def test_what_a_program_waits_for_is_sent_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of forty machines that begin at once the last one gets its first bytes before the others read ahead."""
-    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 60.0)
+    for name in ("_LONGEST_WAIT_FOR_TURN", "_LONGEST_TURN"):
+        monkeypatch.setattr(f"coursefs.shared.web_server.{name}", 60.0)
     disk = GatedTier(folder)
     for number in range(12):
         await disk.put(piece(number).name, sealed(number))
@@ -380,7 +381,7 @@ async def test_what_a_program_waits_for_is_sent_first(folder: Path, monkeypatch:
 
 
 async def test_nothing_waits_for_long_for_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 0.1)
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_WAIT_FOR_TURN", 0.1)
     disk = GatedTier(folder)
     await disk.put(piece(1).name, sealed(1))
     async with served(disk) as address, trio.open_nursery() as nursery:
@@ -393,9 +394,28 @@ async def test_nothing_waits_for_long_for_others(folder: Path, monkeypatch: pyte
     await tier.aclose()
 
 
+@pytest.mark.parametrize("hang", [1, 4])
+async def test_pieces_that_hang_keep_others_for_two_seconds_at_most(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, hang: int
+) -> None:
+    """Machines that fell asleep while they received something urgent, or, four of them, what was read ahead."""
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_WAIT_FOR_TURN", 60.0)
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 0.1)
+    disk = GatedTier(folder)
+    await disk.put(piece(1).name, sealed(1))
+    async with served(disk) as address, trio.open_nursery() as nursery:
+        tier = WebTier(address, KEY.token)
+        for _ in range(hang):
+            nursery.start_soon(partial(tier.get, NAME, urgent=hang == 1))
+        await until(lambda: len(disk.order) == hang)
+        assert await tier.get(piece(1).name, urgent=False) is not None
+        disk.gate.set()
+    await tier.aclose()
+
+
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_turn_ends_also_without_a_piece(folder: Path, monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
-    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_TURN", 60.0)
+    monkeypatch.setattr("coursefs.shared.web_server._LONGEST_WAIT_FOR_TURN", 60.0)
     disk = GatedTier(folder)
     await disk.put(piece(1).name, sealed(1))
     async with served(disk) as address:
