@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -54,8 +55,8 @@ class LastResort:
         return self
 
     def begin(self) -> None:
-        """Start the countdown. Can be called repeatedly, and in a signal handler."""
-        if self._is_to_end.locked():
+        """Start the countdown. Can be called repeatedly, and in a signal handler that interrupts another one."""
+        with suppress(RuntimeError):  # released already: to ask first whether it is locked could be interrupted
             self._is_to_end.release()
 
     def __exit__(
