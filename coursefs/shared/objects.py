@@ -63,7 +63,7 @@ class ObjectTier:
         self._place = place
         try:
             retries: Any = {"max_retries": 1}
-            times = {"timeout": f"{_TIMEOUT}s", "connect_timeout": f"{_CONNECT_TIMEOUT}s"}
+            times = {"timeout": f"{_TIMEOUT:g}s", "connect_timeout": f"{_CONNECT_TIMEOUT:g}s"}
             limits: Any = {**times, "allow_http": _allows_http(os.environ)}
             self._store: Any = from_url(place, retry_config=retries, client_options=limits, **options)
         except (BaseError, ValueError) as error:
