@@ -43,7 +43,7 @@ _TIMEOUT = 2.0
 _LATER_TIMEOUT = 8.0
 #: seconds between two looks for an object that is waited for, where the server does not know how to wait
 _LOOK_EVERY = 0.25
-#: what nobody waits for comes after what a program waits for (RFC 9218; without this header the urgency is 3)
+#: read-ahead and downloads come after what a program waits for (RFC 9218; without this header the urgency is 3)
 _LATER = {"Priority": "u=7"}
 #: statuses of a server that takes no objects at all from this machine
 _READ_ONLY = frozenset({403, 404, 405, 501})

@@ -42,7 +42,7 @@ _URGENT = 3
 #: pieces that are sent at once although no program waits for them, and seconds that one of them waits at most
 _OTHERS_AT_ONCE = 4
 _LONGEST_WAIT_FOR_TURN = 1.0
-#: seconds for which a piece that is being sent counts: nobody waits longer for it, and its machine may have been closed
+#: seconds for which a piece that is being sent counts: the program gives up then, and its machine may be asleep
 _LONGEST_TURN = 2.0
 #: seconds that an answer waits for a piece, at most
 _LONGEST_WAIT = 10
