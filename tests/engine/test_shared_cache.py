@@ -18,7 +18,7 @@ from coursefs.content.range_request import BufferPool, RangeRequest
 from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.content.sharing import Sharing
 from coursefs.errors import CoursefsError
-from coursefs.model import PERSONAL, Remote, Version
+from coursefs.model import PERSONAL, Remote, Source, Version
 from coursefs.shared import SharedCache, SharedFile, SharedKey
 from coursefs.shared.folder import FolderTier
 from coursefs.shared.keys import parse_key
@@ -128,6 +128,20 @@ async def test_the_rest_of_a_claimed_piece_is_fetched_while_its_beginning_comes(
             await settled(contents)
             reader.close()
         assert from_platform(it) == MIB
+
+
+async def test_the_rest_of_a_piece_costs_no_further_url(tmp_path: Path) -> None:
+    """A URL for a single use brings everything behind the read, also what is not asked for."""
+    async with bench(tmp_path, BODY) as it:
+        it.source = Source(it.server.url, once=True)
+        async with machine(it, tmp_path, 0) as contents:
+            reader = contents.open(CONTENT, await contents.probe(CONTENT))
+            it.server.requests.clear()
+            assert await read_as_mount(reader, 0, 100) == BODY[:100]
+            await settled(contents)
+            reader.close()
+        assert len(it.server.requests) == 1
+    assert [path.name.count(".") for path in stored(tmp_path)] == [0] * 6
 
 
 async def test_a_reader_that_leaves_before_anything_has_come_costs_nothing(tmp_path: Path) -> None:
