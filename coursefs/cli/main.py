@@ -6,6 +6,7 @@ A command is imported when it is called, so that `coursefs --help` and short com
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import sys
@@ -32,6 +33,8 @@ _SOURCE = "coursefs"
 _MAKES_SETTINGS = frozenset({"login"})
 #: commands that make no sense for the sample courses: they have no sign-in, and are mounted by `coursefs demo`
 _NOT_FOR_DEMO = frozenset({"mount", "demo", "login", "logout", "service"})
+#: new objects between two garbage collections: cycles are rare, imports and walks make hundreds of thousands of objects
+_BEFORE_A_COLLECTION = 20_000
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
@@ -140,14 +143,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " use an ordinary build, or the self-contained program"
         )
         return 1
-    if arguments is None:
-        streams.ensure()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == [_SOURCE]:
+    if arguments is not None:
+        return _main(list(arguments))
+    streams.ensure()
+    gc.set_threshold(_BEFORE_A_COLLECTION)
+    try:
+        return _main(sys.argv[1:])
+    finally:
+        gc.freeze()  # the interpreter collects once more when it ends, and would look through every module
+
+
+def _main(arguments: list[str]) -> int:
+    if arguments[:1] == [_SOURCE]:
         from coursefs.cli.mount_helper import helper  # rarely needed
 
-        return run(helper, given)
-    return run(cli, given)
+        return run(helper, arguments)
+    return run(cli, arguments)
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:

@@ -16,7 +16,8 @@ import trio
 from coursefs.base.crash_messages import told
 from coursefs.bulk.targets import resolve
 from coursefs.daemon.searching import searchable
-from coursefs.daemon.socket import Command, Reply
+from coursefs.daemon.socket import Reply
+from coursefs.daemon.socket_server import Command
 from coursefs.daemon.transfers import UnderWay, targets_of, transfers
 from coursefs.errors import CoursefsError
 from coursefs.library import Library, Node, StoredTree, Verified

@@ -16,7 +16,7 @@ import trio
 from coursefs import __version__
 from coursefs.base import threads
 from coursefs.base.crash_messages import Defect, told
-from coursefs.daemon import memory, metrics, metrics_server, socket
+from coursefs.daemon import memory, metrics, metrics_server, socket, socket_server
 from coursefs.daemon.claims import claimed
 from coursefs.daemon.commands import UnderWay, commands
 from coursefs.daemon.opening import Opening
@@ -33,9 +33,6 @@ from coursefs.mount.session import mount
 from coursefs.mount.signals import heard
 
 log = logging.getLogger(__name__)
-
-#: new objects between two garbage collections: cycles are rare, and a walk makes hundreds of thousands of objects
-_BEFORE_A_COLLECTION = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,6 @@ async def _serve(
                 log.warning("%s", note)
             log.info("mounted at %s", mountpoint)
             gc.freeze()  # the objects of the imports live for ever: exclude them from collections
-            gc.set_threshold(_BEFORE_A_COLLECTION)
             said = [library.notice] if library.notice else []  # logged already
             readiness.ready([*said, *notes], ready)
 
@@ -135,7 +131,7 @@ async def _serve(
         }
         pages = {"/metrics": say_metrics}
         failed = library.task_failed
-        control = socket.serving_in(daemon_options.socket_dirs, mountpoint, known, pages, failed)
+        control = socket_server.serving_in(daemon_options.socket_dirs, mountpoint, known, pages, failed)
         async with control, metrics_server.serving(daemon_options.metrics_port, pages, failed):
             reloadings.append(reloading)
             await mount(

@@ -1,4 +1,6 @@
-"""The control socket of a mount: the request is one line of JSON, the reply several lines.
+"""The control socket of a mount, seen from other processes: its path, and asking it.
+
+The request is one line of JSON, the reply several lines:
 
     -> {"do": "status"}
     <- {"reply": {...}}            any number of them
@@ -6,43 +8,32 @@
 
 An HTTP request (`GET /metrics`) is answered with HTTP. Only the owner and root are answered, and only a socket of the
 owner's or root's process is asked: both ends check the other's user id (SO_PEERCRED), whatever the permissions of the
-folder. A command is cancelled if its client disconnects. No client and no error of a command ends the mount.
+folder. The serving end is `socket_server`. This module does without trio, so that short commands start fast.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, contextmanager, suppress
-from functools import partial
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import trio
-
-from coursefs.base.crash_messages import log_unforeseen
 from coursefs.base.lock import FileLock
-from coursefs.base.supervisor import Supervisor
-from coursefs.daemon import metrics_server
-from coursefs.errors import CoursefsError, NoAnswer, leaf
+from coursefs.errors import CoursefsError, NoAnswer
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import trio
 
 Reply = Mapping[str, Any]
-#: a command: makes the replies from its arguments
-Command = Callable[[Mapping[str, Any]], AsyncGenerator[Reply, None]]
 
-#: seconds for a request to arrive, and for a client to wait for each line of a reply
-_ASKED_WITHIN = 5.0
+#: seconds for a client to wait for each line of a reply
 _ANSWERED_WITHIN = 300.0
 _STATUS_WITHIN = 3.0
-_MAX_REQUEST = 1 << 20
-_BACKLOG = 64
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 
 
@@ -61,148 +52,14 @@ def lock_for(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
-@asynccontextmanager
-async def serving(
-    path: Path,
-    commands: Mapping[str, Command],
-    pages: Mapping[str, metrics_server.Page] | None = None,
-    failed: Callable[[str, CoursefsError], None] | None = None,
-) -> AsyncIterator[None]:
-    """Answer commands and HTTP requests while the context lasts; removes the socket at the end.
-
-    `failed` is called with an error that stops the server.
-    """
-    path.unlink(missing_ok=True)  # left by a killed process: we hold the lock of the mount point, so the name is ours
-    with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
-        with _address(path) as address:
-            await bound.bind(address)
-        path.chmod(0o600)
-        own = _identity(path)
-        bound.listen(_BACKLOG)
-        try:
-            async with trio.open_nursery() as nursery:
-                # trio's accept loop survives clients that disconnect before they are accepted, and a full file table
-                answer, listeners = partial(_answer, commands, pages or {}), [trio.SocketListener(bound)]
-                supervisor = Supervisor(nursery, failed)
-                supervisor.keep_running(trio.serve_listeners, answer, listeners, name="control socket")
-                yield
-                nursery.cancel_scope.cancel()
-        finally:
-            if own == _identity(path):  # not the socket of another mount that has taken the name since
-                path.unlink(missing_ok=True)
-
-
-@asynccontextmanager
-async def serving_in(
-    folders: Sequence[Path],
-    mountpoint: Path,
-    commands: Mapping[str, Command],
-    pages: Mapping[str, metrics_server.Page] | None = None,
-    failed: Callable[[str, CoursefsError], None] | None = None,
-) -> AsyncIterator[None]:
-    """As `serving`, on a socket in each of the folders; at least one.
-
-    Raises `CoursefsError` if no folder can have a socket (some network file systems do not support them).
-    """
-    reason = "there is no folder for it"
-    is_served = False
-    async with AsyncExitStack() as stack:
-        for folder in folders:
-            path = path_for(folder, mountpoint)
-            try:
-                await stack.enter_async_context(serving(path, commands, pages, failed))
-            except OSError as error:
-                reason = f"{folder}: {error.strerror or error}"
-                log.info("no control socket can be made in %s", reason)
-            else:
-                is_served = True
-        if not is_served:
-            raise CoursefsError(f"the control socket cannot be made: {reason}")
-        yield
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a path; None if it does not exist."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 @contextmanager
-def _address(path: Path) -> Iterator[str]:
+def address_of(path: Path) -> Iterator[str]:
     """An address of the socket that fits into the 107 bytes of sun_path, however deep its folder is."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
-
-
-async def _answer(
-    commands: Mapping[str, Command], pages: Mapping[str, metrics_server.Page], stream: trio.SocketStream
-) -> None:
-    try:
-        if not _is_trusted(_peer(stream.socket)):
-            log.warning("refused another user's request on the control socket")
-            await _send(stream, {"end": 1, "message": "this mount belongs to another user"})
-            return
-        with trio.move_on_after(_ASKED_WITHIN) as asking:
-            data = await _line(stream)
-        if asking.cancelled_caught:
-            return
-        if metrics_server.is_http(data):
-            await metrics_server.answer(stream, data, pages)
-        else:
-            await _carry_out(stream, commands, _request(data))
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        log.debug("a client of the control socket disconnected")
-    except Exception as error:
-        log_unforeseen(log, "answering a client of the control socket", error)
-
-
-async def _line(stream: trio.SocketStream) -> bytes:
-    data = b""
-    while not data.endswith(b"\n") and len(data) < _MAX_REQUEST:
-        part = await stream.receive_some()
-        if not part:
-            break
-        data += part
-    return data
-
-
-def _request(data: bytes) -> Mapping[str, Any]:
-    try:
-        wanted = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return wanted if isinstance(wanted, dict) else {}
-
-
-async def _carry_out(stream: trio.SocketStream, commands: Mapping[str, Command], wanted: Mapping[str, Any]) -> None:
-    command = commands.get(str(wanted.get("do")))
-    end: Reply = {"end": 0, "message": ""}
-    if command is None:
-        end = {"end": 2, "message": "this mount does not know that command; was it started by another coursefs?"}
-    else:
-        try:
-            async with aclosing(command(wanted)) as replies:
-                async for reply in replies:
-                    await _send(stream, {"reply": reply})
-        except trio.BrokenResourceError:
-            raise
-        except Exception as error:
-            found = leaf(error)
-            if not isinstance(found, CoursefsError):
-                log_unforeseen(log, f"the command {wanted.get('do')}", error)
-                found = CoursefsError("the mount failed to do this; see its log")
-            end = {"end": found.exit_status, "message": str(found)}
-    await _send(stream, end)
-
-
-async def _send(stream: trio.SocketStream, line: Reply) -> None:
-    await stream.send_all(json.dumps(line).encode() + b"\n")
 
 
 class Failed(CoursefsError):
@@ -250,7 +107,7 @@ def owner(path: Path) -> int | None:
     """The pid of the process that listens on a socket, whether or not it answers; None: unknown."""
     try:
         with _connected(path, _STATUS_WITHIN) as asking:
-            return _peer(asking)[0] or None  # 0: a process of another pid namespace
+            return peer(asking)[0] or None  # 0: a process of another pid namespace
     except (ConnectionError, NoAnswer):
         return None
 
@@ -303,14 +160,15 @@ def _is_listened_on(path: Path) -> bool:
         return False
 
 
-def _peer(connected: socket.socket | trio.socket.SocketType) -> tuple[int, int]:
+def peer(connected: socket.socket | trio.socket.SocketType) -> tuple[int, int]:
     """Pid and uid of the other end of a connection (SO_PEERCRED)."""
     pid, user, _ = _CREDENTIALS.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, user
 
 
-def _is_trusted(peer: tuple[int, int]) -> bool:
-    return peer[1] in {0, os.geteuid()}
+def is_trusted(pid_and_user: tuple[int, int]) -> bool:
+    """Whether what `peer` returned is a process of our user, or of root."""
+    return pid_and_user[1] in {0, os.geteuid()}
 
 
 @contextmanager
@@ -318,12 +176,12 @@ def _connected(path: Path, within: float) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(within)
         try:
-            with _address(path) as address:
+            with address_of(path) as address:
                 asking.connect(address)
         except (TimeoutError, BlockingIOError):  # its queue is full: its process does not accept
             raise NoAnswer("the mount does not answer") from None
         except OSError as error:
             raise ConnectionError(str(error)) from None
-        if not _is_trusted(_peer(asking)):
+        if not is_trusted(peer(asking)):
             raise ConnectionError("the socket belongs to another user")
         yield asking

@@ -22,7 +22,8 @@ from coursefs.bulk.plan import Amount, BytesToFetch, CopiesToMake, DryRun, Plann
 from coursefs.bulk.selection import Selection
 from coursefs.bulk.targets import EVERYTHING, Target, resolve
 from coursefs.bulk.transfer import AT_ONCE, Failure, Job, Transfer, TransferState
-from coursefs.daemon.socket import Command, Reply
+from coursefs.daemon.socket import Reply
+from coursefs.daemon.socket_server import Command
 from coursefs.errors import CoursefsError, UsageError
 from coursefs.library import ROOT, Courses, FileCache, Files, Library, Node
 from coursefs.model import Kind, Wanted

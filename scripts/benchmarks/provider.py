@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from benchmarks.contents import TREE
@@ -16,7 +17,9 @@ from coursefs.model import Course, File, Identity, Item, Kind, Outline, Placemen
 from coursefs.providers.base import Account, Provider
 from coursefs.providers.platform import Create, Platform, SignedIn, SignInContext, Way
 from coursefs.settings.account_keys import Setting, server
-from coursefs.transport import Transport
+
+if TYPE_CHECKING:
+    from coursefs.transport import Transport  # late, as in real platforms: a command that reads the settings is quick
 
 NAME = "bench"
 

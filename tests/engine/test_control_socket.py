@@ -18,13 +18,13 @@ import pytest
 import trio
 import trio.testing
 
-from coursefs.daemon import socket
+from coursefs.daemon import socket, socket_server
 from coursefs.errors import CoursefsError, NoAnswer, UsageError
 
 Replies = AsyncGenerator[dict[str, Any], None]
 
 
-def command(*replies: dict[str, Any], error: Exception | None = None) -> socket.Command:
+def command(*replies: dict[str, Any], error: Exception | None = None) -> socket_server.Command:
     async def answer(_: Mapping[str, Any]) -> Replies:
         for reply in replies:
             yield reply
@@ -48,7 +48,7 @@ async def test_replies_come_in_their_order_and_the_arguments_arrive(path: Path) 
         for number in wanted["numbers"]:
             yield {"is": 2 * number}
 
-    async with socket.serving(path, {"double": double}):
+    async with socket_server.serving(path, {"double": double}):
         assert path.stat().st_mode & 0o777 == 0o600
         assert await ask(path, "double", numbers=[1, 2]) == [{"is": 2}, {"is": 4}]
         assert await trio.to_thread.run_sync(socket.owner, path) == os.getpid()
@@ -107,7 +107,7 @@ async def test_another_user_who_gets_to_the_socket_is_not_answered(
         asked.append(True)
         yield {"secret": 1}
 
-    async with socket.serving(path, {"status": status}):
+    async with socket_server.serving(path, {"status": status}):
         path.chmod(0o777)
         with open_folder(path.parent) as folder:
 
@@ -163,7 +163,7 @@ async def test_a_mount_is_asked_by_whichever_of_its_sockets_is_left(tmp_path: Pa
     state.mkdir()
     mountpoint = Path("/courses")
     folders = [session, state]
-    async with socket.serving_in(folders, mountpoint, {"status": command({"demo": False})}):
+    async with socket_server.serving_in(folders, mountpoint, {"status": command({"demo": False})}):
 
         def found() -> tuple[Path | None, int]:
             return socket.find(folders, mountpoint), len(socket.processes(folders))
@@ -178,15 +178,15 @@ async def test_a_mount_is_asked_by_whichever_of_its_sockets_is_left(tmp_path: Pa
 
 async def test_one_folder_that_cannot_have_a_socket_is_passed_over(tmp_path: Path) -> None:
     mountpoint = Path("/courses")
-    async with socket.serving_in([tmp_path / "missing", tmp_path], mountpoint, {"status": command({"a": 1})}):
+    async with socket_server.serving_in([tmp_path / "missing", tmp_path], mountpoint, {"status": command({"a": 1})}):
         assert await ask(socket.path_for(tmp_path, mountpoint)) == [{"a": 1}]
     with pytest.raises(CoursefsError, match="control socket cannot be made"):
-        async with socket.serving_in([tmp_path / "missing"], mountpoint, {}):
+        async with socket_server.serving_in([tmp_path / "missing"], mountpoint, {}):
             raise AssertionError
 
 
 async def test_the_socket_of_a_mount_that_came_later_is_left_alone(path: Path) -> None:
-    async with socket.serving(path, {"status": command({"a": 1})}):
+    async with socket_server.serving(path, {"status": command({"a": 1})}):
         path.unlink()
         with sockets.socket(sockets.AF_UNIX) as later:
             later.bind(str(path))
@@ -196,7 +196,7 @@ async def test_the_socket_of_a_mount_that_came_later_is_left_alone(path: Path) -
 async def test_a_folder_that_is_deeper_than_an_address_is_long(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
-    async with socket.serving(folder / "s", {"status": command({"a": 1})}):
+    async with socket_server.serving(folder / "s", {"status": command({"a": 1})}):
         assert await trio.to_thread.run_sync(socket.status, folder / "s") == {"a": 1}
 
 
@@ -204,12 +204,12 @@ async def test_the_socket_of_a_process_that_was_killed_is_replaced(path: Path) -
     with sockets.socket(sockets.AF_UNIX) as killed:
         killed.bind(str(path))
     assert socket.status(path) is None
-    async with socket.serving(path, {"status": command({"a": 1})}):
+    async with socket_server.serving(path, {"status": command({"a": 1})}):
         assert await ask(path) == [{"a": 1}]
 
 
 async def test_clients_that_go_away_do_not_end_it(path: Path) -> None:
-    async with socket.serving(path, {"status": command({"a": "b" * 500_000})}):
+    async with socket_server.serving(path, {"status": command({"a": "b" * 500_000})}):
         for request in (b"", b"{", b'{"do": "status"}\n'):
             stream = await trio.open_unix_socket(str(path))
             await stream.send_all(request)
@@ -221,7 +221,7 @@ async def test_clients_that_go_away_do_not_end_it(path: Path) -> None:
 
 @pytest.mark.parametrize("request_line", [b"[1]\n", b"\xff\n", b"[" * 500_000 + b"\n", b'{"do": ["status"]}\n', b"\n"])
 async def test_what_is_no_request_is_told_so(path: Path, request_line: bytes) -> None:
-    async with socket.serving(path, {"status": command({"a": 1})}):
+    async with socket_server.serving(path, {"status": command({"a": 1})}):
         async with await trio.open_unix_socket(str(path)) as stream:
             await stream.send_all(request_line)
             assert b'"end": 2' in await stream.receive_some()
@@ -236,7 +236,7 @@ async def test_what_is_no_request_is_told_so(path: Path, request_line: bytes) ->
 async def test_a_command_that_fails_unexpectedly_is_answered_and_logged(
     path: Path, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with socket.serving(path, {"status": command({"a": 1}, error=error)}):
+    async with socket_server.serving(path, {"status": command({"a": 1}, error=error)}):
         for _ in range(2):
             with pytest.raises(CoursefsError, match="see its log"):
                 await ask(path)
@@ -245,13 +245,13 @@ async def test_a_command_that_fails_unexpectedly_is_answered_and_logged(
 
 @pytest.mark.logs
 async def test_a_reply_that_is_no_json_is_a_failure_of_the_command(path: Path) -> None:
-    async with socket.serving(path, {"status": command({"a": object()})}):
+    async with socket_server.serving(path, {"status": command({"a": object()})}):
         with pytest.raises(CoursefsError, match="see its log"):
             await ask(path)
 
 
 async def test_a_failure_keeps_its_words_and_its_status(path: Path) -> None:
-    async with socket.serving(path, {"update": command(error=UsageError("no such course"))}):
+    async with socket_server.serving(path, {"update": command(error=UsageError("no such course"))}):
         with pytest.raises(CoursefsError, match="no such course") as caught:
             await ask(path, "update")
         assert caught.value.exit_status == 2
@@ -277,7 +277,7 @@ def no_more_files() -> Iterator[Callable[[], None]]:
 
 
 async def test_a_full_file_table_does_not_end_it(path: Path) -> None:
-    async with socket.serving(path, {"status": command({"a": 1})}):
+    async with socket_server.serving(path, {"status": command({"a": 1})}):
         with sockets.socket(sockets.AF_UNIX) as client, no_more_files() as allow:
             client.setblocking(False)
             client.connect(str(path))

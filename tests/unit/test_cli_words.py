@@ -74,6 +74,14 @@ def test_no_module_of_a_command_is_slow_to_import() -> None:
     assert done.stderr == "[]\n"
 
 
+def test_asking_a_mount_is_quick_to_import() -> None:
+    code = (
+        "import sys, coursefs.daemon.background, coursefs.daemon.socket, coursefs.mount.mountpoint\n"
+        "assert not {'trio', 'httpx', 'lxml', 'pyfuse3'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_for_that_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
