@@ -17,6 +17,7 @@ from coursefs.transport.connection import STEP, Connection
 from coursefs.transport.http_library import httpx
 
 _EXTENSION = "coursefs_body"
+_NOTHING = memoryview(b"")
 
 
 def http1_body(response: httpx.Response) -> Body | None:
@@ -94,7 +95,8 @@ class Body(httpx.AsyncByteStream):
         if self._early:
             count = min(len(self._early), len(buffer))
             buffer[:count] = self._early[:count]
-            self._early = self._early[count:]
+            # an empty slice would keep all of it, for as long as the response is not collected
+            self._early = self._early[count:] if count < len(self._early) else _NOTHING
         else:
             count = await self._open().receive_into(buffer, self._patience)
             if not count:
@@ -138,7 +140,7 @@ class Body(httpx.AsyncByteStream):
         """The unread rest of the body in parts."""
         if self._remaining is None:
             if self._early:
-                early, self._early = bytes(self._early), memoryview(b"")
+                early, self._early = bytes(self._early), _NOTHING
                 yield early
             while part := await self._part():
                 yield part
@@ -150,6 +152,7 @@ class Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Give the connection back where the body was read to its end; else close it: the rest would come first."""
         self._report(0)
+        self._early = _NOTHING
         connection, self._connection = self._connection, None
         if connection is None:
             return
