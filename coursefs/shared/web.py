@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import os
-import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from coursefs.transport.http1 import body_with_length
 from coursefs.transport.http1_transport import Http1Transport, repeatable
 from coursefs.transport.http_library import httpx
 from coursefs.transport.reasons import reason_of
-from coursefs.transport.trust import trust_from
+from coursefs.transport.trust import Authorities
 
 #: seconds until a connection is made, and between two parts of an answer
 _TIMEOUT = 2.0
@@ -74,7 +73,7 @@ class WebTier:
             follow_redirects=False,
             trust_env=False,
             # no hedging: a tier that is slow because forty machines ask it would get twice as many requests
-            transport=Http1Transport(_trust(address), patience=math.inf),
+            transport=Http1Transport(Authorities(os.environ).context, patience=math.inf),
         )
 
     @property
@@ -176,13 +175,6 @@ class WebTier:
         if answer.status == httpx.codes.UNAUTHORIZED:
             return TierFailed(f"{self._address}: refuses the token in this machine's shared.key")
         return TierFailed(f"{self._address}: answers with status {answer.status}")
-
-
-def _trust(address: str) -> ssl.SSLContext:
-    """The TLS settings for an address.  Without TLS no authority is loaded, which takes 50 ms."""
-    if address.lower().startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return trust_from(os.environ).context
 
 
 async def _body_of(response: httpx.Response) -> bytes:

@@ -44,7 +44,7 @@ from coursefs.transport.reasons import unreachable
 from coursefs.transport.reply import Reply
 from coursefs.transport.surprises import Surprises
 from coursefs.transport.traffic import Counted, Traffic
-from coursefs.transport.trust import Trust, trust_from
+from coursefs.transport.trust import Authorities
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +107,10 @@ class Transport:
         self._large: dict[str, trio.Lock] = {}  # by host: held while a large reply is received
         self._parsing = trio.Lock()  # held until the next turn of the event loop by who returns a slow reply
         no_cookies = http.cookiejar.CookieJar(policy=http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        #: from the environment; public, because `doctor` shows both
-        self.trust: Trust = trust_from(os.environ)  # once: reading the authorities takes a while
+        #: from the environment
+        self.authorities = Authorities(os.environ)
         self.proxies: Proxies = proxies_from(os.environ)
-        tls = self.trust.context
+        tls = self.authorities.context
         self._http1: Http1Transport | None = None
         if http_transport is None:
             http_transport = self._http1 = Http1Transport(
@@ -120,7 +120,6 @@ class Transport:
                 limits = httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=15.0)
                 http_transport = ProxyTransport(self._http1, self.proxies, tls, limits)
         self._client = httpx.AsyncClient(
-            verify=tls,
             trust_env=False,  # `trust` and `proxies` read it, also values for which httpx raises
             transport=http_transport,
             cookies=no_cookies,

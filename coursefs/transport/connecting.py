@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from urllib.parse import unquote, urlsplit
 
@@ -34,7 +35,7 @@ class OutOfReach(httpx.ConnectError):
 class Connector:
     """Opens connections, with these settings of TLS and of proxies."""
 
-    def __init__(self, tls: ssl.SSLContext, proxies: Proxies) -> None:
+    def __init__(self, tls: Callable[[], Awaitable[ssl.SSLContext]], proxies: Proxies) -> None:
         self._tls = tls
         self._proxies = proxies
 
@@ -67,7 +68,7 @@ class Connector:
         with ExitStack() as undo:  # closes the sockets after an error or a cancellation during the handshake
             undo.callback(plain.close)
             origin = connection.origin
-            secure = self._tls.wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
+            secure = (await self._tls()).wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
             undo.callback(secure.close)
             connection = Connection(origin, secure, is_direct=connection.is_direct)
             await connection.when_ready(secure.do_handshake)

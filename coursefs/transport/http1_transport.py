@@ -13,7 +13,7 @@ import logging
 import math
 import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import h11
@@ -74,7 +74,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
 
     def __init__(
         self,
-        tls: ssl.SSLContext,
+        tls: Callable[[], Awaitable[ssl.SSLContext]],
         proxies: Proxies | None = None,
         *,
         watch: NetworkWatch | None = None,

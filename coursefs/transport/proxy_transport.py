@@ -7,6 +7,7 @@ connections, which are sockets, have no place.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
 
 from coursefs.errors import UsageError
 from coursefs.transport.http_library import httpx
@@ -20,7 +21,11 @@ class ProxyTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self, direct: httpx.AsyncBaseTransport, proxies: Proxies, tls: ssl.SSLContext, limits: httpx.Limits
+        self,
+        direct: httpx.AsyncBaseTransport,
+        proxies: Proxies,
+        tls: Callable[[], Awaitable[ssl.SSLContext]],
+        limits: httpx.Limits,
     ) -> None:
         self._direct = direct
         self._proxies = proxies
@@ -36,7 +41,7 @@ class ProxyTransport(httpx.AsyncBaseTransport):
         if proxy is None or not proxy.is_secure:
             return await self._direct.handle_async_request(request)
         if self._through is None:
-            self._through = self._proxy_transport(proxy)
+            self._through = _proxy_transport(proxy, await self._tls(), self._limits)
         return await self._through.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -45,9 +50,10 @@ class ProxyTransport(httpx.AsyncBaseTransport):
         if self._through is not None:
             await self._through.aclose()
 
-    def _proxy_transport(self, proxy: Proxy) -> httpx.AsyncHTTPTransport:
-        try:
-            known = httpx.Proxy(proxy.url, ssl_context=self._tls)
-        except (ValueError, httpx.InvalidURL):  # not chained: its message may hold the password
-            raise UsageError(f"{proxy.variable}: not the address of a proxy") from None
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, proxy=known, limits=self._limits)
+
+def _proxy_transport(proxy: Proxy, tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
+    try:
+        known = httpx.Proxy(proxy.url, ssl_context=tls)
+    except (ValueError, httpx.InvalidURL):  # not chained: its message may hold the password
+        raise UsageError(f"{proxy.variable}: not the address of a proxy") from None
+    return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=known, limits=limits)

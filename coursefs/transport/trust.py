@@ -5,7 +5,7 @@ is searched where OpenSSL was built to look, then where distributions have it, b
 distribution's looks elsewhere.  Only a machine without any store gets certifi's.
 
 `truststore` has the same list for Linux, but reads the store for each connection, which blocks the event loop for
-40 ms; here it is read once.
+40 ms; here it is read once, in a thread.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import certifi
+import trio
+
+from coursefs.base import threads
 
 #: variables that name a file or a folder of authorities, the first usable one counts
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
@@ -40,6 +43,29 @@ class Trust:
     context: ssl.SSLContext
     source: str  # for a person: the path of the authorities, with the variable that names it
     passed_over: tuple[str, ...] = ()  # for a person: a line for each variable that is ignored
+
+
+class Authorities:
+    """The TLS settings of a process, whose authorities a thread reads for the first connection."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+        self._reading = trio.Lock()
+        self._trust: Trust | None = None
+
+    async def context(self) -> ssl.SSLContext:
+        """The settings for a connection."""
+        return (await self.trust()).context
+
+    async def trust(self) -> Trust:
+        """See `trust_from`; cancelled, it waits for the thread."""
+        async with self._reading:
+            if self._trust is None:
+                try:
+                    self._trust = await threads.run_sync(lambda: trust_from(self._environ))
+                except threads.NoThread:
+                    self._trust = trust_from(self._environ)
+        return self._trust
 
 
 def trust_from(environ: Mapping[str, str]) -> Trust:

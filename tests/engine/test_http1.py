@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -78,10 +79,17 @@ async def host(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterat
 async def client(
     transport: Http1Transport | None = None, *, timeout: float | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        transport=transport or Http1Transport(httpx.create_ssl_context()), timeout=timeout
-    ) as found:
+    async with httpx.AsyncClient(transport=transport or Http1Transport(with_tls()), timeout=timeout) as found:
         yield found
+
+
+def with_tls(settings: ssl.SSLContext | None = None) -> Callable[[], Awaitable[ssl.SSLContext]]:
+    """These TLS settings for a transport; None: those of httpx."""
+
+    async def context() -> ssl.SSLContext:
+        return settings or httpx.create_ssl_context()
+
+    return context
 
 
 def secured() -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -166,6 +174,24 @@ async def test_a_body_that_ends_with_the_connection() -> None:
         assert b"".join([part async for part in response.aiter_raw()]) == b"all there is"
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_a_response_that_is_not_collected_yet_holds_none_of_its_body(is_read: bool) -> None:
+    """httpx makes a cycle of each response, so that a film once read left some 200 of their beginnings in memory."""
+    content = bytes(50_000)
+    kept = []
+    async with host(saying(*[OK + b"Content-Length: 50000\r\n\r\n" + content] * 40)) as there, client() as http:
+        tracemalloc.start()
+        try:
+            for _ in range(40):
+                async with http.stream("GET", there.url) as response:
+                    if is_read:
+                        assert await received(body_of(response), 4096) == content
+                    kept.append(response)
+            assert tracemalloc.get_traced_memory()[0] < 40 * len(content) // 2
+        finally:
+            tracemalloc.stop()
+
+
 async def test_the_answer_to_head_has_no_body() -> None:
     async with host(saying(OK + b"Content-Length: 1000\r\n\r\n", OK + b"Content-Length: 1\r\n\r\nx")) as there:
         async with client() as http:
@@ -219,7 +245,7 @@ async def test_a_request_on_a_closed_idle_connection_is_repeated() -> None:
 
 
 async def test_connections_that_are_made_ahead_are_used() -> None:
-    transport = Http1Transport(httpx.create_ssl_context())
+    transport = Http1Transport(with_tls())
     async with host(saying(*2 * [OK + b"Content-Length: 1\r\n\r\nx"])) as there, client(transport) as http:
         url = httpx.URL(there.url)
         async with trio.open_nursery() as nursery:
@@ -235,7 +261,7 @@ async def test_connections_that_are_made_ahead_are_used() -> None:
 async def test_tls_session_tickets_do_not_spoil_an_idle_connection() -> None:
     """With a server of OpenSSL alone, which sends them at once, as real servers do; trio's sends them later."""
     ours, theirs = secured()
-    transport = Http1Transport(ours)
+    transport = Http1Transport(with_tls(ours))
 
     def accept(listener: socket.socket) -> socket.socket:
         return theirs.wrap_socket(listener.accept()[0], server_side=True)
@@ -261,7 +287,7 @@ async def test_tls_session_tickets_do_not_spoil_an_idle_connection() -> None:
 
 @pytest.mark.parametrize("unasked", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", b""])
 async def test_a_connection_ahead_that_has_data_or_is_closed_is_not_used(unasked: bytes) -> None:
-    transport = Http1Transport(httpx.create_ssl_context())
+    transport = Http1Transport(with_tls())
     there = Host(saying(OK + b"Content-Length: 1\r\n\r\nx"))
 
     async def serve(stream: trio.SocketStream) -> None:
@@ -284,7 +310,7 @@ async def test_a_connection_ahead_that_has_data_or_is_closed_is_not_used(unasked
 
 
 async def test_a_connection_ahead_that_fails_is_no_error() -> None:
-    transport = Http1Transport(httpx.create_ssl_context())
+    transport = Http1Transport(with_tls())
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         await transport.connect_ahead(httpx.URL(f"http://127.0.0.1:{deaf.getsockname()[1]}"), 2, 5.0)
@@ -315,7 +341,7 @@ async def test_no_more_than_forty_connections_lie_idle(monkeypatch: pytest.Monke
 
     Without that a walk over many hosts keeps a socket for each of them, until the process has no descriptor left.
     """
-    transport = Http1Transport(httpx.create_ssl_context())
+    transport = Http1Transport(with_tls())
     closed: list[Connection] = []
     close = Connection.close
 
@@ -366,7 +392,7 @@ async def test_a_thread_receives_bytes_that_come_without_a_pause(is_secure: bool
         await stream.send_all(body[1_000_000:])
 
     ours, theirs = secured()
-    async with host(script, theirs if is_secure else None) as there, client(Http1Transport(ours)) as http:
+    async with host(script, theirs if is_secure else None) as there, client(Http1Transport(with_tls(ours))) as http:
         async with http.stream("GET", there.url) as response:
             found = memoryview(bytearray(len(body) + 10))
             taken = await body_of(response).receive_into(found[:100_000])

@@ -298,4 +298,4 @@ async def test_nothing_of_the_environment_keeps_a_transport_from_being_made(monk
         monkeypatch.setenv(variable, value)
     async with Transport() as transport, web(lambda *_: reply(b"here")) as there:
         assert (await transport.fetch(there.url())).body == b"here"
-        assert len(transport.trust.passed_over) == 4
+        assert len((await transport.authorities.trust()).passed_over) == 4

@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime
 import os
 import ssl
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import trio
 import trustme
 
+from coursefs.base import threads
 from coursefs.errors import Unreachable
 from coursefs.transport import Transport
 from coursefs.transport.reasons import reason_of
-from coursefs.transport.trust import trust_from
+from coursefs.transport.trust import Authorities, Trust, trust_from
 from tests.engine.web import Authority, reply, server_context, web
 
 
@@ -171,3 +174,33 @@ def test_a_log_of_keys_is_its_owners_alone(tmp_path: Path) -> None:
     found = trust_from({"SSLKEYLOGFILE": str(tmp_path / "keys")})
     assert found.context.keylog_filename == str(tmp_path / "keys")
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("has_threads", [True, False])
+async def test_the_authorities_are_read_once_for_all_connections(
+    has_threads: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = []
+
+    def read(environ: Mapping[str, str]) -> Trust:
+        readers.append(threading.current_thread() is threading.main_thread())
+        return trust_from(environ)
+
+    async def refuse(_: object) -> Trust:
+        raise threads.NoThread
+
+    async def connect() -> None:
+        contexts.append(await authorities.context())
+
+    if not has_threads:
+        monkeypatch.setattr(threads, "run_sync", refuse)
+    monkeypatch.setattr("coursefs.transport.trust.trust_from", read)
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authorities = Authorities({"SSL_CERT_FILE": f"{tmp_path}/ca.pem"})
+    contexts: list[ssl.SSLContext] = []
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(connect)
+    assert readers == [not has_threads]
+    assert {context.cert_store_stats()["x509_ca"] for context in contexts} == {1}
+    assert (await authorities.trust()).source == f"{tmp_path}/ca.pem (SSL_CERT_FILE)"
