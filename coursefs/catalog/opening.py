@@ -69,6 +69,8 @@ _ALWAYS_CHECKED = 8 * 2**20
 _PARTS = ("", "-wal", "-shm", "-journal")
 #: seconds to wait for another process's lock: when it is opened, and in a statement on the event loop
 _LOCK_TIMEOUT = 5.0
+#: seconds between two looks at the log's index: a walk makes thousands of statements in a second
+_BETWEEN_LOOKS = 0.001
 SHORT_LOCK_TIMEOUT = 0.01
 
 
@@ -76,24 +78,26 @@ class _Connection(sqlite3.Connection):
     """A connection that survives the truncation of the log's index.
 
     SQLite maps the index (`-shm`) into memory, so that a program that truncates the file ends the process with SIGBUS
-    at the next statement. Before each statement its size is compared: an index that was cut is emptied and gets its
-    size back, and SQLite builds it anew from the log. Not inside a transaction, where SQLite would take the emptied
-    index for one without pages, and write what does not fit together: there the process had better end.
+    at the next statement. Before a statement its size is compared, once in a ms: an index that was cut is emptied and
+    gets its size back, and SQLite builds it anew from the log. Not inside a transaction, where SQLite would take the
+    emptied index for one without pages, and write what does not fit together: there the process had better end.
     """
 
     _index = ""  # its path; "": it is not watched
     _inode: tuple[int, int]  # device and number, while it is watched
     _size: int  # the largest that was seen
+    _look_at = 0.0  # on the monotonic clock: when it is looked at again
 
     def watch_index(self, path: Path) -> None:
-        """Compare the index of this database, which is mapped by now, before each statement from here on."""
+        """Compare the index of this database, which is mapped by now, before statements from here on."""
         index = f"{path}-shm"
         with suppress(FileNotFoundError):  # a file system without shared memory has none
             found = os.lstat(index)
             self._index, self._inode, self._size = index, (found.st_dev, found.st_ino), found.st_size
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        if self._index and not self.in_transaction:
+        if self._index and (now := time.monotonic()) >= self._look_at and not self.in_transaction:
+            self._look_at = now + _BETWEEN_LOOKS
             self._restore_index()
         return super().execute(sql, parameters)
 

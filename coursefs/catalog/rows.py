@@ -23,6 +23,7 @@ NODE_COLUMNS = (
 #: as `NODE_COLUMNS`, with the last name of a gone node, and whether it is gone
 READ_COLUMNS = NODE_COLUMNS.replace("name,", "coalesce(name, was, ''),", 1) + ", sum, name IS NULL"
 _KINDS = {kind.value: kind for kind in Kind}
+_IS_DIRECTORY = {kind.value: kind in DIRECTORIES for kind in Kind}
 _SPACES = {space.value: space for space in Space}
 #: columns of an item
 ITEM_COLUMNS = (
@@ -108,27 +109,34 @@ def node_of(row: tuple) -> Node:  # type: ignore[type-arg]  # a row is whatever 
 def nodes_of(rows: Iterable[tuple]) -> Iterator[Node]:  # type: ignore[type-arg]  # as above
     """The nodes of rows of `READ_COLUMNS`; equal texts share one object. Raises `BadRow` or `TypeError`."""
     kept: dict[str, str] = {}
+    return (_node(row, kept) for row in _sound(rows))
+
+
+def _node(row: tuple, kept: dict[str, str]) -> Node:  # type: ignore[type-arg]  # as above
+    """The node of a sound row; texts that are equal to one in `kept` are that object."""
     once = kept.setdefault
+    (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
+     is_hint, identity, locator, _, is_gone) = row  # fmt: skip
+    key, _, space = key.partition(SEPARATOR)
+    return Node(
+        inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
+        once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
+        bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
+    )  # fmt: skip
+
+
+def listed(rows: Iterable[tuple]) -> tuple[list[Entry], list[Node]]:  # type: ignore[type-arg]  # as above
+    """What a listing tells of rows of `READ_COLUMNS`, and the nodes of the directories among them.
+
+    Raises `BadRow` or `TypeError`.
+    """
+    entries, directories = [], []
     for row in _sound(rows):
-        (inode, parent, name, wanted, account, course, key, kind, mtime, item, url, mime, size, etag, modified,
-         is_hint, identity, locator, _, is_gone) = row  # fmt: skip
-        key, _, space = key.partition(SEPARATOR)
-        yield Node(
-            inode, parent, name, name if wanted == name else wanted, _place(account, course), key, _KINDS[kind], mtime,
-            once(item, item), url and once(url, url), mime and sys.intern(mime), size, etag, modified,
-            bool(is_hint), identity, locator, is_gone=bool(is_gone), space=_SPACES[space],
-        )  # fmt: skip
-
-
-def entries_of(rows: Iterable[tuple]) -> Iterator[Entry]:  # type: ignore[type-arg]  # as above
-    """What a listing tells of rows of `READ_COLUMNS`. Raises `BadRow` or `TypeError`."""
-    for inode, _, name, _, _, _, _, kind, mtime, _, _, _, size, *_ in _sound(rows):
-        yield inode, name.encode(), _KINDS[kind] in DIRECTORIES, size, mtime
-
-
-def directories_of(rows: Iterable[tuple]) -> list[tuple]:  # type: ignore[type-arg]  # as above
-    """Those rows of `READ_COLUMNS` that are directories. Raises `TypeError`."""
-    return [row for row in rows if _KINDS[row[7]] in DIRECTORIES]
+        is_directory = _IS_DIRECTORY[row[7]]
+        entries.append((row[0], row[2].encode(), is_directory, row[12], row[8]))
+        if is_directory:
+            directories.append(row)
+    return entries, [_node(row, {}) for row in directories]
 
 
 def _sound(rows: Iterable[tuple]) -> Iterator[tuple]:  # type: ignore[type-arg]  # as above

@@ -37,8 +37,7 @@ from coursefs.catalog.packed_listing import PackedListing
 from coursefs.catalog.rows import (
     READ_COLUMNS,
     UPSERT_NODE,
-    directories_of,
-    entries_of,
+    listed,
     node_of,
     nodes_of,
     require_readable,
@@ -202,10 +201,10 @@ class Store:
     @reading
     def _read_packed(self, directory: int) -> PackedListing:
         node = self.node(directory)
-        rows = self._database.execute(_CHILDREN, (directory,)).fetchall()
-        listing = PackedListing.of_entries(inodes.ROOT if node is None else node.parent, entries_of(rows))
+        entries, directories = listed(self._database.execute(_CHILDREN, (directory,)))
+        listing = PackedListing.of_entries(inodes.ROOT if node is None else node.parent, entries)
         self._cache.add_packed(directory, listing)
-        self._cache.add(tuple(nodes_of(directories_of(rows))))  # a walk opens each of them next
+        self._cache.add(directories)  # a walk opens each of them next
         return listing
 
     @reading
