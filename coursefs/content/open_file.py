@@ -181,6 +181,11 @@ class OpenFile:
         gaps = self._available(await self.opened()).missing(start, end)
         return sum(gap.end - gap.start for gap in gaps)
 
+    async def ready(self, start: int, end: int) -> int:
+        """How many of these bytes are on disk or in memory before the first one that is not."""
+        gaps = self._available(await self.opened()).missing(start, end)
+        return (gaps[0].start if gaps else end) - start
+
     async def cached(self, start: int, end: int) -> memoryview | None:
         """These bytes, if all of them are cached; makes no request."""
         file = await self.opened()

@@ -14,6 +14,10 @@ from coursefs.errors import CoursefsError, NoAnswer, ReadByPages
 #: longer reads are split into steps of this many bytes, each with a deadline of its own
 _STEP = 2**20
 
+#: the least that is worth an answer of its own, in bytes
+_SOON = 16 * 2**10
+#: seconds of a thin link that are worth waiting for more
+_SOON_SECONDS = 0.02
 #: seconds left until the deadline below which a repeated read fails at once
 _LEAST = 0.1
 
@@ -71,6 +75,17 @@ class Reader:
         if data is not None:
             self._state.state = planner.follow(self._state.state, offset, end)
         return data
+
+    async def soon(self, offset: int, length: int) -> int:
+        """How many of these bytes to wait for where fewer are enough: what is there, or a thin link brings in a moment.
+
+        Over a quick link all of them: each answer costs the kernel and the program a request.
+        """
+        pace, end = self._open_file.pace, min(offset + length, self._open_file.version.size)
+        if offset >= end or (pace.rate is not None and not pace.is_thin):
+            return length
+        ready = await self._open_file.ready(offset, end)
+        return min(length, max(ready, _SOON, pace.brings(_SOON_SECONDS, 0)))
 
     async def missing(self, offset: int, length: int) -> int:
         """How many of these bytes are not cached: a read of them waits for the network."""

@@ -13,7 +13,7 @@ from coursefs.library.activity import Reading
 
 
 class Handle:
-    """An open file.  A read returns exactly the requested bytes, up to the end of the file."""
+    """An open file.  A read returns exactly the requested bytes, up to the end of the file, or the first of them."""
 
     def __init__(
         self,
@@ -36,9 +36,10 @@ class Handle:
         self._note = note
         self._is_current = is_current
 
-    async def read(self, offset: int, length: int) -> bytes | memoryview:
+    async def read(self, offset: int, length: int, *, partly: bool = False) -> bytes | memoryview:
         """Bytes `offset` to `offset + length`, fewer only at the end.  Raises a `CoursefsError`; never less data.
 
+        `partly`: the first of them, as many as come within a moment; none only at the end.
         Where a newer version is longer or shorter, there is no end any more: `Stale`.
         """
         if isinstance(self._source, bytes):
@@ -53,6 +54,8 @@ class Handle:
             self._reading.began(offset, length)
             try:
                 with self._foreground.request():
+                    if partly:
+                        length = await self._source.soon(offset, length)
                     if self._reading.is_logged:
                         missing = await self._source.missing(offset, length)
                     data = await self._source.read(offset, length)

@@ -22,6 +22,7 @@ from coursefs.mount.callers import Callers
 from coursefs.mount.guard import answered, at_once
 from coursefs.mount.options import MountOptions
 from coursefs.mount.pending_signals import is_ending
+from coursefs.mount.players import is_player
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +50,15 @@ class Operations(pyfuse3.Operations):
         *,
         is_held: Callable[[str], bool] | None = None,
         is_ending: Callable[[int], bool] = is_ending,
+        is_player: Callable[[int], bool] = is_player,
     ) -> None:
         """`is_held` tells whether any process has the file at a path open, and may block; None: not knowable.
 
-        `is_ending` tells whether a signal ends a thread, by its number.
+        `is_ending` tells whether a signal ends a thread, `is_player` whether it is of a player, by its number.
         """
         super().__init__()
         self._is_held = is_held
+        self._is_player = is_player
         self._reads: dict[int, set[trio.CancelScope]] = {}  # cancel scopes of waiting reads, by file
         self.deadline = library.read_timeout + _SLACK
         self.told: set[tuple[str, int]] = set()
@@ -65,6 +68,7 @@ class Operations(pyfuse3.Operations):
         self._attributes = Attributes(options)
         self._numbers = itertools.count(1)
         self._handles: dict[int, Handle] = {}
+        self._players: set[int] = set()  # files that players have opened
         self._openers: dict[int, int] = {}  # the thread that opened a file, as `RequestContext.pid`
         self._listings: dict[int, tuple[int, PackedListing]] = {}  # of open directories, with their inode numbers
         self._callers = Callers(lambda watch: library.start(watch, name="watch waiting programs"), is_ending)
@@ -196,14 +200,19 @@ class Operations(pyfuse3.Operations):
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND):
             raise pyfuse3.FUSEError(errno.EROFS)
+        is_player = self._is_player(ctx.pid)
         with self._callers.patience(self.deadline, ctx.pid):
             # With its page cache the kernel reads a page once more after an error, before it reports one.
-            handle = await self._files.open(inode, is_watched=True, by_pages=not flags & os.O_DIRECT)
+            by_pages = not (is_player or flags & os.O_DIRECT)
+            handle = await self._files.open(inode, is_watched=True, by_pages=by_pages)
         number = next(self._numbers)
         self._handles[number] = handle
         self._openers[number] = ctx.pid
-        # the kernel keeps its page cache across opens, and drops it when size or mtime change
-        return pyfuse3.FileInfo(fh=number, keep_cache=True)
+        if is_player:
+            self._players.add(number)
+        # The kernel keeps its page cache across opens, and drops it when size or mtime change. Past the page cache it
+        # hands on an answer that is shorter than the request, which it otherwise takes for the end of the file.
+        return pyfuse3.FileInfo(fh=number, keep_cache=True, direct_io=is_player)
 
     @answered
     async def read(  # type: ignore[override]  # any buffer will do, copied once on its way to the kernel
@@ -218,7 +227,7 @@ class Operations(pyfuse3.Operations):
             waiting.add(patience)
             try:
                 with self._callers.told(self._openers.get(fh, 0), functools.partial(self._give_up_soon, fh)):
-                    return await file.read(off, size)
+                    return await file.read(off, size, partly=fh in self._players)
             except ReadByPages:
                 raise pyfuse3.FUSEError(errno.EINTR) from None
             finally:
@@ -266,6 +275,7 @@ class Operations(pyfuse3.Operations):
     def release(self, fh: int) -> None:
         handle = self._handles.pop(fh, None)
         self._openers.pop(fh, None)
+        self._players.discard(fh)
         if handle is not None:
             handle.close()
 

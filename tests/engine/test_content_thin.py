@@ -223,3 +223,20 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         server.may_send.set()
         await until(lambda: contents.cached_bytes(other) == len(body))
         assert not open_file._is_early(reader._state, len(body)), "nothing wants the link any more"
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [(None, 16 * KIB), (20e3, 16 * KIB), (300e3, 16 * KIB), (2e6, 40_000), (THIN - 1, 128 * KIB), (THIN, 128 * KIB)],
+)
+async def test_what_is_worth_an_answer_of_its_own(tmp_path: Path, rate: float | None, expected: int) -> None:
+    async with thin(tmp_path, rate=rate) as (_, contents, server):
+        reader = await opened(contents)
+        assert await reader.soon(5, 128 * KIB) == expected
+        assert await reader.soon(5, PAGE) == PAGE, "never more than was asked for"
+        assert await reader.soon(len(BODY) - 9, 20) == 20, "the end is found by reading"
+        server.may_send.set()
+        await reader.read(0, 200 * KIB)
+        contents._scheduler.link.rate = rate
+        assert await reader.soon(5, 128 * KIB) == 128 * KIB, "all that is there"
+        reader.close()

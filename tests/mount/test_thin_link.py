@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -93,3 +95,21 @@ def test_direct_reads_are_answered_whole(tmp_path: Path) -> None:
     """Without its page cache the kernel would not repeat a read."""
     with learnt(tmp_path) as (there, _), opened(there.path("one.mp4"), os.O_DIRECT) as file:
         assert os.pread(file, 256 * KIB, 4 * MIB) == BODY[4 * MIB : 4 * MIB + 256 * KIB]
+
+
+def test_a_player_gets_what_has_come(tmp_path: Path) -> None:
+    """Any program with the name of a player; dd counts the reads that return less than it asked for."""
+    body = noise(2 * MIB + 777)
+    dd = shutil.which("dd")
+    assert dd is not None
+    shutil.copy(dd, tmp_path / "mpv")
+    with learnt(tmp_path, body) as (there, film):
+        for name in (dd, str(tmp_path / "mpv")):  # the player without the page cache that dd has filled
+            copy = tmp_path / "copy"
+            command = [name, f"if={there.path('one.mp4')}", f"of={copy}", "bs=128k"]
+            said = subprocess.run(command, stderr=subprocess.PIPE, timeout=LIMIT, check=True, text=True).stderr
+            assert copy.read_bytes() == body
+            (partial,) = re.findall(r"\d+\+(\d+) records in", said)
+            assert int(partial) > 1 if name != dd else int(partial) == 1, "of dd only the last one"
+            there.world.run("cache", "clear")
+            film.rate = 4 * RATE

@@ -41,9 +41,10 @@ HELLO, READ = lecture("a", "Hello", 1), lecture("b", "Read", 2)
 
 
 class Cdn(httpx.AsyncBaseTransport):
-    """Serves `BYTES` in ranges."""
+    """Serves `body` in ranges."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: bytes = BYTES) -> None:
+        self.body = body
         self.asked: list[str] = []
         self.has_expired = False
 
@@ -52,9 +53,9 @@ class Cdn(httpx.AsyncBaseTransport):
         if self.has_expired:
             return httpx.Response(403, stream=httpx.ByteStream(b""))
         first, _, last = request.headers["range"].removeprefix("bytes=").partition("-")
-        part = BYTES[int(first) : int(last or len(BYTES)) + 1]
+        part = self.body[int(first) : int(last or len(self.body)) + 1]
         headers = {
-            "content-range": f"bytes {first}-{int(first) + len(part) - 1}/{len(BYTES)}",
+            "content-range": f"bytes {first}-{int(first) + len(part) - 1}/{len(self.body)}",
             "content-length": str(len(part)),
             "etag": '"1"',
         }
@@ -80,12 +81,14 @@ async def opened(
     read_timeout: float = 60.0,
     is_held: Callable[[str], bool] | None = None,
     is_ending: Callable[[int], bool] = is_ending,
+    is_player: Callable[[int], bool] = lambda thread: False,
 ) -> AsyncIterator[Operations]:
     accounts = [AccountSource("fake", "fake", {}, {})]
     settings = LibrarySettings(path / "catalogue", path / "cache", accounts, Wanted(), read_timeout=read_timeout)
     platforms = made_by("fake", provider)
     async with open_library(settings, Transport(http_transport=cdn), providers=platforms) as library:
-        yield Operations(library, MountOptions(1000, 1001, 0o027), is_held=is_held, is_ending=is_ending)
+        options = MountOptions(1000, 1001, 0o027)
+        yield Operations(library, options, is_held=is_held, is_ending=is_ending, is_player=is_player)
 
 
 async def find(operations: Operations, *names: str) -> pyfuse3.EntryAttributes:
@@ -351,6 +354,35 @@ async def test_reading(provider: FakeProvider, tmp_path: Path) -> None:
         assert operations.open_files == 0
 
 
+@pytest.mark.parametrize("plays", [True, False])
+async def test_a_player_gets_what_has_come_and_other_programs_all(
+    provider: FakeProvider, tmp_path: Path, plays: bool
+) -> None:
+    body, asked = BYTES * 20, []
+
+    def is_player(thread: int) -> bool:
+        asked.append(thread)
+        return plays
+
+    async with opened(tmp_path, provider, Cdn(body), is_player=is_player) as operations:
+        inode = (await find(operations, *VIDEO)).st_ino
+        context = cast(pyfuse3.RequestContext, SimpleNamespace(pid=77))
+        file = await operations.open(inode, os.O_RDONLY, context)
+        assert asked == [77]
+        assert file.direct_io is plays, "the page cache takes a short answer for the end of the file"
+        first = bytes(await operations.read(file.fh, 5, 128 * 1024))
+        assert len(first) == (16 * 1024 if plays else 128 * 1024)
+        parts = [first]
+        while data := bytes(await operations.read(file.fh, 5 + len(b"".join(parts)), 128 * 1024)):
+            parts.append(data)
+        assert b"".join(parts) == body[5:]
+        assert bytes(await operations.read(file.fh, 5, 128 * 1024)) == body[5 : 5 + 128 * 1024], "they are cached"
+        await operations.release(file.fh)
+        page = await operations.open((await find(operations, *PAGE)).st_ino, os.O_RDONLY, context)
+        assert bytes(await operations.read(page.fh, 0, 128 * 1024)) == b"<p>Hello</p>"
+        await operations.release(page.fh)
+
+
 async def test_everything_that_would_change_something(provider: FakeProvider, tmp_path: Path) -> None:
     async with opened(tmp_path, provider, Cdn()) as operations:
         inode = (await find(operations, *PAGE)).st_ino
@@ -544,7 +576,7 @@ async def test_every_request_has_a_deadline(
             video = (await find(operations, *VIDEO)).st_ino
         if name == "read":
 
-            async def never(off: int, size: int) -> bytes:
+            async def never(off: int, size: int, *, partly: bool) -> bytes:
                 await trio.sleep_forever()
                 raise AssertionError
 
