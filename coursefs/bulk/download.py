@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -11,8 +11,8 @@ from coursefs.base import threads
 from coursefs.bulk.copies import Copy, CopyFolder
 from coursefs.bulk.fetching import bring, exact
 from coursefs.bulk.transfer import Task
-from coursefs.errors import Stale
-from coursefs.library import CacheFull, FileCache, Files, Found, Node
+from coursefs.errors import CoursefsError, Stale
+from coursefs.library import CacheFull, FileCache, Files, Found, Handle, Node
 
 #: bytes copied from the cache at a time
 _STEP = 2**20
@@ -54,13 +54,10 @@ class Download:
     async def _copy(self, task: Task, node: Node, came: Callable[[int], None]) -> None:
         await threads.run_sync(self._folder.require_room, node.size or 0)
         async with self._cache.passing(node), self._begun(task.path) as copy:
-            is_cached = False
-            with suppress(CacheFull):
-                await bring(self._files, self._cache, node, node.size or 0, came)
-                is_cached = True
             handle = await self._files.open(node.inode)
             try:
-                for offset in range(0, handle.node.size or 0, _STEP):
+                is_cached = await self._bring(node, handle, copy, came)
+                for offset in range(copy.size, handle.node.size or 0, _STEP):
                     data = await handle.read(offset, _STEP)
                     await threads.run_sync(self._folder.write, copy, data)
                     came(offset + len(data))
@@ -69,6 +66,48 @@ class Download:
             finally:
                 handle.close()
             await threads.run_sync(self._folder.finish, copy, handle.node)
+
+    async def _bring(self, node: Node, handle: Handle, copy: Copy, came: Callable[[int], None]) -> bool:
+        """Fetch all bytes into the cache, and copy them meanwhile; False: the cache has no space for all of them.
+
+        A large file that was copied only when all of it has come would keep the link waiting for the disk.
+        """
+        more = trio.Event()
+        is_over = False
+        error: CoursefsError | None = None
+
+        def progress(so_far: int) -> None:
+            came(so_far)
+            more.set()
+
+        async def follow() -> None:
+            nonlocal more, error
+            try:
+                while copy.size < (handle.node.size or 0):
+                    more = trio.Event()  # before looking: what comes during the look ends the wait below
+                    data = await handle.cached(copy.size, _STEP)
+                    if data is not None:
+                        await threads.run_sync(self._folder.write, copy, data)
+                    elif is_over:
+                        return
+                    else:
+                        await more.wait()
+            except CoursefsError as failure:
+                error = failure
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow)
+            try:
+                await bring(self._files, self._cache, node, node.size or 0, progress)
+            except CoursefsError as failure:
+                error = failure
+                nursery.cancel_scope.cancel()
+            is_over = True
+            more.set()
+        if error is not None and not isinstance(error, CacheFull):
+            raise error
+        return error is None
 
     @asynccontextmanager
     async def _begun(self, path: str) -> AsyncIterator[Copy]:

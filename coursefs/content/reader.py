@@ -91,6 +91,10 @@ class Reader:
         """How many of these bytes are not cached: a read of them waits for the network."""
         return await self._open_file.missing(offset, min(offset + length, self._open_file.version.size))
 
+    async def cached(self, offset: int, length: int) -> memoryview | None:
+        """The bytes as `read` returns them, if all of them are cached; makes no request."""
+        return await self._open_file.cached(offset, min(offset + length, self._open_file.version.size))
+
     def close(self) -> None:
         """End this reader; cancels the range requests that no other reader needs.  May be called twice."""
         if not self._closed:

@@ -84,6 +84,10 @@ class Handle:
             self._note(self.node, None)
         return data
 
+    async def cached(self, offset: int, length: int) -> bytes | memoryview | None:
+        """The bytes as `read` returns them, where all of them are cached; makes no request.  Raises as `read`."""
+        return await (self.read if isinstance(self._source, bytes) else self._source.cached)(offset, length)
+
     def close(self) -> None:
         """Cancel the range requests that serve this handle alone."""
         self._reading.close()

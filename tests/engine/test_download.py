@@ -21,7 +21,7 @@ from coursefs.daemon.commands import transfers
 from coursefs.errors import CoursefsError
 from coursefs.library import Library
 from coursefs.model import Course, Kind, Outline
-from tests.engine.content_bench import until
+from tests.engine.content_bench import noise, until
 from tests.engine.fakes import section
 from tests.engine.shelf import HELLO, KIB, PATHS, READ, VIDEOS, Shelf, counts, run, shelf
 from tests.engine.test_fetching import node, read
@@ -275,6 +275,41 @@ async def test_a_full_disk_ends_it_with_one_line_and_leaves_nothing_half(
         assert files(to) == {}
         monkeypatch.undo()
     assert [path.name for path in to.rglob("*") if path.name.startswith(".")] == []
+
+
+async def test_a_file_is_copied_while_it_comes(shelf: Shelf, to: Path) -> None:
+    gate = shelf.cdn.gates[VIDEOS[1]] = trio.Event()
+    async with shelf.opened() as library, trio.open_nursery() as nursery:
+        nursery.start_soon(download, library, to, PATHS[1])
+        await until(lambda: [path.stat().st_size for path in to.rglob(".*.part")] == [2**20])
+        gate.set()
+    assert files(to) == {PATHS[1]: shelf.cdn.bodies[VIDEOS[1]]}
+
+
+async def test_a_full_disk_ends_it_while_a_server_is_silent(
+    shelf: Shelf, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(self: Copy, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Copy, "write", write)
+    shelf.cdn.gates[VIDEOS[1]] = trio.Event()
+    async with shelf.opened() as library:
+        with trio.fail_after(4), pytest.raises(NoSpace, match="no space left"):
+            await download(library, to, PATHS[1])
+    assert [path for path in to.rglob("*") if path.is_file()] == []
+
+
+async def test_a_file_that_changes_while_it_is_copied_is_copied_anew(shelf: Shelf, to: Path) -> None:
+    shelf.cdn.bodies[VIDEOS[1]] = noise(20_000 * KIB, 8)  # more than is requested at once
+    gate = shelf.cdn.gates[VIDEOS[1]] = trio.Event()
+    async with shelf.opened() as library, trio.open_nursery() as nursery:
+        nursery.start_soon(download, library, to, PATHS[1])
+        await until(lambda: [path.stat().st_size for path in to.rglob(".*.part")] == [2**20])
+        shelf.cdn.bodies[VIDEOS[1]] = noise(20_000 * KIB, 7)
+        shelf.cdn.dates[VIDEOS[1]] = 1_700_000_099
+        gate.set()
+    assert files(to) == {PATHS[1]: shelf.cdn.bodies[VIDEOS[1]]}
 
 
 async def test_what_certainly_does_not_fit_is_not_fetched(
