@@ -40,6 +40,7 @@ class CacheFolder:
         self.path = directory / "v1"
         self._descriptor: int | None = None  # of `path`
         self._lock: FileLock | None = None
+        self._names = [str(path) for path in (directory / "lock", self.path, self.index_path)]
         self._identities: tuple[_Identity, ...] = ()
         self._index_size = 0  # bytes, at the last check; SQLite never makes the file smaller
 
@@ -96,8 +97,7 @@ class CacheFolder:
 
     def remember(self) -> None:
         """Note which files lie at its names now: `is_in_place` compares with them."""
-        self._identities = self._identities_now()
-        self._index_size = self.index_path.stat().st_size
+        self._identities, self._index_size = self._look()
 
     def is_in_place(self) -> bool:
         """Whether folder and index are those of `remember`: not deleted, moved or replaced, and the index not cut.
@@ -107,11 +107,11 @@ class CacheFolder:
         """
         if self._descriptor is None:
             return False
-        now = self._identities_now()
+        now, size = self._look()
         if now == self._identities:
             # A cleaner that truncates the index leaves its inode number: only the size shows it.
-            before, self._index_size = self._index_size, self.index_path.stat().st_size
-            return self._index_size >= before
+            before, self._index_size = self._index_size, size
+            return size >= before
         if now[1:] != self._identities[1:] or None in now[1:]:
             return False
         self.release()
@@ -199,8 +199,20 @@ class CacheFolder:
             if safe_open.why_not_ours(found) is not None:
                 os.unlink(name, dir_fd=self.descriptor)
 
-    def _identities_now(self) -> tuple[_Identity, ...]:
-        return tuple(_identity(path) for path in (self.directory / "lock", self.path, self.index_path))
+    def _look(self) -> tuple[tuple[_Identity, ...], int]:
+        """Which files lie at the names of the lock, the folder and the index, and the size of the index in bytes.
+
+        Called for each piece that is written, so without `pathlib`, which takes longer than the system call.
+        """
+        found: list[os.stat_result | None] = []
+        for name in self._names:
+            try:
+                found.append(os.lstat(name))
+            except OSError:
+                found.append(None)
+        index = found[-1]
+        identities = tuple(None if one is None else (one.st_dev, one.st_ino) for one in found)
+        return identities, 0 if index is None else index.st_size
 
 
 def spool_name(number: int) -> str:
@@ -210,14 +222,6 @@ def spool_name(number: int) -> str:
 
 def _place(name: str) -> str:
     return name if name.startswith(_SPOOL) else f"{name[:2]}/{name}"
-
-
-def _identity(path: Path) -> _Identity:
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _open_own_folder(name: str, parent: int) -> int:

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from coursefs.content.identity import Content, expects_html
+from coursefs.content.identity import Content, expects_html, suffix, suffixes
 from coursefs.content.range_response import PageInstead, Part, UrlRefused, Whole
 from coursefs.errors import BadReply
 from coursefs.model import Source
@@ -139,14 +138,10 @@ async def require_file(response: httpx.Response, ranged: Part | Whole, content: 
     return not (is_undecided and is_cut) or beginning == _OF_PICTURES
 
 
-def _is_of(content: Content, source: Source, kinds: frozenset[str], suffixes: frozenset[str]) -> bool:
-    return content.remote.identity.partition("/")[0] in kinds or not suffixes.isdisjoint(_suffixes(content, source))
-
-
-def _suffixes(content: Content, source: Source) -> set[str]:
-    """The suffixes of the names of a content, in lower case; "" of a name without one."""
-    names = (content.name, content.remote.identity, *content.remote.locator.values(), urlsplit(source.url).path)
-    return {PurePosixPath(name).suffix.lower() for name in names}
+def _is_of(content: Content, source: Source, kinds: frozenset[str], wanted: frozenset[str]) -> bool:
+    if content.remote.identity.partition("/")[0] in kinds or suffix(content.name) in wanted:
+        return True
+    return not wanted.isdisjoint(suffixes(content, source))
 
 
 def _first_text(beginning: bytes) -> bytes:
