@@ -1,6 +1,6 @@
 """The content engine: the bytes of remote files, requested when they are read, and cached.
 
-How a byte travels: `Reader.read` → `OpenFile.read` → `planner.plan` (pure: which range requests, how much read-ahead)
+How a byte travels: `Reader.read` → `planner.plan` (pure: which range requests, how much read-ahead) → `OpenFile.start`
 → a slot of the `Scheduler` → `RangeClient.fetch` (URL, retries, version check) → `transport` → `RangeRequest`
 → `CacheStore.put` (data file, then cache index) → the waiting readers are woken, and read it from the cache.
 A read whose bytes are cached and that needs no plan is answered at once by `read_now`.

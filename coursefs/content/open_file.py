@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 import trio
 
 from coursefs.base.crash_messages import log_unforeseen
-from coursefs.content import media, planner
 from coursefs.content.cached_file import CachedFile
 from coursefs.content.engine_context import DiskBusy, EngineContext
 from coursefs.content.failed_reads import FailedReads
-from coursefs.content.film import RESERVE, Playing, film_rate
 from coursefs.content.identity import Key
 from coursefs.content.link import Pace
-from coursefs.content.planner import Extent, Plan, State, ThroughputMeter
+from coursefs.content.planner import Extent, InFlight, ThroughputMeter
 from coursefs.content.quota import QuotaExceeded
 from coursefs.content.range_client import RangeClient
 from coursefs.content.range_request import RangeRequest
@@ -34,23 +32,17 @@ log = logging.getLogger(__name__)
 _LOST = 4
 
 
-#: seconds until it is looked up again how long a film plays
-_LOOK_AGAIN = 5.0
-#: seconds that a read takes over a thin link from which on it is made page by page
-_LONG = 0.2
+@dataclass(slots=True)
+class Playback:
+    """What is known of a file as a film, by all its readers."""
 
-
-@dataclass(eq=False, slots=True)
-class ReaderState:
-    """What an open file remembers of one reader.  It owns the range requests that were started for the reader."""
-
-    state: State = field(default_factory=State)
-    plan_valid_for: Range = field(default=Range(0, 0))  # reads in here need no new plan where their bytes are cached
-    playing: Playing | None = None  # since when it reads on
+    film_rate: float | None = None  # bytes a second that a player needs; None: not known
+    look_at: float = 0.0  # when to look for it again
+    is_index_requested: bool = False
 
 
 class OpenFile:
-    """One version of one content, shared by all its readers.
+    """One version of one content, shared by all its readers: its bytes on disk and in memory, and its requests.
 
     Lives as long as it has users: readers, reads and range requests.  Then it calls `on_idle`.  For the event loop
     only: it has no lock but the one around opening, and between two awaits nothing else changes it.
@@ -73,13 +65,11 @@ class OpenFile:
         self._users = 0
         self._opening = trio.Lock()
         self._requests: list[RangeRequest] = []
-        self._throughput = ThroughputMeter()
-        self._film_rate: float | None = None  # bytes a second that a player needs; None: not known
-        self._film_look = 0.0  # when to look for it again
-        self._is_media_index_requested = False
+        self.throughput = ThroughputMeter()
+        self.playback = Playback()
         self.changed = trio.Event()  # set when more was saved or a request has ended, and replaced by a new one
         self.failed_reads = FailedReads()
-        self._by_pages = Ranges()  # see `is_slow`
+        self.by_pages = Ranges()  # what the kernel reads once more, page by page: see `Reader`
         self.uncached = 0  # pieces that could not be written to the cache
         self.shared: SharedPieces | None = None  # its pieces in the shared cache, if there is one
         self.arrived = 0  # counts the bytes that have come from the platform
@@ -117,79 +107,25 @@ class OpenFile:
         """The range requests in flight or queued."""
         return self._requests
 
-    def cancel_requests(self, reader: ReaderState) -> None:
-        """Cancel the range requests that no reader but this one needs."""
+    def cancel_requests(self, owner: object) -> None:
+        """Cancel the range requests that nobody but this owner needs."""
         for request in list(self._requests):
-            request.remove_owner(reader)
-
-    def needs_no_plan(self, file: CachedFile, reader: ReaderState, start: int, end: int) -> bool:
-        """Whether a read has no requests to make or to drop, if its bytes are cached."""
-        valid = reader.plan_valid_for
-        if valid.start <= start and end <= valid.end:
-            return True
-        # Without requests in flight there is nothing to drop, and with this much cached nothing to read ahead.
-        return not self._requests and file.present.covers(start, min(end + planner.MOST_AHEAD, self.version.size))
-
-    async def read(self, reader: ReaderState, start: int, end: int) -> memoryview:
-        """Exactly the bytes from `start` to `end`, from the cache or the server.
-
-        Raises `Stale` and every other `CoursefsError`.  Cancellation leaves the range requests running, until
-        `cancel_requests` is called.
-        """
-        file = await self.opened()
-        span = Range(start, end)
-        file.in_use.append(span)  # keeps the pieces from being evicted between their arrival and this read
-        try:
-            if self._is_contended and self._film_rate is None and trio.current_time() >= self._film_look:
-                self._film_look = trio.current_time() + _LOOK_AGAIN
-                self._film_rate = await film_rate(self.cached, self.version.size)
-            present, in_flight = self._available(file), self._in_flight()
-            limit = self._context.overflow.read_ahead_limit(self, self._most_ahead())
-            size, pace = self.version.size, self.pace
-            plan = planner.plan(reader.state, start, end, present, in_flight, size=size, most_ahead=limit, pace=pace)
-            reader.state, reader.plan_valid_for = plan.state, plan.valid_for
-            if reader.playing is None or reader.playing.start != plan.run_start:
-                reader.playing = Playing(plan.run_start, trio.current_time())
-            self._apply(plan, reader, is_early=self._is_early(reader, start))
-            data = await self._wait(file, reader, start, end)
-            self._by_pages = self._by_pages.remove(start, end)
-            if start == 0 and not self._is_media_index_requested:
-                self._is_media_index_requested = True
-                self._read_ahead_media_index(file, reader, data)
-            return data
-        finally:
-            file.in_use.remove(span)
-
-    async def is_slow(self, start: int, end: int) -> bool:
-        """Whether a caller that reads page by page should do so here; True once for the same bytes.
-
-        The kernel reads ahead in large steps, and a program that waits for the first page of such a read waits for all
-        of it.  After an error the kernel reads each page that a program needs once more, on its own.  That read must
-        not fail, so bytes for which this was True are remembered until they have been read.
-        """
-        pace = self.pace
-        if end - start <= planner.PAGE or not pace.is_thin:
-            return False
-        missing = await self.missing(start, end)
-        if missing <= pace.brings(_LONG, 0) or self._by_pages.missing(start, end) != (Range(start, end),):
-            return False
-        self._by_pages = self._by_pages.add(start, end)
-        return True
+            request.remove_owner(owner)
 
     async def missing(self, start: int, end: int) -> int:
         """How many of these bytes are neither on disk nor in memory."""
-        gaps = self._available(await self.opened()).missing(start, end)
+        gaps = self.available(await self.opened()).missing(start, end)
         return sum(gap.end - gap.start for gap in gaps)
 
     async def ready(self, start: int, end: int) -> int:
         """How many of these bytes are on disk or in memory before the first one that is not."""
-        gaps = self._available(await self.opened()).missing(start, end)
+        gaps = self.available(await self.opened()).missing(start, end)
         return (gaps[0].start if gaps else end) - start
 
     async def cached(self, start: int, end: int) -> memoryview | None:
         """These bytes, if all of them are cached; makes no request."""
         file = await self.opened()
-        return await self._collect(file, start, end) if file.present.covers(start, end) else None
+        return await self.collect(file, start, end) if file.present.covers(start, end) else None
 
     async def opened(self, *, recheck: bool = False) -> CachedFile:
         """The cached file, opened by the first caller.
@@ -208,33 +144,9 @@ class OpenFile:
         assert self.file is not None
         return self.file
 
-    async def _wait(self, file: CachedFile, reader: ReaderState, start: int, end: int) -> memoryview:
-        while True:  # each wait ends with another look: meanwhile pieces may come, be evicted, or become stale
-            if file.stale:
-                raise Stale("the platform has changed this file; open it again")
-            gap = self._gap(file, start, end)
-            if gap is None:
-                data = await self._collect(file, start, end)
-                if data is not None:
-                    return data
-                continue  # evicted or damaged in the meantime
-            request = self._request_for(gap)
-            if request is None:
-                present, in_flight = self._available(file), self._in_flight()
-                for span in planner.needed(gap, end, present, in_flight, size=self.version.size, pace=self.pace):
-                    self.start(span, reader, Priority.READ)
-                continue
-            # A read-ahead that a read waits for now must not stay queued behind other reads.
-            if not self._is_early(reader, gap):
-                self._context.scheduler.promote(request.queued)
-            await request.wait(min(end, request.end), reader)
-            if request.error is not None and self._gap(file, start, end) is not None:
-                # A new object: several reads may wait for one request, and each adds its own traceback.
-                raise type(request.error)(*request.error.args) from request.error
-
     # Bytes on disk or in memory
 
-    def _available(self, file: CachedFile) -> Ranges:
+    def available(self, file: CachedFile) -> Ranges:
         """The bytes that are cached, in the overflow buffer, or in the buffer of a request."""
         present = file.present
         for start, data in self._context.overflow.pieces(self).items():
@@ -248,12 +160,12 @@ class OpenFile:
         pieces = self._context.overflow.pieces(self).items()
         return Ranges.of(Range(at, at + len(data)) for at, data in pieces).covers(start, end)
 
-    def _gap(self, file: CachedFile, start: int, end: int) -> int | None:
+    def gap(self, file: CachedFile, start: int, end: int) -> int | None:
         """The first of these bytes that is not available; None: all are."""
-        first = self._available(file).first_missing(start)
+        first = self.available(file).first_missing(start)
         return first if first < end else None
 
-    async def _collect(self, file: CachedFile, start: int, end: int) -> memoryview | None:
+    async def collect(self, file: CachedFile, start: int, end: int) -> memoryview | None:
         """Available bytes from disk and memory in one buffer; None when some are no longer available."""
         # Bytes that have just arrived are in the page cache: no thread is needed for them.
         data = file.read_now(start, end, time.time_ns())
@@ -288,10 +200,11 @@ class OpenFile:
 
     # Range requests in flight
 
-    def _in_flight(self) -> list[planner.InFlight]:
+    def in_flight(self) -> list[InFlight]:
+        """The range requests in flight, as the planner sees them."""
         return [request.in_flight for request in self._requests]
 
-    def _request_for(self, offset: int) -> RangeRequest | None:
+    def request_for(self, offset: int) -> RangeRequest | None:
         """The request that brings this byte first; None: none brings it."""
         # Of several the one that has come closest to it: another may still be cut there.
         bringing = [request for request in self._requests if request.brings(offset)]
@@ -305,45 +218,29 @@ class OpenFile:
         return self._context.scheduler.link.pace
 
     @property
-    def _is_contended(self) -> bool:
+    def is_contended(self) -> bool:
         """Whether a background request wants a part of a thin link."""
         return self.pace.is_thin and self._context.scheduler.has_background
 
-    def _is_early(self, reader: ReaderState, offset: int) -> bool:
-        """Whether a player has read so much more than it has played that the background may have its share."""
-        if self._film_rate is None or reader.playing is None or not self._is_contended:
-            return False
-        return reader.playing.is_early(offset, self._film_rate, trio.current_time())
+    @property
+    def is_single_use(self) -> bool:
+        """Whether each request costs a URL of its own."""
+        return self._client.is_single_use
 
-    def _most_ahead(self) -> int:
-        """The limit of the read-ahead, in bytes."""
-        if self._is_contended and self._film_rate is not None:
-            return int(RESERVE * self._film_rate)
-        return planner.most_ahead(self._throughput.rate)
+    def read_ahead_limit(self, most: int) -> int:
+        """The most bytes to read ahead, of `most`, so that those that cannot be cached fit into memory."""
+        return self._context.overflow.read_ahead_limit(self, most)
 
-    def _apply(self, plan: Plan, reader: ReaderState, *, is_early: bool) -> None:
-        """Drop and start range requests as planned."""
-        for request in [each for each in self._requests if each.in_flight in plan.drop]:
-            request.remove_owner(reader)
-        for span in plan.needed:
-            self.start(span, reader, Priority.BACKGROUND if is_early else Priority.READ)
-        # With single-use URLs each request costs a URL: neighbouring ranges become one request.
-        for span in Ranges.of(plan.ahead) if self._client.is_single_use else plan.ahead:
-            self.start(span, reader, Priority.BACKGROUND if is_early else Priority.AHEAD)
+    def promote(self, request: RangeRequest) -> None:
+        """A read waits for the bytes of this request now."""
+        self._context.scheduler.promote(request.queued)
 
-    def _read_ahead_media_index(self, file: CachedFile, reader: ReaderState, head: memoryview) -> None:
-        """Request the index of a film, wherever it lies: a player that reads the head needs it next."""
-        index = media.index_of(head, self.version.size)
-        if index is not None:
-            expected = self._available(file)
-            for in_flight in self._in_flight():
-                expected = expected.add(in_flight.position, in_flight.end)
-            for gap in expected.missing(*index):
-                self.start(gap, reader, Priority.AHEAD, keep=True)
+    def start(
+        self, span: Range, owner: object, priority: Priority, *, run: Hashable = None, keep: bool = False
+    ) -> RangeRequest:
+        """Start a range request; it runs as long as this owner, a reader or a prefetch, or another one needs it.
 
-    def start(self, span: Range, reader: ReaderState, priority: Priority, *, keep: bool = False) -> RangeRequest:
-        """Start a range request; it runs as long as this reader or another one needs it.
-
+        `run`: what tells the sequential reads of this owner from its others; `keep`: see `InFlight`.
         The caller has made sure that nothing in flight brings these bytes soon.  Raises `CoursefsError` while the
         engine closes.
         """
@@ -356,12 +253,12 @@ class OpenFile:
                 other.cut(span.start)
         if priority is Priority.READ and self._context.scheduler.is_full(self):
             self._preempt()
-        queued = QueuedRequest(self, priority, (id(reader), reader.playing), span.end - span.start)
+        queued = QueuedRequest(self, priority, (id(owner), run), span.end - span.start)
         request = RangeRequest(
             span.start, span.end, queued, self._save, self._context.buffers, keep=keep, arrived=self._arrived
         )
         queued.preempt = request.scope.cancel
-        request.owners.add(reader)
+        request.owners.add(owner)
         self._requests.append(request)
         self.join()
         self._context.scheduler.enqueue(request.queued)
@@ -374,7 +271,7 @@ class OpenFile:
 
     def _is_expected(self, request: RangeRequest) -> bool:
         """Whether the missing bytes of a request are available, or in the body of a request that brings everything."""
-        expected = self._available(self._acquired())
+        expected = self.available(self._acquired())
         for other in self._requests:
             if other.extent is Extent.WHOLE or (other.extent is Extent.REST and other is not request):
                 expected = expected.add(other.in_flight.position, other.end)
@@ -470,7 +367,7 @@ class OpenFile:
             if is_complete and self._lost >= _LOST:
                 self._context.overflow.put(self, start, bytes(data))
         if is_complete:
-            self._throughput.add(len(data), trio.current_time())
+            self.throughput.add(len(data), trio.current_time())
             self.notify()
 
     def notify(self) -> None:

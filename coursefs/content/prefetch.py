@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import trio
 
 from coursefs.content import media
-from coursefs.content.open_file import OpenFile, ReaderState
+from coursefs.content.open_file import OpenFile
 from coursefs.content.planner import ALIGN, MIB, Extent
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.ranges import Range, Ranges
@@ -52,7 +52,7 @@ async def prefetch(
     Bytes that have arrived stay in the cache when this is cancelled or fails; it can be resumed.  Raises `Stale` when
     the platform has another version, `CacheFull` when the cache cannot keep it, and every other `CoursefsError`.
     """
-    reader = ReaderState()
+    owner = object()  # of the requests
     size = open_file.version.size
     reported = -1
     is_all = wanted is None
@@ -101,11 +101,11 @@ async def prefetch(
             most = _MOST_REQUESTS if has_begun else 1
             for span in spans[: max(most - len(requests), 0)]:
                 requested = requested.add(*span)
-                requests.append((open_file.start(span, reader, Priority.BACKGROUND), span))
+                requests.append((open_file.start(span, owner, Priority.BACKGROUND), span))
             with trio.move_on_after(math.inf if progress is None else _REPORT_EVERY):
                 await changed.wait()
     finally:
-        open_file.cancel_requests(reader)
+        open_file.cancel_requests(owner)
         open_file.leave()
 
 

@@ -10,7 +10,6 @@ import trio
 import trio.testing
 
 from coursefs.content import Progress
-from coursefs.content.open_file import ReaderState
 from coursefs.content.overflow import MOST_OVERFLOW
 from coursefs.content.ranges import Range
 from coursefs.content.scheduler import Priority
@@ -138,7 +137,7 @@ async def test_a_read_takes_the_slot_of_the_farthest_read_ahead(tmp_path: Path) 
         await reader.read(0, 4 * KIB)
         await settled(contents)
         (file,) = open_files(contents)
-        owner, before = ReaderState(), len(b.server.requests)
+        owner, before = object(), len(b.server.requests)
         b.server.always = stall
         near = file.start(Range(10 * MIB, 11 * MIB), owner, Priority.AHEAD)
         far = file.start(Range(40 * MIB, 41 * MIB), owner, Priority.AHEAD)
@@ -167,7 +166,7 @@ async def test_a_read_takes_a_slot_and_no_place_in_the_queue(tmp_path: Path) -> 
         await reader.read(0, 4 * KIB)
         await settled(contents)
         (file,) = open_files(contents)
-        owner, before = ReaderState(), len(b.server.requests)
+        owner, before = object(), len(b.server.requests)
         b.server.always = stall
         ahead = [file.start(Range(at * MIB, (at + 1) * MIB), owner, Priority.AHEAD) for at in (10, 15, 40, 45)]
         waiting = file.start(Range(50 * MIB, 51 * MIB), owner, Priority.READ)

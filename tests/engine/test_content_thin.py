@@ -218,11 +218,11 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         nursery.start_soon(contents.prefetch, other)
         await until(lambda: contents._scheduler.has_background)
         await reader.read(PAGE, PAGE)
-        assert open_file._is_early(reader._state, len(body)), "twenty seconds of film at once"
-        assert not open_file._is_early(reader._state, 2 * PAGE)
+        assert reader._is_early(len(body)), "twenty seconds of film at once"
+        assert not reader._is_early(2 * PAGE)
         server.may_send.set()
         await until(lambda: contents.cached_bytes(other) == len(body))
-        assert not open_file._is_early(reader._state, len(body)), "nothing wants the link any more"
+        assert not reader._is_early(len(body)), "nothing wants the link any more"
 
 
 @pytest.mark.parametrize(
