@@ -1,6 +1,6 @@
-"""Become an ordinary user, in a mount namespace of one's own, and run pytest; root starts this.
+"""Become an ordinary user, in a mount namespace of one's own, and run a module, pytest by default; root starts this.
 
-    unshare --mount --propagation private python tests/ordinary.py FOLDER [pytest arguments]
+    unshare --mount --propagation private python tests/ordinary.py FOLDER [--module NAME] [arguments of the module]
 
 Root passes every permission check, so tests that run as root cannot see a file system that is too strict for others.
 FUSE lets only the mounting user in, so it does not do to run coursefs alone as that user: the test must be that
@@ -35,7 +35,12 @@ _FUSE_DEVICE = os.makedev(10, 229)
 
 
 def main(folder: Path, arguments: list[str]) -> None:
-    """Prepare the namespace, give up all rights for good, and become pytest."""
+    """Prepare the namespace, give up all rights for good, and become the module."""
+    names = ["PATH", "LANG", "COURSEFS_REQUIRE_FUSE", "COURSEFS_PROGRAM"]
+    module, options = "pytest", ["-p", "no:cacheprovider"]
+    if arguments[:1] == ["--module"]:
+        module, options, arguments = arguments[1], [], arguments[2:]
+        names.append("PYTHONPATH")  # of a benchmark; the tests set their own
     let_go_of_other_mounts()
     folder.mkdir()
     folder.chmod(0o755)
@@ -53,7 +58,6 @@ def main(folder: Path, arguments: list[str]) -> None:
     os.setresuid(UID, UID, UID)
     os.umask(0o022)
     os.chdir(_PROJECT)
-    names = ("PATH", "LANG", "COURSEFS_REQUIRE_FUSE", "COURSEFS_PROGRAM")
     kept = {name: os.environ[name] for name in names if name in os.environ}
     environment = kept | {
         "HOME": str(_PLACE / "home"),
@@ -63,7 +67,7 @@ def main(folder: Path, arguments: list[str]) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(_PLACE / "tmp" / "hypothesis"),
     }
-    os.execve(sys.executable, [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments], environment)
+    os.execve(sys.executable, [sys.executable, "-m", module, *options, *arguments], environment)
 
 
 def let_go_of_other_mounts() -> None:
