@@ -25,9 +25,9 @@ class Playing:
     start: int
     began: float
 
-    def is_early(self, offset: int, rate: float, now: float) -> bool:
-        """Whether a read at this offset is for later than `RESERVE`, of a film of so many bytes a second."""
-        return offset - self.start > rate * (now - self.began + RESERVE)
+    def early_until(self, offset: int, rate: float) -> float:
+        """Until when a read at this offset is for later than `RESERVE`, of a film of so many bytes a second."""
+        return self.began + (offset - self.start) / rate - RESERVE
 
 
 Cached = Callable[[int, int], Awaitable[memoryview | None]]

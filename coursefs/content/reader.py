@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import trio
@@ -210,20 +211,27 @@ class Reader:
                 for span in planner.needed(gap, end, present, in_flight, size=size, pace=pace):
                     self._start(span, Priority.READ)
                 continue
-            # A read-ahead that a read waits for now must not stay queued behind other reads.
-            if not self._is_early(gap):
+            early_until = self._early_until(gap)
+            if early_until <= trio.current_time():
+                # A read-ahead that a read waits for now must not stay queued behind other reads.
                 open_file.promote(request)
-            await request.wait(min(end, request.end), self)
+                early_until = math.inf
+            with trio.move_on_at(early_until):  # by then a player needs it before what is fetched in the background
+                await request.wait(min(end, request.end), self)
             if request.error is not None and open_file.gap(file, start, end) is not None:
                 # A new object: several reads may wait for one request, and each adds its own traceback.
                 raise type(request.error)(*request.error.args) from request.error
 
     def _is_early(self, offset: int) -> bool:
         """Whether a player has read so much more than it has played that the background may have its share."""
+        return trio.current_time() < self._early_until(offset)
+
+    def _early_until(self, offset: int) -> float:
+        """Until when a read at this offset is early, in seconds of trio's clock; it may be over."""
         rate = self._open_file.playback.film_rate
         if rate is None or self._playing is None or not self._open_file.is_contended:
-            return False
-        return self._playing.is_early(offset, rate, trio.current_time())
+            return -math.inf
+        return self._playing.early_until(offset, rate)
 
     def _most_ahead(self) -> int:
         """The limit of the read-ahead, in bytes."""

@@ -225,6 +225,24 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         assert not reader._is_early(len(body)), "nothing wants the link any more"
 
 
+async def test_a_player_waits_for_the_background_only_while_it_is_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with thin(tmp_path) as (_, contents, server), trio.open_nursery() as nursery:
+        server.may_send.set()
+        reader, other = await opened(contents), content("another")
+        await contents.probe(other)
+        server.may_send, probed = trio.Event(), len(server.bodies)
+        nursery.start_soon(contents.prefetch, other)
+        await until(lambda: len(server.bodies) > probed)  # it has the link, and nothing comes
+        early_until = trio.current_time() + 0.3
+        monkeypatch.setattr(reader, "_early_until", lambda _: early_until)
+        nursery.start_soon(reader.read, 8 * MIB, PAGE)
+        await until(lambda: server.has_begun(8 * MIB))
+        assert trio.current_time() >= early_until
+        server.may_send.set()
+
+
 @pytest.mark.parametrize(
     ("rate", "expected"),
     [(None, 16 * KIB), (20e3, 16 * KIB), (300e3, 16 * KIB), (2e6, 40_000), (THIN - 1, 128 * KIB), (THIN, 128 * KIB)],

@@ -214,9 +214,8 @@ def test_the_background_is_known() -> None:
 
 def test_a_player_is_early_when_it_has_more_than_its_reserve() -> None:
     playing = Playing(1000, 50.0)
-    assert not playing.is_early(1000 + int(RESERVE * 100e3), 100e3, 50.0)
-    assert playing.is_early(1001 + int(RESERVE * 100e3), 100e3, 50.0)
-    assert not playing.is_early(1001 + int(RESERVE * 100e3), 100e3, 51.0), "a second was played"
+    assert playing.early_until(1000 + int(RESERVE * 100e3), 100e3) == 50.0
+    assert playing.early_until(101_000 + int(RESERVE * 100e3), 100e3) == 51.0, "a second more has to be played"
 
 
 def a_film(seconds: int) -> bytes:
