@@ -108,9 +108,7 @@ _WORK = """
 import os, sys
 from pathlib import Path
 from coursefs.catalog.enrolments import SelectionRule
-from coursefs.catalog import opening
 from coursefs.catalog.store import Store
-opening._BETWEEN_LOOKS = 0.0  # here the index is cut right after a statement
 path, size, other = Path(sys.argv[1]), int(sys.argv[2]), None
 index = f"{path}-shm"
 store = Store(path)
