@@ -106,15 +106,17 @@ class _Connection(sqlite3.Connection):
         super().close()
 
     def _restore_index(self, descriptor: int) -> None:
-        found = os.fstat(descriptor)  # a third of the time that a path takes: a walk comes here thousands of times
-        if found.st_size >= self._size:
-            self._size = found.st_size
-            return
-        with suppress(OSError):
+        try:  # no context manager, and no path: a walk comes here thousands of times
+            size = os.fstat(descriptor).st_size
+            if size >= self._size:
+                self._size = size
+                return
             mapped = f"/proc/self/fd/{descriptor}"  # whatever has its name by now; not opened: see above
             os.truncate(mapped, 0)
             os.truncate(mapped, self._size)
             log.warning("another program has truncated %s; it is rebuilt", self._index)
+        except OSError:
+            pass
 
 
 def require_own(path: Path) -> None:

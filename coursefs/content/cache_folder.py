@@ -108,7 +108,7 @@ class CacheFolder:
         if self._descriptor is None:
             return False
         now, size = self._look()
-        if now == self._identities:
+        if now == self._identities and None not in now:
             # A cleaner that truncates the index leaves its inode number: only the size shows it.
             before, self._index_size = self._index_size, size
             return size >= before

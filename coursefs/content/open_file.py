@@ -108,7 +108,7 @@ class OpenFile:
         return self._requests
 
     def cancel_requests(self, owner: object) -> None:
-        """Cancel the range requests that nobody but this owner needs."""
+        """Cancel the range requests that only this owner needs."""
         for request in list(self._requests):
             request.remove_owner(owner)
 

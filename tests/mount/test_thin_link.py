@@ -113,3 +113,21 @@ def test_a_player_gets_what_has_come(tmp_path: Path) -> None:
             assert int(partial) > 1 if name != dd else int(partial) == 1, "of dd only the last one"
             there.world.run("cache", "clear")
             film.rate = 4 * RATE
+
+
+def test_a_player_and_a_copy_read_the_same_file_at_once(tmp_path: Path) -> None:
+    body = noise(4 * MIB + 777)
+    dd = shutil.which("dd")
+    assert dd is not None
+    shutil.copy(dd, tmp_path / "mpv")
+    with learnt(tmp_path, body) as (there, film):
+        film.rate = 16 * RATE
+        source = there.path("one.mp4")
+        command = [str(tmp_path / "mpv"), f"if={source}", "bs=128k", "status=none"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as player:
+            assert player.stdout is not None
+            first = player.stdout.read(3000)  # it goes on when the pipe is read
+            for _ in range(2):
+                copied = subprocess.run(["cat", str(source)], stdout=subprocess.PIPE, timeout=LIMIT, check=True).stdout
+                assert copied == body
+            assert first + player.stdout.read() == body
