@@ -69,8 +69,8 @@ def outline_changes(
 
 def former_names(store: Store, place: Place, desired: Iterable[names.DesiredName]) -> dict[str, names.DecidedName]:
     """The names of these stable ids before they were gone."""
-    nodes = (store.find(place, one.key, one.space) for one in desired)
-    return {node.id: names.DecidedName(node.wanted, node.name) for node in nodes if node is not None and node.is_gone}
+    nodes = store.find_all(place, (one.id for one in desired))
+    return {node.id: names.DecidedName(node.wanted, node.name) for node in nodes.values() if node.is_gone}
 
 
 def _desired_name(section: Section, layout: names.Layout) -> names.DesiredName:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import trio
 
 from coursefs.catalog.file_nodes import REFUSED, refused_page
-from coursefs.catalog.node import Node, Place, Space
+from coursefs.catalog.node import Node, Place, Space, id_of
 from coursefs.catalog.store import Store
 from coursefs.errors import CoursefsError, Gone, NotAllowed, NotSignedIn, RefusedByServer
 from coursefs.model import Course, File, Remote, Version
@@ -72,10 +72,11 @@ async def still_refused(
         page = store.page(node.inode) or refused_page(node.wanted.removesuffix(REFUSED), "it did not", file.url)
         pages[file.key] = (page, "it could not be checked again")
 
+    listed = [file for reply in replies.values() if not isinstance(reply, CoursefsError) for file in reply]
+    nodes = store.find_all(place, (id_of(file.key, Space.FILE) for file in listed))
     async with trio.open_nursery() as nursery:
-        for reply in replies.values():
-            for file in () if isinstance(reply, CoursefsError) else reply:
-                node = store.find(place, file.key, Space.FILE) if isinstance(file.body, Remote) else None
-                if node is not None and node.is_refused and isinstance(file.body, Remote):
-                    nursery.start_soon(one, file, file.body, node)
+        for file in listed:
+            node = nodes.get(id_of(file.key, Space.FILE))
+            if node is not None and node.is_refused and isinstance(file.body, Remote):
+                nursery.start_soon(one, file, file.body, node)
     return pages

@@ -21,8 +21,8 @@ from coursefs.model import Version
 
 log = logging.getLogger(__name__)
 
-#: probes in progress at once; each is one small request
-_AT_ONCE = 32
+#: probes in progress at once; each is one small request, and the transport keeps as many connections (`pool.MOST`)
+_AT_ONCE = 40
 #: seconds before a failed probe is repeated on behalf of a sibling
 _FAILED_FOR = 60.0
 
@@ -89,8 +89,7 @@ class Sizes:
             mtime_ns = date_ns
         elif has_changed and node.size is not None:
             mtime_ns += 1  # no new date from the server, but other bytes: backup programs must see another mtime
-        self._store.set_version(node.inode, version, mtime_ns)
-        after = self._store.node(node.inode) or node
+        after = self._store.set_version(node.inode, version, mtime_ns) or node
         if has_changed and node.size is not None:
             self.on_change(after)
         return after

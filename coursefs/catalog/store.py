@@ -21,6 +21,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from coursefs.catalog import node as inodes
@@ -47,6 +48,9 @@ from coursefs.errors import CatalogueDamaged, CatalogueError, CoursefsError
 from coursefs.model import Kind, Version
 
 _CHILDREN = f"SELECT {READ_COLUMNS} FROM node WHERE parent = ? AND name IS NOT NULL AND inode <> parent ORDER BY name"
+
+#: ids in one statement: SQLite before 3.32 takes 999 parameters
+_MOST_IDS = 500
 
 
 class Store:
@@ -249,6 +253,23 @@ class Store:
         return None if row is None else node_of(row)
 
     @reading
+    def find_all(self, place: Place, ids: Iterable[str]) -> dict[str, Node]:
+        """The nodes with these stable ids (`id_of`), also if they are gone, by id; without those that never were.
+
+        A statement for each of many files would take and release SQLite's locks each time.
+        """
+        found: dict[str, Node] = {}
+        wanted = iter(dict.fromkeys(ids))
+        while some := tuple(islice(wanted, _MOST_IDS)):
+            rows = self._database.execute(
+                f"SELECT {READ_COLUMNS} FROM node "
+                f"WHERE account = ? AND course = ? AND key IN ({', '.join('?' * len(some))})",
+                (place.account, place.course, *some),
+            )
+            found |= {node.id: node for node in nodes_of(rows)}
+        return found
+
+    @reading
     def course_parents(self, account: str) -> frozenset[int]:
         """The inode numbers of the directories that have, or had, courses of this account."""
         rows = self._database.execute(
@@ -258,8 +279,12 @@ class Store:
 
     def former_nodes(self, desired_nodes: Iterable[DesiredNode]) -> dict[Key, Node]:
         """The stored nodes, gone ones included, with the stable ids of these desired nodes."""
-        found = ((node, self.find(node.place, node.key, node.space)) for node in desired_nodes)
-        return {(desired.place, desired.id): node for desired, node in found if node is not None}
+        by_place: dict[Place, list[str]] = {}
+        for desired in desired_nodes:
+            by_place.setdefault(desired.place, []).append(desired.id)
+        return {
+            (place, name): node for place, ids in by_place.items() for name, node in self.find_all(place, ids).items()
+        }
 
     def new_inode(self, desired_node: DesiredNode, taken: Container[int] = ()) -> int:
         """An inode number for a new node: a hash of its key, so the same on every machine unless it collides.
@@ -290,14 +315,18 @@ class Store:
                 self._cache.invalidate(node.inode, node.parent)
 
     @writing
-    def set_version(self, inode: int, version: Version, mtime_ns: int) -> None:
-        """Store the size and version that the server gave, in place of the size in the listing."""
+    def set_version(self, inode: int, version: Version, mtime_ns: int) -> Node | None:
+        """Store the size and version that the server gave, in place of the size in the listing; return the node."""
         with self.transaction():
             self._database.write(
                 "UPDATE node SET size = ?, etag = ?, modified_ns = ?, mtime_ns = ?, is_hint = 0 WHERE inode = ?",
                 (version.size, version.etag, version.modified_ns, mtime_ns, inode),
             )
-        self._invalidate(inode)
+            node = self._read_node(inode)
+            if node is not None:
+                self._cache.invalidate(inode, node.parent)
+                self._cache.add((node,))
+        return node
 
     @writing
     def touch(self, inode: int, mtime_ns: int) -> None:

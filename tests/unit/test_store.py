@@ -127,6 +127,20 @@ def test_what_is_gone_keeps_its_inode_and_comes_back_with_it(tmp_path: Path) -> 
     store.close()
 
 
+def test_many_nodes_are_found_at_once(tmp_path: Path) -> None:
+    """In more than one statement, each once, whatever became of them; not those of another course."""
+    store = store_at(tmp_path)
+    nodes = [video(301 + number, f"{number}.mp4", f"item/i{number}/video") for number in range(1201)]
+    store.write(Changes(added=tuple(nodes)))
+    store.write(Changes(gone=(nodes[7],)))
+    asked = [*(node.id for node in nodes), "item/never/video", nodes[0].id]
+    found = store.find_all(PLACE, asked)
+    assert {name: node.inode for name, node in found.items()} == {node.id: node.inode for node in nodes}
+    assert [node.inode for node in found.values() if node.is_gone] == [308]
+    assert store.find_all(Place(PLACE.account, "other"), asked) == store.find_all(PLACE, ()) == {}
+    store.close()
+
+
 def test_two_siblings_may_swap_their_names(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     a, b = video(301, "a.mp4"), video(302, "b.mp4", "item/i2/video")
