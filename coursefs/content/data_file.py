@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 _KEEP_SIZE = 0x01
 _PUNCH_HOLE = 0x02
 
-#: bytes of one `pwrite`
-_STEP = 128 * 2**10
+#: bytes of one `pwrite`: for a whole piece the kernel finds no memory at hand, and each call gives up the GIL
+_STEP = 256 * 2**10
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)

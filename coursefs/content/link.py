@@ -63,6 +63,7 @@ class Link:
 
     def __init__(self) -> None:
         self.rate: float | None = None  # bytes a second; None: not known yet
+        self.round_trip = _ROUND_TRIP  # the shortest of the last round-trip times, in seconds
         self._round_trips: deque[float] = deque(maxlen=_ROUND_TRIPS)
         self._receiving = 0  # requests whose bodies are arriving
         self._since: float | None = None  # when the interval began; None: with the next bytes
@@ -74,11 +75,6 @@ class Link:
         self._is_quick = False
 
     @property
-    def round_trip(self) -> float:
-        """The shortest of the last round-trip times, in seconds."""
-        return min(self._round_trips, default=_ROUND_TRIP)
-
-    @property
     def pace(self) -> Pace:
         """Rate and round-trip time; of a link that was quick a moment ago at least the rate of a quick one."""
         is_quick = self.rate is not None and self._is_quick
@@ -87,6 +83,7 @@ class Link:
     def answered(self, seconds: float) -> None:
         """Report how long the head of a response took after its request."""
         self._round_trips.append(seconds)
+        self.round_trip = min(self._round_trips)
 
     @contextmanager
     def receiving(self, clock: Callable[[], float]) -> Iterator[None]:

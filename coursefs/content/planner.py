@@ -230,10 +230,11 @@ def plan(
             parts.pop()  # a piece of a request; a few reads later it fits in full
         ahead = tuple(parts)
     is_droppable = [one for one in in_flight if one.extent is not Extent.WHOLE and not one.keep]
-    drop = tuple(one for one in is_droppable if not _is_useful(one, state.runs, pace))
-    left = [one for one in is_droppable if one not in drop and not _is_useful(one, state.wanted, pace)]
-    if pace.rate is not None and sum(one.end - one.position for one in left) > _WORTH_SECONDS * pace.rate:
-        drop = (*drop, *left)
+    drop = _useless(is_droppable, state.runs, pace)
+    if pace.rate is not None and (wanted := state.wanted) != state.runs:
+        left = _useless((one for one in is_droppable if one not in drop), wanted, pace)
+        if sum(one.end - one.position for one in left) > _WORTH_SECONDS * pace.rate:
+            drop = (*drop, *left)
     for one in ahead:
         expected = expected.add(*one)
     ready = expected.first_missing(run.position)
@@ -273,13 +274,12 @@ def _ahead(run: Run, pace: Pace) -> int:
     return max(run.ahead, pace.brings(_AHEAD_SECONDS, 0))
 
 
-def _is_useful(one: InFlight, runs: Iterable[Run], pace: Pace) -> bool:
-    """Whether a request brings bytes of a run: from `BACK` behind its position to the end of its read-ahead."""
-    return any(
-        one.position <= run.position + _ahead(run, pace) + ALIGN
-        and max(run.start, _down(run.position - BACK)) < one.end
-        for run in runs
-    )
+def _useless(some: Iterable[InFlight], runs: Iterable[Run], pace: Pace) -> tuple[InFlight, ...]:
+    """The requests that bring no bytes of these runs: from `BACK` behind a position to the end of its read-ahead."""
+    spans = [
+        Range(max(run.start, _down(run.position - BACK)), run.position + _ahead(run, pace) + ALIGN) for run in runs
+    ]
+    return tuple(one for one in some if not any(one.position <= span.end and span.start < one.end for span in spans))
 
 
 def _request(window: int) -> int:
