@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +49,7 @@ class Database:
         #: called after a damaged database was replaced by an empty one, before the error is raised
         self.on_reset: Callable[[CoursefsError], None] = lambda _: None
         self._no_check_before = float("-inf")  # monotonic s
+        self._connections = 0  # that were used so far
         self._use(connection)
 
     @classmethod
@@ -111,6 +112,7 @@ class Database:
 
     def _use(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._connections += 1
         self.execute = connection.execute  # bound directly: a lookup costs little more than this call
 
     @property
@@ -122,6 +124,14 @@ class Database:
     def changes(self) -> int:
         """The number of rows that this connection has changed."""
         return self._connection.total_changes
+
+    @property
+    def state(self) -> Hashable:
+        """What differs as soon as a row has changed: for copies of rows that are valid until then.
+
+        Not for those that were read inside a transaction, which may be rolled back.
+        """
+        return self._connections, self._connection.total_changes
 
     # -- writing -------------------------------------------------------------------------------------------------
 

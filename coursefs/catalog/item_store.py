@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from coursefs.catalog.database import Database
 from coursefs.catalog.failures import reading, writing
@@ -19,12 +19,27 @@ from coursefs.catalog.rows import (
     stored_item_of,
 )
 
+#: directories whose fetch times are in memory; a few hundred bytes each
+_MOST_FETCH_TIMES = 4096
+_FETCH_TIMES = (
+    "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
+    " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns), directory FROM step WHERE "
+)
+_OF_DIRECTORY = f"{_FETCH_TIMES} directory = ? AND NOT is_gone"
+_OF_ITS_COURSE = (
+    f"{_FETCH_TIMES} (account, course) = (SELECT account, course FROM step WHERE directory = ? LIMIT 1)"
+    " AND NOT is_gone GROUP BY directory"
+)
+
 
 class ItemStore:
     """The items of courses (table `step`). Made by `Store`, whose database and transactions it uses."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: by directory; valid as long as the database is in `_state`
+        self._fetch_times: dict[int, FetchTimes] = {}
+        self._state: Hashable = None
 
     @reading
     def in_directory(self, directory: int) -> list[StoredItem]:
@@ -36,14 +51,23 @@ class ItemStore:
 
     @reading
     def fetch_times(self, directory: int) -> FetchTimes:
-        """When the items of a directory were fetched, without reading their rows."""
-        row = self._database.execute(
-            "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
-            " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns) FROM step"
-            " WHERE directory = ? AND NOT is_gone",
-            (directory,),
-        ).fetchone()
-        return FetchTimes(row[0], row[0] - row[1], *checked(row, FETCH_TIMES_TYPES)[2:])
+        """When the items of a directory were fetched, without reading their rows.
+
+        A walk asks for one directory after the other: if nothing has changed since the last call, all directories of
+        the course are read at once.
+        """
+        database = self._database
+        if database.in_transaction or self._state != database.state:
+            times = _times_of(database.execute(_OF_DIRECTORY, (directory,)).fetchone())
+            if not database.in_transaction:
+                self._state, self._fetch_times = database.state, {directory: times}
+            return times
+        if directory not in self._fetch_times:
+            rows = database.execute(_OF_ITS_COURSE, (directory,))
+            if len(self._fetch_times) > _MOST_FETCH_TIMES:
+                self._fetch_times.clear()
+            self._fetch_times |= {directory: _NO_ITEMS, **{int(row[5]): _times_of(row) for row in rows}}
+        return self._fetch_times[directory]
 
     @reading
     def of_course(self, place: Place, *, gone: bool = False) -> list[StoredItem]:
@@ -80,6 +104,15 @@ class ItemStore:
                 "UPDATE step SET fetched_ns = ?, error = ? WHERE account = ? AND course = ? AND key = ?",
                 (fetched_ns, error, stored.place.account, stored.place.course, stored.item.key),
             )
+
+
+def _times_of(row: tuple[object, ...]) -> FetchTimes:
+    items, fetched, oldest_ns, oldest_broken_ns, newest_ns, _ = checked(row, FETCH_TIMES_TYPES)
+    return FetchTimes(items, items - fetched, oldest_ns, oldest_broken_ns, newest_ns)
+
+
+#: of a directory without items
+_NO_ITEMS = FetchTimes(0, 0, None, None, None)
 
 
 class FetchLog:

@@ -47,7 +47,7 @@ COURSE_TYPES: Types = (*[_TEXT] * 3, _TEXT_OR_NONE, _NUMBER_OR_NONE, _NUMBER, *[
 FETCHED_TYPES: Types = (_NUMBER,)
 LISTED_TYPES: Types = (_TEXT,)
 #: the columns that `ItemStore.fetch_times` selects
-FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 3)
+FETCH_TIMES_TYPES: Types = (*[_NUMBER] * 2, *[_NUMBER_OR_NONE] * 4)
 #: of a row of `choice` without its account
 SELECTION_TYPES: Types = (_TEXT, _NUMBER)
 #: of a row of `deadline`, without its account, course and rank
