@@ -66,7 +66,7 @@ def logout(options: Globals, account: str, with_cache: bool) -> None:
 
         config_keys.account_name(account)
         cache_dir = settings.cache.directory or app_paths.cache_dir
-        dropped = forget_account(account, app_paths.state_dir / "catalogue.sqlite", settings.cache, cache_dir)
+        dropped = forget_account(account, app_paths.catalogue, settings.cache, cache_dir)
     forgotten = Credentials(app_paths).delete(account)
     if not remove_account(app_paths.config_file, account) and not forgotten and not (dropped and dropped.files):
         raise UsageError(f"no account {account}" + (f"; there is {', '.join(known)}" if known else ""))

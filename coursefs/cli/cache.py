@@ -139,7 +139,7 @@ def _asked(options: Globals, command: str) -> Iterator[Reply]:
         async with open_cache(directory, max_size=settings.max_size, min_free=settings.min_free) as maintenance:
             if command == "cache-clear":
                 cleared = await maintenance.clear()
-                forget_index(app_paths.state_dir / "catalogue.sqlite")
+                forget_index(app_paths.catalogue)
                 return asdict(cleared)
             if command == "cache-verify":
                 return asdict(await maintenance.verify())

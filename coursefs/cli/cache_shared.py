@@ -36,7 +36,7 @@ def key(options: Globals, as_json: bool) -> None:
     from coursefs.shared.keys import create_key, load_key, public_text
 
     app_paths = options.app_paths()
-    path = load(app_paths.config_file).cache.shared_key or app_paths.shared_key
+    path = app_paths.shared_key(load(app_paths.config_file).cache.shared_key)
     is_new = not path.exists()
     found = create_key(path) if is_new else load_key(path)
     if as_json:
@@ -93,7 +93,7 @@ def verify(options: Globals, delete: bool, as_json: bool) -> int:
     from coursefs.shared.upkeep import check
 
     app_paths = options.app_paths()
-    shared_key = load_key(load(app_paths.config_file).cache.shared_key or app_paths.shared_key)
+    shared_key = load_key(app_paths.shared_key(load(app_paths.config_file).cache.shared_key))
     _, found = _carried_out(options, lambda tier: check(tier, shared_key, delete=delete))
     if as_json:
         output.show_json(asdict(found))

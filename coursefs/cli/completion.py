@@ -136,7 +136,7 @@ def _offered(names: Iterable[str], incomplete: str) -> list[str]:
 
 
 def _catalogue(ctx: click.Context) -> closing[sqlite3.Connection]:
-    file = quote(str(_places(ctx).state_dir / "catalogue.sqlite"))
+    file = quote(str(_places(ctx).catalogue))
     return closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=0.2))
 
 

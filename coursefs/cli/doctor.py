@@ -73,7 +73,7 @@ def _findings(options: Globals) -> Iterator[Finding]:
         settings, is_read = Settings(), False
         yield Finding("settings", Severity.PROBLEM, str(error), f"${{EDITOR:-vi}} {app_paths.config_file}")
     yield from disk(app_paths, settings.cache.directory or app_paths.cache_dir, settings.cache.min_free)
-    shared = shared_cache(settings.cache, settings.cache.shared_key or app_paths.shared_key)
+    shared = shared_cache(settings.cache, app_paths.shared_key(settings.cache.shared_key))
     yield from [] if shared is None else [shared]
     yield from environment(proxies_from(os.environ), trust_from(os.environ))
     _, trouble = session_folder()

@@ -148,7 +148,7 @@ class Globals:
         accounts = list(load(found.config_file).accounts)
         if not accounts:
             raise NotSignedIn("no account yet; sign in with: coursefs login")
-        return found.state_dir / "catalogue.sqlite", accounts
+        return found.catalogue, accounts
 
 
 def own_paths(config: Path | None, below: str | None) -> AppPaths:

@@ -53,7 +53,7 @@ def serve_cache(
 
     app_paths = options.app_paths()
     settings = load(app_paths.config_file).cache
-    key = load_key(settings.shared_key or app_paths.shared_key)
+    key = load_key(app_paths.shared_key(settings.shared_key))
     place = _folder(folder, settings.shared)
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key belong together")

@@ -30,7 +30,7 @@ def library_settings(settings: Settings, app_paths: AppPaths, options: MountOpti
     cache_dir = options.cache_dir if options else None
     cache_size = options.cache_size if options else None
     return LibrarySettings(
-        catalogue=app_paths.state_dir / "catalogue.sqlite",
+        catalogue=app_paths.catalogue,
         cache=cache_dir or settings.cache.directory or app_paths.cache_dir,
         accounts=accounts,
         wanted=Wanted(
@@ -62,6 +62,4 @@ def _shared(settings: Settings, app_paths: AppPaths) -> SharedSettings | None:
     cache = settings.cache
     if cache.shared is None:
         return None
-    return SharedSettings(
-        cache.shared, cache.shared_key or app_paths.shared_key, cache.shared_plain_http, cache.min_free
-    )
+    return SharedSettings(cache.shared, app_paths.shared_key(cache.shared_key), cache.shared_plain_http, cache.min_free)

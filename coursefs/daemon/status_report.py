@@ -10,6 +10,7 @@ from typing import Any
 
 from coursefs.errors import NotSignedIn
 from coursefs.library import AccountStatus, Fetching, Library, Node, OpenFileStatus, Priority, SharedStatus
+from coursefs.settings.account_keys import server_of
 from coursefs.settings.credentials import expiry
 
 _WORDS = {Priority.READ: "read", Priority.AHEAD: "ahead", Priority.BACKGROUND: "background"}
@@ -60,7 +61,7 @@ def _account(account: AccountStatus) -> dict[str, Any]:
     return {
         "name": source.name,
         "provider": source.provider,
-        "server": source.settings.get("base_url") or source.settings.get("server"),
+        "server": server_of(source.settings),
         "courses": account.courses,
         "signed_in": bool(source.secrets) and not has_ended,
         "expires": expires,

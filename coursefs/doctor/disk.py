@@ -28,7 +28,7 @@ def disk(app_paths: AppPaths, cache_dir: Path, min_free: int) -> Iterator[Findin
         yield writable(name, folder)
     yield private("secrets folder", app_paths.credentials_dir)
     yield disk_space(cache_dir, min_free)
-    yield database("catalogue", app_paths.state_dir / "catalogue.sqlite", "coursefs update")
+    yield database("catalogue", app_paths.catalogue, "coursefs update")
     yield database("cache record", cache_dir / "v1" / "record.sqlite", "coursefs cache verify")
 
 

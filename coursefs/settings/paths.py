@@ -38,9 +38,13 @@ class AppPaths:
         return self.data_dir / "credentials"
 
     @property
-    def shared_key(self) -> Path:
-        """The key of the shared cache, unless the settings name another file."""
-        return self.config_file.with_name("shared.key")
+    def catalogue(self) -> Path:
+        """The database of everything that is known of the courses."""
+        return self.state_dir / "catalogue.sqlite"
+
+    def shared_key(self, named: Path | None) -> Path:
+        """The key of the shared cache: the file that the settings name, else the one beside them."""
+        return named or self.config_file.with_name("shared.key")
 
 
 def app_paths(config: Path | None = None, below: str | None = None) -> AppPaths:
