@@ -20,14 +20,18 @@ _HEADER = 4 * 2**10
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """A reader that reads on from offset `start` since `began`, in seconds of any one clock."""
+    """A reader that has read on from offset `position` since `began` (seconds of any one clock), in one run.
+
+    `start` is where the run began: a reader that comes back to it from elsewhere goes on at another position.
+    """
 
     start: int
+    position: int
     began: float
 
     def early_until(self, offset: int, rate: float) -> float:
         """Until when a read at this offset is for later than `RESERVE`, of a film of so many bytes a second."""
-        return self.began + (offset - self.start) / rate - RESERVE
+        return self.began + (offset - self.position) / rate - RESERVE
 
 
 Cached = Callable[[int, int], Awaitable[memoryview | None]]

@@ -157,7 +157,7 @@ class Reader:
             )
             self._state, self._plan_valid_for = plan.state, plan.valid_for
             if self._playing is None or self._playing.start != plan.run_start:
-                self._playing = Playing(plan.run_start, trio.current_time())
+                self._playing = Playing(plan.run_start, start, trio.current_time())
             self._apply(plan, is_early=self._is_early(start))
             data = await self._wait(file, start, end)
             open_file.by_pages = open_file.by_pages.remove(start, end)

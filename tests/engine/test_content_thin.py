@@ -225,6 +225,33 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         assert not reader._is_early(len(body)), "nothing wants the link any more"
 
 
+async def test_a_player_that_comes_back_to_a_place_has_played_up_to_it(tmp_path: Path) -> None:
+    """Demuxers go to and fro between two places: what was read before is no film that is still to be played."""
+    seconds = 200
+    body = a_film(seconds, 8 * MIB)
+    rate, place = len(body) // seconds, len(body) // 2 // PAGE * PAGE
+    async with thin(tmp_path, body, rate=None) as (_, contents, server), trio.open_nursery() as nursery:
+        server.may_send.set()
+        reader = await opened(contents)
+        assert await reader.read(0, len(body)) == body, "the head and the index are cached"
+        reader.close()
+        other = content("another")
+        await contents.probe(other)
+        contents._scheduler.link.rate = 20e3
+        server.may_send = trio.Event()
+        nursery.start_soon(contents.prefetch, other)
+        await until(lambda: contents._scheduler.has_background)
+        reader = await opened(contents)
+        for start in range(0, place, MIB):
+            await reader.read(start, min(MIB, place - start))
+        assert reader._is_early(place), "half of the film at once"
+        await reader.read(len(body) - PAGE, PAGE)
+        await reader.read(place, PAGE)
+        assert not reader._is_early(place + PAGE)
+        assert reader._is_early(place + 20 * rate), "it goes on from there"
+        server.may_send.set()
+
+
 async def test_a_player_waits_for_the_background_only_while_it_is_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,16 +213,16 @@ def test_the_background_is_known() -> None:
 
 
 def test_a_player_is_early_when_it_has_more_than_its_reserve() -> None:
-    playing = Playing(1000, 50.0)
+    playing = Playing(0, 1000, 50.0)
     assert playing.early_until(1000 + int(RESERVE * 100e3), 100e3) == 50.0
     assert playing.early_until(101_000 + int(RESERVE * 100e3), 100e3) == 51.0, "a second more has to be played"
 
 
-def a_film(seconds: int) -> bytes:
+def a_film(seconds: int, size: int = 400_000) -> bytes:
     """A MP4 of which nothing but the boxes and the duration is right; its index comes last."""
     header = mvhd(seconds * 1000, 1000)
     index = (8 + len(header)).to_bytes(4, "big") + b"moov" + header
-    picture = bytes(400_000)
+    picture = bytes(size)
     return box(b"ftyp", 32) + (8 + len(picture)).to_bytes(4, "big") + b"mdat" + picture + index
 
 
