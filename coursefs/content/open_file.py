@@ -257,7 +257,7 @@ class OpenFile:
         request = RangeRequest(
             span.start, span.end, queued, self._save, self._context.buffers, keep=keep, arrived=self._arrived
         )
-        queued.preempt = request.scope.cancel
+        queued.preempt, queued.cut = request.scope.cancel, request.cut_here
         request.owners.add(owner)
         self._requests.append(request)
         self.join()

@@ -214,6 +214,11 @@ class RangeRequest:
             if until > self.end:
                 event.set()
 
+    def cut_here(self) -> None:
+        """End this request where it is, if the server sends no more than was asked for."""
+        if self.extent is Extent.RANGE:
+            self.cut(self.received)
+
     def begin_whole(self, size: int) -> None:
         """The server ignores the range and sends all `size` bytes from the first one: take them all."""
         self.extent = Extent.WHOLE

@@ -38,6 +38,8 @@ class QueuedRequest:
     remaining: int = 0
     #: cancels a request in the background, which is made again later
     preempt: Callable[[], None] = lambda: None
+    #: ends a request where it is: what has come is kept
+    cut: Callable[[], None] = lambda: None
     _granted: trio.Event = field(default_factory=trio.Event)
     #: set when a read waits for its bytes, though it was made for something less urgent
     promoted: trio.Event = field(default_factory=trio.Event)
@@ -63,7 +65,7 @@ class Scheduler:
     side they would only share the link, and the bytes that a program waits for would come late.  There
 
     * a `READ` waits for no other request but a `READ` of the same run;
-    * `AHEAD` and `BACKGROUND` wait for all others;
+    * `AHEAD` and `BACKGROUND` wait for all others, and end where they are when one connection more was no better;
     * a `READ` that begins cancels what runs in the background.
 
     For the event loop only: no lock is needed, because nothing here awaits between looking and changing.
@@ -91,8 +93,17 @@ class Scheduler:
     def arrived(self, queued: QueuedRequest, size: int, remaining: int) -> None:
         """Report `size` bytes of a running request that have arrived, and how many are still to come."""
         queued.remaining = remaining
+        before = self.link.most_connections
         self.link.arrived(size, trio.current_time())
-        if self._waiting and self.link.most_connections is not None:
+        most = self.link.most_connections
+        if most is None:
+            return
+        if before is not None and most < before:
+            # Else the bytes that a read waits for would share the link with read-ahead until that ends.
+            for one in sorted(self._running, key=lambda running: running.priority)[most:]:
+                if one.priority is not Priority.READ:
+                    one.cut()
+        if self._waiting:
             self._admit()
 
     @asynccontextmanager

@@ -201,6 +201,41 @@ async def test_a_read_cancels_what_runs_in_the_background(nursery: trio.Nursery)
     assert cancelled == ["fetch"]
 
 
+async def test_what_a_trial_has_begun_ends_with_it(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    """One connection more brings no more: the read gets the whole link again, at once."""
+    driver = thin(Driver(nursery, total=24, per_group=6))
+    link = driver.scheduler.link
+    cut: set[str] = set()
+
+    async def play(seconds: float) -> None:
+        """The link brings what it can, the same to each request that runs."""
+        for _ in range(int(seconds / 0.05)):
+            await trio.sleep(0.05)
+            link._receiving = len(driver.running)
+            for name in driver.running:
+                driver.scheduler.arrived(driver.queued[name], 15_000 // len(driver.running), 2 * MIB)
+            for name in cut & set(driver.running):
+                await driver.leave(name)
+
+    for name in ("read", "ahead", "more ahead", "last"):
+        await enter(driver, name, 2 * MIB)
+        driver.queued[name].cut = lambda name=name: cut.add(name)  # type: ignore[misc]
+    driver.scheduler.promote(driver.queued["read"])
+    await play(4)
+    assert driver.running == ["read"]
+    while link.most_connections == 1:
+        await play(0.05)
+    await play(0.1)
+    assert driver.running == ["read", "ahead"], "another one is tried"
+    while link.most_connections == 2:
+        await play(0.05)
+    assert trio.current_time() < 12
+    await play(0.05)
+    assert (driver.running, cut) == (["read"], {"ahead"})
+
+
 def test_the_background_is_known() -> None:
     scheduler = Scheduler(total=24, per_group=6)
     scheduler.enqueue(QueuedRequest("file", Priority.AHEAD))
