@@ -237,7 +237,7 @@ async def test_a_player_that_comes_back_to_a_place_has_played_up_to_it(tmp_path:
         reader.close()
         other = content("another")
         await contents.probe(other)
-        contents._scheduler.link.rate = 20e3
+        contents._scheduler.link.rate, contents._scheduler.link._is_quick = 20e3, False
         server.may_send = trio.Event()
         nursery.start_soon(contents.prefetch, other)
         await until(lambda: contents._scheduler.has_background)
