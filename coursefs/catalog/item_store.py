@@ -21,6 +21,8 @@ from coursefs.catalog.rows import (
 
 #: directories whose fetch times are in memory; a few hundred bytes each
 _MOST_FETCH_TIMES = 4096
+#: directories that are read one by one: all of a large course take milliseconds
+_FEW = 8
 _FETCH_TIMES = (
     "SELECT count(*), count(fetched_ns), min(CASE WHEN error IS NULL THEN fetched_ns END),"
     " min(CASE WHEN error IS NOT NULL THEN fetched_ns END), max(fetched_ns), directory FROM step WHERE "
@@ -53,19 +55,22 @@ class ItemStore:
     def fetch_times(self, directory: int) -> FetchTimes:
         """When the items of a directory were fetched, without reading their rows.
 
-        A walk asks for one directory after the other: if nothing has changed since the last call, all directories of
-        the course are read at once.
+        A walk asks for one directory after the other: after `_FEW` of them all directories of a course are read at
+        once, as long as nothing changes.
         """
         database = self._database
-        if database.in_transaction or self._state != database.state:
-            times = _times_of(database.execute(_OF_DIRECTORY, (directory,)).fetchone())
-            if not database.in_transaction:
-                self._state, self._fetch_times = database.state, {directory: times}
-            return times
+        if database.in_transaction:
+            return _times_of(database.execute(_OF_DIRECTORY, (directory,)).fetchone())
+        if self._state != database.state:
+            self._state, self._fetch_times = database.state, {}
         if directory not in self._fetch_times:
-            rows = database.execute(_OF_ITS_COURSE, (directory,))
             if len(self._fetch_times) > _MOST_FETCH_TIMES:
                 self._fetch_times.clear()
+            if len(self._fetch_times) < _FEW:
+                times = _times_of(database.execute(_OF_DIRECTORY, (directory,)).fetchone())
+                self._fetch_times[directory] = times
+                return times
+            rows = database.execute(_OF_ITS_COURSE, (directory,))
             self._fetch_times |= {directory: _NO_ITEMS, **{int(row[5]): _times_of(row) for row in rows}}
         return self._fetch_times[directory]
 

@@ -74,13 +74,14 @@ DOINGS = st.lists(
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(doings=DOINGS, most=st.sampled_from([4096, 2]))
+@given(doings=DOINGS, most=st.sampled_from([4096, 6, 2]))
 def test_fetch_times_are_those_of_now(doings: list[tuple[str, int, int, str | None]], most: int, store: Store) -> None:
     for place in places():
         store.items.replace(place, items_of(place))
     every = [item for place in places() for item in items_of(place)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(item_store, "_MOST_FETCH_TIMES", most)
+        patch.setattr(item_store, "_FEW", most // 2)
         for what, number, now, error in doings:
             if what == "read":
                 assert store.items.fetch_times(number) == read_anew(store, number)
@@ -99,13 +100,20 @@ def test_fetch_times_are_those_of_now(doings: list[tuple[str, int, int, str | No
             assert store.items.fetch_times(directory) == read_anew(store, directory)
 
 
-def test_a_walk_reads_the_fetch_times_of_a_course_at_once(store: Store) -> None:
+def test_a_walk_reads_the_fetch_times_of_a_course_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []
     store._database._connection.set_trace_callback(statements.append)
     for directory in directories():
         store.items.fetch_times(directory)
-    # the first one alone; then once for each course; a directory without items is in no course
-    assert len(statements) <= 1 + COURSES + COURSES
+    assert sum("GROUP BY" not in one for one in statements) == item_store._FEW
+    monkeypatch.setattr(item_store, "_FEW", 1)
+    for number in range(2):  # the first time the first one alone; a directory without items is in no course
+        statements.clear()
+        store.items.set_state(items_of(places()[0])[0], number, None)
+        for directory in directories() * 2:
+            store.items.fetch_times(directory)
+        assert sum("GROUP BY" in one for one in statements) <= 2 * COURSES
+        assert sum("count(fetched_ns)" in one for one in statements) <= 1 + 2 * COURSES
 
 
 @pytest.mark.logs
@@ -113,6 +121,7 @@ def test_another_database_is_read_anew(store: Store) -> None:
     """A catalogue that is replaced by an empty one has as many changes as the one before after as many rows."""
     for directory in (100, 100, 101):
         assert store.items.fetch_times(directory).items == ITEMS
+    store.items.fetch_times(100)
     state = store._database.state
     store._database.replace_damaged(ValueError())
     while store._database.changes < state[1]:  # type: ignore[index]
