@@ -18,7 +18,7 @@ from coursefs.errors import CoursefsError, Stale
 
 #: bytes of one request: small, because a read that comes has to share the link until it ends
 _REQUEST = 2 * MIB
-#: the same over a thin link, in seconds
+#: the same over a thin link, in seconds: a read cancels what is in its way there
 _REQUEST_SECONDS = 1.0
 #: requests of one prefetch in flight or queued
 _MOST_REQUESTS = 6
@@ -91,7 +91,7 @@ async def prefetch(
                     raise type(request.error)(*request.error.args) from request.error
             expected = Ranges.of((*present, *((request.start, request.end) for request in open_file.requests)))
             most_bytes = max(open_file.pace.brings(_REQUEST_SECONDS, _REQUEST) // ALIGN, 1) * ALIGN
-            spans = _spans(_missing(wanted, Ranges.of((*expected, *requested))), min(most_bytes, _REQUEST))
+            spans = _spans(_missing(wanted, Ranges.of((*expected, *requested))), most_bytes)
             if open_file.uncached != uncached or (not spans and not requests and _missing(wanted, expected)):
                 raise CacheFull(open_file.why_uncached)
             # The first request runs alone until its first bytes: without ranges it brings the whole file.

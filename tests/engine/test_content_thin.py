@@ -270,6 +270,21 @@ async def test_a_player_waits_for_the_background_only_while_it_is_early(
         server.may_send.set()
 
 
+@pytest.mark.parametrize(("rate", "expected"), [(None, 2 * MIB), (300e3, 256 * KIB), (6e6, 5_898_240), (THIN, 2 * MIB)])
+async def test_a_fetch_asks_for_a_second_of_a_thin_link(tmp_path: Path, rate: float | None, expected: int) -> None:
+    async with thin(tmp_path, rate=None) as (_, contents, server), trio.open_nursery() as nursery:
+        server.may_send.set()
+        other = content("another")
+        await contents.probe(other)
+        contents._scheduler.link.rate = rate
+        server.may_send, probed = trio.Event(), len(server.bodies)
+        nursery.start_soon(contents.prefetch, other)
+        await until(lambda: len(server.bodies) > probed)
+        start, end = server.bodies[probed]
+        assert (start, end - start) == (0, expected)
+        server.may_send.set()
+
+
 @pytest.mark.parametrize(
     ("rate", "expected"),
     [(None, 16 * KIB), (20e3, 16 * KIB), (300e3, 16 * KIB), (2e6, 40_000), (THIN - 1, 128 * KIB), (THIN, 128 * KIB)],
