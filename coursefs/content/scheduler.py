@@ -98,8 +98,9 @@ class Scheduler:
         most = self.link.most_connections
         if most is None:
             return
-        if before is not None and most < before:
-            # Else the bytes that a read waits for would share the link with read-ahead until that ends.
+        if before is None or most < before:
+            # The link has just turned out to be thin, or a trial of one connection more has ended. Else the bytes that
+            # a read waits for would share the link with what runs until that ends.
             for one in sorted(self._running, key=lambda running: running.priority)[most:]:
                 if one.priority is not Priority.READ:
                     one.cut()

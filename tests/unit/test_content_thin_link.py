@@ -236,6 +236,27 @@ async def test_what_a_trial_has_begun_ends_with_it(
     assert (driver.running, cut) == (["read"], {"ahead"})
 
 
+async def test_a_link_that_turns_out_to_be_thin_is_left_to_the_read(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Until then a fetch and read-ahead have begun side by side."""
+    driver = Driver(nursery, total=24, per_group=6)
+    cut: list[str] = []
+    await enter(driver, "read", 8 * MIB, urgent=True)
+    for name, kind in {"ahead": {}, "fetch": {"background": True, "group": "another"}}.items():
+        await enter(driver, name, 8 * MIB, **kind)
+        driver.queued[name].cut = lambda name=name: cut.append(name)  # type: ignore[misc]
+    driver.queued["read"].cut = lambda: cut.append("read")
+    assert driver.running == ["read", "ahead", "fetch"]
+    while driver.scheduler.link.most_connections is None:
+        assert not cut
+        await trio.sleep(0.05)
+        driver.scheduler.link._receiving = 3
+        for name in driver.running:
+            driver.scheduler.arrived(driver.queued[name], 5_000, 8 * MIB)
+    assert cut == ["ahead", "fetch"]
+
+
 def test_the_background_is_known() -> None:
     scheduler = Scheduler(total=24, per_group=6)
     scheduler.enqueue(QueuedRequest("file", Priority.AHEAD))
