@@ -203,7 +203,7 @@ async def test_cached_bytes_are_read_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path: Path) -> None:
-    body = a_film(400_000 // 20_000)
+    body = a_film(400_000 // 1000)  # 1000 bytes a second: a machine may stand still for some of them
     async with thin(tmp_path, body, rate=None) as (_, contents, server), trio.open_nursery() as nursery:
         server.may_send.set()
         reader = await opened(contents)
@@ -218,7 +218,7 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         nursery.start_soon(contents.prefetch, other)
         await until(lambda: contents._scheduler.has_background)
         await reader.read(PAGE, PAGE)
-        assert reader._is_early(len(body)), "twenty seconds of film at once"
+        assert reader._is_early(len(body)), "minutes of film at once"
         assert not reader._is_early(2 * PAGE)
         server.may_send.set()
         await until(lambda: contents.cached_bytes(other) == len(body))
@@ -248,7 +248,7 @@ async def test_a_player_that_comes_back_to_a_place_has_played_up_to_it(tmp_path:
         await reader.read(len(body) - PAGE, PAGE)
         await reader.read(place, PAGE)
         assert not reader._is_early(place + PAGE)
-        assert reader._is_early(place + 20 * rate), "it goes on from there"
+        assert reader._is_early(place + 60 * rate), "it goes on from there"
         server.may_send.set()
 
 
