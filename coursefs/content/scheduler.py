@@ -17,6 +17,8 @@ from coursefs.content.link import Link
 _ROUND_TRIPS, _OVERLAP = 3, 0.1
 #: what runs in the background is cancelled for a read where it would take more seconds than this
 _SHORT = 0.5
+#: what runs beside a read ends where it is if it would take more seconds than this
+_LONG = 1.0
 
 
 class Priority(enum.IntEnum):
@@ -65,7 +67,7 @@ class Scheduler:
     side they would only share the link, and the bytes that a program waits for would come late.  There
 
     * a `READ` waits for no other request but a `READ` of the same run;
-    * `AHEAD` and `BACKGROUND` wait for all others, and end where they are when one connection more was no better;
+    * `AHEAD` and `BACKGROUND` wait for all others, and may end where they are when one connection more was no better;
     * a `READ` that begins cancels what runs in the background.
 
     For the event loop only: no lock is needed, because nothing here awaits between looking and changing.
@@ -98,12 +100,8 @@ class Scheduler:
         most = self.link.most_connections
         if most is None:
             return
-        if before is None or most < before:
-            # The link has just turned out to be thin, or a trial of one connection more has ended. Else the bytes that
-            # a read waits for would share the link with what runs until that ends.
-            for one in sorted(self._running, key=lambda running: running.priority)[most:]:
-                if one.priority is not Priority.READ:
-                    one.cut()
+        if before is None or most < before:  # it turned out to be thin just now, or a trial of one more has ended
+            self._leave_to_reads(most)
         if self._waiting:
             self._admit()
 
@@ -133,6 +131,18 @@ class Scheduler:
     def is_full(self, group: Hashable) -> bool:
         """Whether one more request for this file would have to wait for another request of the file to end."""
         return sum(queued.group == group for queued in self._running) >= self.per_group
+
+    def _leave_to_reads(self, most: int) -> None:
+        """End what runs beside these many requests, where a read would share the link with it for long.
+
+        What is on its way is lost and comes again, so not for what ends soon.
+        """
+        in_order = sorted(self._running, key=lambda running: running.priority)
+        others = [one for one in in_order[most:] if one.priority is not Priority.READ]
+        is_waited_for = bool(in_order) and in_order[0].priority is Priority.READ
+        if is_waited_for and sum(one.remaining for one in others) > self.link.pace.brings(_LONG, 0):
+            for one in others:
+                one.cut()
 
     def _admit(self) -> None:
         while (queued := self._next()) is not None:

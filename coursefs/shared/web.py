@@ -154,15 +154,16 @@ class WebTier:
         data: bytes | None = None,
         *,
         headers: Mapping[str, str],
-        patience: float = _TIMEOUT,
+        patience: float | None = None,
     ) -> _Answer:
         """The answer to one request.  Of its body no more is read than an object can have."""
         if self._client.is_closed:
             raise TierFailed(f"{self._address}: is used no more")
         try:
             url = f"{self._address}/{path_of(name)}"
+            timeout = _TIMEOUT if patience is None else patience
             request = self._client.build_request(
-                method, url, content=data, headers=headers, timeout=patience, extensions=repeatable(True)
+                method, url, content=data, headers=headers, timeout=timeout, extensions=repeatable(True)
             )
             response = await self._client.send(request, stream=True)
             async with aclosing(response):

@@ -96,7 +96,13 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty machines and their servers are one process here, on a machine that may be busy: nothing is late."""
     for name in ("ANSWER", "_HURRIED_ANSWER", "_PATIENT_ANSWER", "PATIENCE", "_PATIENT", "LEASE"):
         monkeypatch.setattr(f"coursefs.shared.shared_cache.{name}", 60.0)
-    for name in ("web._TIMEOUT", "web._LATER_TIMEOUT", "objects._TIMEOUT", "objects._CONNECT_TIMEOUT"):
+    for name in (
+        "web._TIMEOUT",
+        "web._LATER_TIMEOUT",
+        "web_server._PATIENCE",
+        "objects._TIMEOUT",
+        "objects._CONNECT_TIMEOUT",
+    ):
         monkeypatch.setattr(f"coursefs.shared.{name}", 60.0)
     monkeypatch.setattr("coursefs.shared.health.SLOW", 60.0)
 

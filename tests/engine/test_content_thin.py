@@ -221,7 +221,7 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         assert reader._is_early(len(body)), "minutes of film at once"
         assert not reader._is_early(2 * PAGE)
         server.may_send.set()
-        await until(lambda: contents.cached_bytes(other) == len(body))
+        await until(lambda: contents.cached_bytes(other) == len(body) and not contents._scheduler.has_background)
         assert not reader._is_early(len(body)), "nothing wants the link any more"
 
 
