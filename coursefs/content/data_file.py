@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 _KEEP_SIZE = 0x01
 _PUNCH_HOLE = 0x02
 
-#: bytes of one `pwrite`: for a whole piece the kernel finds no memory at hand, and each call gives up the GIL
+#: bytes of one `pwrite`: more at once waits for free memory in large parts, and each call releases the GIL
 _STEP = 256 * 2**10
 
 _libc = ctypes.CDLL(None, use_errno=True)
