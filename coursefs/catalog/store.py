@@ -323,8 +323,8 @@ class Store:
                 (version.size, version.etag, version.modified_ns, mtime_ns, inode),
             )
             node = self._read_node(inode)
+            self._cache.invalidate(inode, None if node is None else node.parent)
             if node is not None:
-                self._cache.invalidate(inode, node.parent)
                 self._cache.add((node,))
         return node
 
