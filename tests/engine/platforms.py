@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,6 +59,12 @@ async def panopto_web(film: Path, _: Path) -> AsyncIterator[AccountSource]:
 async def openedx(_: Path, __: Path) -> AsyncIterator[AccountSource]:
     async with lms() as world:
         yield AccountSource("one", "openedx", {"server": world.addresses.lms, "client_id": APP}, world.learner())
+
+
+def write_film(path: Path, size: int) -> None:
+    """Write `size` bytes that begin as a film does: random ones may begin with `<`, and would be taken for a page."""
+    begins = (16).to_bytes(4, "big") + b"ftypisom0000"
+    path.write_bytes(begins + os.urandom(size - len(begins)))
 
 
 PLATFORMS = {"coursera": coursera, "panopto": panopto, "panopto's web site": panopto_web, "openedx": openedx}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from coursefs.model import Wanted
 from coursefs.transport import Reply, Transport
 from coursefs.transport.portals import is_page, is_same_page
 from tests.engine.openedx_world import lms
-from tests.engine.platforms import PLATFORMS, film_below
+from tests.engine.platforms import PLATFORMS, film_below, write_film
 from tests.engine.web import redirect, reply, web
 
 #: seconds within which all is well after somebody has signed in to the network
@@ -82,7 +81,7 @@ async def test_a_portal_is_named_takes_nothing_away_and_is_over_at_once(
     name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = tmp_path / "film.mp4"
-    film.write_bytes(os.urandom(200_000))
+    write_film(film, 200_000)
     async with way(kind, monkeypatch) as network, PLATFORMS[name](film, tmp_path) as account:
         settings = LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [account], Wanted())
         async with open_library(settings) as library:

@@ -6,7 +6,6 @@ The times after which silence counts are short here; as they are, they are in th
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -27,7 +26,7 @@ from coursefs.transport import Transport
 from coursefs.transport.connection import Connection
 from coursefs.transport.hosts import Origin
 from tests.engine.network import Machine, maintained, network
-from tests.engine.platforms import PLATFORMS, film_below
+from tests.engine.platforms import PLATFORMS, film_below, write_film
 
 #: seconds: much less than the timeout of a request, and enough for a busy machine
 SOON = 4.0
@@ -448,7 +447,7 @@ async def test_after_a_sleep_or_a_change_of_the_network_replies_and_files_come_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     film = tmp_path / "film.mp4"
-    film.write_bytes(os.urandom(3_000_000))
+    write_film(film, 3_000_000)
     transport = Transport(network_watch=machine.watch(), hedge_after=HEDGE)
     async with PLATFORMS[name](film, tmp_path) as account, network(monkeypatch) as between:
         settings = LibrarySettings(tmp_path / "catalogue", tmp_path / "cache", [account], Wanted())
