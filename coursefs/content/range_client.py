@@ -32,7 +32,7 @@ from coursefs.content.range_response import (
 )
 from coursefs.content.scheduler import Priority
 from coursefs.content.sniffing import require_file
-from coursefs.errors import BadReply, CaptivePortal, CoursefsError, NoAnswer, Stale, Unreachable
+from coursefs.errors import BadReply, CaptivePortal, CoursefsError, Gone, NoAnswer, Stale, Unreachable
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
 from coursefs.transport.backoff import pause
@@ -79,6 +79,7 @@ async def with_retries(
             # A signed URL that has expired in the middle of a long body is refused again later: that is no failure
             # as long as each URL brings something.
             if renewed and progress() == received:
+                await transport.require_no_denial_by_portal(source.url)
                 raise refused.error from None
             await url_cache.renew(source)
             renewed = True
@@ -88,6 +89,9 @@ async def with_retries(
             error, after = retry.error, retry.after
         except (PageInstead, UnsafeRedirect):
             await transport.require_no_portal(source.url)
+            raise
+        except Gone:
+            await transport.require_no_denial_by_portal(source.url)
             raise
         except CaptivePortal:
             raise

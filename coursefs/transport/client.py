@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import trio
 
 from coursefs import __version__
-from coursefs.errors import BadReply, CaptivePortal, NoAnswer, Unreachable, UsageError
+from coursefs.errors import BadReply, CaptivePortal, CoursefsError, NoAnswer, Unreachable, UsageError
 from coursefs.transport.backoff import RETRIED_STATUSES, Outages, pause, retry_after_seconds, servers_time
 from coursefs.transport.bandwidth import Bandwidth
 from coursefs.transport.body import body_of
@@ -36,7 +36,7 @@ from coursefs.transport.http1_transport import Http1Transport, repeatable, withi
 from coursefs.transport.http_library import httpx
 from coursefs.transport.network_watch import NetworkWatch
 from coursefs.transport.parsing import MOST_TEXT
-from coursefs.transport.portals import PORTAL_STATUS, Portals, is_page
+from coursefs.transport.portals import DENIALS, PORTAL_STATUS, Portals, is_page
 from coursefs.transport.proxies import Proxies, proxies_from
 from coursefs.transport.proxy_transport import ProxyTransport
 from coursefs.transport.rate_limiter import Limit
@@ -52,6 +52,7 @@ T = TypeVar("T")
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOLLOWED = frozenset({"GET", "HEAD"})  # methods whose redirects are followed
+_SUCCESSES = frozenset({200, 206})
 _MAX_REDIRECTS = 5
 _FORWARDED = frozenset({"range", "if-range"})  # headers that are sent along a redirect to another origin
 _ATTEMPTS = 4
@@ -365,6 +366,8 @@ class Transport:
             counts.received += size
             self.traffic.meter.add(size, trio.current_time())
 
+        if response.status_code in _SUCCESSES and "html" not in response.headers.get("content-type", ""):
+            self._portals.note_answer(origin)
         body = body_with_length(response)
         if body is not None:
             body.arrived = arrived
@@ -380,9 +383,23 @@ class Transport:
         if await self._portals.answers(url, reply):
             raise self._captive()
 
+    async def require_no_denial_by_portal(self, url: str) -> None:
+        """Raise `CaptivePortal` if the network, in place of the host, has refused the file at `url`.
+
+        Where that cannot be found out, the refusal counts as the host's own.
+        """
+        try:
+            is_portal = await self._portals.denies(url)
+        except CaptivePortal:
+            raise
+        except CoursefsError:
+            return
+        if is_portal:
+            raise self._captive()
+
     async def _require_platform(self, url: str, reply: Reply | None, *, data: bool) -> None:
         """Raise `CaptivePortal` where a reply, or an unsafe redirect (None), is the network's."""
-        if data and (reply is None or (reply.status == 200 and is_page(reply))):
+        if data and (reply is None or (reply.status in {200, *DENIALS} and is_page(reply))):
             await self.require_no_portal(url, reply)
 
     def _captive(self) -> CaptivePortal:

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import trio
 
+from coursefs.errors import CoursefsError
 from coursefs.transport.hosts import Origin, UnsafeRedirect
 from coursefs.transport.reply import Reply
 
 #: "Network Authentication Required" (RFC 6585, section 6)
 PORTAL_STATUS = 511
+#: statuses of platforms that say that something is not for us or not there; filters of networks send pages with them
+DENIALS = frozenset({401, 403, 404, 410})
 #: what is asked for instead: a text where it is there, an error of the platform where it is not
 _CONTROL = "/robots.txt"
 #: seconds for which the answer to that counts for further replies
 _COUNTS = 3.0
+#: hosts that are remembered because they have answered
+_MOST_HOSTS = 8
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
@@ -32,18 +38,19 @@ def is_page(reply: Reply) -> bool:
     return reply.body.lstrip(_BLANKS)[:1] == b"<"
 
 
-def is_same_page(url: str, reply: Reply, control: Reply) -> bool:
-    """Whether the replies to a request for `url` and for something else of its host are the same page (pure).
+def is_same_page(url: str, reply: Reply, control: Reply, elsewhere: str | None = None) -> bool:
+    """Whether the replies to a request for `url` and for something else are the same page (pure).
 
+    `elsewhere`: the URL that was asked for in the second request; None: one of the same host as `url`.
     Portals write the wanted address into their page, so it is compared by where redirects have led, and its title.
     """
-    if control.status != 200 or reply.status != 200 or not is_page(control):
+    if reply.status != control.status or control.status not in {200, *DENIALS} or not is_page(control):
         return False
-    came, asked = urlsplit(control.url), urlsplit(url)
+    wanted, came = urlsplit(elsewhere or url).netloc, urlsplit(control.url)
     other = urlsplit(reply.url)
-    if (came.netloc, came.path) == (other.netloc, other.path) and came.netloc != asked.netloc:
+    if (came.netloc, came.path) == (other.netloc, other.path) and came.netloc != wanted:
         return True
-    return (came.netloc == asked.netloc) == (other.netloc == asked.netloc) and _title(reply) == _title(control)
+    return (came.netloc == wanted) == (other.netloc == urlsplit(url).netloc) and _title(reply) == _title(control)
 
 
 def _title(reply: Reply) -> bytes:
@@ -60,10 +67,18 @@ class Portals:
         self._controls: dict[Origin, tuple[float, Reply | None]] = {}  # when, and None for an unsafe redirect
         self._data: dict[Origin, str] = {}  # the last URL of a host that has answered with data
         self._pages: dict[Origin, tuple[float, bool]] = {}  # when that was asked again, and whether a page came
+        self._hosts: dict[Origin, None] = {}  # that have answered with a body which is no page, the last one at the end
 
     def note_data(self, url: str) -> None:
         """The host of this URL has answered a GET of it with data."""
         self._data[Origin.of(url)] = url
+
+    def note_answer(self, origin: Origin) -> None:
+        """A host has answered with something that is no web page."""
+        self._hosts.pop(origin, None)
+        self._hosts[origin] = None
+        if len(self._hosts) > _MOST_HOSTS:
+            del self._hosts[next(iter(self._hosts))]
 
     async def answers(self, url: str, reply: Reply | None) -> bool:
         """Whether this reply to a request for `url` is a portal's and not the host's.
@@ -71,10 +86,47 @@ class Portals:
         `reply` is a web page where data were expected; None: it is not at hand, or is a redirect that is not safe.
         Raises what the control request raises: nothing is known then.
         """
-        control = await self._control(Origin.of(url))
-        if control is None or reply is None:
-            return control is None or (control.status == 200 and is_page(control))
-        return is_same_page(url, reply, control) and await self._is_everywhere(Origin.of(url), control)
+        origin = Origin.of(url)
+        if reply is not None and reply.status in DENIALS:
+            return await self.denies(url, reply)
+        control = await self._control(origin)
+        if control is None:
+            return True
+        if reply is None:
+            is_success = control.status == 200 and is_page(control)
+            return is_success or await self._is_denial_of_others(origin, control)
+        return is_same_page(url, reply, control) and await self._is_everywhere(origin, control)
+
+    async def denies(self, url: str, reply: Reply | None = None) -> bool:
+        """Whether a portal has refused what is at `url`, and not its host.
+
+        `reply`: the page of the refusal; None: it is not at hand.  Raises what the control request raises.
+        """
+        origin = Origin.of(url)
+        if self._other_than(origin) is None:
+            return False
+        control = await self._control(origin)
+        if control is not None and reply is not None and not is_same_page(url, reply, control):
+            return False
+        return await self._is_denial_of_others(origin, control)
+
+    def _other_than(self, origin: Origin) -> Origin | None:
+        return next((one for one in reversed(self._hosts) if one != origin), None)
+
+    async def _is_denial_of_others(self, origin: Origin, control: Reply | None) -> bool:
+        """Whether `control` denies with a page that another host gives too, one that has answered before.
+
+        None: a redirect that is not safe, and the other host gives one as well.
+        """
+        other = self._other_than(origin)
+        if other is None or (control is not None and not (control.status in DENIALS and is_page(control))):
+            return False
+        with suppress(CoursefsError):  # then nothing is known of the other host, and the page counts as the host's own
+            theirs = await self._control(other)
+            if control is None or theirs is None:
+                return control is theirs
+            return is_same_page(_control_url(other), theirs, control, _control_url(origin))
+        return False
 
     async def _is_everywhere(self, origin: Origin, control: Reply) -> bool:
         """Whether the page of `control` comes also where data came before; True where nothing has come yet."""
@@ -94,12 +146,16 @@ class Portals:
 
     async def _control(self, origin: Origin) -> Reply | None:
         async with self._turn:
-            at, control = self._controls.get(origin, (float("-inf"), None))
-            if trio.current_time() - at >= _COUNTS:
-                host = f"[{origin.host}]" if ":" in origin.host else origin.host
-                try:
-                    control = await self._ask(f"{origin.scheme}://{host}:{origin.port}{_CONTROL}")
-                except UnsafeRedirect:
-                    control = None
-                self._controls = {origin: (trio.current_time(), control)}
-            return control
+            now = trio.current_time()
+            self._controls = {one: known for one, known in self._controls.items() if now - known[0] < _COUNTS}
+            if origin not in self._controls:
+                control = None
+                with suppress(UnsafeRedirect):
+                    control = await self._ask(_control_url(origin))
+                self._controls[origin] = trio.current_time(), control
+            return self._controls[origin][1]
+
+
+def _control_url(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return f"{origin.scheme}://{host}:{origin.port}{_CONTROL}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from coursefs.errors import CaptivePortal, CoursefsError
 from coursefs.library import ROOT, Library, LibrarySettings, open_library
 from coursefs.model import Wanted
 from coursefs.transport import Reply, Transport
-from coursefs.transport.portals import is_page, is_same_page
+from coursefs.transport.hosts import Origin
+from coursefs.transport.portals import Portals, is_page, is_same_page
 from tests.engine.openedx_world import lms
 from tests.engine.platforms import PLATFORMS, film_below, write_film
 from tests.engine.web import redirect, reply, web
@@ -27,15 +29,18 @@ SOON = 5.0
 SAID = r"the network shows its own sign-in page \(captive portal\): open a browser and sign in to the network"
 
 
-def page(path: str) -> bytes:
+def page(path: str, status: str = "200 OK") -> bytes:
     text = f"<!DOCTYPE html><html><head><title>Free Wi-Fi</title></head><body>Sign in to see {path}</body></html>"
-    return reply(text.encode(), "Content-Type: text/html")
+    return reply(text.encode(), "Content-Type: text/html", status=status)
 
 
 KINDS: dict[str, Callable[[str], bytes]] = {
     "a page at every address": page,
     "a redirect to its own host": lambda path: page(path) if path.startswith("/portal") else redirect(f"{HOST}/portal"),
     "a redirect into the network": lambda path: redirect("http://192.168.7.1/portal"),
+    "a page with 401": lambda path: page(path, "401 Unauthorized"),
+    "a page with 403": lambda path: page(path, "403 Forbidden"),
+    "a page with 404": lambda path: page(path, "404 Not Found"),
     "a status": lambda path: reply(b"<html>", status="511 Network Authentication Required"),
 }
 HOST = "http://localhost:1"  # the portal's own, wherever its name leads
@@ -50,6 +55,14 @@ class Way:
 
     async def open(self, host: str, port: int) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.portal if self.is_there else port)
+
+    def begin(self, transport: Transport) -> None:
+        """The machine moves into the network of the portal: its connections end there."""
+        self.is_there = True
+        assert transport._http1 is not None
+        transport._http1.idle.close_all()
+        for connection in transport._http1._in_use:
+            connection._socket.shutdown(socket.SHUT_RDWR)
 
 
 @asynccontextmanager
@@ -90,8 +103,7 @@ async def test_a_portal_is_named_takes_nothing_away_and_is_over_at_once(
             assert video is not None
             handle = await library.files.open(video)
 
-            network.is_there = True
-            library._transport._http1.idle.close_all()  # type: ignore[union-attr]  # the machine has come here
+            network.begin(library._transport)
             for _ in range(3):
                 with pytest.raises(CaptivePortal, match=SAID):
                     await library.courses.refresh("one")
@@ -128,8 +140,7 @@ async def test_what_is_old_is_refreshed_a_moment_after_the_portal(
         )
         async with open_library(settings) as library:
             await library.files.children(ROOT)
-            network.is_there = True
-            library._transport._http1.idle.close_all()  # type: ignore[union-attr]
+            network.begin(library._transport)
             with pytest.raises(CaptivePortal):
                 await library.courses.refresh("one")
             network.is_there = False
@@ -148,8 +159,7 @@ async def test_the_page_of_a_portal_is_no_text_of_a_unit(tmp_path: Path, monkeyp
         assert outline is not None
         items = [item for section in outline.sections[0].sections for item in section.items]
         await provider.files(course, items)
-        network.is_there = True
-        world.transport._http1.idle.close_all()  # type: ignore[union-attr]
+        network.begin(world.transport)
         with pytest.raises(CaptivePortal):
             await provider.files(course, items)
 
@@ -210,6 +220,83 @@ async def test_a_page_in_place_of_data_that_were_there_is_a_portal() -> None:
             await transport.fetch(there.url("/data"), data=True)
 
 
+DENIED = reply(b"<html><title>Forbidden</title>", "Content-Type: text/html", status="403 Forbidden")
+
+
+async def test_a_refusal_at_every_address_of_one_host_is_no_portal() -> None:
+    """For example a server that answers inside a campus only; another host still answers."""
+
+    def media(path: str, _: bytes) -> bytes:
+        return reply(b"film") if path == "/film" else reply(b"", status="404 Not Found")
+
+    async with (
+        web(lambda *_: DENIED) as campus,
+        web(media) as host,
+        Transport(read_timeout=5.0) as transport,
+    ):
+        assert (await transport.fetch(campus.url("/api"), data=True)).status == 403  # no other host is known yet
+        await transport.fetch(host.url("/film"))
+        transport._portals.note_answer(Origin.of(campus.url("/")))  # an hour ago
+        for _ in range(3):
+            assert (await transport.fetch(campus.url("/api"), data=True)).status == 403
+            await transport.require_no_denial_by_portal(campus.url("/film"))
+        assert campus.asked.count("/robots.txt") == 1 and host.asked == ["/film", "/robots.txt"]
+
+
+async def test_a_refused_file_of_a_host_whose_other_addresses_answer_is_no_portal() -> None:
+    def answer(path: str, _: bytes) -> bytes:
+        return DENIED if path == "/film" else reply(b"User-agent: *")
+
+    async with web(answer) as there, web(lambda *_: DENIED) as other, Transport(read_timeout=5.0) as transport:
+        transport._portals.note_answer(Origin.of(other.url("/")))
+        await transport.require_no_denial_by_portal(there.url("/film"))
+        assert there.asked == ["/robots.txt"] and other.asked == []
+
+
+async def test_a_host_whose_other_addresses_lead_into_the_network_refuses_itself() -> None:
+    """Unless another host leads there as well."""
+    lost = redirect("http://192.168.7.1/portal")
+    async with (
+        web(lambda *_: lost) as there,
+        web(lambda *_: reply()) as other,
+        web(lambda *_: lost) as third,
+        Transport(read_timeout=5.0) as transport,
+    ):
+        transport._portals.note_answer(Origin.of(other.url("/")))
+        await transport.require_no_denial_by_portal(there.url("/film"))
+        transport._portals.note_answer(Origin.of(third.url("/")))
+        with pytest.raises(CaptivePortal):
+            await transport.require_no_denial_by_portal(there.url("/film"))
+
+
+async def test_the_same_refusal_by_two_hosts_is_a_portal() -> None:
+    is_there = False
+
+    def answer(path: str, _: bytes) -> bytes:
+        return DENIED if is_there else reply(b"{}")
+
+    async with web(answer) as one, web(answer) as other, Transport(read_timeout=5.0) as transport:
+        await transport.fetch(other.url("/data"))
+        is_there = True
+        with pytest.raises(CaptivePortal):
+            await transport.fetch(one.url("/data"), data=True)
+        with pytest.raises(CaptivePortal):
+            await transport.require_no_denial_by_portal(one.url("/film"))
+
+
+async def test_a_refusal_stays_one_where_the_other_host_does_not_answer() -> None:
+    async with web(lambda *_: DENIED) as there, Transport(read_timeout=5.0) as transport:
+        transport._portals.note_answer(Origin("http", "127.0.0.1", 1))
+        assert (await transport.fetch(there.url("/data"), data=True)).status == 403
+
+
+def test_few_hosts_are_remembered_and_those_that_answered_last() -> None:
+    portals = Portals(ask=lambda _: trio.sleep_forever())
+    for number in [*range(20), 14]:
+        portals.note_answer(Origin("https", f"host-{number}", 443))
+    assert [origin.host for origin in portals._hosts] == [f"host-{n}" for n in (12, 13, 15, 16, 17, 18, 19, 14)]
+
+
 async def test_what_is_asked_to_find_out_carries_no_credentials_and_is_asked_once_for_many() -> None:
     heads: list[bytes] = []
 
@@ -245,10 +332,27 @@ SITE, PORTAL = b"<title>Campus</title>", b"<html><TITLE id=t>\n Free  Wi-Fi </TI
         (answered("https://w/in", PORTAL + b"1"), answered("https://w/in", SITE), True),
         (answered("https://sso/in", PORTAL), answered("https://x/robots.txt", PORTAL), False),
         (answered("https://x/api", b"<html>"), answered("https://x/robots.txt", b"<html>"), True),
+        (answered("https://x/api", PORTAL, 403), answered("https://x/robots.txt", PORTAL, 403), True),
+        (answered("https://x/api", PORTAL, 401), answered("https://x/robots.txt", PORTAL, 403), False),
+        (answered("https://x/api", PORTAL, 500), answered("https://x/robots.txt", PORTAL, 500), False),
     ],
 )
 def test_the_same_page_for_something_else_is_a_portal(one: Reply, control: Reply, is_portal: bool) -> None:
     assert is_same_page("https://x/api", one, control) is is_portal
+
+
+@pytest.mark.parametrize(
+    ("reply_url", "control_url", "is_portal"),
+    [
+        ("https://x/robots.txt", "https://y/robots.txt", True),
+        ("https://w/in", "https://w/in", True),
+        ("https://w/in?x", "https://y/robots.txt", False),
+    ],
+)
+def test_the_same_page_for_another_host_is_a_portal(reply_url: str, control_url: str, is_portal: bool) -> None:
+    asked = "https://x/robots.txt", "https://y/robots.txt"
+    reply, control = answered(reply_url, PORTAL, 403), answered(control_url, PORTAL, 403)
+    assert is_same_page(asked[0], reply, control, asked[1]) is is_portal
 
 
 @pytest.mark.parametrize(
