@@ -120,7 +120,7 @@ def file_changes(
     stems = {stored.item.key: stored.stem for stored in store.items.in_directory(directory)}
     asked = {key: [_inert(layout, stems[key], file) for file in some] for key, some in files.items() if key in stems}
     children = store.children(directory)
-    present = [node for node in store.of_place(place) if node.item in asked]
+    present = store.of_items(place, asked)
     own_inodes = {node.inode for node in present}
     shown = {node.id: names.DecidedName(node.wanted, node.name) for node in (*children, *present)}
 

@@ -236,12 +236,30 @@ class Store:
     @reading
     def of_place(self, place: Place, kinds: Iterable[Kind] = ()) -> list[Node]:
         """All shown nodes of a course, or of an account itself, optionally only of these kinds."""
+        kept = [kind.value for kind in kinds]
         rows = self._database.execute(
-            f"SELECT {READ_COLUMNS} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL",
-            (place.account, place.course),
+            f"SELECT {READ_COLUMNS} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL"
+            + (f" AND kind IN ({', '.join('?' * len(kept))})" if kept else ""),
+            (place.account, place.course, *kept),
         )
-        kept = frozenset(kinds)
-        return [node for node in map(node_of, rows) if not kept or node.kind in kept]
+        return list(nodes_of(rows))
+
+    @reading
+    def of_items(self, place: Place, items: Iterable[str]) -> list[Node]:
+        """All shown nodes of these items of a course, wherever they are.
+
+        Not by `of_place`: for each directory of a large course that would make every node of the course.
+        """
+        found: list[Node] = []
+        wanted = iter(dict.fromkeys(items))
+        while some := tuple(islice(wanted, _MOST_IDS)):
+            rows = self._database.execute(
+                f"SELECT {READ_COLUMNS} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL "
+                f"AND item IN ({', '.join('?' * len(some))})",
+                (place.account, place.course, *some),
+            )
+            found += nodes_of(rows)
+        return found
 
     @reading
     def find(self, place: Place, key: str, space: Space = Space.SECTION) -> Node | None:

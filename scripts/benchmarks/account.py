@@ -13,7 +13,12 @@ from coursefs.catalog.page_nodes import Generated, PageNodes
 from coursefs.library.settings import AccountSource, shape_of
 from coursefs.model import Course, Item, Kind, Remote, Wanted
 
-COURSES, MODULES, LESSONS = 200, 5, 5
+COURSES, MODULES, LESSONS, STEPS = 200, 5, 5, 4
+#: of a step, and of the last step of a lesson: a lecture with its texts, and a reading
+FILES_OF_STEP = (
+    ((Kind.VIDEO, ".mp4"), (Kind.SUBTITLE, ".en.srt"), (Kind.TRANSCRIPT, ".en.txt")),
+    ((Kind.READING, ".html"),),
+)
 FILES_OF_COURSE = MODULES * LESSONS * 10
 FILES = COURSES * FILES_OF_COURSE
 
@@ -53,7 +58,7 @@ def _write(store: Store, account: str, course: Course, now: int) -> None:
             key = f"lesson/{module}/{lesson}"
             low = _node(place, key, Kind.LESSON, middle.inode, f"{lesson:02d} Lesson", now)
             nodes.append(low)
-            for position in range(1, 5):
+            for position in range(1, STEPS + 1):
                 item = Item(f"item/{module}/{lesson}/{position}", "Step", "step", position, "lecture")
                 stem = f"{position:02d} Step"
                 steps.append(StoredItem(place, low.inode, stem, stem, item, now))
@@ -64,11 +69,8 @@ def _write(store: Store, account: str, course: Course, now: int) -> None:
 
 
 def _files(place: Place, directory: int, item: Item, stem: str, now: int) -> Iterator[Node]:
-    """Three lectures with a video, subtitles and a transcript, and a reading: ten files in a lesson."""
-    kinds = [(Kind.READING, ".html")]
-    if item.position != 4:
-        kinds = [(Kind.VIDEO, ".mp4"), (Kind.SUBTITLE, ".en.srt"), (Kind.TRANSCRIPT, ".en.txt")]
-    for kind, extension in kinds:
+    """The files of a step: ten in a lesson."""
+    for kind, extension in FILES_OF_STEP[item.position == STEPS]:
         key = f"{item.key}/{kind.value}"
         yield _node(place, key, kind, directory, f"{stem}{extension}", now, item.key)
 

@@ -23,7 +23,7 @@ _NOWHERE = "http://127.0.0.1:9"
 #: of each walk the time for each file; "CPU": the processor time of the daemon alone
 _COLUMNS = (
     *("files", "first ls s", "find µs", "CPU µs", "again µs", "again CPU µs", "ls -lR µs", "ls -lR CPU µs"),
-    *("RSS MB", "umount s"),
+    *("RSS MB", "umount s", "update µs"),
 )
 
 
@@ -66,7 +66,16 @@ def _measured(home: Path, size: int, *, pages: bool) -> Mapping[str, float]:
         found["RSS MB"] = mounted.resident_bytes() / 1e6
         begun = time.perf_counter()
     found["umount s"] = time.perf_counter() - begun
+    courses = size // account.FILES_OF_COURSE
+    found["update µs"] = _update_seconds(courses) / (courses * account.FILES_OF_COURSE) * 1e6
     return found
+
+
+def _update_seconds(courses: int) -> float:
+    """Seconds of an update of an account of which nothing has changed, without the platform's part."""
+    command = [sys.executable, "-m", "benchmarks.updating", str(courses)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=_LIMIT, check=True, text=True)
+    return float(done.stdout)
 
 
 def _processor_seconds(pid: int) -> float:

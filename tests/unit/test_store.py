@@ -141,6 +141,34 @@ def test_many_nodes_are_found_at_once(tmp_path: Path) -> None:
     store.close()
 
 
+def test_the_nodes_of_many_items_are_found_at_once(tmp_path: Path) -> None:
+    """Wherever they are, and without those that are gone, of other items, or of another course."""
+    store = store_at(tmp_path)
+    nodes = [
+        replace(video(301 + number, f"{number}.mp4", f"item/i{number}/video"), item=f"i{number // 2}")
+        for number in range(1201)
+    ]
+    nodes[5] = replace(nodes[5], parent=299)
+    elsewhere = replace(video(5000, "x.mp4"), place=Place(PLACE.account, "other"), item="i3")
+    store.write(Changes(added=(*nodes, elsewhere)))
+    store.write(Changes(gone=(nodes[7],)))
+    assert {node.inode for node in store.of_items(PLACE, ["i2", "i3", "i2", "never"])} == {305, 306, 307}
+    every = store.of_items(PLACE, (node.item for node in nodes))
+    assert sorted(node.inode for node in every) == [node.inode for node in nodes if node is not nodes[7]]
+    assert store.of_items(PLACE, ()) == []
+    store.close()
+
+
+def test_the_nodes_of_a_course_are_found_by_kind(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    film = video(301, "a.mp4")
+    text = replace(video(302, "a.txt", "item/i1/text"), kind=Kind.TRANSCRIPT)
+    store.write(Changes(added=(film, text)))
+    assert store.of_place(PLACE, (Kind.VIDEO, Kind.AUDIO)) == [film]
+    assert len(store.of_place(PLACE, (Kind.VIDEO, Kind.TRANSCRIPT))) == len(store.of_place(PLACE)) == 2
+    store.close()
+
+
 def test_two_siblings_may_swap_their_names(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     a, b = video(301, "a.mp4"), video(302, "b.mp4", "item/i2/video")
