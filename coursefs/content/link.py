@@ -7,6 +7,7 @@ waits for.  The link is not known beforehand, so it is measured while bytes arri
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ _INTERVAL = 0.2
 #: a rate that is so many times the one before still grows: a server sends little until it has seen acknowledgements
 #: (slow start, RFC 5681), whatever the link
 _GROWS = 1.3
+#: bytes that a server sends before the first of them is acknowledged: ten segments (RFC 6928)
+_FIRST_WINDOW = 14_600
 #: the part of a new figure in the rate
 _WEIGHT = 0.5
 #: round-trip times that are remembered, and what is assumed of one until then, in seconds
@@ -48,6 +51,16 @@ class Pace:
     def is_thin(self) -> bool:
         """Whether one connection fills the link; False as long as that is not known."""
         return self.rate is not None and self.rate < THIN
+
+    @property
+    def round_trips_to_fill(self) -> float:
+        """How many round trips after its request a response fills the link.
+
+        One until its first bytes come, and one each time the server sends twice as much as before (slow start,
+        RFC 5681).
+        """
+        in_flight = (self.rate or 0.0) * self.round_trip
+        return 1 + math.log2(max(in_flight / _FIRST_WINDOW, 1.0))
 
     def brings(self, seconds: float, otherwise: int) -> int:
         """How many bytes a thin link brings in so many seconds; `otherwise` for every other link."""

@@ -12,9 +12,9 @@ import trio
 
 from coursefs.content.link import Link
 
-#: over a thin link a request begins so many round trips, and seconds, before those before it end: one until its first
-#: bytes come, the others because a server begins slowly (slow start, RFC 5681)
-_ROUND_TRIPS, _OVERLAP = 3, 0.1
+#: over a thin link a request begins so many round trips, and seconds, before those before it end, and more where a
+#: server needs more to fill the link (`Pace.round_trips_to_fill`)
+_ROUND_TRIPS, _OVERLAP = 3.0, 0.1
 #: what runs in the background is cancelled for a read where it would take more seconds than this
 _SHORT = 0.5
 #: what runs beside a read ends where it is if it would take more seconds than this
@@ -154,7 +154,7 @@ class Scheduler:
     def _soon(self) -> int:
         """The most bytes still to come when the next request begins over a thin link."""
         pace = self.link.pace
-        return pace.brings(_ROUND_TRIPS * pace.round_trip + _OVERLAP, 0)
+        return pace.brings(max(_ROUND_TRIPS, pace.round_trips_to_fill) * pace.round_trip + _OVERLAP, 0)
 
     def _next(self) -> QueuedRequest | None:
         """The queued request that gets a slot now; None: no slot is free for any of them."""

@@ -136,9 +136,9 @@ def test_read_ahead_is_large_from_the_beginning() -> None:
 # The scheduler
 
 
-def thin(driver: Driver, *, rate: float = 300e3) -> Driver:
+def thin(driver: Driver, *, rate: float = 300e3, round_trip: float = 0.1) -> Driver:
     driver.scheduler.link.rate = rate
-    driver.scheduler.link.answered(0.1)
+    driver.scheduler.link.answered(round_trip)
     return driver
 
 
@@ -163,6 +163,17 @@ async def test_requests_follow_one_another(nursery: trio.Nursery) -> None:
     assert driver.running == ["first", "second"], "until the second one is at its full rate the first one has ended"
     await driver.leave("first")
     assert driver.running == ["second"]
+
+
+async def test_a_request_begins_earlier_where_a_response_takes_longer_to_fill_the_link(nursery: trio.Nursery) -> None:
+    """At 6 MB/s and 150 ms a server doubles what it sends six times, a round trip each."""
+    driver = thin(Driver(nursery, total=24, per_group=6), rate=6e6, round_trip=0.15)
+    for name in ("first", "second"):
+        await enter(driver, name, 16 * MIB)
+    await arrive(driver, "first", 7_000_000)
+    assert driver.running == ["first"]
+    await arrive(driver, "first", 6_500_000)
+    assert driver.running == ["first", "second"]
 
 
 @pytest.mark.parametrize("rate", [None, 3.0 * THIN])
@@ -297,6 +308,14 @@ async def test_the_rate_of_a_film() -> None:
 
 def test_a_link_is_thin_below_a_bound() -> None:
     assert Pace(THIN - 1).is_thin and not Pace(THIN).is_thin and not Link().pace.is_thin
+
+
+@pytest.mark.parametrize(
+    ("pace", "round_trips"),
+    [(Pace(6e6, 0.15), 6.9), (Pace(1e6, 0.15), 4.4), (Pace(300e3, 0.05), 1.0), (Pace(20e3, 0.05), 1.0), (Pace(), 1.0)],
+)
+def test_a_response_fills_the_link_after_so_many_round_trips(pace: Pace, round_trips: float) -> None:
+    assert round(pace.round_trips_to_fill, 1) == round_trips
 
 
 def test_ranges_are_whole_pages() -> None:
