@@ -22,12 +22,13 @@ from coursefs.content.open_file import OpenFile
 from coursefs.content.overflow import OverflowBuffer
 from coursefs.content.prefetch import Progress, prefetch, prefetch_beginning
 from coursefs.content.probe import Probe
-from coursefs.content.range_client import Find, RangeClient, UrlCache
+from coursefs.content.range_client import RangeClient
 from coursefs.content.range_request import BufferPool
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.reader import Reader
 from coursefs.content.scheduler import Priority, Scheduler
 from coursefs.content.sharing import SharedPieces, Sharing
+from coursefs.content.url_cache import Find, UrlCache
 from coursefs.errors import CoursefsError
 from coursefs.model import Version
 from coursefs.shared import SharedCache

@@ -17,9 +17,10 @@ from coursefs.content.data_file import SpoolFile
 from coursefs.content.engine_context import DiskBusy, EngineContext
 from coursefs.content.identity import Content, Key, expects_html, is_doubtful, same
 from coursefs.content.quota import QuotaExceeded
-from coursefs.content.range_client import UrlCache, with_retries
 from coursefs.content.range_response import CompressedPart, Part, Retry, Whole, check, version_of
+from coursefs.content.retries import with_retries
 from coursefs.content.sniffing import BEGINNING, require_file
+from coursefs.content.url_cache import UrlCache
 from coursefs.errors import BadReply, CoursefsError, NoAnswer
 from coursefs.model import Source, Version
 from coursefs.transport.body import body_of, is_framed

@@ -1,11 +1,7 @@
-"""The range client: fetches the bytes of a range request, with retries, and only bytes of the right version.
-
-Here also: `with_retries` (back off, renew the URL once, then give up) and the URL cache of one content.
-"""
+"""The range client: fetches the bytes of a range request, with retries, and only bytes of the right version."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -20,92 +16,25 @@ from coursefs.content.planner import FIRST, SKIP, Extent
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.range_response import (
     CompressedPart,
-    PageInstead,
     Part,
     Retry,
-    UrlRefused,
     Whole,
     check,
     condition,
     honours_ranges,
     version_of,
 )
+from coursefs.content.retries import with_retries
 from coursefs.content.scheduler import Priority
 from coursefs.content.sniffing import require_file
-from coursefs.errors import BadReply, CaptivePortal, CoursefsError, Gone, NoAnswer, Stale, Unreachable
+from coursefs.content.url_cache import UrlCache
+from coursefs.errors import BadReply, Stale
 from coursefs.model import Source, Version
 from coursefs.transport import Transport
-from coursefs.transport.backoff import pause
 from coursefs.transport.bandwidth import Bandwidth, limit_of
 from coursefs.transport.body import Inflate, body_of, content_coding, is_framed
-from coursefs.transport.hosts import UnsafeRedirect
 from coursefs.transport.http1 import Body, body_with_length
 from coursefs.transport.http_library import httpx
-
-#: attempts in a row that bring nothing, before giving up: about 8 s of pauses
-_ATTEMPTS = 6
-
-
-async def with_retries(
-    attempt: Callable[[Source], Awaitable[bool]],
-    *,
-    url_cache: UrlCache,
-    transport: Transport,
-    progress: Callable[[], int],
-    patience: float,
-) -> None:
-    """Retries: call `attempt` until it returns True; back off, renew the URL once, then give up.
-
-    After a body that ends early, a reset, a stall, 429 or 5xx it backs off, until `_ATTEMPTS` attempts in a row, or
-    those of `patience` seconds, brought nothing.  `progress` returns the bytes received so far: any new byte starts the
-    count again.  A refused URL is renewed once.  Raises the last `CoursefsError`; for a renewed URL that is refused as
-    well, the error in `UrlRefused`.  Cancellation leaves nothing behind.
-    """
-    received = progress()
-    failures = 0
-    renewed = False
-    began = trio.current_time()
-    while True:
-        if transport.offline:
-            raise Unreachable("offline, and not in the cache")
-        source = await url_cache.current()  # for each attempt: it may expire or be renewed while this one backs off
-        after = None
-        error: CoursefsError
-        try:
-            if await attempt(source):
-                return
-            error = BadReply("the server sent less than it announced")
-        except UrlRefused as refused:
-            # A signed URL that has expired in the middle of a long body is refused again later: that is no failure
-            # as long as each URL brings something.
-            if renewed and progress() == received:
-                await transport.require_no_denial_by_portal(source.url)
-                raise refused.error from None
-            await url_cache.renew(source)
-            renewed = True
-            received = progress()
-            continue
-        except Retry as retry:
-            error, after = retry.error, retry.after
-        except (PageInstead, UnsafeRedirect):
-            await transport.require_no_portal(source.url)
-            raise
-        except Gone:
-            await transport.require_no_denial_by_portal(source.url)
-            raise
-        except CaptivePortal:
-            raise
-        except (Unreachable, NoAnswer) as failure:
-            error = failure
-        if progress() != received:
-            received, failures, renewed, began = progress(), 0, False, trio.current_time()
-        failures += 1
-        wait = pause(transport.paced(failures), after, random.random())
-        is_late = trio.current_time() + wait > began + patience
-        if is_late or (failures >= _ATTEMPTS and not transport.is_settling):
-            raise error
-        await trio.sleep(wait)
-
 
 #: bytes in one receive from which on the server is quicker than we are: the rest of the piece is received in a thread
 _QUICK = 128 * 2**10
@@ -388,62 +317,3 @@ async def _receive_some(body: Body, request: RangeRequest, bandwidth: Bandwidth)
     if count:
         await request.advance(count)
     return count > 0
-
-
-Find = Callable[[Content, bool], Awaitable[Source]]
-
-#: seconds before its expiry at which a URL is no longer used
-_MARGIN = 60.0
-
-
-class UrlCache:
-    """The current URL of one content (a `Source`).  Renewed once, however many requests need it (single flight).
-
-    `now` tells seconds since 1970, by the servers' clocks.  A new URL that has expired already shows that one of the
-    clocks is wrong: it is used until a server refuses it.
-    """
-
-    def __init__(self, content: Content, find: Find, now: Callable[[], float] = time.time) -> None:
-        self.content = content
-        self.is_single_use = False  # as far as any URL was found
-        self._find = find
-        self._now = now
-        self._source: Source | None = None
-        self._used_until: float | None = None  # None: until it is refused
-        self._lock = trio.Lock()  # held while the provider is asked: all others wait for that one reply
-
-    async def current(self) -> Source:
-        """A URL that has not expired.  Raises what `Provider.source` raises."""
-        async with self._lock:
-            if self._source is None:
-                return await self._renewed(fresh=False)
-            if self._used_until is not None and self._used_until < self._now():
-                return await self._renewed(fresh=True)
-            return self._source
-
-    def consume(self, source: Source) -> None:
-        """Forget a URL that is for a single use, because a request is made with it now."""
-        if source.once and self._source is source:
-            self._source = None
-
-    async def renew(self, refused: Source) -> None:
-        """Replace the URL that was refused, unless another request has done so already."""
-        async with self._lock:
-            if self._source is refused or self._source is None:
-                await self._renewed(fresh=True)
-
-    async def _renewed(self, *, fresh: bool) -> Source:
-        self._source = source = await self._find(self.content, fresh)
-        self.is_single_use = source.once
-        self._used_until = _used_until(source.expires, self._now(), is_new=fresh)
-        return source
-
-
-def _used_until(expires: float | None, now: float, *, is_new: bool) -> float | None:
-    """Until when a URL is used that was found now; None: until it is refused (pure).
-
-    A new one is used for half of its time where the margin is longer, so that it is not renewed for each request.
-    """
-    if expires is None or (is_new and expires <= now):
-        return None
-    return expires - (min(_MARGIN, (expires - now) / 2) if is_new else _MARGIN)

@@ -100,7 +100,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     provider.contents[READ.key] = picture
     cdn = Cdn({VIDEOS[0]: noise(300 * KIB, 1), VIDEOS[1]: noise(5000 * KIB, 2), PICTURE: noise(KIB, 3)})
     provider.urls = {identity: f"https://cdn.example/{identity}" for identity in cdn.bodies}
-    monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
+    monkeypatch.setattr("coursefs.content.retries.pause", lambda *_: 0.0)
     settings = LibrarySettings(
         tmp_path / "catalogue", tmp_path / "cache", [AccountSource("x", "x", {}, {})], Wanted(), min_free=0, ages=Ages()
     )

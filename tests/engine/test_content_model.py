@@ -256,7 +256,7 @@ class Machine:
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(steps, min_size=1, max_size=14), st.sampled_from([100 * MIB, 2 * MIB, 600_000, 0]), st.integers(1, 6))
 def test_every_byte_is_right(monkeypatch: pytest.MonkeyPatch, made: list[Step], max_size: int, streams: int) -> None:
-    monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
+    monkeypatch.setattr("coursefs.content.retries.pause", lambda *_: 0.0)
     monkeypatch.setattr("coursefs.content.recovery._BETWEEN_TRIALS", 0.0)
 
     async def find(_: Content, fresh: bool) -> Source:

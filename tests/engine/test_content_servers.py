@@ -40,7 +40,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
         asked.append(retry_after)
         return 0.0 if retry_after is None or retry_after < 10 else retry_after
 
-    monkeypatch.setattr("coursefs.content.range_client.pause", pause)
+    monkeypatch.setattr("coursefs.content.retries.pause", pause)
     return asked
 
 

@@ -225,7 +225,7 @@ async def test_a_network_that_comes_back_is_asked_again(
     async with opened(settings, cdn) as (library, inode):
         await read(library, inode)
         monkeypatch.setattr("coursefs.library.versions._CONFIRMED_FOR_NS", -1)
-        monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
+        monkeypatch.setattr("coursefs.content.retries.pause", lambda *_: 0.0)
         monkeypatch.setattr(cdn, "handle_async_request", refuse)
         assert await read(library, inode) == b"old bytes"
         monkeypatch.setattr(cdn, "handle_async_request", real)
@@ -237,7 +237,7 @@ async def test_a_network_that_comes_back_is_asked_again(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coursefs.content.range_client.pause", lambda *_: 0.0)
+    monkeypatch.setattr("coursefs.content.retries.pause", lambda *_: 0.0)
 
 
 async def test_empty_answers_take_nothing_away_that_is_known(

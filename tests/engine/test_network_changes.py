@@ -18,7 +18,8 @@ import trio
 import trio.testing
 
 from coursefs.content.identity import Content
-from coursefs.content.range_client import UrlCache, with_retries
+from coursefs.content.retries import with_retries
+from coursefs.content.url_cache import UrlCache
 from coursefs.errors import NoAnswer, Unreachable
 from coursefs.library import LibrarySettings, open_library
 from coursefs.model import Course, Remote, Source, Wanted
@@ -380,7 +381,7 @@ async def test_after_a_sleep_the_network_is_waited_for(
         return Source(there.url)
 
     monkeypatch.setattr("coursefs.transport.connecting.open_stream", open_stream)
-    for module in ("transport.client", "content.range_client"):
+    for module in ("transport.client", "content.retries"):
         monkeypatch.setattr(f"coursefs.{module}.pause", lambda *_: 0.01)
     urls = UrlCache(Content("one", Remote("file", {}), Course("c", "c", "C")), find)
     async with server(answer) as there, Transport(network_watch=machine.watch()) as transport:

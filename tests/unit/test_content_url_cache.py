@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from coursefs.content.identity import Content
-from coursefs.content.range_client import UrlCache
+from coursefs.content.url_cache import UrlCache
 from coursefs.errors import NotAllowed
 from coursefs.model import Course, Remote, Source
 
