@@ -366,7 +366,7 @@ class Transport:
             counts.received += size
             self.traffic.meter.add(size, trio.current_time())
 
-        if response.status_code in _SUCCESSES and "html" not in response.headers.get("content-type", ""):
+        if response.status_code in _SUCCESSES and "html" not in response.headers.get("content-type", "").lower():
             self._portals.note_answer(origin)
         body = body_with_length(response)
         if body is not None:

@@ -53,6 +53,15 @@ def is_same_page(url: str, reply: Reply, control: Reply, elsewhere: str | None =
     return (came.netloc == wanted) == (other.netloc == urlsplit(url).netloc) and _title(reply) == _title(control)
 
 
+def is_own_denial(control: Reply) -> bool:
+    """Whether a reply denies with a page that is not the usual one of a server or an object store (pure).
+
+    Those have no title, or one with the status: hosts that have nothing to do with one another give the same.
+    """
+    title = _title(control)
+    return control.status in DENIALS and is_page(control) and bool(title) and str(control.status).encode() not in title
+
+
 def _title(reply: Reply) -> bytes:
     found = _TITLE.search(reply.body)
     return b"" if found is None else b" ".join(found[1].split())
@@ -114,22 +123,27 @@ class Portals:
         return next((one for one in reversed(self._hosts) if one != origin), None)
 
     async def _is_denial_of_others(self, origin: Origin, control: Reply | None) -> bool:
-        """Whether `control` denies with a page that another host gives too, one that has answered before.
+        """Whether `control` denies with a page of its own, which comes from another host and in place of data as well.
 
         None: a redirect that is not safe, and the other host gives one as well.
         """
         other = self._other_than(origin)
-        if other is None or (control is not None and not (control.status in DENIALS and is_page(control))):
+        known = next((one for one in (origin, other, *self._hosts) if one in self._data), None)
+        if other is None or known is None or (control is not None and not is_own_denial(control)):
             return False
         with suppress(CoursefsError):  # then nothing is known of the other host, and the page counts as the host's own
             theirs = await self._control(other)
             if control is None or theirs is None:
                 return control is theirs
-            return is_same_page(_control_url(other), theirs, control, _control_url(origin))
+            is_same = is_same_page(_control_url(other), theirs, control, _control_url(origin))
+            return is_same and await self._is_everywhere(known, control, _control_url(origin))
         return False
 
-    async def _is_everywhere(self, origin: Origin, control: Reply) -> bool:
-        """Whether the page of `control` comes also where data came before; True where nothing has come yet."""
+    async def _is_everywhere(self, origin: Origin, control: Reply, elsewhere: str | None = None) -> bool:
+        """Whether the page of `control` comes also where data came before; True where nothing has come yet.
+
+        `elsewhere`: as for `is_same_page`.
+        """
         known = self._data.get(origin)
         if known is None:
             return True
@@ -138,7 +152,7 @@ class Portals:
             if trio.current_time() - at >= _COUNTS:
                 try:
                     other = await self._ask(known)
-                    is_one = is_page(other) and is_same_page(known, other, control)
+                    is_one = is_page(other) and is_same_page(known, other, control, elsewhere)
                 except UnsafeRedirect:
                     is_one = True
                 self._pages = {origin: (trio.current_time(), is_one)}

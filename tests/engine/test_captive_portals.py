@@ -220,7 +220,11 @@ async def test_a_page_in_place_of_data_that_were_there_is_a_portal() -> None:
             await transport.fetch(there.url("/data"), data=True)
 
 
-DENIED = reply(b"<html><title>Forbidden</title>", "Content-Type: text/html", status="403 Forbidden")
+def denied(title: str, status: str = "403 Forbidden") -> bytes:
+    return reply(f"<html><title>{title}</title>".encode(), "Content-Type: text/html", status=status)
+
+
+BLOCKED = denied("Blocked by policy")
 
 
 async def test_a_refusal_at_every_address_of_one_host_is_no_portal() -> None:
@@ -230,12 +234,12 @@ async def test_a_refusal_at_every_address_of_one_host_is_no_portal() -> None:
         return reply(b"film") if path == "/film" else reply(b"", status="404 Not Found")
 
     async with (
-        web(lambda *_: DENIED) as campus,
+        web(lambda *_: BLOCKED) as campus,
         web(media) as host,
         Transport(read_timeout=5.0) as transport,
     ):
         assert (await transport.fetch(campus.url("/api"), data=True)).status == 403  # no other host is known yet
-        await transport.fetch(host.url("/film"))
+        await transport.fetch(host.url("/film"), data=True)
         transport._portals.note_answer(Origin.of(campus.url("/")))  # an hour ago
         for _ in range(3):
             assert (await transport.fetch(campus.url("/api"), data=True)).status == 403
@@ -243,50 +247,87 @@ async def test_a_refusal_at_every_address_of_one_host_is_no_portal() -> None:
         assert campus.asked.count("/robots.txt") == 1 and host.asked == ["/film", "/robots.txt"]
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        denied("404 Not Found", "404 Not Found"),  # nginx, Apache
+        denied("Page not found | Campus", "404 Not Found"),  # two sites of one operator
+        reply(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", status="403 Forbidden"),  # S3
+        denied("403 Forbidden"),
+    ],
+)
+async def test_two_hosts_that_refuse_alike_what_is_not_there_are_no_portal(page: bytes) -> None:
+    """Of neither is there a `/robots.txt`, and one no longer has a file; data come as before."""
+
+    def answer(path: str, _: bytes) -> bytes:
+        return reply(b"{}") if path == "/data" else page
+
+    async with web(answer) as one, web(answer) as other, Transport(read_timeout=5.0) as transport:
+        for host in (other, one):
+            await transport.fetch(host.url("/data"), data=True)
+        assert (await transport.fetch(one.url("/removed"), data=True)).status >= 403
+        await transport.require_no_denial_by_portal(one.url("/film"))
+
+
+@pytest.mark.parametrize("page", [denied("403 Forbidden"), denied(""), reply(b"<Error>", status="403 Forbidden")])
+async def test_the_usual_pages_of_two_hosts_that_refuse_all_are_no_portal(page: bytes) -> None:
+    """For example without the cookies that were sent before."""
+
+    def answer(path: str, head: bytes) -> bytes:
+        return reply(b"{}") if b"cookie: " in head.lower() else page
+
+    async with web(answer) as one, web(answer) as other, Transport(read_timeout=5.0) as transport:
+        for host in (other, one):
+            await transport.fetch(host.url("/data"), headers={"Cookie": "CAUTH=secret"}, data=True)
+        assert (await transport.fetch(one.url("/data"), data=True)).status == 403
+
+
 async def test_a_refused_file_of_a_host_whose_other_addresses_answer_is_no_portal() -> None:
     def answer(path: str, _: bytes) -> bytes:
-        return DENIED if path == "/film" else reply(b"User-agent: *")
+        return BLOCKED if path == "/film" else reply(b"User-agent: *")
 
-    async with web(answer) as there, web(lambda *_: DENIED) as other, Transport(read_timeout=5.0) as transport:
-        transport._portals.note_answer(Origin.of(other.url("/")))
+    async with web(answer) as there, web(lambda *_: reply(b"{}")) as other, Transport(read_timeout=5.0) as transport:
+        await transport.fetch(other.url("/data"), data=True)
         await transport.require_no_denial_by_portal(there.url("/film"))
-        assert there.asked == ["/robots.txt"] and other.asked == []
+        assert there.asked == ["/robots.txt"] and other.asked == ["/data"]
 
 
 async def test_a_host_whose_other_addresses_lead_into_the_network_refuses_itself() -> None:
     """Unless another host leads there as well."""
-    lost = redirect("http://192.168.7.1/portal")
-    async with (
-        web(lambda *_: lost) as there,
-        web(lambda *_: reply()) as other,
-        web(lambda *_: lost) as third,
-        Transport(read_timeout=5.0) as transport,
-    ):
-        transport._portals.note_answer(Origin.of(other.url("/")))
+    lost, is_lost = redirect("http://192.168.7.1/portal"), False
+
+    def answer(path: str, _: bytes) -> bytes:
+        return lost if is_lost else reply(b"{}")
+
+    async with web(lambda *_: lost) as there, web(answer) as other, Transport(read_timeout=5.0) as transport:
+        await transport.fetch(other.url("/data"), data=True)
         await transport.require_no_denial_by_portal(there.url("/film"))
-        transport._portals.note_answer(Origin.of(third.url("/")))
+        is_lost = True
+        transport._portals._controls.clear()  # a moment later
         with pytest.raises(CaptivePortal):
             await transport.require_no_denial_by_portal(there.url("/film"))
 
 
-async def test_the_same_refusal_by_two_hosts_is_a_portal() -> None:
+async def test_the_same_refusal_by_two_hosts_in_place_of_data_is_a_portal() -> None:
     is_there = False
 
     def answer(path: str, _: bytes) -> bytes:
-        return DENIED if is_there else reply(b"{}")
+        return BLOCKED if is_there else reply(b"{}")
 
     async with web(answer) as one, web(answer) as other, Transport(read_timeout=5.0) as transport:
-        await transport.fetch(other.url("/data"))
+        await transport.fetch(other.url("/data"), data=True)
         is_there = True
         with pytest.raises(CaptivePortal):
             await transport.fetch(one.url("/data"), data=True)
         with pytest.raises(CaptivePortal):
             await transport.require_no_denial_by_portal(one.url("/film"))
+        assert other.asked == ["/data", "/robots.txt", "/data"]
 
 
 async def test_a_refusal_stays_one_where_the_other_host_does_not_answer() -> None:
-    async with web(lambda *_: DENIED) as there, Transport(read_timeout=5.0) as transport:
+    async with web(lambda *_: BLOCKED) as there, Transport(read_timeout=5.0) as transport:
         transport._portals.note_answer(Origin("http", "127.0.0.1", 1))
+        transport._portals.note_data("http://127.0.0.1:1/data")
         assert (await transport.fetch(there.url("/data"), data=True)).status == 403
 
 
