@@ -250,16 +250,7 @@ class Store:
 
         Not by `of_place`: for each directory of a large course that would make every node of the course.
         """
-        found: list[Node] = []
-        wanted = iter(dict.fromkeys(items))
-        while some := tuple(islice(wanted, _MOST_IDS)):
-            rows = self._database.execute(
-                f"SELECT {READ_COLUMNS} FROM node WHERE account = ? AND course = ? AND name IS NOT NULL "
-                f"AND item IN ({', '.join('?' * len(some))})",
-                (place.account, place.course, *some),
-            )
-            found += nodes_of(rows)
-        return found
+        return [node for node in self._with_one_of("item", place, items) if not node.is_gone]
 
     @reading
     def find(self, place: Place, key: str, space: Space = Space.SECTION) -> Node | None:
@@ -276,16 +267,18 @@ class Store:
 
         A statement for each of many files would take and release SQLite's locks each time.
         """
-        found: dict[str, Node] = {}
-        wanted = iter(dict.fromkeys(ids))
+        return {node.id: node for node in self._with_one_of("key", place, ids)}
+
+    def _with_one_of(self, column: str, place: Place, values: Iterable[str]) -> Iterator[Node]:
+        """The nodes of a course with one of these values in a column, also if they are gone."""
+        wanted = iter(dict.fromkeys(values))
         while some := tuple(islice(wanted, _MOST_IDS)):
             rows = self._database.execute(
                 f"SELECT {READ_COLUMNS} FROM node "
-                f"WHERE account = ? AND course = ? AND key IN ({', '.join('?' * len(some))})",
+                f"WHERE account = ? AND course = ? AND {column} IN ({', '.join('?' * len(some))})",
                 (place.account, place.course, *some),
             )
-            found |= {node.id: node for node in nodes_of(rows)}
-        return found
+            yield from nodes_of(rows)
 
     @reading
     def course_parents(self, account: str) -> frozenset[int]:

@@ -1,9 +1,13 @@
 """Captive portals: networks that answer in place of every host, with their sign-in page, until someone has signed in.
 
 A web page in place of data may also mean that the platform has removed a route, or that a sign-in has ended.  So
-something else of the same host is asked for, which needs no sign-in: a network answers that with the same
-page.  So do platforms whose web application answers every address.  Then what has answered with data before is asked
-for as well.  These requests carry no credentials, and are made only after such a page.
+something else of the same host is asked for, which needs no sign-in: a network answers that with the same page.  So do
+platforms whose web application answers every address.  Then what has answered with data before is asked for as well.
+
+A page with status 401, 403 or 404 can as well be that of a sign-in, of an owner or of a server that has moved.  So
+another host, which has answered before, has to give the same page too, and it must not be the usual page of a server.
+
+All these requests carry no credentials, and are made only after such a page.
 """
 
 from __future__ import annotations
