@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import trio
 
 from coursefs import __version__
-from coursefs.errors import BadReply, CaptivePortal, CoursefsError, NoAnswer, Unreachable, UsageError
+from coursefs.errors import BadReply, CaptivePortal, NoAnswer, Unreachable, UsageError
 from coursefs.transport.backoff import RETRIED_STATUSES, Outages, pause, retry_after_seconds, servers_time
 from coursefs.transport.bandwidth import Bandwidth
 from coursefs.transport.body import body_of
@@ -388,13 +388,7 @@ class Transport:
 
         Where that cannot be found out, the refusal counts as the host's own.
         """
-        try:
-            is_portal = await self._portals.denies(url)
-        except CaptivePortal:
-            raise
-        except CoursefsError:
-            return
-        if is_portal:
+        if await self._portals.denies(url):
             raise self._captive()
 
     async def _require_platform(self, url: str, reply: Reply | None, *, data: bool) -> None:

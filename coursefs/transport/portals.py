@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from coursefs.errors import CoursefsError
+from coursefs.errors import CaptivePortal, CoursefsError
 from coursefs.transport.hosts import Origin, UnsafeRedirect
 from coursefs.transport.reply import Reply
 
@@ -31,6 +31,9 @@ DENIALS = frozenset({401, 403, 404, 410})
 _CONTROL = "/robots.txt"
 #: seconds for which the answer to that counts for further replies
 _COUNTS = 3.0
+#: seconds within which it must be found out whether a refusal is a portal's, and for which that is not tried again if
+#: it could not
+_PATIENCE, _UNKNOWN = 3.0, 60.0
 #: hosts that are remembered because they have answered
 _MOST_HOSTS = 8
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
@@ -80,6 +83,7 @@ class Portals:
         self._controls: dict[Origin, tuple[float, Reply | None]] = {}  # when, and None for an unsafe redirect
         self._data: dict[Origin, str] = {}  # the last URL of a host that has answered with data
         self._pages: dict[Origin, tuple[float, bool]] = {}  # when that was asked again, and whether a page came
+        self._unknown_since = float("-inf")  # when it could not be found out whether a refusal is a portal's
         self._hosts: dict[Origin, None] = {}  # that have answered with a body which is no page, the last one at the end
 
     def note_data(self, url: str) -> None:
@@ -97,7 +101,7 @@ class Portals:
         """Whether this reply to a request for `url` is a portal's and not the host's.
 
         `reply` is a web page where data were expected; None: it is not at hand, or is a redirect that is not safe.
-        Raises what the control request raises: nothing is known then.
+        Raises what the control request raises: nothing is known then.  For a refusal see `denies`.
         """
         origin = Origin.of(url)
         if reply is not None and reply.status in DENIALS:
@@ -113,15 +117,23 @@ class Portals:
     async def denies(self, url: str, reply: Reply | None = None) -> bool:
         """Whether a portal has refused what is at `url`, and not its host.
 
-        `reply`: the page of the refusal; None: it is not at hand.  Raises what the control request raises.
+        `reply`: the page of the refusal; None: it is not at hand.  Where that cannot be found out, the refusal counts
+        as the host's own.  Raises `CaptivePortal` where a request for that finds one.
         """
         origin = Origin.of(url)
-        if self._other_than(origin) is None:
+        if self._other_than(origin) is None or trio.current_time() - self._unknown_since < _UNKNOWN:
             return False
-        control = await self._control(origin)
-        if control is not None and reply is not None and not is_same_page(url, reply, control):
+        try:
+            with trio.fail_after(_PATIENCE):
+                control = await self._control(origin)
+                if control is not None and reply is not None and not is_same_page(url, reply, control):
+                    return False
+                return await self._is_denial_of_others(origin, control)
+        except CaptivePortal:
+            raise
+        except (CoursefsError, trio.TooSlowError):
+            self._unknown_since = trio.current_time()
             return False
-        return await self._is_denial_of_others(origin, control)
 
     def _other_than(self, origin: Origin) -> Origin | None:
         return next((one for one in reversed(self._hosts) if one != origin), None)
@@ -135,13 +147,11 @@ class Portals:
         known = next((one for one in (origin, other, *self._hosts) if one in self._data), None)
         if other is None or known is None or (control is not None and not is_own_denial(control)):
             return False
-        with suppress(CoursefsError):  # then nothing is known of the other host, and the page counts as the host's own
-            theirs = await self._control(other)
-            if control is None or theirs is None:
-                return control is theirs
-            is_same = is_same_page(_control_url(other), theirs, control, _control_url(origin))
-            return is_same and await self._is_everywhere(known, control, _control_url(origin))
-        return False
+        theirs = await self._control(other)
+        if control is None or theirs is None:
+            return control is theirs
+        is_same = is_same_page(_control_url(other), theirs, control, _control_url(origin))
+        return is_same and await self._is_everywhere(known, control, _control_url(origin))
 
     async def _is_everywhere(self, origin: Origin, control: Reply, elsewhere: str | None = None) -> bool:
         """Whether the page of `control` comes also where data came before; True where nothing has come yet.

@@ -331,6 +331,20 @@ async def test_a_refusal_stays_one_where_the_other_host_does_not_answer() -> Non
         assert (await transport.fetch(there.url("/data"), data=True)).status == 403
 
 
+async def test_a_refusal_stays_one_where_its_host_answers_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for once, and not for long."""
+    monkeypatch.setattr("coursefs.transport.portals._PATIENCE", 0.2)
+
+    def answer(path: str, _: bytes) -> bytes:
+        return b"" if path == "/robots.txt" else BLOCKED
+
+    async with web(answer) as there, web(lambda *_: reply(b"{}")) as other, Transport(read_timeout=5.0) as transport:
+        await transport.fetch(other.url("/data"), data=True)
+        assert (await transport.fetch(there.url("/api"), data=True)).status == 403
+        await transport.require_no_denial_by_portal(there.url("/film"))
+        assert there.asked == ["/api", "/robots.txt"]
+
+
 def test_few_hosts_are_remembered_and_those_that_answered_last() -> None:
     portals = Portals(ask=lambda _: trio.sleep_forever())
     for number in [*range(20), 14]:
