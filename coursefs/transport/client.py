@@ -378,7 +378,7 @@ class Transport:
     async def require_no_portal(self, url: str, reply: Reply | None = None) -> None:
         """Raise `CaptivePortal` if the network answers in place of the host of `url`, which has sent a web page.
 
-        `reply`: that page, if it is at hand.  Also raises what the control request raises.
+        `reply`: that page, if it was read.  Also raises what the control request raises.
         """
         if await self._portals.answers(url, reply):
             raise self._captive()
@@ -386,7 +386,7 @@ class Transport:
     async def require_no_denial_by_portal(self, url: str) -> None:
         """Raise `CaptivePortal` if the network, in place of the host, has refused the file at `url`.
 
-        Where that cannot be found out, the refusal counts as the host's own.
+        If that cannot be found out, the refusal counts as the host's own.
         """
         if await self._portals.denies(url):
             raise self._captive()

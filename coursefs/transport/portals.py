@@ -100,7 +100,7 @@ class Portals:
     async def answers(self, url: str, reply: Reply | None) -> bool:
         """Whether this reply to a request for `url` is a portal's and not the host's.
 
-        `reply` is a web page where data were expected; None: it is not at hand, or is a redirect that is not safe.
+        `reply` is a web page where data were expected; None: it was not read, or is a redirect that is not safe.
         Raises what the control request raises: nothing is known then.  For a refusal see `denies`.
         """
         origin = Origin.of(url)
@@ -117,8 +117,8 @@ class Portals:
     async def denies(self, url: str, reply: Reply | None = None) -> bool:
         """Whether a portal has refused what is at `url`, and not its host.
 
-        `reply`: the page of the refusal; None: it is not at hand.  Where that cannot be found out, the refusal counts
-        as the host's own.  Raises `CaptivePortal` where a request for that finds one.
+        `reply`: the page of the refusal; None: it was not read.  If nothing can be found out, the refusal counts as the
+        host's own.  Raises `CaptivePortal` if one of the requests for that gets the status of a portal.
         """
         origin = Origin.of(url)
         if self._other_than(origin) is None or trio.current_time() - self._unknown_since < _UNKNOWN:
