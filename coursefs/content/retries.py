@@ -52,7 +52,7 @@ async def with_retries(
             # A signed URL that has expired in the middle of a long body is refused again later: that is no failure
             # as long as each URL brings something.
             if renewed and progress() == received:
-                await transport.require_no_denial_by_portal(source.url)
+                await transport.portals.require_no_denial(source.url)
                 raise refused.error from None
             await url_cache.renew(source)
             renewed = True
@@ -61,10 +61,10 @@ async def with_retries(
         except Retry as retry:
             error, after = retry.error, retry.after
         except (PageInstead, UnsafeRedirect):
-            await transport.require_no_portal(source.url)
+            await transport.portals.require_none(source.url)
             raise
         except Gone:
-            await transport.require_no_denial_by_portal(source.url)
+            await transport.portals.require_no_denial(source.url)
             raise
         except CaptivePortal:
             raise

@@ -36,7 +36,7 @@ from coursefs.transport.http1_transport import Http1Transport, repeatable, withi
 from coursefs.transport.http_library import httpx
 from coursefs.transport.network_watch import NetworkWatch
 from coursefs.transport.parsing import MOST_TEXT
-from coursefs.transport.portals import DENIALS, PORTAL_STATUS, Portals, is_page
+from coursefs.transport.portals import PORTAL_STATUS, Portals
 from coursefs.transport.proxies import Proxies, proxies_from
 from coursefs.transport.proxy_transport import ProxyTransport
 from coursefs.transport.rate_limiter import Limit
@@ -103,7 +103,8 @@ class Transport:
         self._outages = Outages()
         self._settles_until = -math.inf  # on trio's clock
         self._ahead = 0.0  # seconds by which the clock of the server that answered last is ahead of ours
-        self._portals = Portals(self._asked_once)
+        #: finds networks that answer in place of the hosts
+        self.portals = Portals(self._asked_once, self._close_idle)
         self._shared: dict[Hashable, object] = {}
         self._large: dict[str, trio.Lock] = {}  # by host: held while a large reply is received
         self._parsing = trio.Lock()  # held until the next turn of the event loop by who returns a slow reply
@@ -195,7 +196,8 @@ class Transport:
                         body = await self._whole(response, host)
                         reply = Reply(str(response.url), response.status_code, response.headers, body)
                 except UnsafeRedirect as error:
-                    await self._require_platform(url, None, data=data and error.is_elsewhere)
+                    if data and error.is_elsewhere:
+                        await self.portals.require_none(url)
                     raise
                 except (Unreachable, NoAnswer) as error:
                     is_last = attempt >= last or isinstance(error, NotConnected)
@@ -203,9 +205,8 @@ class Transport:
                     if is_certain or (is_last and not self.is_settling):
                         raise
                 else:
-                    await self._require_platform(url, reply, data=data)
-                    if data and method == "GET" and reply.status == 200 and not is_page(reply):
-                        self._portals.note_data(url)
+                    if data:
+                        await self.portals.received(url, reply, is_get=method == "GET")
                     most = failing if reply.status >= 500 else last
                     if reply.status not in RETRIED_STATUSES or attempt >= most:
                         if len(body) > _SLOW:
@@ -355,7 +356,7 @@ class Transport:
         if response.status_code == PORTAL_STATUS:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
                 await response.aclose()
-            raise self._captive()
+            raise self.portals.found()
         now = time.time()
         ahead = servers_time(response.headers, now) - now
         self._ahead = ahead if abs(ahead) > _SKEW else 0.0
@@ -367,7 +368,7 @@ class Transport:
             self.traffic.meter.add(size, trio.current_time())
 
         if response.status_code in _SUCCESSES and "html" not in response.headers.get("content-type", "").lower():
-            self._portals.note_answer(origin)
+            self.portals.note_answer(origin)
         body = body_with_length(response)
         if body is not None:
             body.arrived = arrived
@@ -375,32 +376,9 @@ class Transport:
             response.stream = Counted(response.stream, arrived)
         return response
 
-    async def require_no_portal(self, url: str, reply: Reply | None = None) -> None:
-        """Raise `CaptivePortal` if the network answers in place of the host of `url`, which has sent a web page.
-
-        `reply`: that page, if it was read.  Also raises what the control request raises.
-        """
-        if await self._portals.answers(url, reply):
-            raise self._captive()
-
-    async def require_no_denial_by_portal(self, url: str) -> None:
-        """Raise `CaptivePortal` if the network, in place of the host, has refused the file at `url`.
-
-        If that cannot be found out, the refusal counts as the host's own.
-        """
-        if await self._portals.denies(url):
-            raise self._captive()
-
-    async def _require_platform(self, url: str, reply: Reply | None, *, data: bool) -> None:
-        """Raise `CaptivePortal` where a reply, or an unsafe redirect (None), is the network's."""
-        if data and (reply is None or (reply.status in {200, *DENIALS} and is_page(reply))):
-            await self.require_no_portal(url, reply)
-
-    def _captive(self) -> CaptivePortal:
-        """The error for a captive portal: its connections lead to it also after the sign-in, so none is used again."""
+    def _close_idle(self) -> None:
         if self._http1 is not None:
             self._http1.idle.close_all()
-        return CaptivePortal()
 
     async def _asked_once(self, url: str) -> Reply:
         async with self.stream(url) as response:

@@ -75,10 +75,15 @@ def _title(reply: Reply) -> bytes:
 
 
 class Portals:
-    """Finds captive portals.  `ask` makes one GET without credentials."""
+    """Finds captive portals.
 
-    def __init__(self, ask: Callable[[str], Awaitable[Reply]]) -> None:
+    `ask` makes one GET without credentials; `on_found` is called where a portal was found, whose connections lead to it
+    also after the sign-in.
+    """
+
+    def __init__(self, ask: Callable[[str], Awaitable[Reply]], on_found: Callable[[], None]) -> None:
         self._ask = ask
+        self._on_found = on_found
         self._turn = trio.Lock()  # held while a control request is made: all others wait for its reply
         self._controls: dict[Origin, tuple[float, Reply | None]] = {}  # when, and None for an unsafe redirect
         self._data: dict[Origin, str] = {}  # the last URL of a host that has answered with data
@@ -97,15 +102,44 @@ class Portals:
         if len(self._hosts) > _MOST_HOSTS:
             del self._hosts[next(iter(self._hosts))]
 
-    async def answers(self, url: str, reply: Reply | None) -> bool:
+    def found(self) -> CaptivePortal:
+        """The error for a portal that was found just now."""
+        self._on_found()
+        return CaptivePortal()
+
+    async def received(self, url: str, reply: Reply, *, is_get: bool) -> None:
+        """Look at a reply to a request for data, and remember where data are; see `require_none`."""
+        if reply.status in {200, *DENIALS} and is_page(reply):
+            await self.require_none(url, reply)
+        elif is_get and reply.status == 200:
+            self.note_data(url)
+
+    async def require_none(self, url: str, reply: Reply | None = None) -> None:
+        """Raise `CaptivePortal` if the network answers in place of the host of `url`, which has sent a web page.
+
+        `reply`: that page; None: it was not read, or is a redirect that is not safe.  Also raises what the control
+        request raises.
+        """
+        if await self._answers(url, reply):
+            raise self.found()
+
+    async def require_no_denial(self, url: str) -> None:
+        """Raise `CaptivePortal` if the network, in place of the host, has refused the file at `url`.
+
+        If that cannot be found out, the refusal counts as the host's own.
+        """
+        if await self._denies(url):
+            raise self.found()
+
+    async def _answers(self, url: str, reply: Reply | None) -> bool:
         """Whether this reply to a request for `url` is a portal's and not the host's.
 
         `reply` is a web page where data were expected; None: it was not read, or is a redirect that is not safe.
-        Raises what the control request raises: nothing is known then.  For a refusal see `denies`.
+        Raises what the control request raises: nothing is known then.  For a refusal see `_denies`.
         """
         origin = Origin.of(url)
         if reply is not None and reply.status in DENIALS:
-            return await self.denies(url, reply)
+            return await self._denies(url, reply)
         control = await self._control(origin)
         if control is None:
             return True
@@ -114,7 +148,7 @@ class Portals:
             return is_success or await self._is_denial_of_others(origin, control)
         return is_same_page(url, reply, control) and await self._is_everywhere(origin, control)
 
-    async def denies(self, url: str, reply: Reply | None = None) -> bool:
+    async def _denies(self, url: str, reply: Reply | None = None) -> bool:
         """Whether a portal has refused what is at `url`, and not its host.
 
         `reply`: the page of the refusal; None: it was not read.  If nothing can be found out, the refusal counts as the

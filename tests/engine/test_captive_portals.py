@@ -240,10 +240,10 @@ async def test_a_refusal_at_every_address_of_one_host_is_no_portal() -> None:
     ):
         assert (await transport.fetch(campus.url("/api"), data=True)).status == 403  # no other host is known yet
         await transport.fetch(host.url("/film"), data=True)
-        transport._portals.note_answer(Origin.of(campus.url("/")))  # an hour ago
+        transport.portals.note_answer(Origin.of(campus.url("/")))  # an hour ago
         for _ in range(3):
             assert (await transport.fetch(campus.url("/api"), data=True)).status == 403
-            await transport.require_no_denial_by_portal(campus.url("/film"))
+            await transport.portals.require_no_denial(campus.url("/film"))
         assert campus.asked.count("/robots.txt") == 1 and host.asked == ["/film", "/robots.txt"]
 
 
@@ -266,7 +266,7 @@ async def test_two_hosts_that_refuse_alike_what_is_not_there_are_no_portal(page:
         for host in (other, one):
             await transport.fetch(host.url("/data"), data=True)
         assert (await transport.fetch(one.url("/removed"), data=True)).status >= 403
-        await transport.require_no_denial_by_portal(one.url("/film"))
+        await transport.portals.require_no_denial(one.url("/film"))
 
 
 @pytest.mark.parametrize("page", [denied("403 Forbidden"), denied(""), reply(b"<Error>", status="403 Forbidden")])
@@ -288,7 +288,7 @@ async def test_a_refused_file_of_a_host_whose_other_addresses_answer_is_no_porta
 
     async with web(answer) as there, web(lambda *_: reply(b"{}")) as other, Transport(read_timeout=5.0) as transport:
         await transport.fetch(other.url("/data"), data=True)
-        await transport.require_no_denial_by_portal(there.url("/film"))
+        await transport.portals.require_no_denial(there.url("/film"))
         assert there.asked == ["/robots.txt"] and other.asked == ["/data"]
 
 
@@ -301,11 +301,11 @@ async def test_a_host_whose_other_addresses_lead_into_the_network_refuses_itself
 
     async with web(lambda *_: lost) as there, web(answer) as other, Transport(read_timeout=5.0) as transport:
         await transport.fetch(other.url("/data"), data=True)
-        await transport.require_no_denial_by_portal(there.url("/film"))
+        await transport.portals.require_no_denial(there.url("/film"))
         is_lost = True
-        transport._portals._controls.clear()  # a moment later
+        transport.portals._controls.clear()  # a moment later
         with pytest.raises(CaptivePortal):
-            await transport.require_no_denial_by_portal(there.url("/film"))
+            await transport.portals.require_no_denial(there.url("/film"))
 
 
 async def test_the_same_refusal_by_two_hosts_in_place_of_data_is_a_portal() -> None:
@@ -320,14 +320,14 @@ async def test_the_same_refusal_by_two_hosts_in_place_of_data_is_a_portal() -> N
         with pytest.raises(CaptivePortal):
             await transport.fetch(one.url("/data"), data=True)
         with pytest.raises(CaptivePortal):
-            await transport.require_no_denial_by_portal(one.url("/film"))
+            await transport.portals.require_no_denial(one.url("/film"))
         assert other.asked == ["/data", "/robots.txt", "/data"]
 
 
 async def test_a_refusal_stays_one_where_the_other_host_does_not_answer() -> None:
     async with web(lambda *_: BLOCKED) as there, Transport(read_timeout=5.0) as transport:
-        transport._portals.note_answer(Origin("http", "127.0.0.1", 1))
-        transport._portals.note_data("http://127.0.0.1:1/data")
+        transport.portals.note_answer(Origin("http", "127.0.0.1", 1))
+        transport.portals.note_data("http://127.0.0.1:1/data")
         assert (await transport.fetch(there.url("/data"), data=True)).status == 403
 
 
@@ -341,12 +341,12 @@ async def test_a_refusal_stays_one_where_its_host_answers_nothing_else(monkeypat
     async with web(answer) as there, web(lambda *_: reply(b"{}")) as other, Transport(read_timeout=5.0) as transport:
         await transport.fetch(other.url("/data"), data=True)
         assert (await transport.fetch(there.url("/api"), data=True)).status == 403
-        await transport.require_no_denial_by_portal(there.url("/film"))
+        await transport.portals.require_no_denial(there.url("/film"))
         assert there.asked == ["/api", "/robots.txt"]
 
 
 def test_few_hosts_are_remembered_and_those_that_answered_last() -> None:
-    portals = Portals(ask=lambda _: trio.sleep_forever())
+    portals = Portals(lambda _: trio.sleep_forever(), lambda: None)
     for number in [*range(20), 14]:
         portals.note_answer(Origin("https", f"host-{number}", 443))
     assert [origin.host for origin in portals._hosts] == [f"host-{n}" for n in (12, 13, 15, 16, 17, 18, 19, 14)]

@@ -188,12 +188,12 @@ class Session:
             reply = await self._transport.fetch(url, headers={"Cookie": cookies}, bucket=bucket)
             ended = is_sign_in_page(url, reply) or _ends_session(reply, cookies)
             if not ended and reply.status == 200 and is_page(reply) and _MARK not in reply.body:
-                await self._transport.require_no_portal(url, reply)
+                await self._transport.portals.require_none(url, reply)
             if not ended and (reply.status not in _REFUSED or await self._is_alive(cookies)):
                 return reply
             if attempt == 1:
                 cookies = await self.cookies(instead_of=cookies)
-        await self._transport.require_no_portal(url, reply)
+        await self._transport.portals.require_none(url, reply)
         raise self._pageless("the platform does not take the session that it has opened")
 
     async def living_cookies(self) -> str:

@@ -78,7 +78,7 @@ class MediaPages:
                 replies.require_viewer(content)
             except NotSignedIn:
                 if is_last:
-                    await self._transport.require_no_portal(self._server)
+                    await self._transport.portals.require_none(self._server)
                     raise self._ended() from None
                 cookie = await self._cookies.renew()
             else:
@@ -99,7 +99,7 @@ class MediaPages:
             async with self._transport.stream(url, headers=headers) as response:
                 kind = response.headers.get("content-type", "")
                 if is_page(kind, b""):
-                    await self._transport.require_no_portal(self._server)
+                    await self._transport.portals.require_none(self._server)
                 if is_page(kind, b"") and leads_to_sign_in(str(response.url), self._server):
                     continue
                 if response.status_code != 200:

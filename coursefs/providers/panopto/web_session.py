@@ -169,7 +169,7 @@ class WebSession:
         return renewed
 
     async def _has_ended(self, cookies: WebCookies) -> NotSignedIn:
-        await self._transport.require_no_portal(self.server)
+        await self._transport.portals.require_none(self.server)
         self._ended, self._ended_at = cookies, trio.current_time()
         return NotSignedIn(self.signed_out)
 
