@@ -33,7 +33,7 @@ _CONTROL = "/robots.txt"
 _COUNTS = 3.0
 #: seconds within which it must be found out whether a refusal is a portal's, and for which that is not tried again if
 #: it could not
-_PATIENCE, _UNKNOWN = 3.0, 60.0
+_PATIENCE, _UNKNOWN = 3.0, 15.0
 #: hosts that are remembered because they have answered
 _MOST_HOSTS = 8
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
@@ -88,7 +88,7 @@ class Portals:
         self._controls: dict[Origin, tuple[float, Reply | None]] = {}  # when, and None for an unsafe redirect
         self._data: dict[Origin, str] = {}  # the last URL of a host that has answered with data
         self._pages: dict[Origin, tuple[float, bool]] = {}  # when that was asked again, and whether a page came
-        self._unknown_since = float("-inf")  # when it could not be found out whether a refusal is a portal's
+        self._unknown: dict[Origin, float] = {}  # until when it is not tried to find out whose a refusal is
         self._hosts: dict[Origin, None] = {}  # that have answered with a body which is no page, the last one at the end
 
     def note_data(self, url: str) -> None:
@@ -155,7 +155,7 @@ class Portals:
         host's own.  Raises `CaptivePortal` if one of the requests for that gets the status of a portal.
         """
         origin = Origin.of(url)
-        if self._other_than(origin) is None or trio.current_time() - self._unknown_since < _UNKNOWN:
+        if self._other_than(origin) is None or trio.current_time() < self._unknown.get(origin, 0.0):
             return False
         try:
             with trio.fail_after(_PATIENCE):
@@ -166,7 +166,7 @@ class Portals:
         except CaptivePortal:
             raise
         except (CoursefsError, trio.TooSlowError):
-            self._unknown_since = trio.current_time()
+            self._unknown[origin] = trio.current_time() + _UNKNOWN
             return False
 
     def _other_than(self, origin: Origin) -> Origin | None:

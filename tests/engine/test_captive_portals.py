@@ -332,17 +332,23 @@ async def test_a_refusal_stays_one_where_the_other_host_does_not_answer() -> Non
 
 
 async def test_a_refusal_stays_one_where_its_host_answers_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is waited for once, and not for long."""
+    """Each such host is waited for once, and not for long."""
     monkeypatch.setattr("coursefs.transport.portals._PATIENCE", 0.2)
 
     def answer(path: str, _: bytes) -> bytes:
         return b"" if path == "/robots.txt" else BLOCKED
 
-    async with web(answer) as there, web(lambda *_: reply(b"{}")) as other, Transport(read_timeout=5.0) as transport:
+    async with (
+        web(answer) as one,
+        web(answer) as another,
+        web(lambda *_: reply(b"{}")) as other,
+        Transport(read_timeout=5.0) as transport,
+    ):
         await transport.fetch(other.url("/data"), data=True)
-        assert (await transport.fetch(there.url("/api"), data=True)).status == 403
-        await transport.portals.require_no_denial(there.url("/film"))
-        assert there.asked == ["/api", "/robots.txt"]
+        for there in (one, another):
+            assert (await transport.fetch(there.url("/api"), data=True)).status == 403
+            await transport.portals.require_no_denial(there.url("/film"))
+            assert there.asked == ["/api", "/robots.txt"]
 
 
 def test_few_hosts_are_remembered_and_those_that_answered_last() -> None:
