@@ -237,7 +237,8 @@ def _with_fetch(link: str, root: Path, plan: Plan, folder: Path, tool: Coursefs,
             fetch.terminate()
             fetch.wait()
         got = sum(server.bytes_of(f"/{COURSE}/{FOLDER}/{name}") for name in (OTHER, HALF))
-        found.fetched = got / ((1 - _PART) * _rate(link) * plan.seconds)
+        needs = (root / COURSE / FOLDER / FILM).stat().st_size / _SECONDS  # an encoder keeps to a rate by and large
+        found.fetched = got / ((_rate(link) - needs) * plan.seconds)
 
 
 def _rate(link: str) -> float:
