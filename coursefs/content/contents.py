@@ -14,6 +14,7 @@ import trio
 from cachetools import LRUCache
 
 from coursefs.base.supervisor import Supervisor, Tasks
+from coursefs.content.edge_tags import EdgeTags
 from coursefs.content.engine_context import DiskThreads, EngineContext
 from coursefs.content.film import film_duration
 from coursefs.content.identity import Content, Key
@@ -114,6 +115,7 @@ class Contents:
             DiskThreads(_WRITING_THREADS),
             DiskThreads(_RECEIVING_THREADS),
             self._read_timeout,
+            EdgeTags(),
         )
         if self._make_sharing is not None:
             self._sharing = self._make_sharing(self._context.supervisor)
@@ -315,6 +317,7 @@ class Contents:
                 self._transport,
                 self._context.supervisor,
                 self._scheduler.link,
+                self._context.edge_tags,
                 streams=self._scheduler.per_group,
                 patience=self._read_timeout,
                 confirmed=lambda: self._context.store.index.confirm(content.key, version),

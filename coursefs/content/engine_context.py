@@ -17,6 +17,7 @@ import trio
 from coursefs.base import threads
 from coursefs.base.supervisor import Supervisor
 from coursefs.base.threads import NoThread
+from coursefs.content.edge_tags import EdgeTags
 from coursefs.content.overflow import OverflowBuffer
 from coursefs.content.range_request import BufferPool
 from coursefs.content.scheduler import Scheduler
@@ -98,6 +99,7 @@ class EngineContext:
     write_threads: DiskThreads  # apart from reads, because a disk may be slow in writing alone
     receive_threads: DiskThreads  # for receiving a piece from a socket and writing it in one go
     read_timeout: float  # seconds
+    edge_tags: EdgeTags
 
     async def run_read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that reads from the disk; as `DiskThreads.run`."""

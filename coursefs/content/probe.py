@@ -14,10 +14,11 @@ from cachetools import LRUCache
 from coursefs.base.crash_messages import log_unforeseen
 from coursefs.base.single_flight import SingleFlight
 from coursefs.content.data_file import SpoolFile
+from coursefs.content.edge_tags import Verdict
 from coursefs.content.engine_context import DiskBusy, EngineContext
-from coursefs.content.identity import Content, Key, expects_html, is_doubtful, same
+from coursefs.content.identity import Content, Key, expects_html, is_doubtful
 from coursefs.content.quota import QuotaExceeded
-from coursefs.content.range_response import CompressedPart, Part, Retry, Whole, check, version_of
+from coursefs.content.range_response import CompressedPart, Part, Retry, Whole, check, is_settled, version_of
 from coursefs.content.retries import with_retries
 from coursefs.content.sniffing import BEGINNING, require_file
 from coursefs.content.url_cache import UrlCache
@@ -121,6 +122,7 @@ class Probe:
         count = 0 if source.once else 1  # bytes to ask for; 0: all
         while True:
             headers = {**source.headers, **({"Range": f"bytes=0-{count - 1}"} if count else {})}
+            asked = trio.current_time()
             async with self._context.transport.stream(
                 source.url, headers=headers, may_repeat=not source.once
             ) as response:
@@ -137,16 +139,17 @@ class Probe:
                 is_enough = await require_file(response, ranged, content, source)
                 if isinstance(ranged, Whole):
                     if ranged.length is None or ranged.length <= _SHORT:
-                        return await self._receive(content, response, ranged)
+                        return await self._receive(content, source, response, ranged, asked)
                     size = ranged.length
                 else:
                     size = await _total(ranged, count, response, urlsplit(source.url).hostname or "")
                 if is_enough or count != 1:
-                    return await self._record(content, version_of(response.headers, size))
+                    return await self._record(content, source, response, size, asked)
                 count = BEGINNING
 
     async def _head(self, content: Content, source: Source) -> Version | None:
         """The version by HEAD, which does not consume a single-use URL; None where the server does not support it."""
+        asked = trio.current_time()
         async with self._context.transport.stream(source.url, headers=source.headers, method="HEAD") as response:
             is_redirected = str(response.url) != source.url  # to a URL whose signature may be for GET alone
             if response.status_code in {405, 501} or (response.status_code == 403 and is_redirected):
@@ -154,15 +157,27 @@ class Probe:
             ranged = _checked(content, source, response)
             if isinstance(ranged, Part) or ranged.length is None:
                 return None
-            return await self._record(content, version_of(response.headers, ranged.length))
+            return await self._record(content, source, response, ranged.length, asked)
 
-    async def _record(self, content: Content, version: Version) -> Version:
-        """Record a probed version; returns the recorded one where it is the same."""
-        recorded = self._context.store.version(content.key)
+    async def _record(
+        self, content: Content, source: Source, response: httpx.Response, size: int, asked: float
+    ) -> Version:
+        """Record the version in a response to a request made at `asked`; returns the recorded one if it is the same.
+
+        Raises `Retry` where another response has to tell.
+        """
+        version, recorded = version_of(response.headers, size), self._context.store.version(content.key)
         self._require_plausible(content, recorded, version)
-        if recorded is not None and same(recorded, version):
-            self._context.store.index.confirm(content.key, recorded)
-            return recorded
+        if recorded is not None:
+            where, is_old, now = urlsplit(source.url).hostname or "", is_settled(response.headers), trio.current_time()
+            verdict = self._context.edge_tags.judge(
+                content.key, where, recorded, version, is_settled=is_old, asked=asked, now=now
+            )
+            if verdict is Verdict.UNCLEAR:
+                raise Retry(BadReply(f"{where}: it is not clear whether the file has changed"))
+            if verdict is Verdict.SAME:
+                self._context.store.index.confirm(content.key, recorded)
+                return recorded
         with suppress(DiskBusy):  # then the next caller probes again
             await self._context.write_threads.try_run(self._context.store.set_version, content.key, version)
         return version
@@ -187,7 +202,9 @@ class Probe:
                 BadReply(f"the server sent {version.size} bytes of a file that has {before}, as if nothing changed")
             )
 
-    async def _receive(self, content: Content, response: httpx.Response, ranged: Whole) -> Version | None:
+    async def _receive(
+        self, content: Content, source: Source, response: httpx.Response, ranged: Whole, asked: float
+    ) -> Version | None:
         """Receive the whole body into the cache by way of a spool file; where it does not fit only count its bytes.
 
         None when the body ended early.  The spool file is removed at an error or cancellation.
@@ -210,7 +227,7 @@ class Probe:
                 return None
             if buffer:
                 spool_file = await self._append(spool_file, bytes(buffer))
-            version = await self._record(content, version_of(response.headers, size))
+            version = await self._record(content, source, response, size, asked)
             if spool_file is not None:
                 await run_write(store.adopt, spool_file, content.key, version)
                 spool_file = None

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import trio
 
 from coursefs.base.supervisor import Tasks
-from coursefs.content.identity import Content, expects_html, has_validator, is_doubtful, same
+from coursefs.content.edge_tags import EdgeTags, Verdict
+from coursefs.content.identity import Content, expects_html, has_validator, is_doubtful
 from coursefs.content.link import Link
 from coursefs.content.planner import FIRST, SKIP, Extent
 from coursefs.content.range_request import RangeRequest
@@ -22,6 +23,7 @@ from coursefs.content.range_response import (
     check,
     condition,
     honours_ranges,
+    is_settled,
     version_of,
 )
 from coursefs.content.retries import with_retries
@@ -59,6 +61,7 @@ class RangeClient:
         transport: Transport,
         tasks: Tasks,
         link: Link,
+        edge_tags: EdgeTags,
         *,
         streams: int,
         patience: float,
@@ -70,6 +73,7 @@ class RangeClient:
         self._transport = transport
         self._tasks = tasks
         self._link = link
+        self._edge_tags = edge_tags
         self._patience = patience
         self._confirmed = confirmed
         self._connections_ahead = min(_CONNECTIONS, streams - 1)
@@ -131,6 +135,9 @@ class RangeClient:
         self, source: Source, request: RangeRequest, is_expected: Callable[[RangeRequest], bool]
     ) -> bool:
         """One HTTP request for the missing bytes; returns whether none is missing afterwards."""
+        with suppress(ValueError):  # not a URL: the transport says so
+            if self._edge_tags.differ_at(urlsplit(source.url).hostname or ""):
+                self._condition = {}  # another server would send the whole file
         async with AsyncExitStack() as single_use:
             if source.once:
                 await single_use.enter_async_context(self._single_use)
@@ -168,7 +175,7 @@ class RangeClient:
                 raise Retry(compressed) from None
             # In this order: a web page in place of the file must not count as a new version, which drops the cache.
             await require_file(response, ranged, self._content, source)
-            self._require_version(ranged, response.headers, where)
+            self._require_version(ranged, response.headers, where, asked)
             if isinstance(ranged, Part):
                 if ranged.start != request.received or ranged.start == ranged.end:
                     raise BadReply(f"{where}: sent another range than requested")
@@ -273,8 +280,8 @@ class RangeClient:
                 await trio.lowlevel.checkpoint()
         return request.received >= request.end
 
-    def _require_version(self, ranged: Part | Whole, headers: httpx.Headers, where: str) -> None:
-        """Raise `Stale` for another version, and `Retry` for one that is rather a fault of the server."""
+    def _require_version(self, ranged: Part | Whole, headers: httpx.Headers, where: str, asked: float) -> None:
+        """Raise `Stale` for another version, and `Retry` for one that may be none or is rather a server's fault."""
         size = ranged.total if isinstance(ranged, Part) else ranged.length
         version = version_of(headers, self._version.size if size is None else size)
         if size is None and not has_validator(version) and has_validator(self._version):
@@ -282,8 +289,15 @@ class RangeClient:
             raise Retry(BadReply(f"{where}: sent a body with neither a length nor a version"))
         if is_doubtful(self._version, version):
             raise Retry(BadReply(f"{where}: sent {version.size} bytes of a file that has {self._version.size}"))
-        if not same(self._version, version):
+        is_old, now = is_settled(headers), trio.current_time()
+        verdict = self._edge_tags.judge(
+            self._content.key, where, self._version, version, is_settled=is_old, asked=asked, now=now
+        )
+        if verdict is Verdict.CHANGED:
             raise Stale(f"{where}: the file has changed")
+        if verdict is Verdict.UNCLEAR:
+            self._condition = {}
+            raise Retry(Stale(f"{where}: the file has changed"))
         self._confirmed()
 
 

@@ -20,6 +20,8 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
 #: statuses that say that something in between got no answer, or that we ask too often
 _NO_ANSWER = frozenset({408, 429, 503, 504, 522, 524, 598, 599})
+#: seconds after which a file with the same date has the same bytes: within one second it may be written twice
+_SETTLED = 60
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
@@ -122,6 +124,12 @@ def version_of(headers: Mapping[str, str], size: int) -> Version:
     modified_ns = _modified_ns(headers.get("last-modified"))
     # a date outside of what SQLite and file systems can hold counts as none
     return Version(size, etag, modified_ns if modified_ns is not None and 0 <= modified_ns < 2**63 else None)
+
+
+def is_settled(headers: Mapping[str, str]) -> bool:
+    """Whether the date of a response is a strong validator: a minute older than the response (RFC 9110, 8.8.2.2)."""
+    date, modified = (seconds_of_date(headers.get(name)) for name in ("date", "last-modified"))
+    return date is not None and modified is not None and date - modified >= _SETTLED
 
 
 def honours_ranges(headers: Mapping[str, str]) -> bool:
