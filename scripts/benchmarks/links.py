@@ -2,7 +2,7 @@
 
 Each profile is a link of a rate and a round-trip time (`benchmarks.link.LINKS`); its film needs 70 % of the rate.  The
 tools are measured at the same time, each behind a link of its own: they share nothing but the machine, and wait most of
-the time.  The plain URL is the limit: nothing lies between mpv and the server there.
+the time.  The plain URL is the limit: nothing lies between mpv, or curl, and the server there.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ _SEED = 5
 _MOST_SEEKING = 240.0
 #: seconds that are played before the first seek, and after each
 _BEFORE, _AFTER = 8.0, 3.0
+#: seconds for which curl reads
+_READING = 20
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Found:
     underruns: int | None = None  # while it played, pauses for lack of bytes
     fetched_bytes: int | None = None  # while it played
     ls: float | None = None  # seconds
+    in_order: float = 0.0  # bytes a second of what curl reads from its beginning on
     with_fetch: int | None = None  # underruns while all is fetched
     fetched: float | None = None  # the part that the fetch got of what the film left of the link
     two: int | None = None  # underruns of two players at once
@@ -117,6 +120,7 @@ def as_table(found: dict[str, dict[str, Found]]) -> str:
             "pauses",
             "fetched",
             "ls -l (s)",
+            "curl (KB/s)",
             "with a fetch",
             "it gets",
             "two",
@@ -134,6 +138,7 @@ def as_table(found: dict[str, dict[str, Found]]) -> str:
                     _shown(one.underruns),
                     _shown(of_plain(one, tools), " ×"),
                     _shown(one.ls),
+                    f"{one.in_order / 1e3:.0f}",
                     _shown(one.with_fetch),
                     "" if one.fetched is None else f"{one.fetched:.0%}",
                     _shown(one.two),
@@ -201,6 +206,8 @@ def _one(link: str, root: Path, plan: Plan, folder: Path, tool: Tool | None, fou
                 break  # a minute for each seek is known by then
             found.seeks.append(one.seek(generator.uniform(10, _SECONDS - 10)))
             one.watch(_AFTER)
+    with _shown_by(link, root, folder, tool) as (_, place, mounted):
+        found.in_order = _read(place(FILM) if mounted is None else (mounted.path / COURSE / FOLDER / FILM).as_uri())
     if not plan.seconds:
         return
     with _shown_by(link, root, folder, tool) as (server, place, _), player() as one:
@@ -257,6 +264,13 @@ def _played(one: Player, what: str, seconds: float) -> int:
     one.underruns.clear()
     one.watch(seconds)
     return len(one.underruns)
+
+
+def _read(url: str) -> float:
+    """How many bytes a second curl reads of a URL, which may be a file's."""
+    command = ["curl", "-s", "-o", os.devnull, "--max-time", str(_READING), "-w", "%{size_download}", url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # 28: it was not done in time
+    return int(done.stdout) / _READING
 
 
 def _listed(folder: Path) -> float:
