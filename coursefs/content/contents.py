@@ -14,7 +14,6 @@ import trio
 from cachetools import LRUCache
 
 from coursefs.base.supervisor import Supervisor, Tasks
-from coursefs.content.buffers import BufferPool
 from coursefs.content.edge_tags import EdgeTags
 from coursefs.content.engine_context import DiskThreads, EngineContext
 from coursefs.content.film import film_duration
@@ -25,6 +24,7 @@ from coursefs.content.overflow import OverflowBuffer
 from coursefs.content.prefetch import Progress, prefetch, prefetch_beginning
 from coursefs.content.probe import Probe
 from coursefs.content.range_client import RangeClient
+from coursefs.content.range_request import BufferPool
 from coursefs.content.ranges import Range, Ranges
 from coursefs.content.reader import Reader
 from coursefs.content.scheduler import Priority, Scheduler

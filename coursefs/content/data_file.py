@@ -14,7 +14,6 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
-from coursefs.content.buffers import ReadBuffers
 from coursefs.content.cache_folder import CacheFolder
 
 try:  # CRC-32 by the processor's own instructions: as quick as reading the bytes, ten times as quick as zlib
@@ -65,11 +64,10 @@ class DataFile:
     return what was never written.
     """
 
-    def __init__(self, folder: CacheFolder, name: str, buffers: ReadBuffers) -> None:
+    def __init__(self, folder: CacheFolder, name: str) -> None:
         self.name = name
         self.can_read_now = True  # whether the file system supports `RWF_NOWAIT`, as far as is known
         self._folder = folder
-        self._buffers = buffers
         self._descriptor: int | None = None
 
     @property
@@ -113,7 +111,7 @@ class DataFile:
         """The bytes where all of them are in the page cache, without waiting for the disk; else None."""
         if self._descriptor is None or not self.can_read_now:
             return None
-        buffer = self._buffers.view(end - start)
+        buffer = bytearray(end - start)
         try:
             count = os.preadv(self._descriptor, [buffer], start, os.RWF_NOWAIT)  # EAGAIN instead of reading the disk
         except BlockingIOError:
@@ -121,13 +119,14 @@ class DataFile:
         except OSError:  # EOPNOTSUPP: not supported by this file system; any other error is raised by `read`
             self.can_read_now = False
             return None
-        return buffer.toreadonly() if count == len(buffer) else None
+        return memoryview(buffer).toreadonly() if count == len(buffer) else None
 
     def read(self, start: int, end: int) -> memoryview:
         """The bytes; fewer where the file ends before `end`.  Raises `OSError`."""
-        view = self._buffers.view(end - start)
+        buffer = bytearray(end - start)
+        view = memoryview(buffer)
         done = 0
-        while done < len(view):
+        while done < len(buffer):
             count = os.preadv(self._opened(), [view[done:]], start + done)
             if count == 0:
                 break
@@ -182,7 +181,7 @@ class SpoolFile:
         self.size = 0  # bytes
         self.pieces: list[tuple[int, int, int]] = []  # start, end, CRC-32
         self._folder = folder
-        self._data = DataFile(folder, name, ReadBuffers())
+        self._data = DataFile(folder, name)
 
     def append(self, data: memoryview) -> None:
         """Write the next piece.  Raises `OSError`."""

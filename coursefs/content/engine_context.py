@@ -17,9 +17,9 @@ import trio
 from coursefs.base import threads
 from coursefs.base.supervisor import Supervisor
 from coursefs.base.threads import NoThread
-from coursefs.content.buffers import BufferPool
 from coursefs.content.edge_tags import EdgeTags
 from coursefs.content.overflow import OverflowBuffer
+from coursefs.content.range_request import BufferPool
 from coursefs.content.scheduler import Scheduler
 from coursefs.content.store import CacheStore
 from coursefs.transport import Transport

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from coursefs.base.safe_open import NotOurs
-from coursefs.content.buffers import ReadBuffers
 from coursefs.content.cache_folder import CacheFolder
 from coursefs.content.cached_file import CachedFile, Piece, RecentPieces
 from coursefs.content.data_file import DataFile
@@ -33,7 +32,6 @@ class FileTable:
         self._index = index
         self._warn = warn
         self._recent = RecentPieces()
-        self._buffers = ReadBuffers()
         self._table = threading.Lock()
         self._files: dict[tuple[Key, Version], CachedFile] = {}
 
@@ -61,7 +59,7 @@ class FileTable:
                 # The pieces were read without the lock: where the row was replaced meanwhile they are of another one,
                 # and the loop begins again.
                 if file is None and self._index.row(key) is row:
-                    data = DataFile(self._folder, data_name(key, version), self._buffers)
+                    data = DataFile(self._folder, data_name(key, version))
                     file = CachedFile(key, version, data, number, pieces, self._recent)
                     self._files[key, version] = file
                 if file is not None:

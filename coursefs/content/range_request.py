@@ -7,13 +7,13 @@ from typing import Protocol
 
 import trio
 
-from coursefs.content.buffers import PIECE, BufferPool
 from coursefs.content.planner import Extent, InFlight
 from coursefs.content.ranges import Range
 from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.errors import CoursefsError
 
-_EMPTY = memoryview(b"")
+#: bytes are saved to the cache in pieces that end on multiples of this
+PIECE = 2**20
 
 
 class Save(Protocol):
@@ -27,6 +27,25 @@ class Save(Protocol):
         `complete`, which may block, is called first, in the thread that writes; if it returns False nothing is saved.
         Once the thread runs, cancellation waits for its end: `data` may be used again afterwards.
         """
+
+
+class BufferPool:
+    """Buffers of one piece that are used again: the kernel has to clear new memory, which costs more than a copy."""
+
+    def __init__(self, most: int = 8) -> None:
+        self._most = most
+        self._buffers: list[bytearray] = []
+
+    def acquire(self, size: int) -> bytearray:
+        """A buffer of at least `size` bytes (`PIECE` at most), with any content."""
+        if size == PIECE and self._buffers:
+            return self._buffers.pop()
+        return bytearray(size)
+
+    def release(self, buffer: bytearray) -> None:
+        """Give a buffer back.  No thread may write to it and no view of it may be read any more."""
+        if len(buffer) == PIECE and len(self._buffers) < self._most:
+            self._buffers.append(buffer)
 
 
 class RangeRequest:
@@ -65,7 +84,7 @@ class RangeRequest:
         self._save = save
         self._buffers = buffers
         self._published = start  # readers may have the bytes before this offset
-        self._buffer: memoryview | None = None
+        self._buffer: bytearray | None = None
         self._buffer_start = start  # offset in the file of its first byte
         self._waiting: list[tuple[int, trio.Event]] = []
         self._arrived = arrived
@@ -93,7 +112,7 @@ class RangeRequest:
 
     def copy(self, start: int, end: int) -> bytes:
         """A copy of these bytes, which must be `in_memory`.  A copy, because the buffer is used again."""
-        return bytes((self._buffer or _EMPTY)[start - self._buffer_start : end - self._buffer_start])
+        return bytes(memoryview(self._buffer or b"")[start - self._buffer_start : end - self._buffer_start])
 
     async def add(self, offset: int, chunk: bytes) -> None:
         """Take a chunk of the body that begins at `offset`.  Bytes before `received` or beyond the end are ignored."""
@@ -110,13 +129,13 @@ class RangeRequest:
         It ends with the piece.  It is valid until the next call of a method that changes this request.
         """
         if self.received >= self.end:
-            return _EMPTY
+            return memoryview(b"")
         limit = min((self.received // PIECE + 1) * PIECE, self.end)
         size = limit - self._buffer_start
         if self._buffer is None or len(self._buffer) < size:  # `begin_rest` may have moved the end further away
-            old, self._buffer = self._buffer or _EMPTY, self._buffers.acquire(size)
+            old, self._buffer = self._buffer or b"", self._buffers.acquire(size)
             self._buffer[: len(old)] = old
-        return self._buffer[self.received - self._buffer_start : limit - self._buffer_start]
+        return memoryview(self._buffer)[self.received - self._buffer_start : limit - self._buffer_start]
 
     async def advance(self, count: int) -> None:
         """Count bytes that were written into `free_space`, save a full piece, and wake readers.
@@ -152,7 +171,7 @@ class RangeRequest:
         size = self.received - self._buffer_start + len(space)
         # The view is made before the thread fills the buffer: `_save` writes the bytes that `complete` has received.
         await self._save(
-            self._buffer_start, (self._buffer or _EMPTY)[:size].toreadonly(), complete, patient=self._is_patient
+            self._buffer_start, memoryview(self._buffer or b"")[:size].toreadonly(), complete, patient=self._is_patient
         )
         self.received = min(self.received + count, self.end)
         self._arrived(self, count)
@@ -165,7 +184,7 @@ class RangeRequest:
         """Save what has arrived, whether it is a full piece or not, and publish it."""
         size = self.received - self._buffer_start
         if self._buffer is not None and size:
-            await self._save(self._buffer_start, self._buffer[:size].toreadonly(), patient=self._is_patient)
+            await self._save(self._buffer_start, memoryview(self._buffer)[:size].toreadonly(), patient=self._is_patient)
         self._publish()
         self._reset_buffer()
 

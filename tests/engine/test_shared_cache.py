@@ -13,9 +13,8 @@ import trio.testing
 
 from coursefs.base.supervisor import Tasks
 from coursefs.content import Content, Contents
-from coursefs.content.buffers import BufferPool
 from coursefs.content.open_file import OpenFile
-from coursefs.content.range_request import RangeRequest
+from coursefs.content.range_request import BufferPool, RangeRequest
 from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.content.sharing import Sharing
 from coursefs.errors import CoursefsError
