@@ -3,6 +3,7 @@
 | row | is compared with |
 |---|---|
 | second walk, cached 4 KiB reads, a remount | a file system on the same binding that has every answer ready |
+| the last two once more | one that reads a file and compares every byte with a checksum |
 | 1 GiB cold over loopback | `curl` to a file |
 | the page cache | the same file on the disk's own file system |
 
@@ -41,7 +42,9 @@ _READS, _SEED, _LIMIT = 2000, 20, 60.0
 ROWS = {
     "walk": ("find -type f over 50,000 files, again", "s", False, 1.15),
     "cached": ("4 KiB at a random place, cached", "µs", False, 1.15),
+    "cached, checked": ("… against one that compares checksums", "µs", False, 1.15),
     "remount": ("1 GiB after a remount", "MB/s", True, 0.9),
+    "remount, checked": ("… against one that compares checksums", "MB/s", True, 0.9),
     "cold": ("1 GiB cold, loopback", "MB/s", True, 0.9),
     "again": ("1 GiB in the page cache", "MB/s", True, 0.9),
 }
@@ -118,8 +121,10 @@ def _run(folder: Path, root: Path, server: ServerProcess, runs: Runs) -> None:
             runs["cold"][0].append(_rate(mounted.path / COURSE / BIG))
             runs["again"][0].append(max(_rate(mounted.path / COURSE / BIG) for _ in range(2)))
         with tool.mount(server.url, home) as mounted:
-            runs["remount"][0].append(_rate(mounted.path / COURSE / BIG))
-            runs["cached"][0].append(_small(mounted.path / COURSE / BIG, big))
+            rate, small = _rate(mounted.path / COURSE / BIG), _small(mounted.path / COURSE / BIG, big)
+            for kind in ("", ", checked"):
+                runs["remount" + kind][0].append(rate)
+                runs["cached" + kind][0].append(small)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home = Path(name)
         tree = _account(home)
@@ -127,8 +132,10 @@ def _run(folder: Path, root: Path, server: ServerProcess, runs: Runs) -> None:
             runs["walk"][0].append(_second_walk(mounted.path))
         with _bare(home, tree, big) as path:
             runs["walk"][1].append(_second_walk(path))
-            runs["remount"][1].append(_rate(path / "file.bin"))
-            runs["cached"][1].append(_small(path / "file.bin", big))
+        for kind, arguments in (("", ()), (", checked", ("--checked",))):
+            with _bare(home, tree, big, *arguments) as path:
+                runs["remount" + kind][1].append(_rate(path / "file.bin"))
+                runs["cached" + kind][1].append(_small(path / "file.bin", big))
 
 
 def _account(home: Path) -> Path:
@@ -149,10 +156,11 @@ def _account(home: Path) -> Path:
 
 
 @contextmanager
-def _bare(home: Path, tree: Path, file: Path) -> Iterator[Path]:
+def _bare(home: Path, tree: Path, file: Path, *arguments: str) -> Iterator[Path]:
     path = home / "bare"
-    path.mkdir()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.bare", path, tree, file], start_new_session=True)
+    path.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "benchmarks.bare", path, tree, file, *arguments]
+    process = subprocess.Popen(command, start_new_session=True)
     try:
         end = time.monotonic() + _LIMIT
         while mountinfo.at(path) is None:
