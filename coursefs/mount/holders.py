@@ -13,6 +13,8 @@ from coursefs.mount.pending_signals import is_ending
 
 _PROC = Path("/proc")
 _DELETED = " (deleted)"
+#: files whose last process is remembered
+_MOST_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,40 @@ class Holder:
         return f"{self.name} ({self.pid}: {what})"
 
 
-def is_open(mountpoint: Path, path: str, proc: Path = _PROC) -> bool:
-    """Whether any process has the file at this path below the mount point open or mapped into memory.
+class HeldFiles:
+    """Tells whether any process has a file of a mount open.  May be called by several threads.
 
-    A process that a signal is ending does not count: it may wait for this file in a system call.
-    True if that cannot be known: after an unmount, paths in /proc no longer show which mount they belong to.
+    All processes and all their files are looked at only when the one that had the file the last time has it no more:
+    a film that plays over a slow link waits several times a second.
     """
-    if mountinfo.at(mountpoint) is None:
-        return True
-    pids = [each for each in os.listdir(proc) if each.isdecimal()]  # noqa: PTH208  # names, not paths
-    return any(path in _held(proc / pid, mountpoint) and not is_ending(int(pid), proc) for pid in pids)
+
+    def __init__(self, mountpoint: Path, proc: Path = _PROC) -> None:
+        self._mountpoint = mountpoint
+        self._proc = proc
+        self._last: dict[str, str] = {}  # the process that had the file at a path
+
+    def __call__(self, path: str) -> bool:
+        """Whether any process has the file at this path below the mount point open or mapped into memory.
+
+        A process that a signal is ending does not count: it may wait for this file in a system call.
+        True if that cannot be known: after an unmount, paths in /proc no longer show which mount they belong to.
+        """
+        if mountinfo.at(self._mountpoint) is None:
+            return True
+        last = self._last.pop(path, None)
+        pid = last if last is not None and self._has(last, path) else self._found(path)
+        if pid is not None:
+            if len(self._last) >= _MOST_FILES:
+                self._last.clear()
+            self._last[path] = pid
+        return pid is not None
+
+    def _found(self, path: str) -> str | None:
+        pids = (each for each in os.listdir(self._proc) if each.isdecimal())  # noqa: PTH208  # names, not paths
+        return next((pid for pid in pids if self._has(pid, path)), None)
+
+    def _has(self, pid: str, path: str) -> bool:
+        return path in _held(self._proc / pid, self._mountpoint) and not is_ending(int(pid), self._proc)
 
 
 def holders(mountpoint: Path, proc: Path = _PROC) -> list[Holder]:

@@ -6,7 +6,6 @@ libfuse writes the reason of a failed mount only to standard error, so that is c
 from __future__ import annotations
 
 import errno
-import functools
 import logging
 import os
 from collections.abc import Callable
@@ -90,7 +89,7 @@ def _nothing() -> None:
 
 def _holder_check(mountpoint: Path, options: MountOptions) -> Callable[[str], bool] | None:
     """The check whether any process has a file open; None if some processes may be invisible to us."""
-    return functools.partial(holders.is_open, mountpoint) if _sees_everybody(options) else None
+    return holders.HeldFiles(mountpoint) if _sees_everybody(options) else None
 
 
 def _sees_everybody(options: MountOptions) -> bool:

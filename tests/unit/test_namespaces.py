@@ -6,7 +6,7 @@ import errno
 import itertools
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import trio.testing
 
 from coursefs.base import threads
 from coursefs.mount import mountinfo, namespaces
-from coursefs.mount.holders import Holder, holders, is_open
+from coursefs.mount.holders import HeldFiles, Holder, _held, holders
 from coursefs.mount.namespaces import Process, elsewhere, is_used, named, should_end
 
 
@@ -133,12 +133,42 @@ def test_who_has_a_mount_open_and_which_file(tmp_path: Path, monkeypatch: pytest
         Holder(200, "viewer", "Birds/02 Next.pdf"),
     ]
     assert [str(one) for one in found[:2]] == ["sh (4: its working directory)", "mpv (30: Birds/01 Intro.mp4)"]
-    assert all(is_open(here, one.what, tmp_path) for one in found)
-    assert not is_open(here, "Birds/03 End.mp4", tmp_path)
+    is_held = HeldFiles(here, tmp_path)
+    assert all(is_held(one.what) for one in found)
+    assert not is_held("Birds/03 End.mp4")
     (tmp_path / "30" / "status").write_text("State:\tD (disk sleep)\nSigPnd:\t0000000000000100\n")
-    assert not is_open(here, "Birds/01 Intro.mp4", tmp_path), "it is killed, and waits for a read"
+    assert not is_held("Birds/01 Intro.mp4"), "it is killed, and waits for a read"
     monkeypatch.setattr(mountinfo, "mounted", list)
-    assert is_open(here, "Birds/03 End.mp4", tmp_path), "after an unmount nobody knows"
+    assert is_held("Birds/03 End.mp4"), "after an unmount nobody knows"
+
+
+def test_the_process_that_had_a_file_is_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, film = OURS.mountpoint, "Birds/01 Intro.mp4"
+    monkeypatch.setattr(mountinfo, "mounted", lambda: [OURS])
+    for pid in (10, 20, 30):
+        process(tmp_path, pid, "mpv", b"mpv", ROOT)
+        (tmp_path / str(pid) / "fd").mkdir()
+    (tmp_path / "20" / "fd" / "4").symlink_to(f"{here}/{film}")
+    looked: list[str] = []
+    held = _held
+
+    def noting(process: Path, mountpoint: Path) -> Iterator[str]:
+        looked.append(process.name)
+        return held(process, mountpoint)
+
+    monkeypatch.setattr("coursefs.mount.holders._held", noting)
+    is_held = HeldFiles(here, tmp_path)
+    assert is_held(film)
+    looked.clear()
+    assert is_held(film) and looked == ["20"]
+    (tmp_path / "20" / "fd" / "4").rename(tmp_path / "30" / "fd" / "4")
+    assert is_held(film), "another one has it now"
+    looked.clear()
+    assert is_held(film) and looked == ["30"]
+    (tmp_path / "30" / "fd" / "4").unlink()
+    assert not is_held(film)
+    looked.clear()
+    assert not is_held(film) and set(looked) == {"10", "20", "30"}
 
 
 def test_a_process_in_the_same_namespace_sees_the_same() -> None:
