@@ -158,7 +158,7 @@ class Reader:
             self._state, self._plan_valid_for = plan.state, plan.valid_for
             if self._playing is None or self._playing.start != plan.run_start:
                 self._playing = Playing(plan.run_start, start, trio.current_time())
-            self._apply(plan, start)
+            self._apply(plan, is_early=self._is_early(start))
             data = await self._wait(file, start, end)
             open_file.by_pages = open_file.by_pages.remove(start, end)
             if start == 0 and not known.is_index_requested:
@@ -240,16 +240,16 @@ class Reader:
             return int(RESERVE * rate)
         return planner.most_ahead(self._open_file.throughput.rate)
 
-    def _apply(self, plan: Plan, start: int) -> None:
-        """Drop and start range requests as planned for a read at offset `start`."""
+    def _apply(self, plan: Plan, *, is_early: bool) -> None:
+        """Drop and start range requests as planned."""
         open_file = self._open_file
         for request in [each for each in open_file.requests if each.in_flight in plan.drop]:
             request.remove_owner(self)
         for span in plan.needed:
-            self._start(span, Priority.BACKGROUND if self._is_early(start) else Priority.READ)
+            self._start(span, Priority.BACKGROUND if is_early else Priority.READ)
         # With single-use URLs each request costs a URL: neighbouring ranges become one request.
         for span in Ranges.of(plan.ahead) if open_file.is_single_use else plan.ahead:
-            self._start(span, Priority.BACKGROUND if self._is_early(span.start) else Priority.AHEAD)
+            self._start(span, Priority.BACKGROUND if is_early else Priority.AHEAD)
 
     def _read_ahead_media_index(self, file: CachedFile, head: memoryview) -> None:
         """Request the index of a film, wherever it lies: a player that reads the head needs it next."""

@@ -12,9 +12,7 @@ import trio
 import trio.testing
 
 from coursefs.content import Contents, Reader
-from coursefs.content.film import RESERVE
 from coursefs.content.link import THIN
-from coursefs.content.scheduler import Priority
 from coursefs.errors import ReadByPages
 from tests.engine.content_bench import CONTENT, MIB, Bench, bench, content, noise, settled, until
 from tests.engine.content_server import Request
@@ -225,31 +223,6 @@ async def test_a_player_that_is_early_leaves_the_link_to_the_background(tmp_path
         server.may_send.set()
         await until(lambda: contents.cached_bytes(other) == len(body) and not contents._scheduler.has_background)
         assert not reader._is_early(len(body)), "nothing wants the link any more"
-
-
-async def test_read_ahead_beyond_the_reserve_leaves_the_link_to_the_background(tmp_path: Path) -> None:
-    """What a player holds and what is read ahead for it are one reserve: a fetch waits for one of them, not for two."""
-    seconds = 200
-    body = a_film(seconds, 64 * MIB)
-    rate = len(body) // seconds
-    async with thin(tmp_path, body, rate=None) as (_, contents, server), trio.open_nursery() as nursery:
-        server.may_send.set()
-        reader = await opened(contents)
-        assert await contents.prefetch_beginning(CONTENT, 2 * MIB + 64 * KIB)
-        other = content("another")
-        await contents.probe(other)
-        contents._scheduler.link.rate, contents._scheduler.link._is_quick = 20e3, False
-        server.may_send = trio.Event()
-        nursery.start_soon(contents.prefetch, other)
-        await until(lambda: contents._scheduler.has_background)
-        for start in range(0, 2 * MIB, 128 * KIB):
-            await reader.read(start, 128 * KIB)
-        assert not reader._is_early(2 * MIB), "it has six seconds"
-        begun = {one.start: one.queued.priority for one in reader._open_file.requests}
-        soon = {one: priority for one, priority in begun.items() if one < RESERVE * rate}
-        assert set(soon.values()) == {Priority.AHEAD}
-        assert begun[max(begun)] is Priority.BACKGROUND, "it has these seconds, and those that are read ahead"
-        server.may_send.set()
 
 
 async def test_a_player_that_comes_back_to_a_place_has_played_up_to_it(tmp_path: Path) -> None:
