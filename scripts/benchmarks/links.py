@@ -43,7 +43,7 @@ _SEED = 5
 _MOST_SEEKING = 240.0
 #: seconds that are played before the first seek, and after each
 _BEFORE, _AFTER = 8.0, 3.0
-#: seconds for which curl reads
+#: seconds for which a film is read in order
 _READING = 20
 
 
@@ -56,7 +56,7 @@ class Found:
     underruns: int | None = None  # while it played, pauses for lack of bytes
     fetched_bytes: int | None = None  # while it played
     ls: float | None = None  # seconds
-    in_order: float = 0.0  # bytes a second of what curl reads from its beginning on
+    in_order: float = 0.0  # bytes a second of a film that is read from its beginning on, a plain URL by curl
     with_fetch: int | None = None  # underruns while all is fetched
     fetched: float | None = None  # the part that the fetch got of what the film left of the link
     two: int | None = None  # underruns of two players at once
@@ -120,7 +120,7 @@ def as_table(found: dict[str, dict[str, Found]]) -> str:
             "pauses",
             "fetched",
             "ls -l (s)",
-            "curl (KB/s)",
+            "in order (KB/s)",
             "with a fetch",
             "it gets",
             "two",
@@ -207,7 +207,7 @@ def _one(link: str, root: Path, plan: Plan, folder: Path, tool: Tool | None, fou
             found.seeks.append(one.seek(generator.uniform(10, _SECONDS - 10)))
             one.watch(_AFTER)
     with _shown_by(link, root, folder, tool) as (_, place, mounted):
-        found.in_order = _read(place(FILM) if mounted is None else (mounted.path / COURSE / FOLDER / FILM).as_uri())
+        found.in_order = _curl(place(FILM)) if mounted is None else _read(Path(place(FILM)))
     if not plan.seconds:
         return
     with _shown_by(link, root, folder, tool) as (server, place, _), player() as one:
@@ -232,6 +232,10 @@ def _with_fetch(link: str, root: Path, plan: Plan, folder: Path, tool: Coursefs,
         player() as one,
     ):
         course = mounted.path / COURSE / FOLDER
+
+        def fetched() -> int:
+            return sum(server.bytes_of(f"/{COURSE}/{FOLDER}/{name}") for name in (OTHER, HALF))
+
         fetch = subprocess.Popen(
             [sys.executable, "-m", "coursefs", "fetch", str(course / OTHER), str(course / HALF)],
             env=tool.environment(server.url, Path(home)),
@@ -239,11 +243,13 @@ def _with_fetch(link: str, root: Path, plan: Plan, folder: Path, tool: Coursefs,
             stderr=subprocess.DEVNULL,
         )
         try:
-            found.with_fetch = _played(one, str(course / FILM), plan.seconds)
+            _begin(one, str(course / FILM))
+            before = fetched()
+            found.with_fetch = _go_on(one, plan.seconds)
+            got = fetched() - before
         finally:
             fetch.terminate()
             fetch.wait()
-        got = sum(server.bytes_of(f"/{COURSE}/{FOLDER}/{name}") for name in (OTHER, HALF))
         needs = (root / COURSE / FOLDER / FILM).stat().st_size / _SECONDS  # an encoder keeps to a rate by and large
         found.fetched = got / ((_rate(link) - needs) * plan.seconds)
 
@@ -259,18 +265,35 @@ def _rate(link: str) -> float:
 
 def _played(one: Player, what: str, seconds: float) -> int:
     """Play for so long; returns how often it paused after it had begun to play smoothly."""
+    _begin(one, what)
+    return _go_on(one, seconds)
+
+
+def _begin(one: Player, what: str) -> None:
     one.play(what)
     one.watch(_BEFORE)
+
+
+def _go_on(one: Player, seconds: float) -> int:
     one.underruns.clear()
     one.watch(seconds)
     return len(one.underruns)
 
 
-def _read(url: str) -> float:
-    """How many bytes a second curl reads of a URL, which may be a file's."""
+def _curl(url: str) -> float:
+    """How many bytes a second curl reads."""
     command = ["curl", "-s", "-o", os.devnull, "--max-time", str(_READING), "-w", "%{size_download}", url]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # 28: it was not done in time
     return int(done.stdout) / _READING
+
+
+def _read(path: Path) -> float:
+    """How many bytes a second a program reads of a file, 128 KiB at once."""
+    end, count = time.monotonic() + _READING, 0
+    with path.open("rb", buffering=0) as file:
+        while time.monotonic() < end and (part := file.read(128 * 2**10)):
+            count += len(part)
+    return count / _READING
 
 
 def _listed(folder: Path) -> float:
