@@ -12,7 +12,7 @@ import trio
 from coursefs.base.supervisor import Tasks
 from coursefs.content.edge_tags import EdgeTags, Verdict
 from coursefs.content.identity import Content, expects_html, has_validator, is_doubtful
-from coursefs.content.link import Link
+from coursefs.content.link import Link, Pace
 from coursefs.content.planner import FIRST, SKIP, Extent
 from coursefs.content.range_request import RangeRequest
 from coursefs.content.range_response import (
@@ -40,6 +40,9 @@ from coursefs.transport.http_library import httpx
 
 #: bytes in one receive from which on the server is quicker than we are: the rest of the piece is received in a thread
 _QUICK = 128 * 2**10
+#: bytes in one receive below which it is worth while to let more come over a thin link, if no read waits for them, and
+#: the most seconds for that: each receive takes a millisecond of a small processor, and a laptop's battery
+_FEW, _LONGEST_PAUSE = 32 * 2**10, 0.05
 #: the most bytes of a compressed body that are held until its end has come: such files are texts
 _MOST_HELD = 4 * 2**20
 #: connections for a file whose reading begins: for its head, and for both parts of a media index at its end
@@ -225,7 +228,7 @@ class RangeClient:
         body = body_with_length(response)
         if body is not None and offset == request.received:
             with self._link.receiving(trio.current_time):
-                return await _receive_into(body, request, bandwidth)
+                return await _receive_into(body, request, bandwidth, lambda: self._link.pace)
         framed = is_framed(response)
         async with body_of(response) as chunks:
             async for chunk in chunks:
@@ -301,7 +304,7 @@ class RangeClient:
         self._confirmed()
 
 
-async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth) -> bool:
+async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth, pace: Callable[[], Pace]) -> bool:
     """Receive a body that continues at `request.received` straight into the buffer of the request.
 
     With a known length the last byte is also the end of the body: no further read is needed to find it.
@@ -315,6 +318,8 @@ async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth)
         if not count:
             break
         await request.advance(count)
+        if count < _FEW and (pause := pace().takes(_FEW, 0.0)):
+            await request.gather(_FEW, min(pause, _LONGEST_PAUSE))
         while count >= _QUICK and request.free_space():
             count = await request.receive_in_thread(body.fill)
     return request.received >= request.stop

@@ -87,6 +87,7 @@ class RangeRequest:
         self._buffer: bytearray | None = None
         self._buffer_start = start  # offset in the file of its first byte
         self._waiting: list[tuple[int, trio.Event]] = []
+        self._one_more = trio.Event()  # set when one more waits
         self._arrived = arrived
 
     @property
@@ -198,11 +199,19 @@ class RangeRequest:
             return
         waiter = (until, trio.Event())
         self._waiting.append(waiter)
+        self._one_more.set()
         try:
             await waiter[1].wait()
         finally:
             self._waiting.remove(waiter)
             self._cancel_if_unneeded()  # it may have lost its owners meanwhile
+
+    async def gather(self, size: int, seconds: float) -> None:
+        """Let `size` more bytes come, for so many seconds at most, unless somebody waits for one of them."""
+        if not any(until <= self._published + size for until, _ in self._waiting):
+            self._one_more = trio.Event()
+            with trio.move_on_after(seconds):
+                await self._one_more.wait()
 
     def cut(self, end: int) -> None:
         """End this request earlier, because another one brings the bytes from `end` on.

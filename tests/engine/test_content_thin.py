@@ -13,6 +13,7 @@ import trio.testing
 
 from coursefs.content import Contents, Reader
 from coursefs.content.link import THIN
+from coursefs.content.scheduler import QueuedRequest
 from coursefs.errors import ReadByPages
 from tests.engine.content_bench import CONTENT, MIB, Bench, bench, content, noise, settled, until
 from tests.engine.content_server import Request
@@ -268,6 +269,39 @@ async def test_a_player_waits_for_the_background_only_while_it_is_early(
         await until(lambda: server.has_begun(8 * MIB))
         assert trio.current_time() >= early_until
         server.may_send.set()
+
+
+@pytest.mark.parametrize("rate", [300e3, THIN])
+async def test_what_no_read_waits_for_is_received_a_few_times_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float
+) -> None:
+    body, parts = noise(512 * KIB), 0
+
+    async def slowly(request: Request) -> None:
+        assert request.range is not None
+        start, end = request.range
+        head = f"Content-Range: bytes {start}-{end - 1}/{len(body)}\r\nContent-Length: {end - start}\r\n"
+        await request.stream.send_all(f'HTTP/1.1 206 X\r\nETag: "one"\r\n{head}\r\n'.encode())
+        for place in range(start, end, PAGE):
+            await trio.sleep(0.002)
+            await request.stream.send_all(body[place : min(place + PAGE, end)])
+
+    async with bench(tmp_path, body) as b, b.contents() as contents:
+        await contents.probe(CONTENT)
+        contents._scheduler.link.rate = rate
+        arrived = contents._scheduler.arrived
+
+        def counted(queued: QueuedRequest, size: int, remaining: int) -> None:
+            nonlocal parts
+            parts += 1
+            contents._scheduler.link.rate = rate
+            arrived(queued, size, remaining)
+
+        monkeypatch.setattr(contents._scheduler, "arrived", counted)
+        b.server.always = slowly
+        await contents.prefetch(CONTENT)
+        assert await b.read_all(contents) == body
+        assert parts < 32 if rate < THIN else parts > 32
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(None, 2 * MIB), (300e3, 256 * KIB), (6e6, 5_898_240), (THIN, 2 * MIB)])
