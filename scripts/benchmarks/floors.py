@@ -159,7 +159,7 @@ def _account(home: Path) -> Path:
 def _bare(home: Path, tree: Path, file: Path, *arguments: str) -> Iterator[Path]:
     path = home / "bare"
     path.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "benchmarks.bare", path, tree, file, *arguments]
+    command = [sys.executable, "-m", "benchmarks.bare", str(path), str(tree), str(file), *arguments]
     process = subprocess.Popen(command, start_new_session=True)
     try:
         end = time.monotonic() + _LIMIT

@@ -13,6 +13,7 @@ import trio.testing
 
 from coursefs.content import Contents, Reader
 from coursefs.content.link import THIN
+from coursefs.content.range_request import RangeRequest
 from coursefs.content.scheduler import QueuedRequest
 from coursefs.errors import ReadByPages
 from tests.engine.content_bench import CONTENT, MIB, Bench, bench, content, noise, settled, until
@@ -271,37 +272,35 @@ async def test_a_player_waits_for_the_background_only_while_it_is_early(
         server.may_send.set()
 
 
-@pytest.mark.parametrize("rate", [300e3, THIN])
+@pytest.mark.parametrize(("rate", "pause"), [(300e3, 0.05), (2e6, 0.016384), (THIN, None)])
 async def test_what_no_read_waits_for_is_received_a_few_times_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, pause: float | None
 ) -> None:
-    body, parts = noise(512 * KIB), 0
+    """After each receive of less than 32 KiB it lets that many come, or a twentieth of a second go by."""
+    body = noise(512 * KIB)
+    sizes: list[int] = []
+    gathered: list[tuple[int, float]] = []
 
-    async def slowly(request: Request) -> None:
-        assert request.range is not None
-        start, end = request.range
-        head = f"Content-Range: bytes {start}-{end - 1}/{len(body)}\r\nContent-Length: {end - start}\r\n"
-        await request.stream.send_all(f'HTTP/1.1 206 X\r\nETag: "one"\r\n{head}\r\n'.encode())
-        for place in range(start, end, PAGE):
-            await trio.sleep(0.002)
-            await request.stream.send_all(body[place : min(place + PAGE, end)])
+    async def gather(_: RangeRequest, size: int, seconds: float) -> None:
+        gathered.append((size, seconds))
 
-    async with bench(tmp_path, body) as b, b.contents() as contents:
-        await contents.probe(CONTENT)
-        contents._scheduler.link.rate = rate
+    async with thin(tmp_path, body, rate=None) as (b, contents, server):
         arrived = contents._scheduler.arrived
 
         def counted(queued: QueuedRequest, size: int, remaining: int) -> None:
-            nonlocal parts
-            parts += 1
-            contents._scheduler.link.rate = rate
+            sizes.append(size)
             arrived(queued, size, remaining)
+            contents._scheduler.link.rate, contents._scheduler.link._is_quick = rate, False
 
         monkeypatch.setattr(contents._scheduler, "arrived", counted)
-        b.server.always = slowly
+        monkeypatch.setattr(RangeRequest, "gather", gather)
+        server.may_send.set()
         await contents.prefetch(CONTENT)
         assert await b.read_all(contents) == body
-        assert parts < 32 if rate < THIN else parts > 32
+        few = [size for size in sizes if size < 32 * KIB]
+        assert few, "the server sends 4 KiB at once"
+        assert len(gathered) == (len(few) if pause is not None else 0)
+        assert all(size == 32 * KIB and seconds == pytest.approx(pause) for size, seconds in gathered)
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(None, 2 * MIB), (300e3, 256 * KIB), (6e6, 5_898_240), (THIN, 2 * MIB)])
