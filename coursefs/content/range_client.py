@@ -318,7 +318,7 @@ async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth,
         if not count:
             break
         await request.advance(count)
-        if count < _FEW and (pause := pace().takes(_FEW, 0.0)):
+        if count < _FEW and request.received < request.stop and (pause := pace().takes(_FEW, 0.0)):
             await request.gather(_FEW, min(pause, _LONGEST_PAUSE))
         while count >= _QUICK and request.free_space():
             count = await request.receive_in_thread(body.fill)
