@@ -66,9 +66,10 @@ class Pace:
         """How many bytes a thin link brings in so many seconds; `otherwise` for every other link."""
         return int(seconds * self.rate) if self.rate is not None and self.is_thin else otherwise
 
-    def takes(self, size: int, otherwise: float) -> float:
-        """How many seconds a thin link takes for so many bytes; `otherwise` for every other link."""
-        return size / self.rate if self.rate and self.is_thin else otherwise
+    @property
+    def thin_rate(self) -> float | None:
+        """The rate of a thin link; None for every other."""
+        return self.rate if self.is_thin else None
 
 
 #: nothing is known yet

@@ -40,8 +40,8 @@ from coursefs.transport.http_library import httpx
 
 #: bytes in one receive from which on the server is quicker than we are: the rest of the piece is received in a thread
 _QUICK = 128 * 2**10
-#: bytes in one receive below which it is worth while to let more come over a thin link, if no read waits for them, and
-#: the most seconds for that: each receive takes a millisecond of a small processor, and a laptop's battery
+#: bytes in one receive below which it is worth while to let more come over a thin link, and the most seconds for that:
+#: each receive takes a millisecond of a small processor, and a laptop's battery
 _FEW, _LONGEST_PAUSE = 32 * 2**10, 0.05
 #: the most bytes of a compressed body that are held until its end has come: such files are texts
 _MOST_HELD = 4 * 2**20
@@ -318,8 +318,8 @@ async def _receive_into(body: Body, request: RangeRequest, bandwidth: Bandwidth,
         if not count:
             break
         await request.advance(count)
-        if count < _FEW and request.received < request.stop and (pause := pace().takes(_FEW, 0.0)):
-            await request.gather(_FEW, min(pause, _LONGEST_PAUSE))
+        if count < _FEW and request.received < request.stop and (rate := pace().thin_rate):
+            await request.gather(_FEW, rate, _LONGEST_PAUSE)
         while count >= _QUICK and request.free_space():
             count = await request.receive_in_thread(body.fill)
     return request.received >= request.stop

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import trio
 
-from coursefs.content.planner import Extent, InFlight
+from coursefs.content.planner import PAGE, Extent, InFlight
 from coursefs.content.ranges import Range
 from coursefs.content.scheduler import Priority, QueuedRequest
 from coursefs.errors import CoursefsError
@@ -206,11 +206,16 @@ class RangeRequest:
             self._waiting.remove(waiter)
             self._cancel_if_unneeded()  # it may have lost its owners meanwhile
 
-    async def gather(self, size: int, seconds: float) -> None:
-        """Let `size` more bytes come, for so many seconds at most, unless somebody waits for one of them."""
-        if not any(until <= self._published + size for until, _ in self._waiting):
+    async def gather(self, size: int, rate: float, most: float) -> None:
+        """Let `size` more bytes come, at a rate of so many bytes a second, for `most` seconds at most.
+
+        For half of the bytes that somebody waits for, because the link may be quicker, and not at all for a page.  Ends
+        when somebody begins to wait.
+        """
+        left = min((until - self._published for until, _ in self._waiting), default=2 * size)
+        if left > PAGE:
             self._one_more = trio.Event()
-            with trio.move_on_after(seconds):
+            with trio.move_on_after(min(min(size, left / 2) / rate, most)):
                 await self._one_more.wait()
 
     def cut(self, end: int) -> None:

@@ -24,6 +24,9 @@ _STEP = 2**20
 _SOON = 16 * 2**10
 #: seconds of a thin link that are worth waiting for more
 _SOON_SECONDS = 0.02
+#: for a reader that reads on: the part of the time since it began to, and the most seconds.  A player has a few seconds
+#: of its film by then, and each answer costs the daemon, the kernel and the player work
+_SOON_PART, _SOON_MOST = 0.02, 0.5
 #: seconds left until the deadline below which a repeated read fails at once
 _LEAST = 0.1
 #: seconds until it is looked up again how long a film plays
@@ -100,7 +103,15 @@ class Reader:
         if offset >= end or (pace.rate is not None and not pace.is_thin):
             return length
         ready = await self._open_file.ready(offset, end)
-        return min(length, max(ready, _SOON, pace.brings(_SOON_SECONDS, 0)))
+        return min(length, max(ready, _SOON, pace.brings(self._patience(offset), 0)))
+
+    def _patience(self, offset: int) -> float:
+        """How many seconds of a thin link are worth waiting for: few after a jump, and more the longer it reads on."""
+        playing = self._playing
+        if playing is None or not any((run.start, run.position) == (playing.start, offset) for run in self._state.runs):
+            return _SOON_SECONDS
+        reads_on = trio.current_time() - playing.began
+        return min(max(_SOON_SECONDS, reads_on * _SOON_PART), _SOON_MOST)
 
     async def missing(self, offset: int, length: int) -> int:
         """How many of these bytes are not cached: a read of them waits for the network."""

@@ -272,17 +272,17 @@ async def test_a_player_waits_for_the_background_only_while_it_is_early(
         server.may_send.set()
 
 
-@pytest.mark.parametrize(("rate", "pause"), [(300e3, 0.05), (2e6, 0.016384), (THIN, None)])
+@pytest.mark.parametrize("rate", [300e3, THIN - 1, THIN])
 async def test_what_no_read_waits_for_is_received_a_few_times_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, pause: float | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float
 ) -> None:
     """After each receive of less than 32 KiB but the last one that many may come, or a twentieth of a second go by."""
     body = noise(512 * KIB)
     few = 0
-    gathered: list[tuple[int, float]] = []
+    gathered: list[tuple[int, float, float]] = []
 
-    async def gather(_: RangeRequest, size: int, seconds: float) -> None:
-        gathered.append((size, seconds))
+    async def gather(_: RangeRequest, size: int, rate: float, most: float) -> None:
+        gathered.append((size, rate, most))
 
     async with thin(tmp_path, body, rate=None) as (b, contents, server):
         arrived = contents._scheduler.arrived
@@ -299,8 +299,7 @@ async def test_what_no_read_waits_for_is_received_a_few_times_a_second(
         await contents.prefetch(CONTENT)
         assert await b.read_all(contents) == body
         assert few, "the server sends 4 KiB at once"
-        assert len(gathered) == (few if pause is not None else 0)
-        assert all(size == 32 * KIB and seconds == pytest.approx(pause) for size, seconds in gathered)
+        assert gathered == [(32 * KIB, rate, 0.05)] * (few if rate < THIN else 0)
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(None, 2 * MIB), (300e3, 256 * KIB), (6e6, 5_898_240), (THIN, 2 * MIB)])
@@ -332,4 +331,30 @@ async def test_what_is_worth_an_answer_of_its_own(tmp_path: Path, rate: float | 
         await reader.read(0, 200 * KIB)
         contents._scheduler.link.rate = rate
         assert await reader.soon(5, 128 * KIB) == 128 * KIB, "all that is there"
-        reader.close()
+
+
+async def nothing(*_: object) -> int:
+    """Nothing is there yet."""
+    return 0
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 0.02), (3.0, 0.06), (10.0, 0.2), (25.0, 0.5), (900.0, 0.5)])
+async def test_a_reader_that_reads_on_gets_more_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, expected: float
+) -> None:
+    """A fiftieth of the seconds for which it has read on, and half a second at most; after a jump little again."""
+    async with thin(tmp_path, rate=None) as (_, contents, server):
+        server.may_send.set()
+        reader = await opened(contents)
+        await reader.read(0, 16 * KIB)
+        assert reader._playing is not None
+        now = reader._playing.began + seconds
+        contents._scheduler.link.rate, contents._scheduler.link._is_quick = 300e3, False
+        monkeypatch.setattr(reader._open_file, "ready", nothing)
+        monkeypatch.setattr("coursefs.content.reader.trio.current_time", lambda: now)
+        assert reader._patience(16 * KIB) == pytest.approx(expected)
+        at_once = await reader.soon(16 * KIB, 128 * KIB)
+        assert at_once == pytest.approx(min(max(expected * 300e3, 16 * KIB), 128 * KIB), abs=1)
+        for place in (0, MIB):
+            assert (reader._patience(place), await reader.soon(place, 128 * KIB)) == (0.02, 16 * KIB), "it jumps"
+        monkeypatch.undo()

@@ -25,31 +25,29 @@ def a_request() -> RangeRequest:
     return RangeRequest(0, 512 * KIB, QueuedRequest(None, Priority.AHEAD), _save, BufferPool())
 
 
-async def test_what_nobody_waits_for_gathers(autojump_clock: trio.testing.MockClock) -> None:
-    began = trio.current_time()
-    await a_request().gather(32 * KIB, 0.05)
-    assert trio.current_time() - began == pytest.approx(0.05)
-
-
-async def test_what_somebody_waits_for_does_not(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize(
+    ("until", "rate", "expected"),
+    [
+        (None, 1e6, 0.032768),  # nobody waits: for as many bytes as were asked for
+        (None, 100e3, 0.05),  # but not longer
+        (512 * KIB, 1e6, 0.032768),  # a fetch that waits for the last byte
+        (16 * KIB, 1e6, 0.008192),  # a read: for half of it
+        (16 * KIB, 100e3, 0.05),
+        (4 * KIB, 1e6, 0.0),  # a page
+    ],
+)
+async def test_bytes_gather_while_nobody_needs_them(
+    until: int | None, rate: float, expected: float, autojump_clock: trio.testing.MockClock
+) -> None:
     request = a_request()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(request.wait, 32 * KIB, "reader")
-        await trio.testing.wait_all_tasks_blocked()
+        if until is not None:
+            nursery.start_soon(request.wait, 512 * KIB, "fetch")
+            nursery.start_soon(request.wait, until, "reader")
+            await trio.testing.wait_all_tasks_blocked()
         began = trio.current_time()
-        await request.gather(32 * KIB, 0.05)
-        assert trio.current_time() == began
-        nursery.cancel_scope.cancel()
-
-
-async def test_what_is_waited_for_later_gathers(autojump_clock: trio.testing.MockClock) -> None:
-    request = a_request()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(request.wait, request.end, "fetch")
-        await trio.testing.wait_all_tasks_blocked()
-        began = trio.current_time()
-        await request.gather(32 * KIB, 0.05)
-        assert trio.current_time() - began == pytest.approx(0.05)
+        await request.gather(32 * KIB, rate, 0.05)
+        assert trio.current_time() - began == pytest.approx(expected)
         nursery.cancel_scope.cancel()
 
 
@@ -63,11 +61,10 @@ async def test_a_read_that_begins_to_wait_ends_it(autojump_clock: trio.testing.M
 
         nursery.start_soon(reads)
         began = trio.current_time()
-        await request.gather(32 * KIB, 0.05)
+        await request.gather(32 * KIB, 100e3, 0.05)
         assert trio.current_time() - began == pytest.approx(0.01)
         nursery.cancel_scope.cancel()
 
 
-def test_over_a_quick_link_nothing_is_waited_for() -> None:
-    assert Pace(THIN).takes(1000, 0.0) == 0.0 == Pace().takes(1000, 0.0)
-    assert Pace(1e6).takes(32_000, 0.0) == pytest.approx(0.032)
+def test_only_a_thin_link_has_a_rate_to_wait_by() -> None:
+    assert Pace(THIN).thin_rate is None and Pace().thin_rate is None and Pace(1e6).thin_rate == 1e6
