@@ -55,17 +55,17 @@ def test_only_named_variables_are_passed_on(variables: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "why"),
+    ("command", "patience", "why"),
     [
-        (["/no/such/program"], "on_news: /no/such/program cannot be run: No such file or directory"),
-        (["/"], "on_news: / cannot be run: Permission denied"),
-        (["false"], "on_news: false failed with status 1"),
-        (["sleep", "60"], "on_news: sleep was ended after 0 s"),
+        (["/no/such/program"], 60, "on_news: /no/such/program cannot be run: No such file or directory"),
+        (["/"], 60, "on_news: / cannot be run: Permission denied"),
+        (["false"], 60, "on_news: false failed with status 1"),
+        (["sleep", "60"], 0.2, "on_news: sleep was ended after 0 s"),
     ],
 )
-def test_what_fails_is_one_line(command: list[str], why: str) -> None:
+def test_what_fails_is_one_line(command: list[str], patience: float, why: str) -> None:
     with pytest.raises(CoursefsError) as raised:
-        hooks.run("on_news", command, "x" * 1_000_000, patience=0.2)
+        hooks.run("on_news", command, "x" * 1_000_000, patience=patience)
     assert str(raised.value) == why
 
 
