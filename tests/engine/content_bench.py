@@ -102,13 +102,13 @@ def waiting(contents: Contents) -> int:
     return sum(len(request._waiting) for open_file in open_files(contents) for request in open_file._requests)
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], *, patience: float = 20) -> None:
     """Wait for a condition that depends on threads and sockets."""
-    with trio.fail_after(20):
+    with trio.fail_after(patience):
         while not condition():
             await trio.testing.wait_all_tasks_blocked(0.001)
 
 
-async def settled(contents: Contents) -> None:
+async def settled(contents: Contents, *, patience: float = 20) -> None:
     """Wait until no background task of an idle engine runs."""
-    await until(lambda: not contents._context.supervisor._nursery.child_tasks)
+    await until(lambda: not contents._context.supervisor._nursery.child_tasks, patience=patience)

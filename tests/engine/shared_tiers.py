@@ -26,6 +26,8 @@ from tests.engine.content_bench import Bench, settled
 KEY = SharedKey.generated()
 PLATFORM = "openedx https://lms.example.com"
 FILE = SharedFile(PLATFORM, "video/1", 200 * PIECE_SIZE, '"one"')
+#: seconds that nothing takes, on a machine that may be busy: a wait for it ends later still
+_UNHURRIED = 60.0
 
 
 def piece(number: int = 0) -> PieceName:
@@ -85,7 +87,7 @@ async def studied_by(it: Bench, folder: Path, machines: int, tier: Callable[[], 
     async def study(number: int) -> None:
         async with machine(it, folder, number, tier) as contents:
             assert await it.read_all(contents, step=step) == it.server.body
-            await settled(contents)
+            await settled(contents, patience=2 * _UNHURRIED)
 
     async with trio.open_nursery() as nursery:
         for number in range(machines):
@@ -95,7 +97,7 @@ async def studied_by(it: Bench, folder: Path, machines: int, tier: Callable[[], 
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty machines and their servers are one process here, on a machine that may be busy: nothing is late."""
     for name in ("ANSWER", "_HURRIED_ANSWER", "_PATIENT_ANSWER", "PATIENCE", "_PATIENT", "LEASE"):
-        monkeypatch.setattr(f"coursefs.shared.shared_cache.{name}", 60.0)
+        monkeypatch.setattr(f"coursefs.shared.shared_cache.{name}", _UNHURRIED)
     for name in (
         "web._TIMEOUT",
         "web._LATER_TIMEOUT",
@@ -103,8 +105,8 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
         "objects._TIMEOUT",
         "objects._CONNECT_TIMEOUT",
     ):
-        monkeypatch.setattr(f"coursefs.shared.{name}", 60.0)
-    monkeypatch.setattr("coursefs.shared.health.SLOW", 60.0)
+        monkeypatch.setattr(f"coursefs.shared.{name}", _UNHURRIED)
+    monkeypatch.setattr("coursefs.shared.health.SLOW", _UNHURRIED)
 
 
 def from_platform(it: Bench) -> int:
