@@ -45,7 +45,7 @@ class _Response:
 
 @dataclass(slots=True)
 class _Heard:
-    """The last responses for one content, of many in a row with the same ETag the first and the last one."""
+    """The last responses for one content; of a row of responses with the same ETag only the first and the last."""
 
     responses: deque[_Response]
     unclear: int = 0  # requests, one after the other, whose responses had another ETag

@@ -64,7 +64,7 @@ class Pace:
 
     def brings(self, seconds: float, otherwise: int) -> int:
         """How many bytes a thin link brings in so many seconds; `otherwise` for every other link."""
-        return int(seconds * self.rate) if self.rate is not None and self.is_thin else otherwise
+        return otherwise if self.thin_rate is None else int(seconds * self.thin_rate)
 
     @property
     def thin_rate(self) -> float | None:

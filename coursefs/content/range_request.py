@@ -207,10 +207,10 @@ class RangeRequest:
             self._cancel_if_unneeded()  # it may have lost its owners meanwhile
 
     async def gather(self, size: int, rate: float, most: float) -> None:
-        """Let `size` more bytes come, at a rate of so many bytes a second, for `most` seconds at most.
+        """Sleep while `size` more bytes arrive at `rate` (bytes a second), `most` seconds at most.
 
-        For half of the bytes that somebody waits for, because the link may be quicker, and not at all for a page.  Ends
-        when somebody begins to wait.
+        If a read waits for bytes of this request, sleep half as long as those take: the link may be quicker now.
+        Do not sleep if they are no more than a page.  A read that begins to wait ends the sleep.
         """
         left = min((until - self._published for until, _ in self._waiting), default=2 * size)
         if left > PAGE:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from coursefs.content import Contents, Reader
 from coursefs.errors import Stale
 from coursefs.model import Version
 from tests.engine.content_bench import CONTENT, MIB, Bench, bench, content, noise
@@ -75,12 +77,19 @@ async def test_cached_bytes_stay_when_another_server_is_probed(tmp_path: Path) -
         assert len(b.server.requests) == before
 
 
-async def test_a_change_without_another_size_or_date_is_seen(tmp_path: Path) -> None:
-    async with bench(tmp_path, BODY) as b, b.contents() as contents:
+@asynccontextmanager
+async def changed(folder: Path) -> AsyncIterator[tuple[Bench, Contents, Reader, Edges]]:
+    """A file that a reader has begun to read, and that has got other bytes and another ETag since, and nothing else."""
+    async with bench(folder, BODY) as b, b.contents() as contents:
         edges = Edges(b, ['"a"'])
         reader = contents.open(CONTENT, await contents.probe(CONTENT))
         assert await reader.read(0, 10) == BODY[:10]
         edges.tags, b.server.body = ['"b"'], NEW
+        yield b, contents, reader, edges
+
+
+async def test_a_change_without_another_size_or_date_is_seen(tmp_path: Path) -> None:
+    async with changed(tmp_path) as (b, contents, reader, edges):
         with pytest.raises(Stale):
             await reader.read(2 * MIB, 300_000)
         assert edges.refused <= 2, "without If-Range it is the range alone that comes"
@@ -90,11 +99,7 @@ async def test_a_change_without_another_size_or_date_is_seen(tmp_path: Path) -> 
 
 
 async def test_a_change_is_seen_by_a_probe(tmp_path: Path) -> None:
-    async with bench(tmp_path, BODY) as b, b.contents() as contents:
-        edges = Edges(b, ['"a"'])
-        reader = contents.open(CONTENT, await contents.probe(CONTENT))
-        assert await reader.read(0, 10) == BODY[:10]
-        edges.tags, b.server.body = ['"b"'], NEW
+    async with changed(tmp_path) as (b, contents, reader, _):
         before = len(b.server.requests)
         assert (await contents.probe(CONTENT, again=True)).etag == '"b"'
         assert len(b.server.requests) - before == 5
